@@ -1,0 +1,151 @@
+"""What an agent adapter is: how to start one CLI, talk to it and read it. No I/O.
+
+An `Adapter` is stateless and says how to launch. A `Session` is the protocol state of one
+process, in the manner of h11: lines in, events and bytes to send out. The runner owns the
+process, the clock and the pipes.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Any, ClassVar, Literal, Protocol
+
+import msgspec
+
+from agent_runner.errors import BadRequestError
+from agent_runner.events import AgentEvent
+
+_SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class Form(StrEnum):
+    """How a process serves runs."""
+
+    ONE_SHOT = "one-shot"
+    WARM = "warm"
+
+
+class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a registered agent asks of its CLI. Absent means the CLI's own default.
+
+    `permission_mode` and `extra_args` are the CLI's own words; `permissions` is ours and
+    says how a permission question is answered when nobody is asked.
+    """
+
+    cwd: str
+    model: str | None = None
+    system_prompt: str | None = None
+    mcp_servers: dict[str, dict[str, Any]] | None = None
+    allowed_tools: list[str] = []
+    denied_tools: list[str] = []
+    permission_mode: str | None = None
+    permissions: Literal["deny", "allow"] = "deny"
+    max_turns: int | None = None
+    extra_args: list[str] = []
+    env: dict[str, str] = {}
+    transcript: str | None = None
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """How to start one process.
+
+    `argv[0]` is the adapter's program name; the runner puts the path it found in its place.
+    `files` are written (0600) into the private folder before the start.
+    """
+
+    argv: list[str]
+    env: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+
+
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
+    """How a process ended: `code` is negative for a signal, as in subprocess."""
+
+    code: int | None
+    stderr_tail: str = ""
+
+
+class Received(msgspec.Struct, kw_only=True):
+    """What one line led to: events in order, and bytes the CLI must get."""
+
+    events: list[AgentEvent] = []
+    send: bytes = b""
+
+
+class PermissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a PermissionRequested. `updated_input` replaces the tool's input."""
+
+    allow: bool
+    message: str | None = None
+    updated_input: dict[str, Any] | None = None
+    interrupt: bool = False
+
+
+class Session(Protocol):
+    """The protocol state of one running CLI process."""
+
+    def open(self) -> bytes:
+        """Bytes to send right after the start (a handshake), or nothing."""
+        ...
+
+    def prompt(self, text: str) -> bytes:
+        """Start a turn. What cannot be sent yet comes out of a later `receive`."""
+        ...
+
+    @property
+    def close_after_prompt(self) -> bool:
+        """True if stdin must be closed once the prompt is written (one-shot)."""
+        ...
+
+    def receive(self, line: bytes) -> Received:
+        """Read one line (without its newline). Never raises on foreign input."""
+        ...
+
+    def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
+        """Answer a permission question; KeyError if it is not open."""
+        ...
+
+    def interrupt(self) -> bytes | None:
+        """Bytes that end the present turn and keep the process; None if there are none."""
+        ...
+
+    def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
+        """The process is gone: close what is open, and say why if no result came."""
+        ...
+
+
+class Adapter(Protocol):
+    """One kind of agent."""
+
+    type: ClassVar[str]
+    title: ClassVar[str]
+    program: ClassVar[str]
+    forms: ClassVar[tuple[Form, ...]]
+    install_hint: ClassVar[str]
+    login_hint: ClassVar[str]
+
+    def launch(
+        self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
+    ) -> Launch:
+        """The command line and environment; `resume` is a checked CLI session id."""
+        ...
+
+    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+        """Fresh protocol state for a process started with `launch`'s arguments."""
+        ...
+
+    def child_env(self) -> tuple[str, ...]:
+        """Names of variables this CLI may inherit (keys, base URLs, its own home)."""
+        ...
+
+    def version_argv(self) -> list[str]:
+        """A command that prints the CLI's version without network."""
+        ...
+
+
+def check_session_id(value: str) -> str:
+    """`value`, if it is safe on a command line and in a path; BadRequestError otherwise."""
+    if not _SESSION_ID.fullmatch(value) or ".." in value:
+        raise BadRequestError("invalid_session_id", f"{value[:80]!r} is not a CLI session id")
+    return value

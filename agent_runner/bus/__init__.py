@@ -1,0 +1,1 @@
+"""Stores events first, then hands them to whoever listens."""

@@ -1,0 +1,42 @@
+"""The channels of all conversations that something happens in or someone listens to."""
+
+from __future__ import annotations
+
+from weakref import WeakValueDictionary
+
+from anyio.abc import TaskGroup
+
+from agent_runner.bus.channel import Channel
+from conversation_store.store import Store
+
+
+class Bus:
+    """Gives the one channel of a conversation, which lives as long as anyone holds it."""
+
+    def __init__(self, store: Store, tasks: TaskGroup) -> None:
+        self._store = store
+        self._tasks = tasks
+        self._channels: WeakValueDictionary[str, Channel] = WeakValueDictionary()
+
+    async def channel(self, conversation_id: str) -> Channel:
+        """The channel of an existing conversation; RecordNotFoundError if there is none."""
+        if (found := self._channels.get(conversation_id)) is not None:
+            return found
+        record = await self._store.conversations.get(conversation_id)
+        if (found := self._channels.get(conversation_id)) is not None:
+            return found
+        return self._make(conversation_id, record.last_event_seq)
+
+    def new_channel(self, conversation_id: str) -> Channel:
+        """The channel of a conversation that is about to be created."""
+        return self._make(conversation_id, 0)
+
+    def close(self) -> None:
+        """End every stream."""
+        for channel in list(self._channels.values()):
+            channel.close()
+
+    def _make(self, conversation_id: str, last_seq: int) -> Channel:
+        channel = Channel(conversation_id, self._store, self._tasks, last_seq)
+        self._channels[conversation_id] = channel
+        return channel

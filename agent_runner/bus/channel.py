@@ -1,0 +1,251 @@
+"""One conversation's stream: persist, then publish, in order, to any number of listeners."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from agent_runner.bus.frames import (
+    Frame,
+    ItemSnapshot,
+    ephemeral_frame,
+    new_event,
+    stored_frame,
+)
+from agent_runner.bus.subscriber import Subscriber
+from agent_runner.events import (
+    AgentEvent,
+    MessageCompleted,
+    MessageDelta,
+    ReasoningCompleted,
+    ReasoningDelta,
+    ToolInputDelta,
+    ToolStarted,
+    event_type,
+)
+from conversation_store.records import NewEvent, StoredEvent
+from conversation_store.store import Store
+
+MAX_PENDING_EVENTS = 512
+MAX_PENDING_BYTES = 4 << 20
+LARGE_FRAME = 1 << 16
+
+log = structlog.get_logger(__name__)
+
+Commit = Callable[[], Awaitable[list[StoredEvent] | None]]
+_Pending = tuple[str | None, AgentEvent, NewEvent | None]
+
+
+class _OpenItem:
+    """An item that has begun and is not complete: its text so far."""
+
+    def __init__(self, kind: str, run_id: str | None) -> None:
+        self.kind = kind
+        self.run_id = run_id
+        self.parts: list[str] = []
+
+
+class Channel:
+    """Orders, stores and fans out the events of one conversation.
+
+    `emit` returns at once unless too much waits for the disk; that wait is the
+    back-pressure that reaches the CLI's pipe. A listener is registered and the present
+    position read in one step without a suspension point, which is the lock between
+    replay and live: no gap, no duplicate.
+    """
+
+    def __init__(self, conversation_id: str, store: Store, tasks: TaskGroup, last_seq: int) -> None:
+        self.conversation_id = conversation_id
+        self._store = store
+        self._tasks = tasks
+        self._last_seq = last_seq
+        self._subscribers: set[Subscriber] = set()
+        self._open: dict[str, _OpenItem] = {}
+        self._pending: list[_Pending] = []
+        self._pending_bytes = 0
+        self._flushing = False
+        self._order = anyio.Lock()
+        self._drained = anyio.Event()
+        self._failure: Exception | None = None
+
+    async def emit(self, run_id: str | None, events: Sequence[AgentEvent]) -> None:
+        """Publish events of a run in order; the durable ones are stored first.
+
+        Raises what the store raised when an earlier event of this channel could not be kept.
+        """
+        if self._failure is not None:
+            raise self._failure
+        for event in events:
+            if event.ephemeral and not self._pending and not self._flushing:
+                self._publish_ephemeral(run_id, event)
+                continue
+            stored = None if event.ephemeral else new_event(event)
+            self._pending.append((run_id, event, stored))
+            self._pending_bytes += len(stored.payload) if stored is not None else 100
+        if self._pending and not self._flushing:
+            self._flushing = True
+            self._tasks.start_soon(self._flush)
+        while (
+            len(self._pending) > MAX_PENDING_EVENTS or self._pending_bytes > MAX_PENDING_BYTES
+        ) and self._flushing:
+            self._drained = anyio.Event()
+            await self._drained.wait()
+
+    async def commit(self, commit: Commit) -> bool:
+        """Run a store transaction that returns its events, after all that was emitted before.
+
+        False if the transaction returned None (it did not apply). Not cancellable halfway:
+        what was committed is published.
+        """
+        with anyio.CancelScope(shield=True):
+            async with self._order:
+                await self._write_pending()
+                stored = await commit()
+                if stored is None:
+                    return False
+                for event in stored:
+                    self._publish_stored(event)
+                return True
+
+    async def listen(
+        self, *, after: int, run_id: str | None = None, until_type: str | None = None
+    ) -> AsyncIterator[bytes]:
+        """Frames from the event after seq `after`: the stored ones, then live for ever.
+
+        With `run_id` only that run's. Ends after an event of `until_type`, or when this
+        reader falls too far behind. Several frames may come as one piece of bytes.
+        """
+        subscriber = Subscriber()
+        self._subscribers.add(subscriber)
+        live_from = self._last_seq
+        snapshot = b"".join(
+            self._snapshot(item_id, item)
+            for item_id, item in self._open.items()
+            if run_id in (None, item.run_id)
+        )
+        try:
+            pages = (
+                self._store.events.of_run(run_id, after=after, until=live_from)
+                if run_id is not None
+                else self._store.events.of_conversation(
+                    self.conversation_id, after=after, until=live_from
+                )
+            )
+            async for page in pages:
+                yield b"".join(stored_frame(event) for event in page)
+                if until_type is not None and any(event.type == until_type for event in page):
+                    return
+            if snapshot:
+                yield snapshot
+            while frames := await subscriber.take():
+                ended = False
+                pieces: list[bytes] = []
+                for frame in frames:
+                    if run_id not in (None, frame.run_id) or (
+                        frame.seq is not None and frame.seq <= after
+                    ):
+                        continue
+                    if frame.data is not None:
+                        pieces.append(frame.data)
+                    else:
+                        if pieces:
+                            yield b"".join(pieces)
+                            pieces = []
+                        yield await self._load(frame)
+                    if frame.type == until_type:
+                        ended = True
+                        break
+                if pieces:
+                    yield b"".join(pieces)
+                if ended:
+                    return
+        finally:
+            self._subscribers.discard(subscriber)
+
+    def close(self) -> None:
+        """End every listener's stream after what it has queued."""
+        for subscriber in self._subscribers:
+            subscriber.close()
+
+    async def _load(self, frame: Frame) -> bytes:
+        assert frame.seq is not None
+        event = await self._store.events.get(self.conversation_id, frame.seq)
+        return stored_frame(event) if event is not None else b""
+
+    async def _flush(self) -> None:
+        try:
+            while self._pending:
+                async with self._order:
+                    await self._write_pending()
+        except Exception as error:  # whoever emits next hears of it
+            self._failure = error
+            log.exception("events_not_stored", conversation_id=self.conversation_id)
+        finally:
+            self._flushing = False
+            self._drained.set()
+
+    async def _write_pending(self) -> None:
+        pending, self._pending = self._pending, []
+        self._pending_bytes = 0
+        self._drained.set()
+        durable = [(run_id, new) for run_id, _, new in pending if new is not None]
+        stored: list[StoredEvent] = []
+        if durable:
+            stored = await self._store.events.append(self.conversation_id, durable)
+        position = 0
+        for run_id, event, new in pending:
+            if new is None:
+                self._publish_ephemeral(run_id, event)
+            else:
+                self._close_item(event)
+                self._publish_stored(stored[position])
+                position += 1
+
+    def _publish_stored(self, event: StoredEvent) -> None:
+        self._last_seq = event.seq
+        if event.type == "run.finished":
+            self._open = {
+                key: item for key, item in self._open.items() if item.run_id != event.run_id
+            }
+        if not self._subscribers:
+            return
+        data = stored_frame(event) if len(event.payload) <= LARGE_FRAME else None
+        frame = Frame(event.run_id, event.seq, event.type, data)
+        for subscriber in self._subscribers:
+            subscriber.offer(frame)
+
+    def _publish_ephemeral(self, run_id: str | None, event: AgentEvent) -> None:
+        self._note_open_item(run_id, event)
+        if not self._subscribers:
+            return
+        data = ephemeral_frame(self.conversation_id, run_id, event)
+        frame = Frame(run_id, None, event_type(event), data)
+        for subscriber in self._subscribers:
+            subscriber.offer(frame)
+
+    def _note_open_item(self, run_id: str | None, event: AgentEvent) -> None:
+        if isinstance(event, MessageDelta):
+            key, kind, text = event.item_id, "message", event.text
+        elif isinstance(event, ReasoningDelta):
+            key, kind, text = event.item_id, "reasoning", event.text
+        elif isinstance(event, ToolInputDelta):
+            key, kind, text = event.tool_call_id, "tool.input", event.json
+        else:
+            return
+        item = self._open.get(key)
+        if item is None:
+            item = self._open[key] = _OpenItem(kind, run_id)
+        item.parts.append(text)
+
+    def _close_item(self, event: AgentEvent) -> None:
+        if isinstance(event, MessageCompleted | ReasoningCompleted):
+            self._open.pop(event.item_id, None)
+        elif isinstance(event, ToolStarted):
+            self._open.pop(event.tool_call_id, None)
+
+    def _snapshot(self, item_id: str, item: _OpenItem) -> bytes:
+        event = ItemSnapshot(item_id=item_id, kind=item.kind, text="".join(item.parts))
+        return ephemeral_frame(self.conversation_id, item.run_id, event)

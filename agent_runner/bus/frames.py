@@ -1,0 +1,54 @@
+"""An event as the bytes that go over SSE: the same live as in a replay."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agent_runner import wire
+from agent_runner.events import AgentEvent, event_type
+from conversation_store.records import NewEvent, StoredEvent
+
+
+class ItemSnapshot(AgentEvent, tag="item.snapshot"):
+    """The text so far of an item that is still open, for those who connect in the middle."""
+
+    item_id: str
+    kind: str
+    text: str
+
+
+def new_event(event: AgentEvent) -> NewEvent:
+    """`event` ready to be stored."""
+    return NewEvent(event_type(event), wire.now(), wire.encode(event))
+
+
+def stored_frame(event: StoredEvent) -> bytes:
+    """The frame of a committed event: its envelope spliced into its stored JSON."""
+    head = (
+        f'id: {event.seq}\nevent: {event.type}\ndata: {{"seq":{event.seq},'
+        f'"runId":{_string(event.run_id)},"conversationId":"{event.conversation_id}",'
+        f'"time":"{event.time}",'
+    )
+    return b"".join((head.encode(), event.payload[1:], b"\n\n"))
+
+
+def ephemeral_frame(conversation_id: str, run_id: str | None, event: AgentEvent) -> bytes:
+    """The frame of an event that is streamed only: it has no id and no seq."""
+    head = (
+        f"event: {event_type(event)}\n"
+        f'data: {{"runId":{_string(run_id)},"conversationId":"{conversation_id}",'
+    )
+    return b"".join((head.encode(), wire.encode(event)[1:], b"\n\n"))
+
+
+def _string(value: str | None) -> str:
+    return "null" if value is None else f'"{value}"'
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """What a subscriber's queue holds. A large stored event is held as its seq only."""
+
+    run_id: str | None
+    seq: int | None
+    type: str
+    data: bytes | None

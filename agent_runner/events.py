@@ -1,0 +1,309 @@
+"""The AgentEvent union: what can happen in a run, whichever CLI it happens in.
+
+Adapters produce these from a CLI's lines; the run service adds the life of the run.
+On the wire each is one flat JSON object `{seq, runId, conversationId, time, type, ...}`.
+An ephemeral event (`EPHEMERAL`) is streamed and never stored, and has no seq; a later
+durable event says the same in full, so nobody who missed it has missed anything.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+ToolStatus = Literal["completed", "failed", "denied"]
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Token counts of one turn. `None` is unknown, which is not zero."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+class AgentEvent(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", rename="camel", omit_defaults=True
+):
+    """Base of every event; `ephemeral` says whether it is streamed only."""
+
+    ephemeral: ClassVar[bool] = False
+
+
+# --- the life of the run (made by the run service) -----------------------------------------
+
+
+class RunQueued(AgentEvent, tag="run.queued"):
+    """A prompt was accepted and committed. `position` counts the runs ahead of it."""
+
+    turn_id: str
+    agent_id: str
+    prompt: str
+    position: int = 0
+
+
+class RunStarted(AgentEvent, tag="run.started"):
+    """The agent's turn has come. `form` is how the CLI is driven; `pid` is its process."""
+
+    mode: str
+    reason: str
+    form: str
+    agent_type: str
+    cli_version: str | None = None
+    pid: int | None = None
+    reused: bool = False
+
+
+class RunFinished(AgentEvent, tag="run.finished"):
+    """The one terminal event of a run. `turn_id` is the outbound turn, if there is one."""
+
+    state: str
+    success: bool
+    duration_ms: int
+    code: str | None = None
+    error: str | None = None
+    hint: str | None = None
+    turn_id: str | None = None
+    session_id: str | None = None
+    exit_code: int | None = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+
+# --- what the agent does (made by the adapters) ---------------------------------------------
+
+
+class SessionStarted(AgentEvent, tag="session.started"):
+    """The CLI opened or resumed its own session."""
+
+    session_id: str
+    model: str | None = None
+    cwd: str | None = None
+    cli_version: str | None = None
+    permission_mode: str | None = None
+    tools: list[str] | None = None
+    mcp_servers: list[dict[str, Any]] | None = None
+
+
+class MessageDelta(AgentEvent, tag="message.delta"):
+    """More text of the assistant message `item_id`."""
+
+    ephemeral: ClassVar[bool] = True
+    item_id: str
+    text: str
+
+
+class MessageCompleted(AgentEvent, tag="message.completed"):
+    """One whole block of assistant text; replaces its deltas."""
+
+    item_id: str
+    text: str
+    parent_tool_call_id: str | None = None
+
+
+class ReasoningDelta(AgentEvent, tag="reasoning.delta"):
+    """More of the model's thinking in `item_id`."""
+
+    ephemeral: ClassVar[bool] = True
+    item_id: str
+    text: str
+
+
+class ReasoningCompleted(AgentEvent, tag="reasoning.completed"):
+    """One whole block of thinking; replaces its deltas."""
+
+    item_id: str
+    text: str
+    parent_tool_call_id: str | None = None
+
+
+class ToolInputDelta(AgentEvent, tag="tool.input.delta"):
+    """More of a tool call's input as the model writes it: a piece of JSON text."""
+
+    ephemeral: ClassVar[bool] = True
+    tool_call_id: str
+    name: str
+    json: str
+
+
+class ToolStarted(AgentEvent, tag="tool.started"):
+    """The agent calls a tool. `kind` is ACP's: read, edit, execute, ..."""
+
+    tool_call_id: str
+    name: str
+    input: dict[str, Any]
+    title: str | None = None
+    kind: str | None = None
+    parent_tool_call_id: str | None = None
+
+
+class ToolProgress(AgentEvent, tag="tool.progress"):
+    """A running tool says how far it is."""
+
+    ephemeral: ClassVar[bool] = True
+    tool_call_id: str
+    text: str = ""
+    elapsed_ms: int | None = None
+
+
+class ToolCompleted(AgentEvent, tag="tool.completed"):
+    """A tool call is over. A failed tool is not a failed run."""
+
+    tool_call_id: str
+    status: ToolStatus
+    output: Any = None
+    error: str | None = None
+    name: str | None = None
+
+
+class FileChanged(AgentEvent, tag="file.changed"):
+    """A tool wrote to a file, as the CLI reports it."""
+
+    path: str
+    change: Literal["created", "modified", "deleted", "unknown"]
+    tool_call_id: str | None = None
+
+
+class UsageReported(AgentEvent, tag="usage"):
+    """Token counts and cost so far or of this turn, as the CLI reports them."""
+
+    usage: Usage
+    cost_usd: float | None = None
+    model: str | None = None
+
+
+class RateLimit(AgentEvent, tag="rate_limit"):
+    """What the CLI says of the account's limits. `resets_at` is Unix seconds."""
+
+    status: str
+    limit_type: str | None = None
+    resets_at: float | None = None
+    utilization: float | None = None
+
+
+class RetryScheduled(AgentEvent, tag="retry"):
+    """The CLI's model call failed and will be made again."""
+
+    attempt: int
+    code: str
+    max_attempts: int | None = None
+    delay_ms: int | None = None
+    http_status: int | None = None
+    message: str | None = None
+
+
+class PermissionOption(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One of the answers the CLI offers; `kind` is ACP's allow_once, reject_once, ..."""
+
+    option_id: str
+    name: str
+    kind: str
+
+
+class PermissionRequested(AgentEvent, tag="permission.requested"):
+    """The CLI asks whether it may run a tool and waits for the answer."""
+
+    request_id: str
+    name: str
+    input: dict[str, Any]
+    tool_call_id: str | None = None
+    title: str | None = None
+    options: list[PermissionOption] = []
+
+
+class PermissionResolved(AgentEvent, tag="permission.resolved"):
+    """The question was answered: by whom, and how."""
+
+    request_id: str
+    decision: Literal["allow", "deny", "cancelled"]
+    decided_by: str
+    message: str | None = None
+
+
+class Notice(AgentEvent, tag="notice"):
+    """Something the CLI or the runner says that changes no outcome; `code` is stable."""
+
+    code: str
+    message: str = ""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    data: dict[str, Any] | None = None
+
+
+class Unknown(AgentEvent, tag="unknown"):
+    """A well-formed line of a type that no schema knows. `source_type` is its own name."""
+
+    source_type: str
+    raw: str
+
+
+class ParseError(AgentEvent, tag="parse_error"):
+    """A line that does not decode. `raw` shows it; its bytes are in the run's raw log."""
+
+    error: str
+    raw: str
+
+
+class Oversize(AgentEvent, tag="oversize"):
+    """A line over the limit: not decoded, kept in the run's raw log at `raw_offset`."""
+
+    length_bytes: int
+    sha256: str
+    raw_offset: int
+
+
+class TurnCompleted(AgentEvent, tag="turn.completed"):
+    """The agent's own verdict on the prompt; the run service turns it into the run's end.
+
+    `unsolicited` marks a turn that the CLI began by itself (a finished background task):
+    it answers no prompt and ends no run.
+    """
+
+    ok: bool
+    text: str | None = None
+    code: str | None = None
+    error: str | None = None
+    stop_reason: str | None = None
+    session_id: str | None = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    duration_ms: int | None = None
+    num_turns: int | None = None
+    unsolicited: bool = False
+
+
+AnyEvent = (
+    RunQueued
+    | RunStarted
+    | RunFinished
+    | SessionStarted
+    | MessageDelta
+    | MessageCompleted
+    | ReasoningDelta
+    | ReasoningCompleted
+    | ToolInputDelta
+    | ToolStarted
+    | ToolProgress
+    | ToolCompleted
+    | FileChanged
+    | UsageReported
+    | RateLimit
+    | RetryScheduled
+    | PermissionRequested
+    | PermissionResolved
+    | Notice
+    | Unknown
+    | ParseError
+    | Oversize
+    | TurnCompleted
+)
+
+
+def event_type(event: AgentEvent) -> str:
+    """The event's name on the wire: `message.completed`."""
+    tag = event.__struct_config__.tag
+    assert isinstance(tag, str)
+    return tag

@@ -1,0 +1,91 @@
+"""Finds an installed program where people's installers put it, and asks its version."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anyio
+
+from agent_runner.process.child import SpawnError, spawn
+
+VERSION_TIMEOUT_S = 30.0
+_VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
+
+
+def usual_places(home: Path) -> list[Path]:
+    """Folders of npm (global, nvm), the native installers, Homebrew and bun, best first."""
+    nvm = sorted(home.glob(".nvm/versions/node/*/bin"), reverse=True)
+    return [
+        home / ".local/bin",
+        home / ".claude/local",
+        home / ".npm-global/bin",
+        home / ".bun/bin",
+        *nvm,
+        home / ".volta/bin",
+        Path("/opt/homebrew/bin"),
+        Path("/home/linuxbrew/.linuxbrew/bin"),
+        Path("/usr/local/bin"),
+    ]
+
+
+def find(program: str, env: Mapping[str, str]) -> Path | None:
+    """The path of `program`: itself if it has a slash, else from PATH, else a usual place."""
+    if os.sep in program:
+        path = Path(program).expanduser()
+        return path if path.is_file() and os.access(path, os.X_OK) else None
+    if found := shutil.which(program, path=env.get("PATH", os.defpath)):
+        return Path(found)
+    places = os.pathsep.join(str(place) for place in usual_places(Path.home()))
+    found = shutil.which(program, path=places)
+    return Path(found) if found else None
+
+
+async def output(
+    argv: Sequence[str], env: Mapping[str, str], *, timeout: float = VERSION_TIMEOUT_S
+) -> tuple[int | None, str]:
+    """Exit code and first 64 KiB of stdout of a short command; (None, "") if it hangs or fails."""
+    try:
+        child = spawn(argv, cwd=os.sep, env=env, marker=f"probe-{os.getpid()}-{argv[0]}")
+    except SpawnError:
+        return None, ""
+    try:
+        child.close_stdin()
+        text = b""
+        with anyio.move_on_after(timeout):
+            while len(text) < 1 << 16 and (chunk := await child.read_stdout()):
+                text += chunk
+            return await child.wait(), text.decode("utf-8", "replace")
+        await child.end(term_grace=1)
+        return None, ""
+    finally:
+        child.close()
+
+
+def version_in(text: str) -> str | None:
+    """The first version number in a CLI's answer: `2.1.197 (Claude Code)` -> `2.1.197`."""
+    match = _VERSION.search(text)
+    return match.group(0) if match else None
+
+
+class Versions:
+    """Versions of installed programs, each asked once per file and modification time."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], str | None] = {}
+        self._lock = anyio.Lock()
+
+    async def of(self, path: Path, arguments: Sequence[str], env: Mapping[str, str]) -> str | None:
+        """The version that `path arguments` prints; None if it prints none."""
+        try:
+            key = (str(path), path.stat().st_mtime_ns)
+        except OSError:
+            return None
+        async with self._lock:
+            if key not in self._known:
+                code, text = await output([str(path), *arguments], env)
+                self._known[key] = version_in(text) if code == 0 else None
+            return self._known[key]

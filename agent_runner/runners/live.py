@@ -1,0 +1,318 @@
+"""One living CLI process: a child, its protocol session, and whoever listens to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+import structlog
+
+from agent_runner.agents.base import Exit, Form, PermissionAnswer, Session
+from agent_runner.errors import FailureCode
+from agent_runner.events import (
+    AgentEvent,
+    Notice,
+    Oversize,
+    PermissionRequested,
+    PermissionResolved,
+    SessionStarted,
+    TurnCompleted,
+)
+from agent_runner.process.child import Child
+from agent_runner.process.lines import LineFramer, OversizeLine
+from agent_runner.process.raw_log import RawLog
+
+log = structlog.get_logger(__name__)
+
+STDERR_TAIL = 64 << 10
+EXIT_GRACE_S = 5.0
+DRAIN_QUIET_S = 1.0
+WRITE_TIMEOUT_S = 60.0
+
+
+class Sink(Protocol):
+    """Takes a run's events; waiting in it holds the CLI back."""
+
+    async def emit(self, events: Sequence[AgentEvent]) -> None:
+        """Take events, in order."""
+        ...
+
+
+class LiveCli:
+    """Reads a process from start to end and serves one turn at a time on it.
+
+    Run `serve` in a task. `turn` sends a prompt and waits for the agent's verdict, which
+    always comes: from the CLI, or from the session when the process is gone.
+    """
+
+    def __init__(
+        self,
+        child: Child,
+        session: Session,
+        form: Form,
+        *,
+        permissions: str,
+        line_limit: int,
+        raw_limit: int,
+        end_grace: float,
+    ) -> None:
+        self.form = form
+        self.session_id: str | None = None
+        self.cli_version: str | None = None
+        self.gone = anyio.Event()
+        self._child = child
+        self._session = session
+        self._permissions = permissions
+        self._framer = LineFramer(line_limit)
+        self._raw_limit = raw_limit
+        self._end_grace = end_grace
+        self._sink: Sink | None = None
+        self._raw: RawLog | None = None
+        self._raw_stderr: RawLog | None = None
+        self._raw_full = False
+        self._received = 0
+        self._raw_base = 0
+        self._verdict: TurnCompleted | None = None
+        self._turn_open = False
+        self._turn_done = anyio.Event()
+        self._stderr = bytearray()
+        self._outbox: list[bytes | None] = [session.open()]
+        self._outbox_wake = anyio.Event()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._child.pid
+
+    @property
+    def alive(self) -> bool:
+        """True until the process is known to be gone."""
+        return not self.gone.is_set()
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, once the process is gone."""
+        return self._child.exit_code
+
+    async def turn(self, prompt: str, sink: Sink, raw: Path) -> TurnCompleted:
+        """Send `prompt`; its events go to `sink`, its bytes to `raw`.stdout and .stderr."""
+        self._open_raw(raw)
+        self._sink = sink
+        self._verdict = None
+        self._turn_open = True
+        self._turn_done = anyio.Event()
+        if self.alive:
+            self._send(self._session.prompt(prompt))
+            if self._session.close_after_prompt:
+                self._send(None)
+        else:
+            await self._finish()
+        await self._turn_done.wait()
+        if self.form is Form.ONE_SHOT:
+            self._send(None)
+            with anyio.move_on_after(EXIT_GRACE_S):
+                await self.gone.wait()
+            await self.end()
+        assert self._verdict is not None
+        return self._verdict
+
+    async def stop_turn(self, grace: float) -> None:
+        """End the present turn: by message where the CLI has one, else the whole process."""
+        interrupt = self._session.interrupt() if self.alive else None
+        if interrupt is not None:
+            self._send(interrupt)
+            with anyio.move_on_after(grace):
+                await self._turn_done.wait()
+                return
+        await self.end()
+
+    async def end(self) -> None:
+        """End the process and all it started; returns when `serve` has seen it go."""
+        if self.alive:
+            await self._child.end(term_grace=self._end_grace)
+        await self.gone.wait()
+
+    async def serve(self) -> None:
+        """Read until the process is gone, then settle whatever is open."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._write_outbox)
+                tasks.start_soon(self._read_stderr)
+                with anyio.CancelScope() as reading:
+                    tasks.start_soon(self._stop_reading_after_exit, reading)
+                    await self._read_stdout()
+                with anyio.move_on_after(EXIT_GRACE_S):
+                    await self._child.wait()
+                await self._child.end(term_grace=self._end_grace)
+                tasks.cancel_scope.cancel()
+        except* Exception:
+            log.exception("cli_reader_failed", pid=self.pid)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._child.end(term_grace=self._end_grace)
+                await self._finish()
+                self.gone.set()
+                self._close_raw()
+                self._child.close()
+
+    # --- reading -----------------------------------------------------------------------
+
+    async def _read_stdout(self) -> None:
+        while chunk := await self._child.read_stdout():
+            if self._raw is not None and not self._raw.write(chunk) and not self._raw_full:
+                self._raw_full = True
+                await self._emit([Notice(code="raw_log_full", level="warning")])
+            self._received += len(chunk)
+            await self._handle(self._framer.feed(chunk))
+            await anyio.lowlevel.checkpoint()
+        await self._handle(self._framer.flush())
+
+    async def _handle(self, lines: Sequence[bytes | OversizeLine]) -> None:
+        events: list[AgentEvent] = []
+        for line in lines:
+            if isinstance(line, OversizeLine):
+                events.append(
+                    Oversize(
+                        length_bytes=line.length,
+                        sha256=line.sha256,
+                        raw_offset=max(0, line.offset - self._raw_base),
+                    )
+                )
+                continue
+            received = self._session.receive(line)
+            if received.send:
+                self._send(received.send)
+            events += received.events
+        await self._settle(events)
+
+    async def _settle(self, events: Sequence[AgentEvent]) -> None:
+        passed: list[AgentEvent] = []
+        verdict: TurnCompleted | None = None
+        for event in events:
+            if isinstance(event, TurnCompleted) and not event.unsolicited:
+                if verdict is None and self._turn_open:
+                    verdict = event
+                else:
+                    passed.append(_without_text(event))
+                continue
+            passed.append(_without_text(event) if isinstance(event, TurnCompleted) else event)
+            if isinstance(event, SessionStarted):
+                self.session_id = event.session_id
+                self.cli_version = event.cli_version or self.cli_version
+            elif isinstance(event, PermissionRequested):
+                passed.append(self._answer(event))
+        if passed:
+            await self._emit(passed)
+        if verdict is not None:
+            self.session_id = verdict.session_id or self.session_id
+            self._verdict = verdict
+            self._turn_open = False
+            self._turn_done.set()
+
+    def _answer(self, question: PermissionRequested) -> PermissionResolved:
+        allow = self._permissions == "allow"
+        message = None if allow else "Nobody is there to approve this; the agent's policy denies."
+        self._send(
+            self._session.answer(
+                question.request_id, PermissionAnswer(allow=allow, message=message)
+            )
+        )
+        return PermissionResolved(
+            request_id=question.request_id,
+            decision="allow" if allow else "deny",
+            decided_by="policy",
+            message=message,
+        )
+
+    async def _emit(self, events: Sequence[AgentEvent]) -> None:
+        if self._sink is not None:
+            await self._sink.emit(events)
+
+    async def _read_stderr(self) -> None:
+        while chunk := await self._child.read_stderr():
+            self._stderr += chunk
+            if len(self._stderr) > 2 * STDERR_TAIL:
+                del self._stderr[:-STDERR_TAIL]
+            if self._raw_stderr is not None:
+                self._raw_stderr.write(chunk)
+            await anyio.lowlevel.checkpoint()
+
+    async def _stop_reading_after_exit(self, reading: anyio.CancelScope) -> None:
+        """A grandchild may hold stdout open for ever: stop once it is quiet after the exit."""
+        await self._child.wait()
+        seen = -1
+        while seen != self._received:
+            seen = self._received
+            await anyio.sleep(DRAIN_QUIET_S)
+        reading.cancel()
+
+    async def _finish(self) -> None:
+        tail = bytes(self._stderr[-STDERR_TAIL:]).decode("utf-8", "replace")
+        events = self._session.finish(Exit(code=self._child.exit_code, stderr_tail=tail))
+        try:
+            await self._settle(events)
+        finally:
+            if self._turn_open:
+                self._turn_open = False
+                self._verdict = TurnCompleted(
+                    ok=False, code=FailureCode.NO_RESULT, error="the CLI ended without a result"
+                )
+                self._turn_done.set()
+
+    # --- writing -----------------------------------------------------------------------
+
+    def _send(self, data: bytes | None) -> None:
+        """Queue bytes for stdin; None closes it after them."""
+        self._outbox.append(data)
+        self._outbox_wake.set()
+
+    async def _write_outbox(self) -> None:
+        while True:
+            while self._outbox:
+                data = self._outbox.pop(0)
+                if data is None:
+                    self._child.close_stdin()
+                    continue
+                try:
+                    await self._child.write(data, timeout=WRITE_TIMEOUT_S)
+                except BrokenPipeError:
+                    return
+                except TimeoutError:
+                    log.warning("cli_does_not_read", pid=self.pid)
+                    await self._child.end(term_grace=self._end_grace)
+                    return
+            self._outbox_wake = anyio.Event()
+            await self._outbox_wake.wait()
+
+    # --- raw bytes ---------------------------------------------------------------------
+
+    def _open_raw(self, path: Path) -> None:
+        self._close_raw()
+        self._raw = RawLog(path.with_suffix(".stdout"), self._raw_limit)
+        self._raw_stderr = RawLog(path.with_suffix(".stderr"), self._raw_limit)
+        self._raw_base = self._received
+        self._raw_full = False
+
+    def _close_raw(self) -> None:
+        for raw in (self._raw, self._raw_stderr):
+            if raw is not None:
+                raw.close()
+        self._raw = self._raw_stderr = None
+
+
+def _without_text(event: TurnCompleted) -> TurnCompleted:
+    """The answer's text is in its message events already."""
+    return TurnCompleted(
+        ok=event.ok,
+        code=event.code,
+        error=event.error,
+        stop_reason=event.stop_reason,
+        session_id=event.session_id,
+        usage=event.usage,
+        cost_usd=event.cost_usd,
+        duration_ms=event.duration_ms,
+        num_turns=event.num_turns,
+        unsolicited=event.unsolicited,
+    )

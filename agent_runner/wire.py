@@ -1,0 +1,45 @@
+"""How things look on the wire: camelCase JSON, RFC 3339 UTC times, ids, SSE frames."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+_encoder = msgspec.json.Encoder()
+
+# Text that str.splitlines() and careless SSE clients take for a line end. JSON allows them raw.
+_LINE_SEPARATORS = (
+    (b"\xe2\x80\xa8", b"\\u2028"),
+    (b"\xe2\x80\xa9", b"\\u2029"),
+    (b"\xc2\x85", b"\\u0085"),
+)
+
+
+def encode(value: Any) -> bytes:
+    """JSON bytes on one line, with no character in them that any client splits lines at."""
+    data = _encoder.encode(value)
+    if not data.isascii():
+        for raw, escaped in _LINE_SEPARATORS:
+            if raw in data:
+                data = data.replace(raw, escaped)
+    return data
+
+
+def now() -> str:
+    """The present time as RFC 3339 UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def new_id(prefix: str) -> str:
+    """A new identifier that sorts by creation time: `run_0199c2f0a1b27d1e4c…`."""
+    return f"{prefix}_{time.time_ns() // 1_000_000:012x}{os.urandom(8).hex()}"
+
+
+def sse_frame(event_type: str, data: bytes, seq: int | None = None) -> bytes:
+    """One server-sent event. Only a durable event has a `seq`, which becomes its id."""
+    head = f"id: {seq}\nevent: {event_type}\ndata: " if seq is not None else f"event: {event_type}\ndata: "
+    return head.encode() + data + b"\n\n"

@@ -1,0 +1,1 @@
+"""Remembers agents, conversations, turns, runs and events. The only place with SQL."""

@@ -1,0 +1,98 @@
+"""Agents in the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.readers import Readers
+from conversation_store.records import AgentRecord
+from conversation_store.writer import Row, Transaction, Writer
+
+
+def _agent(row: Row) -> AgentRecord:
+    return AgentRecord(
+        agent_id=row[0],
+        type=row[1],
+        comm_mode=row[2],
+        options=msgspec.json.decode(row[3]),
+        created_at=row[4],
+        updated_at=row[5],
+    )
+
+
+def _not_found(agent_id: str) -> RecordNotFoundError:
+    return RecordNotFoundError("agent_not_found", f"no agent is named {agent_id!r}")
+
+
+class Agents:
+    """Named workers. A deleted agent keeps its conversations and frees its name."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def add(
+        self, agent_id: str, *, type: str, comm_mode: str, options: dict[str, Any], now: str  # noqa: A002
+    ) -> AgentRecord:
+        """Register; RecordConflictError `agent_exists` if the name is taken."""
+
+        async def unit(transaction: Transaction) -> AgentRecord:
+            rows = await transaction.run(
+                "insert_agent",
+                {
+                    "agent_id": agent_id,
+                    "type": type,
+                    "comm_mode": comm_mode,
+                    "options": msgspec.json.encode(options).decode(),
+                    "now": now,
+                },
+            )
+            if not rows:
+                raise RecordConflictError("agent_exists", f"agent {agent_id!r} exists already")
+            return _agent(rows[0])
+
+        return await self._writer.submit(unit, durable=True)
+
+    async def change(
+        self, agent_id: str, *, comm_mode: str, options: dict[str, Any], now: str
+    ) -> AgentRecord:
+        """Replace an agent's mode and options; RecordNotFoundError if there is none."""
+
+        async def unit(transaction: Transaction) -> AgentRecord:
+            rows = await transaction.run(
+                "update_agent",
+                {
+                    "agent_id": agent_id,
+                    "comm_mode": comm_mode,
+                    "options": msgspec.json.encode(options).decode(),
+                    "now": now,
+                },
+            )
+            if not rows:
+                raise _not_found(agent_id)
+            return _agent(rows[0])
+
+        return await self._writer.submit(unit, durable=True)
+
+    async def delete(self, agent_id: str, *, now: str) -> None:
+        """Forget an agent; RecordNotFoundError if there is none."""
+
+        async def unit(transaction: Transaction) -> None:
+            if not await transaction.run("delete_agent", {"agent_id": agent_id, "now": now}):
+                raise _not_found(agent_id)
+
+        await self._writer.submit(unit, durable=True)
+
+    async def get(self, agent_id: str) -> AgentRecord:
+        """One agent; RecordNotFoundError if there is none."""
+        rows = await self._readers.read("get_agent", {"agent_id": agent_id})
+        if not rows:
+            raise _not_found(agent_id)
+        return _agent(rows[0])
+
+    async def all(self) -> list[AgentRecord]:
+        """Every agent, by name."""
+        return [_agent(row) for row in await self._readers.read("list_agents", {})]

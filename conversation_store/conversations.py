@@ -1,0 +1,162 @@
+"""Conversations and their turns in the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.readers import Readers
+from conversation_store.records import ConversationRecord, TurnRecord
+from conversation_store.writer import Row, Transaction, Writer
+
+_LAST_ID = "~"  # sorts after every identifier
+
+
+def _conversation(row: Row) -> ConversationRecord:
+    return ConversationRecord(
+        conversation_id=row[0],
+        agent_id=row[1],
+        state=row[2],
+        session_id=row[3],
+        last_event_seq=row[4],
+        last_turn_seq=row[5],
+        created_at=row[6],
+        updated_at=row[7],
+    )
+
+
+def _turn(row: Row) -> TurnRecord:
+    return TurnRecord(
+        turn_id=row[0],
+        conversation_id=row[1],
+        seq=row[2],
+        role=row[3],
+        direction=row[4],
+        content=row[5],
+        run_id=row[6],
+        metadata=msgspec.json.decode(row[7]),
+        created_at=row[8],
+    )
+
+
+async def append_turn(
+    transaction: Transaction,
+    conversation_id: str,
+    *,
+    turn_id: str,
+    role: str,
+    direction: str,
+    content: str,
+    run_id: str | None,
+    metadata: dict[str, Any],
+    now: str,
+) -> int:
+    """Add a message at the end of a conversation; returns its seq."""
+    rows = await transaction.run(
+        "reserve_turn_seq", {"conversation_id": conversation_id, "now": now}
+    )
+    seq = int(rows[0][0])
+    await transaction.run(
+        "insert_turn",
+        {
+            "turn_id": turn_id,
+            "conversation_id": conversation_id,
+            "seq": seq,
+            "previous_seq": seq - 1 or None,
+            "role": role,
+            "direction": direction,
+            "content": content,
+            "run_id": run_id,
+            "metadata": msgspec.json.encode(metadata).decode(),
+            "now": now,
+        },
+    )
+    return seq
+
+
+class Conversations:
+    """Agents' chats."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def get(self, conversation_id: str) -> ConversationRecord:
+        """One conversation; RecordNotFoundError if there is none."""
+        rows = await self._readers.read("get_conversation", {"conversation_id": conversation_id})
+        if not rows:
+            raise RecordNotFoundError(
+                "conversation_not_found", f"no conversation is {conversation_id!r}"
+            )
+        return _conversation(rows[0])
+
+    async def current(self, agent_id: str) -> ConversationRecord | None:
+        """The agent's newest open conversation."""
+        rows = await self._readers.read("current_conversation", {"agent_id": agent_id})
+        return _conversation(rows[0]) if rows else None
+
+    async def of_agent(
+        self, agent_id: str, *, before: str | None, limit: int
+    ) -> list[ConversationRecord]:
+        """An agent's conversations, newest first, older than the id `before`."""
+        rows = await self._readers.read(
+            "list_conversations",
+            {"agent_id": agent_id, "before": before or _LAST_ID, "limit": limit},
+        )
+        return [_conversation(row) for row in rows]
+
+    async def end(self, conversation_id: str, *, now: str) -> bool:
+        """Close a conversation to new prompts; False if it was closed already."""
+
+        async def unit(transaction: Transaction) -> bool:
+            parameters = {"conversation_id": conversation_id, "now": now}
+            return bool(await transaction.run("end_conversation", parameters))
+
+        return await self._writer.submit(unit, durable=True)
+
+    async def delete(self, conversation_id: str) -> None:
+        """Remove a conversation and all in it; RecordConflictError while a run is open."""
+
+        async def unit(transaction: Transaction) -> None:
+            parameters = {"conversation_id": conversation_id}
+            if not await transaction.run("get_conversation", parameters):
+                raise RecordNotFoundError(
+                    "conversation_not_found", f"no conversation is {conversation_id!r}"
+                )
+            if not await transaction.run("delete_conversation", parameters):
+                raise RecordConflictError(
+                    "conversation_busy", "a run of this conversation is not over yet"
+                )
+
+        await self._writer.submit(unit, durable=True)
+
+    async def set_session(self, conversation_id: str, session_id: str | None, *, now: str) -> None:
+        """Keep the CLI's own session id for resume, or drop it."""
+
+        async def unit(transaction: Transaction) -> None:
+            await transaction.run(
+                "set_session",
+                {"conversation_id": conversation_id, "session_id": session_id, "now": now},
+            )
+
+        await self._writer.submit(unit, durable=False)
+
+    async def turns(self, conversation_id: str, *, after: int, limit: int) -> list[TurnRecord]:
+        """Messages in order, those with a seq above `after`."""
+        rows = await self._readers.read(
+            "list_turns", {"conversation_id": conversation_id, "after": after, "limit": limit}
+        )
+        return [_turn(row) for row in rows]
+
+    async def turn(self, turn_id: str) -> TurnRecord:
+        """One message; RecordNotFoundError if there is none."""
+        rows = await self._readers.read("get_turn", {"turn_id": turn_id})
+        if not rows:
+            raise RecordNotFoundError("turn_not_found", f"no turn is {turn_id!r}")
+        return _turn(rows[0])
+
+    async def turns_of_run(self, run_id: str) -> list[TurnRecord]:
+        """The messages a run took in and gave out."""
+        return [_turn(row) for row in await self._readers.read("turns_of_run", {"run_id": run_id})]

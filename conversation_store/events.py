@@ -1,0 +1,103 @@
+"""The event log: gapless per conversation, numbered by the writer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from conversation_store.readers import Readers
+from conversation_store.records import NewEvent, StoredEvent
+from conversation_store.writer import Row, Transaction, Writer
+
+PAGE_ROWS = 500
+PAGE_BYTES = 1 << 20
+
+
+def _event(row: Row) -> StoredEvent:
+    return StoredEvent(row[0], row[1], row[2], row[3], row[4], row[5].encode())
+
+
+async def append_events(
+    transaction: Transaction, conversation_id: str, run_id: str | None, events: Sequence[NewEvent]
+) -> list[StoredEvent]:
+    """Number and insert `events`; returns them as stored."""
+    rows = await transaction.run(
+        "reserve_event_seqs", {"conversation_id": conversation_id, "count": len(events)}
+    )
+    first = int(rows[0][0]) - len(events) + 1
+    stored = [
+        StoredEvent(conversation_id, first + index, run_id, event.type, event.time, event.payload)
+        for index, event in enumerate(events)
+    ]
+    await transaction.run_many(
+        "insert_event",
+        [
+            (conversation_id, e.seq, run_id, e.type, e.time, e.payload.decode(), len(e.payload))
+            for e in stored
+        ],
+    )
+    return stored
+
+
+class Events:
+    """Appends to and reads from the log."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def append(
+        self, conversation_id: str, batch: Sequence[tuple[str | None, NewEvent]]
+    ) -> list[StoredEvent]:
+        """Commit events of one conversation, each with its run, in order."""
+
+        async def unit(transaction: Transaction) -> list[StoredEvent]:
+            stored: list[StoredEvent] = []
+            start = 0
+            for index in range(1, len(batch) + 1):
+                if index == len(batch) or batch[index][0] != batch[start][0]:
+                    events = [event for _, event in batch[start:index]]
+                    stored += await append_events(
+                        transaction, conversation_id, batch[start][0], events
+                    )
+                    start = index
+            return stored
+
+        return await self._writer.submit(unit, durable=False)
+
+    async def get(self, conversation_id: str, seq: int) -> StoredEvent | None:
+        """One event, or None."""
+        rows = await self._readers.read(
+            "get_event", {"conversation_id": conversation_id, "seq": seq}
+        )
+        return _event(rows[0]) if rows else None
+
+    def of_conversation(
+        self, conversation_id: str, *, after: int, until: int
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """Events with after < seq <= until in pages of about a mebibyte."""
+        return self._pages("events_after", "conversation_id", conversation_id, after, until)
+
+    def of_run(self, run_id: str, *, after: int, until: int) -> AsyncIterator[list[StoredEvent]]:
+        """The same for the events of one run."""
+        return self._pages("run_events_after", "run_id", run_id, after, until)
+
+    async def _pages(
+        self, statement: str, key: str, value: str, after: int, until: int
+    ) -> AsyncIterator[list[StoredEvent]]:
+        sizes_statement = statement.replace("events", "event_sizes")
+        while True:
+            sizes = await self._readers.read(
+                sizes_statement, {key: value, "after": after, "until": until, "limit": PAGE_ROWS}
+            )
+            if not sizes:
+                return
+            rows, total = 0, 0
+            for _, size in sizes:
+                if rows and total + size > PAGE_BYTES:
+                    break
+                rows, total = rows + 1, total + size
+            page = await self._readers.read(
+                statement, {key: value, "after": after, "until": until, "limit": rows}
+            )
+            yield [_event(row) for row in page]
+            after = sizes[rows - 1][0]

@@ -1,0 +1,27 @@
+-- name: insert_event
+INSERT INTO events (conversation_id, seq, run_id, type, time, payload, size)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: events_after
+SELECT conversation_id, seq, run_id, type, time, payload FROM events
+WHERE conversation_id = :conversation_id AND seq > :after AND seq <= :until
+ORDER BY seq LIMIT :limit;
+
+-- name: event_sizes_after
+SELECT seq, size FROM events
+WHERE conversation_id = :conversation_id AND seq > :after AND seq <= :until
+ORDER BY seq LIMIT :limit;
+
+-- name: run_events_after
+SELECT conversation_id, seq, run_id, type, time, payload FROM events
+WHERE run_id = :run_id AND seq > :after AND seq <= :until
+ORDER BY seq LIMIT :limit;
+
+-- name: run_event_sizes_after
+SELECT seq, size FROM events
+WHERE run_id = :run_id AND seq > :after AND seq <= :until
+ORDER BY seq LIMIT :limit;
+
+-- name: get_event
+SELECT conversation_id, seq, run_id, type, time, payload FROM events
+WHERE conversation_id = :conversation_id AND seq = :seq;

@@ -1,0 +1,38 @@
+-- name: insert_run
+INSERT INTO runs (run_id, conversation_id, agent_id, state, mode, reason, metadata,
+  timeout_ms, queued_at)
+VALUES (:run_id, :conversation_id, :agent_id, :state, :mode, :reason, :metadata,
+  :timeout_ms, :now);
+
+-- name: get_run
+SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
+  cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, queued_at,
+  started_at, finished_at, duration_ms
+FROM runs WHERE run_id = :run_id;
+
+-- name: open_runs
+SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
+  cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, queued_at,
+  started_at, finished_at, duration_ms
+FROM runs JOIN run_states ON run_states.name = runs.state
+WHERE run_states.terminal = 0 ORDER BY queued_at, run_id;
+
+-- name: latest_run
+SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
+  cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, queued_at,
+  started_at, finished_at, duration_ms
+FROM runs WHERE agent_id = :agent_id ORDER BY run_id DESC LIMIT 1;
+
+-- name: move_run
+UPDATE runs SET state = :state, started_at = coalesce(started_at, :started_at),
+  form = coalesce(:form, form)
+WHERE run_id = :run_id AND state IN (:source_1, :source_2)
+RETURNING run_id;
+
+-- name: finish_run
+UPDATE runs SET state = :state, code = :code, error = :error, hint = :hint,
+  session_id = :session_id, cli_version = :cli_version, exit_code = :exit_code,
+  usage = :usage, cost_usd = :cost_usd, metadata = :metadata, finished_at = :now,
+  duration_ms = :duration_ms
+WHERE run_id = :run_id AND state IN (SELECT name FROM run_states WHERE terminal = 0)
+RETURNING conversation_id;

@@ -1,0 +1,44 @@
+"""A small pool of read-only connections; each read is one short statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import anyio
+
+from conversation_store.statements import statements
+from conversation_store.writer import Row
+
+
+class Readers:
+    """Hands out connections first come, first served."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path = path
+        self._idle: list[aiosqlite.Connection] = []
+        self._free = anyio.Semaphore(size)
+        self._statements = statements()
+
+    async def read(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """The rows of the statement `name`."""
+        async with self._free:
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                rows = await connection.execute_fetchall(self._statements[name], parameters)
+                return [tuple(row) for row in rows]
+            finally:
+                self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Close every idle connection; call it when nothing reads any more."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _connect(self) -> aiosqlite.Connection:
+        connection = await aiosqlite.connect(self._path, isolation_level=None)
+        await connection.execute("PRAGMA busy_timeout=5000")
+        await connection.execute("PRAGMA query_only=ON")
+        return connection

@@ -1,0 +1,114 @@
+"""The rows of the store as values. Times are RFC 3339 UTC text, durations milliseconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from conversation_store.states import RunState
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Base: JSON is camelCase."""
+
+
+class AgentRecord(Record):
+    """A named worker. `options` is what its adapter reads; the store does not look inside."""
+
+    agent_id: str
+    type: str
+    comm_mode: str
+    options: dict[str, Any]
+    created_at: str
+    updated_at: str
+
+
+class ConversationRecord(Record):
+    """An agent's chat; `session_id` is the CLI's own, for resume."""
+
+    conversation_id: str
+    agent_id: str
+    state: str
+    session_id: str | None
+    last_event_seq: int
+    last_turn_seq: int
+    created_at: str
+    updated_at: str
+
+
+class TurnRecord(Record):
+    """One message. `direction` is inbound (to the agent) or outbound."""
+
+    turn_id: str
+    conversation_id: str
+    seq: int
+    role: str
+    direction: str
+    content: str
+    run_id: str | None
+    metadata: dict[str, Any]
+    created_at: str
+
+
+class RunRecord(Record):
+    """One execution of a prompt."""
+
+    run_id: str
+    conversation_id: str
+    agent_id: str
+    state: RunState
+    code: str | None
+    error: str | None
+    hint: str | None
+    mode: str
+    reason: str
+    form: str | None
+    cli_version: str | None
+    session_id: str | None
+    exit_code: int | None
+    usage: dict[str, Any] | None
+    cost_usd: float | None
+    metadata: dict[str, Any]
+    timeout_ms: int
+    queued_at: str
+    started_at: str | None
+    finished_at: str | None
+    duration_ms: int | None
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """An event to append: its type and its JSON object, encoded."""
+
+    type: str
+    time: str
+    payload: bytes
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """A committed event. `payload` is the very JSON that was appended."""
+
+    conversation_id: str
+    seq: int
+    run_id: str | None
+    type: str
+    time: str
+    payload: bytes
+
+
+class RunOutcome(Record):
+    """How a run ended; `answer` becomes the outbound turn."""
+
+    state: RunState
+    code: str | None = None
+    error: str | None = None
+    hint: str | None = None
+    answer: str | None = None
+    turn_id: str | None = None
+    session_id: str | None = None
+    cli_version: str | None = None
+    exit_code: int | None = None
+    usage: dict[str, Any] | None = None
+    cost_usd: float | None = None
+    duration_ms: int = 0
+    metadata: dict[str, Any] = {}

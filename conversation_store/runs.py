@@ -1,0 +1,215 @@
+"""Runs in the store: acceptance, moves and the one end, each one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from conversation_store.conversations import append_turn
+from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.events import append_events
+from conversation_store.readers import Readers
+from conversation_store.records import NewEvent, RunOutcome, RunRecord, StoredEvent
+from conversation_store.states import RunState, sources_of
+from conversation_store.writer import Row, Transaction, Writer
+
+
+def _run(row: Row) -> RunRecord:
+    return RunRecord(
+        run_id=row[0],
+        conversation_id=row[1],
+        agent_id=row[2],
+        state=RunState(row[3]),
+        code=row[4],
+        error=row[5],
+        hint=row[6],
+        mode=row[7],
+        reason=row[8],
+        form=row[9],
+        cli_version=row[10],
+        session_id=row[11],
+        exit_code=row[12],
+        usage=msgspec.json.decode(row[13]) if row[13] else None,
+        cost_usd=row[14],
+        metadata=msgspec.json.decode(row[15]),
+        timeout_ms=row[16],
+        queued_at=row[17],
+        started_at=row[18],
+        finished_at=row[19],
+        duration_ms=row[20],
+    )
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt to accept. Without `conversation_is_new` the conversation must be open."""
+
+    run_id: str
+    turn_id: str
+    conversation_id: str
+    conversation_is_new: bool
+    agent_id: str
+    prompt: str
+    mode: str
+    reason: str
+    timeout_ms: int
+    metadata: dict[str, Any]
+    now: str
+
+
+class Runs:
+    """Executions of prompts."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def accept(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
+        """Commit the run, its inbound turn and its first events; after this it is not lost."""
+
+        async def unit(transaction: Transaction) -> list[StoredEvent]:
+            conversation = {"conversation_id": run.conversation_id}
+            if run.conversation_is_new:
+                await transaction.run(
+                    "insert_conversation",
+                    {**conversation, "agent_id": run.agent_id, "now": run.now},
+                )
+            else:
+                rows = await transaction.run("get_conversation", conversation)
+                if not rows:
+                    raise RecordNotFoundError(
+                        "conversation_not_found", f"no conversation is {run.conversation_id!r}"
+                    )
+                if rows[0][2] != "open":
+                    raise RecordConflictError(
+                        "conversation_ended", "this conversation was ended; start a new one"
+                    )
+            await transaction.run(
+                "insert_run",
+                {
+                    "run_id": run.run_id,
+                    "conversation_id": run.conversation_id,
+                    "agent_id": run.agent_id,
+                    "state": RunState.QUEUED,
+                    "mode": run.mode,
+                    "reason": run.reason,
+                    "metadata": msgspec.json.encode(run.metadata).decode(),
+                    "timeout_ms": run.timeout_ms,
+                    "now": run.now,
+                },
+            )
+            await append_turn(
+                transaction,
+                run.conversation_id,
+                turn_id=run.turn_id,
+                role="user",
+                direction="inbound",
+                content=run.prompt,
+                run_id=run.run_id,
+                metadata=run.metadata,
+                now=run.now,
+            )
+            return await append_events(transaction, run.conversation_id, run.run_id, events)
+
+        return await self._writer.submit(unit, durable=True)
+
+    async def move(
+        self,
+        run: RunRecord | NewRun,
+        target: RunState,
+        events: Sequence[NewEvent],
+        *,
+        now: str,
+        form: str | None = None,
+    ) -> list[StoredEvent] | None:
+        """Go to the active state `target`; None if the run may not (it is over, say)."""
+        sources = sources_of(target)
+
+        async def unit(transaction: Transaction) -> list[StoredEvent] | None:
+            moved = await transaction.run(
+                "move_run",
+                {
+                    "run_id": run.run_id,
+                    "state": target,
+                    "started_at": now,
+                    "form": form,
+                    "source_1": sources[0],
+                    "source_2": sources[-1],
+                },
+            )
+            if not moved:
+                return None
+            if not events:
+                return []
+            return await append_events(transaction, run.conversation_id, run.run_id, events)
+
+        return await self._writer.submit(unit, durable=False)
+
+    async def finish(
+        self, run_id: str, outcome: RunOutcome, events: Sequence[NewEvent], *, now: str
+    ) -> list[StoredEvent] | None:
+        """End the run by compare-and-set; None if something else ended it first."""
+
+        async def unit(transaction: Transaction) -> list[StoredEvent] | None:
+            rows = await transaction.run(
+                "finish_run",
+                {
+                    "run_id": run_id,
+                    "state": outcome.state,
+                    "code": outcome.code,
+                    "error": outcome.error,
+                    "hint": outcome.hint,
+                    "session_id": outcome.session_id,
+                    "cli_version": outcome.cli_version,
+                    "exit_code": outcome.exit_code,
+                    "usage": msgspec.json.encode(outcome.usage).decode() if outcome.usage else None,
+                    "cost_usd": outcome.cost_usd,
+                    "metadata": msgspec.json.encode(outcome.metadata).decode(),
+                    "duration_ms": outcome.duration_ms,
+                    "now": now,
+                },
+            )
+            if not rows:
+                return None
+            conversation_id = str(rows[0][0])
+            if outcome.answer is not None and outcome.turn_id is not None:
+                await append_turn(
+                    transaction,
+                    conversation_id,
+                    turn_id=outcome.turn_id,
+                    role="assistant",
+                    direction="outbound",
+                    content=outcome.answer,
+                    run_id=run_id,
+                    metadata={},
+                    now=now,
+                )
+            if outcome.session_id is not None:
+                await transaction.run(
+                    "set_session",
+                    {
+                        "conversation_id": conversation_id,
+                        "session_id": outcome.session_id,
+                        "now": now,
+                    },
+                )
+            return await append_events(transaction, conversation_id, run_id, events)
+
+        return await self._writer.submit(unit, durable=True)
+
+    async def get(self, run_id: str) -> RunRecord:
+        """One run; RecordNotFoundError if there is none."""
+        rows = await self._readers.read("get_run", {"run_id": run_id})
+        if not rows:
+            raise RecordNotFoundError("run_not_found", f"no run is {run_id!r}")
+        return _run(rows[0])
+
+    async def latest(self, agent_id: str) -> RunRecord | None:
+        """The agent's newest run."""
+        rows = await self._readers.read("latest_run", {"agent_id": agent_id})
+        return _run(rows[0]) if rows else None
+
+    async def open_runs(self) -> list[RunRecord]:
+        """Every run that is not over, oldest first."""
+        return [_run(row) for row in await self._readers.read("open_runs", {})]

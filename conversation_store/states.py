@@ -1,0 +1,62 @@
+"""The states of a run and the moves between them. Imports nothing of the project.
+
+queued -> starting -> running <-> waiting_approval, and from each of these exactly one move
+to a terminal state.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Where a run is."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    WAITING_APPROVAL = "waiting_approval"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    INTERRUPTED = "interrupted"
+
+
+TERMINAL = frozenset(
+    {
+        RunState.SUCCEEDED,
+        RunState.FAILED,
+        RunState.CANCELLED,
+        RunState.TIMED_OUT,
+        RunState.INTERRUPTED,
+    }
+)
+
+MOVES: dict[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: TERMINAL | {RunState.STARTING},
+    RunState.STARTING: TERMINAL | {RunState.RUNNING},
+    RunState.RUNNING: TERMINAL | {RunState.WAITING_APPROVAL},
+    RunState.WAITING_APPROVAL: TERMINAL | {RunState.RUNNING},
+    **{state: frozenset[RunState]() for state in TERMINAL},
+}
+
+
+def is_terminal(state: RunState) -> bool:
+    """True if nothing can happen to the run any more."""
+    return state in TERMINAL
+
+
+def is_active(state: RunState) -> bool:
+    """True while the run holds its agent."""
+    return state in {RunState.STARTING, RunState.RUNNING, RunState.WAITING_APPROVAL}
+
+
+def may_move(source: RunState, target: RunState) -> bool:
+    """True if a run in `source` may go to `target`."""
+    return target in MOVES[source]
+
+
+def sources_of(target: RunState) -> tuple[RunState, ...]:
+    """The states from which a run may go to `target`."""
+    return tuple(state for state, targets in MOVES.items() if target in targets)

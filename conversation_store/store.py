@@ -1,0 +1,81 @@
+"""The store as a whole: open it, use its rooms, close it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiosqlite
+import anyio
+
+from conversation_store.agents import Agents
+from conversation_store.conversations import Conversations
+from conversation_store.errors import StoreUnusableError
+from conversation_store.events import Events
+from conversation_store.migrate import migrate
+from conversation_store.readers import Readers
+from conversation_store.runs import Runs
+from conversation_store.writer import Writer
+
+READERS = 4
+
+
+class Store:
+    """Agents, conversations, runs and events of one SQLite database."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self.agents = Agents(writer, readers)
+        self.conversations = Conversations(writer, readers)
+        self.runs = Runs(writer, readers)
+        self.events = Events(writer, readers)
+
+
+async def _connect_writer(path: Path) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None)
+    try:
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=5000",
+            "journal_size_limit=67108864",
+        ):
+            await connection.execute(f"PRAGMA {pragma}")
+        await migrate(connection)
+    except sqlite3.DatabaseError as error:
+        await connection.close()
+        raise StoreUnusableError(
+            "database_unusable",
+            f"{path} cannot be opened as a database: {error}. It was left as it is; "
+            "restore a backup in its place, or choose another --state-dir",
+        ) from error
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+@asynccontextmanager
+async def open_store(path: Path) -> AsyncIterator[Store]:
+    """Open or create the database at `path` (mode 0600) for as long as the block runs.
+
+    StoreUnusableError if it is damaged, or newer than this code.
+    """
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = await _connect_writer(path)
+    writer, readers = Writer(connection), Readers(path, READERS)
+    try:
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(writer.run)
+            try:
+                yield Store(writer, readers)
+            finally:
+                writer.close()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await readers.close()
+            await connection.close()
