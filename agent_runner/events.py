@@ -233,6 +233,15 @@ class Notice(AgentEvent, tag="notice"):
     data: dict[str, Any] | None = None
 
 
+class Activity(AgentEvent, tag="activity"):
+    """A sign of life with nothing to keep: thinking so far, a model call, a task's progress."""
+
+    ephemeral: ClassVar[bool] = True
+    code: str
+    message: str = ""
+    data: dict[str, Any] | None = None
+
+
 class Unknown(AgentEvent, tag="unknown"):
     """A well-formed line of a type that no schema knows. `source_type` is its own name."""
 
@@ -295,6 +304,7 @@ AnyEvent = (
     | PermissionRequested
     | PermissionResolved
     | Notice
+    | Activity
     | Unknown
     | ParseError
     | Oversize

@@ -1,0 +1,1 @@
+"""Adapters: how to start each CLI, talk to it and read it. No I/O."""

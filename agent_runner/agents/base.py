@@ -30,7 +30,8 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     """What a registered agent asks of its CLI. Absent means the CLI's own default.
 
     `permission_mode` and `extra_args` are the CLI's own words; `permissions` is ours and
-    says how a permission question is answered when nobody is asked.
+    says how a permission question is answered when nobody is asked. `command` and `dialect`
+    are for the type `custom`: the program with its arguments, and what it speaks.
     """
 
     cwd: str
@@ -45,6 +46,8 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     extra_args: list[str] = []
     env: dict[str, str] = {}
     transcript: str | None = None
+    command: list[str] = []
+    dialect: str | None = None
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):

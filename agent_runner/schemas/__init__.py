@@ -1,0 +1,1 @@
+"""What the CLIs print: typed messages, one line at a time. No I/O."""

@@ -101,7 +101,7 @@ class Ping(Line):
 class StreamError(Line):
     """The API broke off the stream (not seen)."""
 
-    error: dict[str, Any] = {}
+    error: dict[str, Any] | None = None
 
 
 STREAM = Family(

@@ -60,7 +60,7 @@ class ThinkingTokens(System):
 class ApiRetry(System):
     """A model call failed and will be made again after `retry_delay_ms` (a float)."""
 
-    attempt: float
+    attempt: float = 0
     max_retries: float | None = None
     retry_delay_ms: float | None = None
     error_status: float | None = None

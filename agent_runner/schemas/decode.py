@@ -13,7 +13,7 @@ Broken and Unrecognised keep the line as text, so that nothing a CLI says is los
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -30,7 +30,7 @@ _UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class Line(msgspec.Struct, kw_only=True):
     """Base of every schema: fields that are not declared are ignored."""
 
 
@@ -73,7 +73,8 @@ def decode_object(line: bytes) -> dict[str, Any] | Broken | None:
     """
     try:
         return _decoder.decode(line)
-    except _UNDECODABLE as error:
+    except _UNDECODABLE as first:
+        error: Exception = first
         stripped = line.strip(b"\xef\xbb\xbf \t\r\n")
         if not stripped:
             return None
@@ -90,10 +91,11 @@ class Schema:
 
     __slots__ = ("_plan", "name", "type")
 
-    def __init__(self, name: str, type_: type[Line]) -> None:
+    def __init__(self, name: str, type_: type[Line], tags: Iterable[str] = ()) -> None:
         self.name = name
         self.type = type_
-        self._plan = _Plan.of(type_)
+        plan = _Plan.of(type_)
+        self._plan = _Plan(plan.known.union(tags), plan.children)
 
     def convert(self, data: Mapping[str, Any], drift: Drift) -> Any:
         """A `type` instance. Raises msgspec.ValidationError (or RecursionError)."""
@@ -122,10 +124,13 @@ class Family:
         self._table: dict[str, Schema | tuple[str, dict[str, Schema]]] = {}
         for name, entry in types.items():
             if isinstance(entry, Mapping):
-                inner = {sub: Schema(f"{prefix}{name}/{sub}", kind) for sub, kind in entry.items()}
+                inner = {
+                    sub: Schema(f"{prefix}{name}/{sub}", kind, (tag, subtag))
+                    for sub, kind in entry.items()
+                }
                 self._table[name] = (subtag, inner)
             else:
-                self._table[name] = Schema(prefix + name, entry)
+                self._table[name] = Schema(prefix + name, entry, (tag,))
 
     def schemas(self) -> Iterator[Schema]:
         """Every schema of the family."""
@@ -181,6 +186,13 @@ def plain(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def whole(value: float | None) -> int | None:
+    """A count or a duration as an integer; None for none, or beyond what JSON holds exactly."""
+    if value is None or not -(2**53) < value < 2**53:
+        return None
+    return round(value)
+
+
 class _Plan:
     """Which keys a schema type declares, and where to look deeper."""
 
@@ -188,18 +200,17 @@ class _Plan:
 
     _made: dict[type, _Plan] = {}  # noqa: RUF012 - filled while the modules load
 
-    def __init__(self) -> None:
-        self.known: frozenset[str] = frozenset()
-        self.children: list[tuple[str, _Plan]] = []
+    def __init__(self, known: frozenset[str], children: list[tuple[str, _Plan]]) -> None:
+        self.known = known
+        self.children = children
 
     @classmethod
     def of(cls, type_: type) -> _Plan:
         plan = cls._made.get(type_)
         if plan is None:
-            plan = cls._made[type_] = cls()
             info = msgspec.inspect.type_info(type_)
             assert isinstance(info, msgspec.inspect.StructType)
-            plan.known = frozenset(field.encode_name for field in info.fields)
+            plan = cls._made[type_] = cls(frozenset(f.encode_name for f in info.fields), [])
             for field in info.fields:
                 inner = _struct_within(field.type)
                 if inner is not None:

@@ -1,0 +1,272 @@
+"""Claude Code's content blocks: streamed pieces, completed blocks, tool results.
+
+Pieces and the completed block share an item id, `<API message id>:<block index>`. A complete
+`assistant` line holds one block, tells no index, and comes before the block's
+content_block_stop: the index is that of the block open in the stream, or else counted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+from agent_runner.agents.failures import short
+from agent_runner.events import (
+    Activity,
+    AgentEvent,
+    FileChanged,
+    MessageCompleted,
+    MessageDelta,
+    Notice,
+    ReasoningCompleted,
+    ReasoningDelta,
+    ToolInputDelta,
+    ToolStarted,
+    Unknown,
+)
+from agent_runner.schemas import claude as c
+from agent_runner.schemas import claude_stream as s
+from agent_runner.schemas.decode import plain, shown
+
+if TYPE_CHECKING:
+    from agent_runner.agents.claude_session import ClaudeSession
+
+_STREAMS = 64  # API messages streaming at once: one per sub-agent
+
+_KINDS = {
+    "Bash": "execute",
+    "BashOutput": "read",
+    "Edit": "edit",
+    "MultiEdit": "edit",
+    "NotebookEdit": "edit",
+    "Write": "edit",
+    "Read": "read",
+    "Glob": "search",
+    "Grep": "search",
+    "WebFetch": "fetch",
+    "WebSearch": "fetch",
+    "Agent": "think",
+    "Task": "think",
+}
+
+# How the CLI words a call that was refused without a question to us.
+_REFUSED = re.compile(
+    r"requested permissions? to |haven't granted it|Permission to use .{0,200} has been denied"
+    r"|The user doesn't want to proceed|doesn't want to take this action"
+)
+
+
+class _Message:
+    """One API message in progress."""
+
+    def __init__(self, message_id: str) -> None:
+        self.id = message_id
+        self.next_index = 0
+        self.current: int | None = None
+        self.open: dict[int, s.StartedBlock] = {}
+
+
+class BlockReader:
+    """Turns blocks into events; `last_text` is the newest text of the main agent."""
+
+    def __init__(self, session: ClaudeSession) -> None:
+        self._session = session
+        self._messages: dict[str | None, _Message] = {}
+        self._unnamed = 0
+        self.last_text: str | None = None
+
+    # --- pieces ------------------------------------------------------------------------------
+
+    def stream(self, event: Any, parent: str | None) -> list[AgentEvent]:
+        """Events of one streaming event; most of the framing makes none."""
+        if type(event) is s.ContentBlockDelta:
+            return self._delta(event, self._messages.get(parent))
+        if type(event) is s.MessageStart:
+            self._begin(parent, event.message.id)
+        elif type(event) is s.ContentBlockStart:
+            message = self._messages.get(parent) or self._begin(parent, None)
+            message.open = {event.index: event.content_block}
+            message.current = event.index
+        elif type(event) is s.ContentBlockStop:
+            ended = self._messages.get(parent)
+            if ended is not None:
+                ended.open.pop(event.index, None)
+                ended.current = None
+        elif type(event) is s.StreamError:
+            error = event.error or {}
+            text = error.get("message") or error.get("type") or ""
+            return [Notice(code="stream_error", level="warning", message=short(str(text)))]
+        return []
+
+    def _begin(self, parent: str | None, message_id: str | None) -> _Message:
+        if message_id is None:
+            self._unnamed += 1
+            message_id = f"message-{self._unnamed}"
+        while len(self._messages) >= _STREAMS:
+            del self._messages[next(iter(self._messages))]
+        message = self._messages[parent] = _Message(message_id)
+        return message
+
+    def _delta(self, event: s.ContentBlockDelta, message: _Message | None) -> list[AgentEvent]:
+        delta = event.delta
+        item_id = f"{message.id if message else 'message'}:{event.index}"
+        if delta.type == "text_delta":
+            return [MessageDelta(item_id=item_id, text=delta.text)]
+        if delta.type == "thinking_delta":
+            return [ReasoningDelta(item_id=item_id, text=delta.thinking)]
+        if delta.type == "input_json_delta":
+            block = message.open.get(event.index) if message else None
+            if block is None or block.id is None or not delta.partial_json:
+                return []
+            return [
+                ToolInputDelta(
+                    tool_call_id=block.id, name=block.name or "", json=delta.partial_json
+                )
+            ]
+        if delta.type not in ("signature_delta", "citations_delta"):
+            self._session.drift.note(f"stream_event/content_block_delta/{delta.type}")
+        return []
+
+    # --- complete blocks -----------------------------------------------------------------------
+
+    def assistant(self, line: c.Assistant, raw: bytes) -> list[AgentEvent]:
+        """Events of an `assistant` line; text that the CLI made up itself is a Notice."""
+        parent = line.parent_tool_use_id
+        message = self._messages.get(parent)
+        message_id = line.message.id
+        if message is None or (message_id is not None and message.id != message_id):
+            message = self._begin(parent, message_id)
+        events: list[AgentEvent] = []
+        for block in line.message.content:
+            index = message.next_index if message.current is None else message.current
+            message.next_index = index + 1
+            if line.message.model == "<synthetic>" and block.type == "text":
+                events.append(
+                    Notice(
+                        code="api_error" if line.error else "synthetic",
+                        level="error" if line.error else "info",
+                        message=short(block.text or ""),
+                        data={"error": line.error} if line.error else None,
+                    )
+                )
+                continue
+            events.extend(self._block(block, f"{message.id}:{index}", parent, raw))
+        return events or [Activity(code="empty_message")]
+
+    def _block(
+        self, block: c.Block, item_id: str, parent: str | None, raw: bytes
+    ) -> list[AgentEvent]:
+        if block.type == "text":
+            if parent is None:
+                self.last_text = block.text
+            return [
+                MessageCompleted(item_id=item_id, text=block.text or "", parent_tool_call_id=parent)
+            ]
+        if block.type in ("thinking", "redacted_thinking"):
+            return [
+                ReasoningCompleted(
+                    item_id=item_id, text=block.thinking or "", parent_tool_call_id=parent
+                )
+            ]
+        if block.type in ("tool_use", "server_tool_use", "mcp_tool_use") and block.id:
+            name = block.name or block.type
+            started = ToolStarted(
+                tool_call_id=block.id,
+                name=name,
+                input=plain(block.input) if isinstance(block.input, dict) else {},
+                kind=_KINDS.get(name),
+                parent_tool_call_id=parent,
+            )
+            return self._session._start_tool(started) or [Activity(code="tool_repeated")]
+        if block.type.endswith("tool_result") and block.tool_use_id:
+            return self._tool_result(block, None)
+        self._session.drift.note(f"assistant.content.{block.type}")
+        return [Unknown(source_type=f"assistant/{block.type}"[:120], raw=shown(raw))]
+
+    # --- what the model is told ------------------------------------------------------------------
+
+    def user(self, line: c.User, raw: bytes) -> list[AgentEvent]:
+        """Events of a `user` line."""
+        content = line.message.content
+        if isinstance(content, str):
+            return [_user_text(line, content)]
+        events: list[AgentEvent] = []
+        for block in content:
+            if block.type == "tool_result" and block.tool_use_id:
+                events.extend(self._tool_result(block, line.tool_use_result))
+            elif block.type == "text":
+                events.append(_user_text(line, block.text or ""))
+            elif block.type in ("image", "document"):
+                events.append(Notice(code="attachment", level="debug", data={"kind": block.type}))
+            else:
+                self._session.drift.note(f"user.content.{block.type}")
+                events.append(Unknown(source_type=f"user/{block.type}"[:120], raw=shown(raw)))
+        return events or [Activity(code="empty_message")]
+
+    def _tool_result(self, block: c.Block, detail: Any) -> list[AgentEvent]:
+        assert block.tool_use_id is not None
+        session = self._session
+        failed = bool(block.is_error)
+        text = result_text(block.content)
+        if failed and text and _REFUSED.search(text[:2000]):
+            session._denied.add(block.tool_use_id)
+        started = session._tools.get(block.tool_use_id)
+        return session._end_tool(
+            block.tool_use_id,
+            failed=failed,
+            output=None if failed else (text if text is not None else block.content),
+            error=text if failed else None,
+            changed=changed_files(started, detail),
+        )
+
+
+def result_text(content: Any) -> str | None:
+    """A tool result's text, when text is all it holds."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return None
+    texts = [
+        item["text"]
+        for item in content
+        if isinstance(item, dict) and isinstance(item.get("text"), str)
+    ]
+    return "\n".join(texts) if len(texts) == len(content) else None
+
+
+def changed_files(started: ToolStarted | None, detail: Any) -> list[FileChanged]:
+    """The file a finished editing tool wrote, as `tool_use_result` or the input names it."""
+    if started is None or started.name not in ("Write", "Edit", "MultiEdit", "NotebookEdit"):
+        return []
+    detail = detail if isinstance(detail, dict) else {}
+    path = (
+        detail.get("filePath")
+        or detail.get("notebook_path")
+        or started.input.get("file_path")
+        or started.input.get("notebook_path")
+    )
+    if not isinstance(path, str):
+        return []
+    change: Literal["created", "modified", "unknown"] = "modified"
+    if detail.get("type") == "create":
+        change = "created"
+    elif started.name == "Write" and detail.get("type") != "update":
+        change = "unknown"
+    return [FileChanged(path=path, change=change, tool_call_id=started.tool_call_id)]
+
+
+_LOCAL = re.compile(r"<local-command-(stdout|stderr)>(.*?)</local-command-", re.DOTALL)
+
+
+def _user_text(line: c.User, text: str) -> Notice:
+    """A user line that is no tool result changes no outcome: say what it is."""
+    local = _LOCAL.search(text[:4000])
+    if local:
+        return Notice(code="local_command", message=short(local[2]))
+    if text.startswith("[Request interrupted"):
+        return Notice(code="interrupted", message=short(text))
+    if line.parent_tool_use_id is not None:
+        return Notice(code="subagent_prompt", level="debug", message=short(text))
+    if line.isReplay:
+        return Notice(code="user_replay", level="debug", message=short(text))
+    return Notice(code="user_message", level="debug", message=short(text))

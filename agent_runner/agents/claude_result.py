@@ -1,0 +1,100 @@
+"""Claude Code's `result` line and exit status to a verdict on the turn.
+
+Recorded from 2.1.197: an API error is subtype `success` with `is_error` and exit 1; exit 0
+without a result is a lost answer or an early SIGINT, never a success.
+"""
+
+from __future__ import annotations
+
+from agent_runner.agents.base import Exit
+from agent_runner.agents.failures import code_for, code_for_text, exit_verdict, short
+from agent_runner.errors import FailureCode
+from agent_runner.events import TurnCompleted, Usage
+from agent_runner.schemas.claude import Result
+from agent_runner.schemas.decode import whole
+
+_BY_SUBTYPE = {
+    "error_max_turns": FailureCode.MAX_TURNS,
+    "error_max_budget_usd": FailureCode.MAX_BUDGET,
+    "error_max_structured_output_retries": FailureCode.STRUCTURED_OUTPUT,
+}
+
+_BY_TERMINAL_REASON = {
+    "aborted_streaming": FailureCode.INTERRUPTED,
+    "aborted_tools": FailureCode.INTERRUPTED,
+    "max_turns": FailureCode.MAX_TURNS,
+    "prompt_too_long": FailureCode.CONTEXT_TOO_LONG,
+}
+
+API_ERRORS = {
+    "authentication_failed": FailureCode.AUTH_REQUIRED,
+    "oauth_org_not_allowed": FailureCode.AUTH_REQUIRED,
+    "rate_limit": FailureCode.RATE_LIMITED,
+    "overloaded": FailureCode.OVERLOADED,
+    "server_error": FailureCode.API_ERROR,
+    "invalid_request": FailureCode.INVALID_REQUEST,
+    "model_not_found": FailureCode.MODEL_NOT_FOUND,
+    "billing_error": FailureCode.BILLING,
+    "max_output_tokens": FailureCode.MAX_OUTPUT,
+}
+"""`assistant.error` and `api_retry.error`; `unknown` and new words are left to the status."""
+
+
+def verdict(
+    result: Result,
+    *,
+    api_error: str | None,
+    interrupting: bool,
+    wants_structure: bool,
+    last_text: str | None,
+    session_id: str | None,
+    usage: Usage | None,
+    cost: float | None,
+    unsolicited: bool,
+) -> TurnCompleted:
+    """The turn's end. A failed turn's text is what the model had said, not the error."""
+    code: FailureCode | None = None
+    error: str | None = None
+    text = result.result
+    if result.subtype != "success" or result.is_error:
+        said = "; ".join(str(item) for item in result.errors or ()) or result.result or ""
+        code = _code(result, api_error, said, interrupting=interrupting)
+        error = short(said) or result.terminal_reason or result.subtype
+        text = last_text
+    elif wants_structure and result.structured_output is None:
+        # The CLI calls this a success and exits 0 when the model never used the schema.
+        code = FailureCode.STRUCTURED_OUTPUT
+        error = "the answer has no structured output"
+    return TurnCompleted(
+        ok=code is None,
+        text=text,
+        code=code,
+        error=error,
+        stop_reason=result.stop_reason or result.terminal_reason,
+        session_id=session_id,
+        usage=usage,
+        cost_usd=cost,
+        duration_ms=whole(result.duration_ms),
+        num_turns=whole(result.num_turns),
+        unsolicited=unsolicited,
+    )
+
+
+def _code(result: Result, api_error: str | None, said: str, *, interrupting: bool) -> FailureCode:
+    if interrupting and result.api_error_status is None:
+        return FailureCode.INTERRUPTED
+    code = _BY_SUBTYPE.get(result.subtype) or _BY_TERMINAL_REASON.get(result.terminal_reason or "")
+    if code is not None:
+        return code
+    if result.subtype == "success":
+        return (
+            code_for(result.api_error_status, said)
+            or API_ERRORS.get(api_error or "")
+            or FailureCode.API_ERROR
+        )
+    return code_for_text(said) or FailureCode.CLI_ERROR
+
+
+def exit_code_verdict(end: Exit) -> tuple[FailureCode, str]:
+    """Without a result: 129, 137 and 143 are signals, 0 an early SIGINT or a lost answer."""
+    return exit_verdict(end)

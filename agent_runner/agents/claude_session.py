@@ -1,0 +1,345 @@
+"""Claude Code's stream-json protocol: lines in, events and control messages out.
+
+A deny answered to a permission question makes the tool's result an error; the turn goes on.
+A background task that ends begins a turn by itself, whose result answers no prompt; so
+results are not counted but looked at (`origin`). `total_cost_usd` grows with the process:
+events carry the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
+from agent_runner.agents.claude_blocks import BlockReader
+from agent_runner.agents.claude_result import exit_code_verdict, verdict
+from agent_runner.agents.claude_system import system_events
+from agent_runner.agents.failures import short
+from agent_runner.agents.session import SessionBase
+from agent_runner.errors import FailureCode
+from agent_runner.events import (
+    Activity,
+    AgentEvent,
+    Notice,
+    PermissionOption,
+    PermissionRequested,
+    RateLimit,
+    SessionStarted,
+    ToolProgress,
+    Usage,
+    UsageReported,
+)
+from agent_runner.schemas import claude as c
+from agent_runner.schemas import claude_control as control
+from agent_runner.schemas import claude_system as system
+from agent_runner.schemas.claude_stream import STREAM
+from agent_runner.schemas.decode import Broken, Unrecognised, plain, whole
+from agent_runner.wire import encode
+
+_OPTIONS = [
+    PermissionOption(option_id="allow", name="Allow", kind="allow_once"),
+    PermissionOption(option_id="deny", name="Deny", kind="reject_once"),
+]
+
+# Turns that no prompt of ours began, by `origin.kind`; all but the first from the types.
+_UNSOLICITED = frozenset({"task-notification", "channel", "peer", "coordinator"})
+
+
+class ClaudeSession(SessionBase):
+    """One Claude Code process, one-shot or warm: the protocol is the same."""
+
+    def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
+        super().__init__(options, form, resume)
+        self._blocks = BlockReader(self)
+        self._asked: dict[str, str] = {}
+        self._asked_count = 0
+        self._inputs: dict[str, dict[str, Any]] = {}
+        self._cost = 0.0
+        self._error: str | None = None
+        self._model: str | None = None
+        self._wants_structure = any(
+            word.partition("=")[0] == "--json-schema" for word in options.extra_args
+        )
+        self._handlers: dict[type, Callable[[Any, bytes], Received]] = {
+            c.StreamEvent: self._stream_event,
+            c.Assistant: self._assistant,
+            c.User: self._user,
+            c.Result: self._result,
+            system.Init: self._init,
+            control.ControlRequest: self._control_request,
+            control.ControlResponse: self._control_response,
+            control.ControlCancelRequest: self._control_cancel,
+        }
+
+    # --- to the CLI --------------------------------------------------------------------------
+
+    def open(self) -> bytes:
+        """Warm: an `initialize`, whose answer shows that the process is ready for a prompt."""
+        if self.form is Form.WARM:
+            return self._ask_cli("initialize", {"hooks": None})
+        return b""
+
+    def prompt(self, text: str) -> bytes:
+        """One user line."""
+        self._prompts += 1
+        return _line(
+            {
+                "type": "user",
+                "message": {"role": "user", "content": text},
+                "parent_tool_use_id": None,
+                "session_id": "",
+            }
+        )
+
+    def interrupt(self) -> bytes | None:
+        """Ends the turn; the process and the session live on. Idle: no effect."""
+        if self._prompts:
+            self._interrupting = True
+        return self._ask_cli("interrupt", {})
+
+    def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
+        """See `base.Session`. Allowing needs the input again, changed or not."""
+        question = self._questions.pop(request_id)
+        original = self._inputs.pop(request_id, {})
+        if answer.allow:
+            changed = answer.updated_input
+            body: dict[str, Any] = {
+                "behavior": "allow",
+                "updatedInput": original if changed is None else changed,
+            }
+        else:
+            if question.tool_call_id:
+                self._denied.add(question.tool_call_id)
+            body = {"behavior": "deny", "message": answer.message or "Permission denied."}
+            if answer.interrupt:
+                body["interrupt"] = True
+                self._interrupting = True
+        return _answer_line(request_id, body)
+
+    def _ask_cli(self, subtype: str, fields: dict[str, Any]) -> bytes:
+        self._asked_count += 1
+        request_id = f"r{self._asked_count}"
+        self._asked[request_id] = subtype
+        return _line(
+            {
+                "type": "control_request",
+                "request_id": request_id,
+                "request": {"subtype": subtype, **fields},
+            }
+        )
+
+    # --- from the CLI ------------------------------------------------------------------------
+
+    def receive(self, line: bytes) -> Received:
+        """See `base.Session`."""
+        message = c.LINES.decode(line, self.drift)
+        if message is None:
+            return Received()
+        kind = type(message)
+        if kind is Broken or kind is Unrecognised:
+            return Received(events=[self._undecoded(message)])
+        self.seen[kind.__name__] += 1
+        handler = self._handlers.get(kind)
+        if handler is not None:
+            return handler(message, line)
+        if isinstance(message, system.System):
+            return Received(events=system_events(message))
+        return Received(events=_other(message))
+
+    def _stream_event(self, message: c.StreamEvent, line: bytes) -> Received:
+        inner = STREAM.convert(message.event, self.drift, line)
+        kind = type(inner)
+        if kind is Broken or kind is Unrecognised:
+            return Received(events=[self._undecoded(inner)])
+        self.seen[kind.__name__] += 1
+        return Received(events=self._blocks.stream(inner, message.parent_tool_use_id))
+
+    def _assistant(self, message: c.Assistant, line: bytes) -> Received:
+        if message.error is not None:
+            self._error = message.error
+        return Received(events=self._blocks.assistant(message, line))
+
+    def _user(self, message: c.User, line: bytes) -> Received:
+        return Received(events=self._blocks.user(message, line))
+
+    def _init(self, message: system.Init, line: bytes) -> Received:
+        events = self._accept_session_id(message.session_id)
+        self._model = message.model
+        if self.session_id is not None:
+            events.append(
+                SessionStarted(
+                    session_id=self.session_id,
+                    model=message.model,
+                    cwd=message.cwd,
+                    cli_version=message.claude_code_version,
+                    permission_mode=message.permissionMode,
+                    tools=message.tools,
+                    mcp_servers=plain(message.mcp_servers),
+                )
+            )
+        else:
+            events.append(Notice(code="session_without_id", level="warning"))
+        return Received(events=events)
+
+    def _result(self, message: c.Result, line: bytes) -> Received:
+        events = self._accept_session_id(message.session_id)
+        kind = message.origin.kind if message.origin else None
+        unsolicited = kind in _UNSOLICITED or not self._prompts
+        cost = self._cost_since(message.total_cost_usd)
+        usage = _usage(message.usage)
+        if not unsolicited:
+            events.extend(self._close_open("the turn ended"))
+        if usage is not None or cost is not None:
+            events.append(UsageReported(usage=usage or Usage(), cost_usd=cost, model=self._model))
+        events.append(
+            verdict(
+                message,
+                api_error=self._error,
+                interrupting=self._interrupting,
+                wants_structure=self._wants_structure,
+                last_text=self._blocks.last_text,
+                session_id=self.session_id,
+                usage=usage,
+                cost=cost,
+                unsolicited=unsolicited,
+            )
+        )
+        self._error = None
+        self._blocks.last_text = None
+        if not unsolicited:
+            self._turn_ended()
+        return Received(events=events)
+
+    def _cost_since(self, total: float | None) -> float | None:
+        if total is None:
+            return None
+        cost = total - self._cost if total >= self._cost else total
+        self._cost = total
+        return round(cost, 10)
+
+    # --- control ---------------------------------------------------------------------------
+
+    def _control_request(self, message: control.ControlRequest, line: bytes) -> Received:
+        request = control.REQUESTS.convert({"subtype": None, **message.request}, self.drift, line)
+        if isinstance(request, control.CanUseTool):
+            self._inputs[message.request_id] = request.input
+            return Received(
+                events=self._ask(
+                    PermissionRequested(
+                        request_id=message.request_id,
+                        name=request.tool_name,
+                        input=plain(request.input),
+                        tool_call_id=request.tool_use_id,
+                        title=request.title or request.description or request.display_name,
+                        options=_OPTIONS,
+                    )
+                )
+            )
+        if isinstance(request, control.HookCallback):
+            notice = Notice(code="hook_callback", level="debug")
+            return Received(events=[notice], send=_answer_line(message.request_id, {}))
+        if isinstance(request, control.Elicitation):
+            notice = Notice(code="elicitation_declined", message=str(request.message or "")[:500])
+            body = {"action": "decline"}
+            return Received(events=[notice], send=_answer_line(message.request_id, body))
+        # Anything else must not be left waiting: the CLI would hang.
+        refusal = _line(
+            {
+                "type": "control_response",
+                "response": {
+                    "subtype": "error",
+                    "request_id": message.request_id,
+                    "error": "not supported by this host",
+                },
+            }
+        )
+        if isinstance(request, (Broken, Unrecognised)):
+            return Received(events=[self._undecoded(request)], send=refusal)
+        notice = Notice(code="control_refused", data={"request": type(request).__name__})
+        return Received(events=[notice], send=refusal)
+
+    def _control_response(self, message: control.ControlResponse, line: bytes) -> Received:
+        response = message.response
+        asked = self._asked.pop(response.request_id or "", "unknown")
+        if response.subtype == "success":
+            return Received(events=[Activity(code=f"control_{asked}")])
+        if asked == "interrupt":
+            self._interrupting = False
+        text = short(str(response.error or response.subtype))
+        return Received(
+            events=[Notice(code=f"control_{asked}_failed", level="warning", message=text)]
+        )
+
+    def _control_cancel(self, message: control.ControlCancelRequest, line: bytes) -> Received:
+        self._inputs.pop(message.request_id, None)
+        events = self._withdraw(message.request_id, "the CLI withdrew the question")
+        return Received(events=events or [Activity(code="control_cancelled")])
+
+    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
+        return exit_code_verdict(end)
+
+
+def _other(message: Any) -> list[AgentEvent]:
+    """The rarer lines."""
+    if isinstance(message, c.RateLimitEvent):
+        info = message.rate_limit_info
+        return [
+            RateLimit(
+                status=info.status,
+                limit_type=info.rateLimitType,
+                resets_at=info.resetsAt,
+                utilization=info.utilization,
+            )
+        ]
+    if isinstance(message, c.ToolProgressLine):
+        seconds = message.elapsed_time_seconds
+        return [
+            ToolProgress(
+                tool_call_id=message.tool_use_id,
+                elapsed_ms=None if seconds is None else whole(seconds * 1000),
+            )
+        ]
+    if isinstance(message, c.AuthStatus):
+        return [
+            Notice(
+                code="auth_status",
+                level="warning" if message.error else "info",
+                message=short(message.error or ""),
+            )
+        ]
+    if isinstance(message, c.ToolUseSummary):
+        return [Notice(code="tool_use_summary", level="debug", message=short(message.summary))]
+    if isinstance(message, c.PromptSuggestion):
+        return [Notice(code="prompt_suggestion", level="debug", message=short(message.suggestion))]
+    if isinstance(message, c.ConversationReset):
+        return [Notice(code="conversation_reset")]
+    if isinstance(message, c.ActiveGoal):
+        return [Notice(code="active_goal", level="debug")]
+    if isinstance(message, c.TranscriptMirror):
+        return [Activity(code="transcript_mirror")]
+    return [Activity(code="keep_alive")]
+
+
+def _usage(tokens: c.Tokens | None) -> Usage | None:
+    if tokens is None:
+        return None
+    return Usage(
+        input_tokens=whole(tokens.input_tokens),
+        output_tokens=whole(tokens.output_tokens),
+        cache_read_tokens=whole(tokens.cache_read_input_tokens),
+        cache_write_tokens=whole(tokens.cache_creation_input_tokens),
+    )
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return encode(message) + b"\n"
+
+
+def _answer_line(request_id: str, body: dict[str, Any]) -> bytes:
+    return _line(
+        {
+            "type": "control_response",
+            "response": {"subtype": "success", "request_id": request_id, "response": body},
+        }
+    )

@@ -1,0 +1,83 @@
+"""Checks on option values before they become a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from agent_runner.agents.base import AgentOptions
+from agent_runner.errors import BadRequestError
+
+
+def flag(name: str, value: str) -> str:
+    """`--name=value`: one argument, so that a value beginning with `-` is no flag."""
+    return f"--{name}={clean(value, name)}"
+
+
+def clean(value: str, what: str) -> str:
+    """`value`, if a command line can hold it; BadRequestError otherwise."""
+    if "\0" in value:
+        raise BadRequestError("invalid_option", f"{what} holds a NUL character")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise BadRequestError("invalid_option", f"{what} is not valid Unicode") from None
+    if size > 100_000:
+        raise BadRequestError("invalid_option", f"{what} is too long for a command line")
+    return value
+
+
+def tool_list(names: list[str], what: str, separator: str = ",") -> str:
+    """Tool names joined; none may be empty."""
+    if any(not name.strip() for name in names):
+        raise BadRequestError("invalid_option", f"{what} holds an empty name")
+    return separator.join(names)
+
+
+def extra_args(
+    options: AgentOptions, reserved: Collection[str], *, positionals: bool = False
+) -> list[str]:
+    """`extra_args`, without the flags the adapter must own.
+
+    Refused: a reserved flag (also as `--flag=value`), `--` (it would turn what follows into
+    a prompt), and, unless `positionals`, a first word that is no flag. The service's own
+    flags come after these, where the CLIs let the last one win.
+    """
+    words = options.extra_args
+    for position, word in enumerate(words):
+        clean(word, "extraArgs")
+        if word == "--" or (position == 0 and not positionals and not word.startswith("-")):
+            raise BadRequestError("invalid_option", f"extraArgs may not hold {word[:80]!r} there")
+        name = word.partition("=")[0]
+        for owned in reserved:
+            if name == owned or (len(owned) == 2 and name.startswith(owned) and name[1] != "-"):
+                raise BadRequestError(
+                    "reserved_option",
+                    f"extraArgs may not hold {name}",
+                    hint="the service sets this flag itself",
+                )
+    return list(words)
+
+
+def one_of(value: str, known: Collection[str], what: str) -> str:
+    """`value`, if the CLI knows it. CLIs accept nonsense here without a word."""
+    if value not in known:
+        raise BadRequestError(
+            "invalid_option", f"{what} {value[:80]!r} is unknown", hint=f"one of {', '.join(known)}"
+        )
+    return value
+
+
+def unsupported(options: AgentOptions, title: str, hints: dict[str, str]) -> None:
+    """Refuse options that this CLI cannot honour, rather than ignoring them."""
+    for name, hint in hints.items():
+        if getattr(options, name):
+            raise BadRequestError(
+                "unsupported_option", f"{title} has no way to set {name}", hint=hint
+            )
+
+
+def integer(value: int, what: str) -> str:
+    """A positive number as text."""
+    if value < 1:
+        raise BadRequestError("invalid_option", f"{what} must be at least 1")
+    return str(value)

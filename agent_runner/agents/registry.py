@@ -1,0 +1,22 @@
+"""The agent types this service knows, by name."""
+
+from __future__ import annotations
+
+from agent_runner.agents.base import Adapter
+from agent_runner.agents.claude import ClaudeAdapter
+from agent_runner.errors import BadRequestError
+
+ADAPTERS: dict[str, Adapter] = {adapter.type: adapter for adapter in (ClaudeAdapter(),)}
+"""To add a type, add its adapter here."""
+
+
+def adapter_for(type_: str) -> Adapter:
+    """The adapter of `type_`; BadRequestError if there is none."""
+    try:
+        return ADAPTERS[type_]
+    except KeyError:
+        raise BadRequestError(
+            "unknown_agent_type",
+            f"there is no agent type {type_[:80]!r}",
+            hint=f"one of {', '.join(ADAPTERS)}",
+        ) from None

@@ -1,0 +1,191 @@
+"""What the session of every CLI keeps: open tools and questions, prompts not yet answered.
+
+A subclass reads lines; this class makes sure that what was begun is also ended: a tool that
+started completes, a question that was asked is resolved, and a prompt that was sent gets
+one TurnCompleted, if need be when the process is gone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from agent_runner.agents.base import (
+    AgentOptions,
+    Exit,
+    Form,
+    PermissionAnswer,
+    Received,
+    check_session_id,
+)
+from agent_runner.agents.failures import exit_verdict, short
+from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.events import (
+    AgentEvent,
+    FileChanged,
+    Notice,
+    ParseError,
+    PermissionRequested,
+    PermissionResolved,
+    ToolCompleted,
+    ToolStarted,
+    ToolStatus,
+    TurnCompleted,
+    Unknown,
+)
+from agent_runner.schemas.decode import Broken, Drift, Unrecognised, plain
+
+
+class SessionBase:
+    """State and bookkeeping shared by the sessions; see `base.Session` for the contract.
+
+    `drift` counts fields that the schemas do not know; `seen` counts messages by name, also
+    those that make no event. Both are for the run's metrics.
+    """
+
+    def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
+        self.options = options
+        self.form = form
+        self.drift = Drift()
+        self.seen: Counter[str] = Counter()
+        self.session_id = resume
+        self._prompts = 0
+        self._interrupting = False
+        self._tools: dict[str, ToolStarted] = {}
+        self._questions: dict[str, PermissionRequested] = {}
+        self._denied: set[str] = set()
+
+    # --- the parts of base.Session that most share ---------------------------------------
+
+    def open(self) -> bytes:
+        """No handshake."""
+        return b""
+
+    @property
+    def close_after_prompt(self) -> bool:
+        """Stdin stays open, unless a subclass says otherwise."""
+        return False
+
+    def receive(self, line: bytes) -> Received:
+        """See `base.Session`."""
+        raise NotImplementedError
+
+    def interrupt(self) -> bytes | None:
+        """No such message."""
+        return None
+
+    def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
+        """No permission questions: KeyError."""
+        raise KeyError(request_id)
+
+    def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
+        """End what is open; fail the prompt that got no result."""
+        events = self._close_open("the CLI ended")
+        if self._prompts:
+            code, error = self._exit_verdict(exit)
+            if self._interrupting:
+                code, error = FailureCode.INTERRUPTED, "interrupted"
+            events.append(
+                TurnCompleted(ok=False, code=code, error=error, session_id=self.session_id)
+            )
+            self._prompts = 0
+        return events
+
+    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
+        return exit_verdict(end)
+
+    # --- prompts ---------------------------------------------------------------------------
+
+    def _turn_ended(self) -> None:
+        """A solicited turn is over."""
+        self._prompts = max(0, self._prompts - 1)
+        self._interrupting = False
+
+    # --- lines -----------------------------------------------------------------------------
+
+    def _undecoded(self, outcome: Broken | Unrecognised) -> AgentEvent:
+        if type(outcome) is Broken:
+            self.seen["(broken)"] += 1
+            return ParseError(error=outcome.error, raw=outcome.raw)
+        assert type(outcome) is Unrecognised
+        self.drift.note(outcome.source_type)
+        return Unknown(source_type=outcome.source_type, raw=outcome.raw)
+
+    # --- session ids -----------------------------------------------------------------------
+
+    def _accept_session_id(self, value: str | None) -> list[AgentEvent]:
+        """Keep the CLI's session id if it is safe to use again; say so if it is not."""
+        if not value or value == self.session_id:
+            return []
+        try:
+            self.session_id = check_session_id(value)
+        except BadRequestError as error:
+            return [Notice(code="bad_session_id", level="warning", message=error.message)]
+        return []
+
+    # --- tools -----------------------------------------------------------------------------
+
+    def _start_tool(self, started: ToolStarted) -> list[AgentEvent]:
+        """ToolStarted, unless this call has started already."""
+        if started.tool_call_id in self._tools:
+            return []
+        self._tools[started.tool_call_id] = started
+        return [started]
+
+    def _end_tool(
+        self,
+        tool_call_id: str,
+        *,
+        failed: bool,
+        output: Any = None,
+        error: str | None = None,
+        changed: list[FileChanged] | None = None,
+    ) -> list[AgentEvent]:
+        """ToolCompleted, then the files that a completed tool changed."""
+        started = self._tools.pop(tool_call_id, None)
+        status: ToolStatus = "failed" if failed else "completed"
+        if failed and tool_call_id in self._denied:
+            status = "denied"
+        self._denied.discard(tool_call_id)
+        events: list[AgentEvent] = [
+            ToolCompleted(
+                tool_call_id=tool_call_id,
+                status=status,
+                output=plain(output),
+                error=short(error) if error else None,
+                name=started.name if started else None,
+            )
+        ]
+        if not failed and changed:
+            events.extend(changed)
+        return events
+
+    # --- questions -------------------------------------------------------------------------
+
+    def _ask(self, question: PermissionRequested) -> list[AgentEvent]:
+        """PermissionRequested, unless the same question is open already."""
+        if question.request_id in self._questions:
+            return []
+        self._questions[question.request_id] = question
+        return [question]
+
+    def _withdraw(self, request_id: str, message: str) -> list[AgentEvent]:
+        """The CLI no longer waits for this answer."""
+        if self._questions.pop(request_id, None) is None:
+            return []
+        return [
+            PermissionResolved(
+                request_id=request_id, decision="cancelled", decided_by="cli", message=message
+            )
+        ]
+
+    def _close_open(self, why: str) -> list[AgentEvent]:
+        """Resolve every open question as cancelled, fail every open tool."""
+        events: list[AgentEvent] = []
+        for request_id in list(self._questions):
+            events.extend(self._withdraw(request_id, why))
+        for tool_call_id in list(self._tools):
+            events.extend(
+                self._end_tool(tool_call_id, failed=True, error=f"{why} before the tool did")
+            )
+        return events
