@@ -59,6 +59,8 @@ def verdict(
     if result.subtype != "success" or result.is_error:
         said = "; ".join(str(item) for item in result.errors or ()) or result.result or ""
         code = _code(result, api_error, said, interrupting=interrupting)
+        if code is FailureCode.INTERRUPTED:
+            said = "interrupted"
         error = short(said) or result.terminal_reason or result.subtype
         text = last_text
     elif wants_structure and result.structured_output is None:

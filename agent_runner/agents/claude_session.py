@@ -324,7 +324,9 @@ def _other(message: Any) -> list[AgentEvent]:
 def _usage(tokens: c.Tokens | None) -> Usage | None:
     if tokens is None:
         return None
+    thinking = (tokens.output_tokens_details or {}).get("thinking_tokens")
     return Usage(
+        reasoning_tokens=whole(thinking) if isinstance(thinking, int | float) else None,
         input_tokens=whole(tokens.input_tokens),
         output_tokens=whole(tokens.output_tokens),
         cache_read_tokens=whole(tokens.cache_read_input_tokens),

@@ -27,12 +27,13 @@ class Tokens(Line):
     cache_read_input_tokens: float | None = None
     cache_creation_input_tokens: float | None = None
     cache_creation: Any = None
-    output_tokens_details: Any = None
+    output_tokens_details: dict[str, Any] | None = None
     server_tool_use: Any = None
     service_tier: Any = None
     inference_geo: Any = None
     iterations: Any = None
     speed: Any = None
+    fallback_credit: Any = None
 
 
 class Block(Line):
@@ -98,6 +99,9 @@ class Assistant(Line):
     task_description: Any = None
     supersedes: Any = None
     timestamp: Any = None
+    aborted: Any = None
+    thinking_display: Any = None
+    thinking_duration_ms: Any = None
 
 
 class UserMessage(Line):
@@ -123,6 +127,7 @@ class User(Line):
     origin: Any = None
     priority: Any = None
     shouldQuery: Any = None  # noqa: N815 - the CLI's own name
+    tool_result_meta: Any = None
 
 
 class Origin(Line):
@@ -164,6 +169,13 @@ class Result(Line):
     fast_mode_state: Any = None
     structured_output: Any = None
     origin: Origin | None = None
+    fast_mode_disabled_reason: Any = None
+    first_content_frame_ms: Any = None
+    model_usage_since_last_result: Any = None
+    queued_turn_count: Any = None
+    result_index: Any = None
+    safety_stops: Any = None
+    subagent_stats: Any = None
 
 
 class StreamEvent(Line):
@@ -174,6 +186,9 @@ class StreamEvent(Line):
     session_id: Any = None
     parent_tool_use_id: str | None = None
     ttft_ms: Any = None
+    api_message_id: Any = None
+    thinking_display: Any = None
+    abandoned_blocks: Any = None
 
 
 class RateLimitInfo(Line):

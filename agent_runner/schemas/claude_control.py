@@ -25,6 +25,7 @@ class ControlAnswer(Line):
     response: Any = None
     error: Any = None
     pending_permission_requests: Any = None
+    pending_user_dialog_requests: Any = None
 
 
 class ControlResponse(Line):

@@ -39,6 +39,14 @@ class Init(System):
     capabilities: Any = None
     terminal_slash_commands: Any = None
     served_by_anthropic: Any = None
+    additional_directories: Any = None
+    fast_mode_disabled_reason: Any = None
+    messaging_socket_path: Any = None
+    original_cwd: Any = None
+    per_turn_effort_active: Any = None
+    ultrathink_available: Any = None
+    ultrathink_typed_raises: Any = None
+    view_mode: Any = None
 
 
 class Status(System):
