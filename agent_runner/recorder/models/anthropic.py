@@ -92,7 +92,7 @@ class _Message:
         self._offered = {tool.get("name") for tool in request.get("tools") or []}
         self._stop = "end_turn"
         self._usage = dict(_USAGE)
-        self._head = {
+        self._head: dict[str, Any] = {
             "id": f"msg_scripted_{next(ids):04d}",
             "type": "message",
             "role": "assistant",

@@ -1,0 +1,7 @@
+"""droid: every case."""
+
+from __future__ import annotations
+
+from agent_runner.recorder.cases.case import Suite
+
+SUITE = Suite(agent="factory-droid", env={}, cases=())
