@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -78,7 +79,7 @@ def record(bench: Bench, case: Case) -> Outcome:
 
 def _run(bench: Bench, case: Case, world: World, run: _Run) -> Outcome:
     url = bench.server.url
-    options = _options(case, world, url)
+    options = _options({**bench.suite.options, **case.options}, world, url)
     launch = bench.adapter.launch(
         options, run.form, resume=run.resume, private_dir=str(world.private)
     )
@@ -120,9 +121,9 @@ def _run(bench: Bench, case: Case, world: World, run: _Run) -> Outcome:
     return Outcome(recording=recording, survivors=survivors)
 
 
-def _options(case: Case, world: World, url: str) -> AgentOptions:
-    """The case's options with their placeholders filled in, at any depth."""
-    text = world.fill(msgspec.json.encode(case.options).decode(), url)
+def _options(options: dict[str, Any], world: World, url: str) -> AgentOptions:
+    """`options` with their placeholders filled in, at any depth."""
+    text = world.fill(msgspec.json.encode(options).decode(), url)
     return msgspec.convert({**msgspec.json.decode(text), "cwd": str(world.cwd)}, AgentOptions)
 
 

@@ -135,10 +135,14 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """All cases of one CLI, with the environment and the home that isolate it."""
+    """All cases of one CLI, with the environment and the home that isolate it.
+
+    `options` hold for every case that does not set them itself.
+    """
 
     agent: str
     env: dict[str, str]
+    options: dict[str, Any] = field(default_factory=dict)
     home_files: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     cases: tuple[Case, ...]

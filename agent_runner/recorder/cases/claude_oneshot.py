@@ -8,6 +8,7 @@ from agent_runner.recorder.cases.shared import (
     BIG,
     HELLO,
     LONG_PROMPT,
+    MCP_SERVER,
     SILENCE,
     TICKS,
     UNICODE,
@@ -22,24 +23,6 @@ _HOOKS = """{"hooks": {
   {"type": "command", "command": "echo blocked by policy >&2; exit 2"}]}],
  "Stop": [{"hooks": [{"type": "command", "command": "echo stopping"}]}]
 }}
-"""
-
-# A Model Context Protocol server with one tool, in as little Python as can be.
-_MCP_SERVER = """import json, sys
-for line in sys.stdin:
-    call = json.loads(line)
-    method, answer = call.get("method"), {}
-    if method == "initialize":
-        answer = {"protocolVersion": call["params"]["protocolVersion"],
-                  "capabilities": {"tools": {}},
-                  "serverInfo": {"name": "tiny", "version": "1"}}
-    elif method == "tools/list":
-        answer = {"tools": [{"name": "greet", "description": "greets",
-                             "inputSchema": {"type": "object", "properties": {}}}]}
-    elif method == "tools/call":
-        answer = {"content": [{"type": "text", "text": "greetings"}]}
-    if "id" in call:
-        print(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": answer}), flush=True)
 """
 
 _SLEEP = (Reply([Text("Sleeping."), Shell("sleep 61")]), text("Slept."))
@@ -187,7 +170,7 @@ ONE_SHOT = (
             "allowedTools": ["mcp__tiny__greet"],
         },
         env={"MCP_CONNECTION_NONBLOCKING": "0"},
-        files={"server.py": _MCP_SERVER},
+        files={"server.py": MCP_SERVER},
         replies=(Reply([Tool("mcp__tiny__greet", {})]), text("Greeted.")),
         expect=("greetings",),
     ),

@@ -16,6 +16,25 @@ SILENCE = Reply([Text("Before the stall. "), Sleep(600)])
 LONG_PROMPT = "Read every word of this line, it is numbered nowhere. "
 
 
+# A Model Context Protocol server with one tool, in as little Python as can be.
+MCP_SERVER = """import json, sys
+for line in sys.stdin:
+    call = json.loads(line)
+    method, answer = call.get("method"), {}
+    if method == "initialize":
+        answer = {"protocolVersion": call["params"]["protocolVersion"],
+                  "capabilities": {"tools": {}},
+                  "serverInfo": {"name": "tiny", "version": "1"}}
+    elif method == "tools/list":
+        answer = {"tools": [{"name": "greet", "description": "greets",
+                             "inputSchema": {"type": "object", "properties": {}}}]}
+    elif method == "tools/call":
+        answer = {"content": [{"type": "text", "text": "greetings"}]}
+    if "id" in call:
+        print(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": answer}), flush=True)
+"""
+
+
 def text(words: str) -> Reply:
     """A reply of one delta."""
     return Reply([Text(words)])
