@@ -8,6 +8,6 @@ compile() {
 }
 compile --group dev --group bench -o .ci/locks/dev.txt
 sed 's/ *--hash=.*//; s/ \\$//; /^ *$/d' .ci/locks/dev.txt > .ci/locks/.pins
-compile -c .ci/locks/.pins -o .ci/locks/run.txt
-compile -c .ci/locks/.pins --group real -o .ci/locks/real.txt
+compile -c .ci/locks/.pins --group build -o .ci/locks/run.txt
+compile -c .ci/locks/.pins --group build --group real -o .ci/locks/real.txt
 rm .ci/locks/.pins

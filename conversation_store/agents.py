@@ -35,7 +35,13 @@ class Agents:
         self._readers = readers
 
     async def add(
-        self, agent_id: str, *, type: str, comm_mode: str, options: dict[str, Any], now: str  # noqa: A002
+        self,
+        agent_id: str,
+        *,
+        agent_type: str,
+        comm_mode: str,
+        options: dict[str, Any],
+        now: str,
     ) -> AgentRecord:
         """Register; RecordConflictError `agent_exists` if the name is taken."""
 
@@ -44,7 +50,7 @@ class Agents:
                 "insert_agent",
                 {
                     "agent_id": agent_id,
-                    "type": type,
+                    "type": agent_type,
                     "comm_mode": comm_mode,
                     "options": msgspec.json.encode(options).decode(),
                     "now": now,

@@ -13,7 +13,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Base: JSON is camelCase."""
 
 
-class AgentRecord(Record):
+class AgentRecord(Record, frozen=True, kw_only=True):
     """A named worker. `options` is what its adapter reads; the store does not look inside."""
 
     agent_id: str
@@ -24,7 +24,7 @@ class AgentRecord(Record):
     updated_at: str
 
 
-class ConversationRecord(Record):
+class ConversationRecord(Record, frozen=True, kw_only=True):
     """An agent's chat; `session_id` is the CLI's own, for resume."""
 
     conversation_id: str
@@ -37,7 +37,7 @@ class ConversationRecord(Record):
     updated_at: str
 
 
-class TurnRecord(Record):
+class TurnRecord(Record, frozen=True, kw_only=True):
     """One message. `direction` is inbound (to the agent) or outbound."""
 
     turn_id: str
@@ -51,7 +51,7 @@ class TurnRecord(Record):
     created_at: str
 
 
-class RunRecord(Record):
+class RunRecord(Record, frozen=True, kw_only=True):
     """One execution of a prompt."""
 
     run_id: str
@@ -96,7 +96,7 @@ class StoredEvent(msgspec.Struct, frozen=True):
     payload: bytes
 
 
-class RunOutcome(Record):
+class RunOutcome(Record, frozen=True, kw_only=True):
     """How a run ended; `answer` becomes the outbound turn."""
 
     state: RunState

@@ -210,6 +210,13 @@ class Runs:
         rows = await self._readers.read("latest_run", {"agent_id": agent_id})
         return _run(rows[0]) if rows else None
 
+    async def of_conversation(self, conversation_id: str) -> list[str]:
+        """The ids of a conversation's runs, oldest first."""
+        rows = await self._readers.read(
+            "runs_of_conversation", {"conversation_id": conversation_id}
+        )
+        return [str(row[0]) for row in rows]
+
     async def open_runs(self) -> list[RunRecord]:
         """Every run that is not over, oldest first."""
         return [_run(row) for row in await self._readers.read("open_runs", {})]

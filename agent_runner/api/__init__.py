@@ -1,0 +1,1 @@
+"""HTTP and SSE: checks requests, calls the services, answers. Decides nothing else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
 import anyio
 import structlog
@@ -71,6 +71,11 @@ class Channel:
         self._drained = anyio.Event()
         self._failure: Exception | None = None
 
+    @property
+    def last_seq(self) -> int:
+        """The seq of the last published event; 0 before the first."""
+        return self._last_seq
+
     async def emit(self, run_id: str | None, events: Sequence[AgentEvent]) -> None:
         """Publish events of a run in order; the durable ones are stored first.
 
@@ -112,7 +117,7 @@ class Channel:
 
     async def listen(
         self, *, after: int, run_id: str | None = None, until_type: str | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Frames from the event after seq `after`: the stored ones, then live for ever.
 
         With `run_id` only that run's. Ends after an event of `until_type`, or when this
@@ -127,14 +132,7 @@ class Channel:
             if run_id in (None, item.run_id)
         )
         try:
-            pages = (
-                self._store.events.of_run(run_id, after=after, until=live_from)
-                if run_id is not None
-                else self._store.events.of_conversation(
-                    self.conversation_id, after=after, until=live_from
-                )
-            )
-            async for page in pages:
+            async for page in self._pages(after, live_from, run_id):
                 yield b"".join(stored_frame(event) for event in page)
                 if until_type is not None and any(event.type == until_type for event in page):
                     return
@@ -164,6 +162,19 @@ class Channel:
                     return
         finally:
             self._subscribers.discard(subscriber)
+
+    async def replay(self, *, after: int, run_id: str) -> AsyncGenerator[bytes, None]:
+        """The stored frames of a run that is over, from the event after seq `after`."""
+        async for page in self._pages(after, self._last_seq, run_id):
+            yield b"".join(stored_frame(event) for event in page)
+
+    def _pages(
+        self, after: int, until: int, run_id: str | None
+    ) -> AsyncIterator[list[StoredEvent]]:
+        events = self._store.events
+        if run_id is not None:
+            return events.of_run(run_id, after=after, until=until)
+        return events.of_conversation(self.conversation_id, after=after, until=until)
 
     def close(self) -> None:
         """End every listener's stream after what it has queued."""

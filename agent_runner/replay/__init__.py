@@ -1,0 +1,1 @@
+"""Plays a recorded transcript in place of a CLI."""

@@ -1,0 +1,1 @@
+"""Decides how a run is driven."""

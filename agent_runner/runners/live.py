@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 import structlog
 
 from agent_runner.agents.base import Exit, Form, PermissionAnswer, Session
@@ -152,7 +153,10 @@ class LiveCli:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._child.end(term_grace=self._end_grace)
-                await self._finish()
+                try:
+                    await self._finish()
+                except Exception:  # the listener's trouble must not keep the process's things
+                    log.exception("cli_end_not_told", pid=self.pid)
                 self.gone.set()
                 self._close_raw()
                 self._child.close()

@@ -1,0 +1,1 @@
+"""The life of a run: accepted, queued, driven, ended exactly once."""

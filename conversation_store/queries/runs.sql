@@ -36,3 +36,6 @@ UPDATE runs SET state = :state, code = :code, error = :error, hint = :hint,
   duration_ms = :duration_ms
 WHERE run_id = :run_id AND state IN (SELECT name FROM run_states WHERE terminal = 0)
 RETURNING conversation_id;
+
+-- name: runs_of_conversation
+SELECT run_id FROM runs WHERE conversation_id = :conversation_id ORDER BY run_id;

@@ -1,0 +1,198 @@
+"""Agents: register, list, get, change, delete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent_runner import wire
+from agent_runner.agents.base import AgentOptions, Form
+from agent_runner.agents.registry import adapter_for
+from agent_runner.api.bodies import (
+    AgentListReply,
+    AgentReply,
+    EmptyBody,
+    EndSessionReply,
+    OptionsBody,
+    PatchAgentBody,
+    RegisterBody,
+    read_body,
+)
+from agent_runner.api.context import Context, context
+from agent_runner.api.routes import Endpoint
+from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
+from agent_runner.routing.plan import check_comm_mode
+from conversation_store.errors import RecordConflictError
+
+
+def json_reply(value: Any, status: int = 200) -> Response:
+    """`value` as JSON."""
+    return Response(wire.encode(value), status, media_type="application/json")
+
+
+def _checked_cwd(ctx: Context, value: str) -> str:
+    path = Path(value).expanduser()
+    if not path.is_absolute():
+        raise BadRequestError("invalid_cwd", f"cwd {value!r} is not an absolute path")
+    real = path.resolve()
+    roots = [root.expanduser().resolve() for root in ctx.settings.allowed_roots]
+    if not any(real.is_relative_to(root) for root in roots):
+        raise ForbiddenError(
+            "cwd_not_allowed",
+            f"cwd {value!r} lies outside the allowed folders",
+            hint=f"allowed_roots: {', '.join(map(str, roots))}",
+        )
+    if not real.is_dir():
+        raise BadRequestError(
+            "cwd_missing", f"cwd {value!r} is not a folder", hint="create it first"
+        )
+    return str(real)
+
+
+def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options in their stored form, tried on the adapter so that nonsense fails now."""
+    options["cwd"] = _checked_cwd(ctx, options.get("cwd") or str(Path.home()))
+    adapter = adapter_for(agent_type)
+    typed = msgspec.convert(options, AgentOptions)
+    for form in adapter.forms:
+        adapter.launch(typed, Form(form), resume=None, private_dir="/private")
+    stored: dict[str, Any] = msgspec.to_builtins(typed)
+    return stored
+
+
+def _given(body: OptionsBody) -> dict[str, Any]:
+    exclude = {"agent_id", "type", "comm_mode"}
+    return body.model_dump(by_alias=True, exclude_unset=True, exclude=exclude)
+
+
+async def register(request: Request) -> Response:
+    """201 for a new agent; 200 if it is there with just these settings; 409 otherwise."""
+    ctx = context(request)
+    body = await read_body(request, RegisterBody)
+    mode = check_comm_mode(body.comm_mode)
+    given = {name: value for name, value in _given(body).items() if value is not None}
+    options = _checked_options(ctx, body.type, given)
+    try:
+        agent = await ctx.store.agents.add(
+            body.agent_id, agent_type=body.type, comm_mode=mode, options=options, now=wire.now()
+        )
+    except RecordConflictError as error:
+        agent = await ctx.store.agents.get(body.agent_id)
+        if (agent.type, agent.comm_mode, agent.options) != (body.type, mode, options):
+            raise ConflictError(
+                error.code,
+                f"agent {body.agent_id!r} exists with other settings",
+                hint="PATCH it, or DELETE it first",
+            ) from error
+        return json_reply(agent)
+    return json_reply(agent, 201)
+
+
+async def list_agents(request: Request) -> Response:
+    """Every agent."""
+    return json_reply({"agents": await context(request).store.agents.all()})
+
+
+async def get_agent(request: Request) -> Response:
+    """One agent."""
+    return json_reply(await context(request).store.agents.get(request.path_params["agentId"]))
+
+
+async def patch_agent(request: Request) -> Response:
+    """Change what is given; it counts from the next run on."""
+    ctx = context(request)
+    body = await read_body(request, PatchAgentBody)
+    agent = await ctx.store.agents.get(request.path_params["agentId"])
+    merged = {**agent.options, **_given(body)}
+    options = _checked_options(
+        ctx, agent.type, {name: value for name, value in merged.items() if value is not None}
+    )
+    mode = check_comm_mode(body.comm_mode or agent.comm_mode)
+    return json_reply(
+        await ctx.store.agents.change(
+            agent.agent_id, comm_mode=mode, options=options, now=wire.now()
+        )
+    )
+
+
+async def delete_agent(request: Request) -> Response:
+    """Forget an agent; its conversations stay readable."""
+    ctx = context(request)
+    agent_id = request.path_params["agentId"]
+    await ctx.store.agents.get(agent_id)
+    await ctx.runs.end_session(agent_id)
+    await ctx.store.agents.delete(agent_id, now=wire.now())
+    return Response(status_code=204)
+
+
+async def end_session(request: Request) -> Response:
+    """End the open conversation: the next prompt starts a new one."""
+    ctx = context(request)
+    await read_body(request, EmptyBody)
+    agent = await ctx.store.agents.get(request.path_params["agentId"])
+    return json_reply({"conversationId": await ctx.runs.end_session(agent.agent_id)})
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/agents/register",
+        handler=register,
+        summary="Register an agent",
+        tag="agents",
+        body=RegisterBody,
+        reply=AgentReply,
+        status=201,
+        problems=(403, 409, 422),
+    ),
+    Endpoint(
+        method="GET",
+        path="/agents",
+        handler=list_agents,
+        summary="List agents",
+        tag="agents",
+        reply=AgentListReply,
+    ),
+    Endpoint(
+        method="GET",
+        path="/agents/{agentId}",
+        handler=get_agent,
+        summary="Get an agent",
+        tag="agents",
+        reply=AgentReply,
+        problems=(404,),
+    ),
+    Endpoint(
+        method="PATCH",
+        path="/agents/{agentId}",
+        handler=patch_agent,
+        summary="Change an agent",
+        tag="agents",
+        body=PatchAgentBody,
+        reply=AgentReply,
+        problems=(403, 404, 422),
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/agents/{agentId}",
+        handler=delete_agent,
+        summary="Delete an agent",
+        tag="agents",
+        status=204,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        method="POST",
+        path="/agents/{agentId}/end-session",
+        handler=end_session,
+        summary="End the agent's open conversation",
+        tag="agents",
+        body=EmptyBody,
+        reply=EndSessionReply,
+        problems=(404, 409),
+    ),
+)

@@ -1,0 +1,250 @@
+"""Request and response bodies. Requests are strict: no unknown fields, no conversions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+from starlette.requests import Request
+
+from agent_runner.errors import BadRequestError
+
+AgentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Argument = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+
+
+class Body(BaseModel):
+    """Base of requests: camelCase, strict, closed."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", strict=True, validate_by_name=False
+    )
+
+
+class Reply(BaseModel):
+    """Base of responses: camelCase, open to new fields."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+
+
+class OptionsBody(Body):
+    """How an agent's CLI is to be run. Everything absent is the CLI's own default."""
+
+    cwd: ShortText | None = Field(None, description="Working folder; your home by default.")
+    model: ShortText | None = None
+    system_prompt: Annotated[str, StringConstraints(max_length=100_000)] | None = None
+    mcp_servers: dict[ShortText, dict[str, Any]] | None = Field(
+        None, description="MCP servers by name, each in the form of the `mcpServers` JSON."
+    )
+    allowed_tools: list[ShortText] | None = None
+    denied_tools: list[ShortText] | None = None
+    permission_mode: ShortText | None = Field(None, description="The CLI's own word.")
+    permissions: Literal["deny", "allow"] | None = Field(
+        None, description="How a permission question is answered when nobody is asked."
+    )
+    max_turns: Annotated[int, Field(ge=1)] | None = None
+    extra_args: list[Argument] | None = Field(None, description="Further flags of the CLI.")
+    env: dict[VariableName, Argument] | None = None
+    command: list[Argument] | None = Field(None, description="Type custom: the program to run.")
+    dialect: ShortText | None = Field(None, description="Type custom: how its output is read.")
+    transcript: ShortText | None = Field(None, description="Type replay: the recording to play.")
+
+
+class RegisterBody(OptionsBody):
+    """`POST /agents/register`."""
+
+    agent_id: AgentId
+    type: ShortText
+    comm_mode: ShortText = "headless"
+
+
+class PatchAgentBody(OptionsBody):
+    """`PATCH /agents/{agentId}`: what is given changes; null goes back to the default."""
+
+    comm_mode: ShortText | None = None
+
+
+class ExecuteBody(Body):
+    """`POST /agents/{agentId}/execute`."""
+
+    prompt: str = Field(description="What the agent is asked; sent to the CLI by stdin.")
+    conversation_id: ShortText | None = Field(
+        None, description="Continue this conversation; the agent's open one by default."
+    )
+    timeout_ms: Annotated[int, Field(ge=1)] | None = None
+    metadata: dict[str, Any] = {}
+
+
+class CancelBody(Body):
+    """`POST /agents/{agentId}/execute/cancel`."""
+
+    run_id: ShortText | None = Field(None, description="The first run in the queue by default.")
+
+
+class EmptyBody(Body):
+    """A POST that takes no fields."""
+
+
+class AgentReply(Reply):
+    """An agent as registered."""
+
+    agent_id: str
+    type: str
+    comm_mode: str
+    options: dict[str, Any]
+    created_at: str
+    updated_at: str
+
+
+class AgentListReply(Reply):
+    """`GET /agents`."""
+
+    agents: list[AgentReply]
+
+
+class RouteReply(Reply):
+    """How a run is driven, and why."""
+
+    mode: str
+    reason: str
+
+
+class RunReply(Reply):
+    """A run. `content` is the agent's answer, once there is one."""
+
+    run_id: str
+    turn_id: str | None
+    conversation_id: str
+    agent_id: str
+    content: str | None
+    success: bool
+    status: str
+    code: str | None
+    error: str | None
+    hint: str | None
+    duration_ms: int | None
+    route: RouteReply
+    form: str | None
+    cli_version: str | None
+    usage: dict[str, Any] | None
+    cost_usd: float | None
+    session_id: str | None
+    queued_at: str
+    started_at: str | None
+    finished_at: str | None
+    metadata: dict[str, Any]
+
+
+class ConversationReply(Reply):
+    """An agent's chat; `sessionId` is the CLI's own."""
+
+    conversation_id: str
+    agent_id: str
+    state: str
+    session_id: str | None
+    last_event_seq: int
+    last_turn_seq: int
+    created_at: str
+    updated_at: str
+
+
+class ConversationListReply(Reply):
+    """`nextBefore` asks for the next, older page; absent on the last."""
+
+    conversations: list[ConversationReply]
+    next_before: str | None = None
+
+
+class TurnReply(Reply):
+    """One message of a conversation."""
+
+    turn_id: str
+    conversation_id: str
+    seq: int
+    role: str
+    direction: str
+    content: str
+    run_id: str | None
+    metadata: dict[str, Any]
+    created_at: str
+
+
+class TurnListReply(Reply):
+    """A conversation and a page of its turns; `nextAfter` asks for the next page."""
+
+    conversation: ConversationReply | None
+    turns: list[TurnReply]
+    next_after: int | None = None
+
+
+class EndSessionReply(Reply):
+    """The conversation that was ended; null if none was open."""
+
+    conversation_id: str | None
+
+
+class CancelReply(Reply):
+    """The run that is being ended."""
+
+    run_id: str
+    conversation_id: str
+
+
+class HealthReply(Reply):
+    """The service lives."""
+
+    status: str
+    version: str
+
+
+class ProblemReply(Reply):
+    """Every error, as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    error: str
+    hint: str | None = None
+
+
+B = TypeVar("B", bound=Body)
+
+
+async def read_body(request: Request, model: type[B]) -> B:
+    """The request's JSON as `model`; BadRequestError says which field is wrong."""
+    data = await request.body()
+    try:
+        return model.model_validate_json(data or b"{}")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
+            raise MalformedJsonError(
+                "invalid_json", f"the body is no JSON: {first['msg']}"
+            ) from error
+        place = ".".join(str(part) for part in first["loc"]) or "body"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise BadRequestError("invalid_body", f"{place}: {first['msg']}{more}") from error
+
+
+class MalformedJsonError(BadRequestError):
+    """The body does not parse."""
+
+    status = 400
+
+
+def integer_parameter(
+    request: Request, name: str, default: int, *, low: int = 0, high: int = 2**62
+) -> int:
+    """A whole number from the query; BadRequestError `invalid_parameter` otherwise."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or not low <= int(text) <= high:
+        raise MalformedJsonError(
+            "invalid_parameter", f"{name}={text[:40]!r} is not a whole number from {low} to {high}"
+        )
+    return int(text)

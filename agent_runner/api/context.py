@@ -1,0 +1,32 @@
+"""What the handlers work with, kept on the application's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from agent_runner.bus.bus import Bus
+from agent_runner.runs.service import RunService
+from agent_runner.settings import Settings
+from conversation_store.store import Store
+
+
+@dataclass(frozen=True)
+class Context:
+    """The running service's parts. `env` is the environment that CLIs inherit from."""
+
+    settings: Settings
+    store: Store
+    bus: Bus
+    runs: RunService
+    version: str
+    env: Mapping[str, str]
+
+
+def context(request: Request) -> Context:
+    """The context of the application that serves `request`."""
+    found = request.app.state.context
+    assert isinstance(found, Context)
+    return found

@@ -1,0 +1,91 @@
+"""Builds /openapi.json from the declared endpoints and their pydantic models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from agent_runner.api.bodies import ProblemReply
+from agent_runner.api.routes import Endpoint
+
+_EVERY_PROBLEM = (400, 401, 403)
+_REF = "#/components/schemas/{model}"
+
+
+def openapi(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of `endpoints`."""
+    bodies = {e.body for e in endpoints if e.body is not None}
+    replies = {e.reply for e in endpoints if e.reply is not None} | {ProblemReply}
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in sorted(bodies, key=lambda m: m.__name__)]
+        + [(model, "serialization") for model in sorted(replies, key=lambda m: m.__name__)],
+        ref_template=_REF,
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "agent-runner", "version": version},
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": definitions["$defs"],
+        },
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": endpoint.handler.__name__,
+        "summary": endpoint.summary,
+        "tags": [endpoint.tag],
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in re.findall(r"{(\w+)}", endpoint.path)
+        ]
+        + [
+            {
+                "name": parameter.name,
+                "in": parameter.place,
+                "description": parameter.description,
+                "schema": {"type": parameter.kind},
+            }
+            for parameter in endpoint.parameters
+        ],
+        "responses": _responses(endpoint),
+    }
+    if endpoint.body is not None:
+        operation["requestBody"] = {
+            "required": any(field.is_required() for field in endpoint.body.model_fields.values()),
+            "content": {"application/json": {"schema": _reference(endpoint.body.__name__)}},
+        }
+    return operation
+
+
+def _responses(endpoint: Endpoint) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if endpoint.reply is not None:
+        content["application/json"] = {"schema": _reference(endpoint.reply.__name__)}
+    if endpoint.streams:
+        content["text/event-stream"] = {"schema": {"type": "string"}}
+    success: dict[str, Any] = {"description": endpoint.summary}
+    if content:
+        success["content"] = content
+    responses: dict[str, Any] = {str(endpoint.status): success}
+    body_problems = (413, 415, 422) if endpoint.body is not None else ()
+    for status in sorted({*_EVERY_PROBLEM, *endpoint.problems, *body_problems}):
+        responses[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {"application/problem+json": {"schema": _reference(ProblemReply.__name__)}},
+        }
+    return responses
+
+
+def _reference(model: str) -> dict[str, str]:
+    return {"$ref": _REF.format(model=model)}

@@ -1,0 +1,85 @@
+"""Errors as application/problem+json (RFC 9457) with a stable `code` and an `error` text."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent_runner import wire
+from agent_runner.errors import AgentRunnerError, FailureCode
+from conversation_store.errors import (
+    RecordConflictError,
+    RecordNotFoundError,
+    StoreError,
+)
+
+log = structlog.get_logger(__name__)
+
+# A run that ended this way never reached a model: the machine needs something, and a JSON
+# execute answers with a problem. Every other end is an answer, with `success` false.
+RUN_PROBLEMS = {
+    FailureCode.CLI_NOT_FOUND: 503,
+    FailureCode.SPAWN_FAILED: 503,
+    FailureCode.AUTH_REQUIRED: 503,
+    FailureCode.CWD_MISSING: 409,
+    FailureCode.INTERNAL: 500,
+    FailureCode.QUEUE_TIMEOUT: 503,
+}
+
+_HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
+
+
+def problem(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    hint: str | None = None,
+    headers: dict[str, str] | None = None,
+    extra: dict[str, Any] | None = None,
+) -> Response:
+    """One problem document."""
+    body = {
+        **(extra or {}),
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "error": message,
+    }
+    if hint is not None:
+        body["hint"] = hint
+    return Response(
+        wire.encode(body), status, media_type="application/problem+json", headers=headers
+    )
+
+
+async def on_error(_: Request, error: Exception) -> Response:
+    """The answer to an exception from a handler."""
+    if isinstance(error, AgentRunnerError):
+        headers = {"Retry-After": "1"} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
+        return problem(error.status, error.code, error.message, hint=error.hint, headers=headers)
+    if isinstance(error, StoreError):
+        status = (
+            404
+            if isinstance(error, RecordNotFoundError)
+            else 409
+            if isinstance(error, RecordConflictError)
+            else 503
+        )
+        return problem(status, error.code, error.message)
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "body"
+        return problem(422, "invalid_body", f"{place}: {first['msg']}")
+    if isinstance(error, HTTPException):
+        code = _HTTP_CODES.get(error.status_code, "http_error")
+        return problem(error.status_code, code, error.detail, headers=dict(error.headers or {}))
+    log.error("request_failed_inside", exc_info=error)
+    return problem(500, FailureCode.INTERNAL, "the service failed; its log has the details")

@@ -1,0 +1,187 @@
+"""Runs: execute, attach, cancel, get, and their events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent_runner.api.agents import json_reply
+from agent_runner.api.bodies import CancelBody, CancelReply, ExecuteBody, RunReply, read_body
+from agent_runner.api.context import Context, context
+from agent_runner.api.problems import RUN_PROBLEMS, problem
+from agent_runner.api.routes import CURSOR, Endpoint
+from agent_runner.api.streams import cursor, event_stream
+from agent_runner.errors import ConflictError, FailureCode
+from agent_runner.runs.active import ActiveRun
+from conversation_store.records import RunRecord, TurnRecord
+from conversation_store.states import RunState
+
+_END = "run.finished"
+
+
+def _run_body(run: RunRecord, turns: Sequence[TurnRecord]) -> dict[str, Any]:
+    answers = [turn for turn in turns if turn.direction == "outbound"]
+    questions = [turn for turn in turns if turn.direction == "inbound"]
+    return {
+        "runId": run.run_id,
+        "turnId": (answers or questions)[0].turn_id if turns else None,
+        "conversationId": run.conversation_id,
+        "agentId": run.agent_id,
+        "content": answers[0].content if answers else None,
+        "success": run.state is RunState.SUCCEEDED,
+        "status": run.state,
+        "code": run.code,
+        "error": run.error,
+        "hint": run.hint,
+        "durationMs": run.duration_ms,
+        "route": {"mode": run.mode, "reason": run.reason},
+        "form": run.form,
+        "cliVersion": run.cli_version,
+        "usage": run.usage,
+        "costUsd": run.cost_usd,
+        "sessionId": run.session_id,
+        "queuedAt": run.queued_at,
+        "startedAt": run.started_at,
+        "finishedAt": run.finished_at,
+        "metadata": {**run.metadata, "sessionId": run.session_id, "exitCode": run.exit_code},
+    }
+
+
+async def _answer(ctx: Context, run_id: str) -> Response:
+    run = await ctx.store.runs.get(run_id)
+    body = _run_body(run, await ctx.store.conversations.turns_of_run(run_id))
+    status = RUN_PROBLEMS.get(FailureCode(run.code)) if run.code in set(FailureCode) else None
+    if status is None:
+        return json_reply(body)
+    return problem(status, run.code or "", run.error or "", hint=run.hint, extra=body)
+
+
+def _wants_stream(request: Request) -> bool:
+    return "text/event-stream" in request.headers.get("accept", "")
+
+
+def _run_stream(request: Request, active: ActiveRun, after: int) -> Response:
+    return event_stream(
+        request, active.channel.listen(after=after, run_id=active.run_id, until_type=_END)
+    )
+
+
+async def execute(request: Request) -> Response:
+    """Run a prompt. The run goes on if the caller leaves."""
+    ctx = context(request)
+    body = await read_body(request, ExecuteBody)
+    agent = await ctx.store.agents.get(request.path_params["agentId"])
+    active = await ctx.runs.execute(
+        agent,
+        body.prompt,
+        conversation_id=body.conversation_id,
+        timeout_ms=body.timeout_ms,
+        metadata=body.metadata,
+    )
+    if _wants_stream(request):
+        return _run_stream(request, active, 0)
+    await active.done.wait()
+    return await _answer(ctx, active.run_id)
+
+
+async def attach(request: Request) -> Response:
+    """The stream of the agent's present run, from its start."""
+    ctx = context(request)
+    agent = await ctx.store.agents.get(request.path_params["agentId"])
+    runs = ctx.runs.of_agent(agent.agent_id)
+    if not runs:
+        raise ConflictError(
+            "nothing_running",
+            "this agent runs nothing",
+            hint="GET /conversations/{id}/events replays what was said",
+        )
+    after = cursor(request, runs[0].channel.last_seq)
+    return _run_stream(request, runs[0], after)
+
+
+async def cancel(request: Request) -> Response:
+    """Ask the agent's present run, or the given one, to end; it ends `cancelled`."""
+    ctx = context(request)
+    body = await read_body(request, CancelBody)
+    agent = await ctx.store.agents.get(request.path_params["agentId"])
+    active = await ctx.runs.cancel(agent.agent_id, body.run_id)
+    reply = {"runId": active.run_id, "conversationId": active.run.conversation_id}
+    return json_reply(reply, 202)
+
+
+async def get_run(request: Request) -> Response:
+    """One run, over or not."""
+    ctx = context(request)
+    run = await ctx.store.runs.get(request.path_params["runId"])
+    return json_reply(_run_body(run, await ctx.store.conversations.turns_of_run(run.run_id)))
+
+
+async def run_events(request: Request) -> Response:
+    """A run's events from the start or a cursor; ends with `run.finished`."""
+    ctx = context(request)
+    run = await ctx.store.runs.get(request.path_params["runId"])
+    channel = await ctx.bus.channel(run.conversation_id)
+    after = cursor(request, channel.last_seq)
+    if ctx.runs.active(run.run_id) is None:
+        frames = channel.replay(after=after, run_id=run.run_id)
+    else:
+        frames = channel.listen(after=after, run_id=run.run_id, until_type=_END)
+    return event_stream(request, frames)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/agents/{agentId}/execute",
+        handler=execute,
+        summary="Run a prompt: JSON when it is over, or a stream with Accept: text/event-stream",
+        tag="runs",
+        body=ExecuteBody,
+        reply=RunReply,
+        streams=True,
+        problems=(404, 409, 413, 422, 429, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path="/agents/{agentId}/execute/stream",
+        handler=attach,
+        summary="Attach to the agent's present run",
+        tag="runs",
+        streams=True,
+        parameters=CURSOR,
+        problems=(400, 404, 409),
+    ),
+    Endpoint(
+        method="POST",
+        path="/agents/{agentId}/execute/cancel",
+        handler=cancel,
+        summary="Cancel a run",
+        tag="runs",
+        body=CancelBody,
+        reply=CancelReply,
+        status=202,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        method="GET",
+        path="/runs/{runId}",
+        handler=get_run,
+        summary="Get a run",
+        tag="runs",
+        reply=RunReply,
+        problems=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/runs/{runId}/events",
+        handler=run_events,
+        summary="Stream a run's events",
+        tag="runs",
+        streams=True,
+        parameters=CURSOR,
+        problems=(400, 404),
+    ),
+)

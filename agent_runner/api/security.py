@@ -1,0 +1,144 @@
+"""The checks before any route: Host, Origin, token, content type, body size."""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent_runner.api.problems import problem
+from agent_runner.errors import (
+    AgentRunnerError,
+    BadRequestError,
+    ForbiddenError,
+    TooLargeError,
+    UnauthorizedError,
+    UnsupportedMediaTypeError,
+)
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_OWN_SITES = frozenset({"same-origin", "none"})
+
+
+class BadHostError(BadRequestError):
+    """No Host header."""
+
+    status = 400
+
+
+def is_loopback(host: str) -> bool:
+    """True if only programs on this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header without its port: `[::1]:8420` -> `::1`."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]
+
+
+class Gate:
+    """ASGI middleware that lets only our own callers through.
+
+    A web page cannot pass: it does not know the token, its Origin is not ours, and a name
+    that was rebound to this address is not in the Host list.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str | None,
+        hosts: frozenset[str],
+        origins: frozenset[str],
+        body_limit: int,
+    ) -> None:
+        self._app = app
+        self._token = f"Bearer {token}".encode() if token is not None else None
+        self._hosts = hosts
+        self._origins = origins
+        self._body_limit = body_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check an HTTP request and pass it on, or answer with a problem."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            self._check(scope["method"], headers)
+        except AgentRunnerError as error:
+            challenge = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+            answer = problem(
+                error.status, error.code, error.message, hint=error.hint, headers=challenge
+            )
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, self._limited(receive), send)
+
+    def _check(self, method: str, headers: Headers) -> None:
+        host = headers.get("host")
+        if not host:
+            raise BadHostError("missing_host", "the request has no Host header")
+        if host_name(host).lower() not in self._hosts:
+            raise ForbiddenError(
+                "host_not_allowed",
+                f"Host {host[:100]!r} is not served here",
+                hint="add it to server.allowed_hosts",
+            )
+        origin = headers.get("origin")
+        if origin is not None and origin not in self._origins | {f"http://{host}"}:
+            raise ForbiddenError(
+                "origin_not_allowed",
+                f"Origin {origin[:100]!r} may not call this service",
+                hint="add it to server.allowed_origins",
+            )
+        if origin is None and headers.get("sec-fetch-site", "none") not in _OWN_SITES:
+            raise ForbiddenError("origin_not_allowed", "requests from other sites are refused")
+        if self._token is not None and not compare_digest(
+            headers.get("authorization", "").encode(), self._token
+        ):
+            raise UnauthorizedError(
+                "unauthorized",
+                "the bearer token is missing or wrong",
+                hint="send `Authorization: Bearer TOKEN`; TOKEN is in the state folder's `token`",
+            )
+        if method in _WITH_BODY:
+            self._check_body(headers)
+
+    def _check_body(self, headers: Headers) -> None:
+        length = headers.get("content-length")
+        if length is not None and length.isdigit() and int(length) > self._body_limit:
+            raise self._too_large()
+        has_body = length not in (None, "0") or "transfer-encoding" in headers
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and (has_body or kind):
+            raise UnsupportedMediaTypeError(
+                "unsupported_media_type", "send the body as Content-Type: application/json"
+            )
+
+    def _limited(self, receive: Receive) -> Receive:
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._body_limit:
+                raise self._too_large()
+            return message
+
+        return limited
+
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(
+            "body_too_large", f"the body is over the limit of {self._body_limit} bytes"
+        )

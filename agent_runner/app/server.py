@@ -1,0 +1,137 @@
+"""Serves the application over HTTP until it is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import anyio
+import structlog
+import uvicorn
+from sse_starlette.sse import AppStatus
+
+from agent_runner.api.application import build
+from agent_runner.api.context import Context
+from agent_runner.api.security import is_loopback
+from agent_runner.app.service import running_service
+from agent_runner.app.state_dir import StateDir
+from agent_runner.errors import BadRequestError, UnavailableError
+from agent_runner.settings import ServerSettings, Settings
+
+log = structlog.get_logger(__name__)
+
+Announce = Callable[[Context, str, str | None], Coroutine[Any, Any, None]]
+_BACKLOG = 1024
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: runs end before connections do, so we stop it."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = anyio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Note when connections are taken."""
+        await super().startup(sockets=sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `serve`."""
+        yield
+
+
+def check_exposure(server: ServerSettings) -> None:
+    """BadRequestError if these settings would let strangers in."""
+    if is_loopback(server.host):
+        return
+    if server.auth == "none":
+        raise BadRequestError(
+            "auth_required_off_loopback",
+            f"auth none is for loopback only, and {server.host} is not",
+            hint="use auth token",
+        )
+    if not server.allow_remote:
+        raise BadRequestError(
+            "remote_not_allowed",
+            f"{server.host} can be reached from other machines",
+            hint="set server.allow_remote: true if you mean it",
+        )
+
+
+def _bind(server: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((server.host, server.port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise UnavailableError(
+            "cannot_listen",
+            f"{server.host}:{server.port} cannot be listened on: {error.strerror}",
+            hint="another service may use the port; choose one with --port",
+        ) from error
+    return listener
+
+
+async def serve(settings: Settings, announce: Announce) -> None:
+    """Run the service until SIGINT or SIGTERM; `announce` is called when it takes requests.
+
+    At the first signal runs are stopped and their streams get their last event; at the
+    second the process leaves at once.
+    """
+    check_exposure(settings.server)
+    AppStatus.enable_automatic_graceful_drain = False
+    state = StateDir(settings.state_dir.expanduser())
+    with state.claim(), contextlib.closing(_bind(settings.server)) as listener:
+        token = settings.server.token or state.token() if settings.server.auth == "token" else None
+        async with anyio.create_task_group() as tasks:
+            async with running_service(settings, state) as context:
+                server = _server(context, token)
+
+                async def serving() -> None:
+                    await server.serve([listener])
+                    tasks.cancel_scope.cancel()
+
+                tasks.start_soon(serving)
+                await server.up.wait()
+                tasks.start_soon(announce, context, _url(listener), token)
+                await _signal()
+                tasks.start_soon(_leave_at_signal)
+            server.should_exit = True
+
+
+def _server(context: Context, token: str | None) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            build(context, token),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=5,
+            server_header=False,
+        )
+    )
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _signal() -> signal.Signals:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            log.info("stopping", signal=number.name)
+            return number
+    raise AssertionError("unreachable")
+
+
+async def _leave_at_signal() -> None:
+    raise SystemExit(128 + await _signal())

@@ -1,0 +1,70 @@
+"""The state folder: who may use it, and what lies in it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent_runner.errors import UnavailableError
+
+
+class StateDir:
+    """Paths in the state folder. All of it is for its owner alone (0700, files 0600)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.database = root / "agent-runner.db"
+        self.raw = root / "raw"
+        self.private = root / "private"
+        self.workspace = root / "workspace"
+        self.token_file = root / "token"
+        self._lock_file = root / "lock"
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Make the folder and keep it for this process.
+
+        UnavailableError `state_dir_in_use` if another service has it.
+        """
+        os.umask(0o077)
+        try:
+            for folder in (self.root, self.raw, self.private, self.workspace):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(self._lock_file, os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise UnavailableError(
+                "state_dir_unusable", f"the state folder cannot be used: {error}"
+            ) from error
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UnavailableError(
+                    "state_dir_in_use",
+                    f"another agent-runner (pid {_owner(lock)}) uses {self.root}",
+                    hint="stop it, or give this one another --state-dir",
+                ) from None
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+            yield
+        finally:
+            os.close(lock)
+
+    def token(self) -> str:
+        """The token kept here, made at the first call."""
+        try:
+            return self.token_file.read_text("ascii").strip()
+        except FileNotFoundError:
+            token = secrets.token_urlsafe(24)
+            descriptor = os.open(self.token_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(token + "\n")
+            return token
+
+
+def _owner(lock: int) -> str:
+    return os.pread(lock, 20, 0).decode("ascii", "replace") or "unknown"

@@ -1,0 +1,112 @@
+"""agent-runner agents: list, register, show, remove."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
+from agent_runner.cli.terminal import fail, out, show_json, show_table
+from agent_runner.errors import AgentRunnerError
+
+agents = typer.Typer(help="Registered agents.", no_args_is_help=True)
+
+
+@agents.command("list")
+def list_agents(
+    as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None, state_dir: StateDir = None
+) -> None:
+    """List registered agents."""
+    try:
+        with client(url, token, state_dir) as service:
+            found = service.get("/agents")["agents"]
+    except AgentRunnerError as error:
+        fail(error, as_json=as_json)
+    if as_json:
+        show_json(found)
+    elif not found:
+        out.print("No agents. Register one: agent-runner agents add NAME --type claude-code")
+    else:
+        rows = [
+            (a["agentId"], a["type"], a["commMode"], a["options"].get("model"), a["options"]["cwd"])
+            for a in found
+        ]
+        show_table(("AGENT", "TYPE", "MODE", "MODEL", "CWD"), rows)
+
+
+@agents.command("add")
+def add_agent(
+    name: Annotated[str, typer.Argument(help="A name of letters, digits, dots and dashes.")],
+    type_: Annotated[
+        str,
+        typer.Option("--type", help="claude-code, gemini, factory-droid, custom or replay."),
+    ],
+    cwd: Annotated[Path | None, typer.Option(help="Its working folder [here].")] = None,
+    model: Annotated[str | None, typer.Option(help="Model [the CLI's default].")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            "-o",
+            metavar="NAME=JSON",
+            help="Any other field of POST /agents/register, e.g. -o 'allowedTools=[\"Bash\"]'.",
+        ),
+    ] = None,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Register an agent."""
+    body: dict[str, Any] = {"agentId": name, "type": type_, "cwd": str((cwd or Path()).resolve())}
+    if model is not None:
+        body["model"] = model
+    for text in option or []:
+        field, _, value = text.partition("=")
+        try:
+            body[field] = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise typer.BadParameter(f"{text!r}: the value is no JSON: {error}") from error
+    try:
+        with client(url, token, state_dir) as service:
+            agent = service.send("POST", "/agents/register", body)
+    except AgentRunnerError as error:
+        fail(error, as_json=as_json)
+    if as_json:
+        show_json(agent)
+    else:
+        out.print(f'{name} is registered. Try: agent-runner exec {name} "Hello"')
+
+
+@agents.command("show")
+def show_agent(
+    name: str,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Print one agent as JSON."""
+    try:
+        with client(url, token, state_dir) as service:
+            show_json(service.get(f"/agents/{name}"))
+    except AgentRunnerError as error:
+        fail(error)
+
+
+@agents.command("remove")
+def remove_agent(
+    name: str,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Forget an agent; its conversations stay readable."""
+    try:
+        with client(url, token, state_dir) as service:
+            service.send("DELETE", f"/agents/{name}")
+    except AgentRunnerError as error:
+        fail(error)
+    out.print(f"{name} is removed.")

@@ -1,0 +1,115 @@
+"""agent-runner exec: a prompt from the terminal, its answer to the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
+from agent_runner.cli.terminal import ExitCode, clean, err, fail
+from agent_runner.errors import AgentRunnerError
+
+_EXIT = {
+    "succeeded": ExitCode.OK,
+    "failed": ExitCode.FAILED,
+    "cancelled": ExitCode.CANCELLED,
+    "timed_out": ExitCode.TIMED_OUT,
+    "interrupted": ExitCode.INTERRUPTED,
+}
+_TOOL_TEXT = 200
+
+
+def execute(
+    agent: Annotated[str, typer.Argument(help="Name of a registered agent, e.g. demo.")],
+    prompt: Annotated[str, typer.Argument(help="What to ask; - reads it from stdin.")],
+    conversation: Annotated[
+        str | None, typer.Option(help="Continue this conversation [the agent's open one].")
+    ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds the run may take.")] = None,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Run PROMPT on AGENT and stream the answer.
+
+    The answer goes to stdout; tools, notices and the end go to stderr. With --json every
+    event is one line on stdout. Exit code: 0 succeeded, 1 failed, 3 cancelled, 4 timed
+    out, 5 interrupted, 6 no service. Put -- before a prompt that begins with a dash.
+    """
+    body: dict[str, Any] = {"prompt": sys.stdin.read() if prompt == "-" else prompt}
+    if conversation is not None:
+        body["conversationId"] = conversation
+    if timeout is not None:
+        body["timeoutMs"] = max(1, round(timeout * 1000))
+    printer = _Printer()
+    state: str | None = None
+    try:
+        with client(url, token, state_dir) as service:
+            for message in service.stream(agent, body):
+                if as_json:
+                    typer.echo(message.data)
+                event = json.loads(message.data)
+                if not as_json:
+                    printer.show(event)
+                if event["type"] == "run.finished":
+                    state = event["state"]
+    except AgentRunnerError as error:
+        fail(error, as_json=as_json)
+    if state is None:
+        err.print("error: the stream ended before the run did; it goes on in the service")
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    raise typer.Exit(_EXIT.get(state, ExitCode.FAILED))
+
+
+class _Printer:
+    """Prints events as they come. Text that was streamed is not printed again when complete."""
+
+    def __init__(self) -> None:
+        self._streamed: set[str] = set()
+        self._mid_line = False
+
+    def show(self, event: dict[str, Any]) -> None:
+        """Print one event."""
+        match event["type"]:
+            case "message.delta":
+                self._streamed.add(event["itemId"])
+                self._text(event["text"])
+            case "message.completed":
+                if event["itemId"] not in self._streamed:
+                    self._text(event["text"])
+                self._end_line()
+            case "tool.started":
+                given = json.dumps(event["input"], ensure_ascii=False)
+                self._note(f"[{event['name']}] {given}")
+            case "tool.completed" if event["status"] != "completed":
+                self._note(f"[{event['status']}] {event.get('error') or ''}")
+            case "notice" if event.get("level") in ("warning", "error"):
+                self._note(f"{event['level']}: {event.get('message') or event['code']}")
+            case "retry":
+                self._note(f"retry {event['attempt']}: {event['code']}")
+            case "permission.resolved":
+                self._note(f"permission: {event['decision']} by {event['decidedBy']}")
+            case "run.finished" if not event["success"]:
+                self._note(f"{event['state']}: {event.get('error')} [{event.get('code')}]")
+                if event.get("hint"):
+                    self._note(f"hint: {event['hint']}")
+
+    def _text(self, text: str) -> None:
+        text = clean(text)
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        self._mid_line = not text.endswith("\n")
+
+    def _end_line(self) -> None:
+        if self._mid_line:
+            sys.stdout.write("\n")
+            self._mid_line = False
+
+    def _note(self, text: str) -> None:
+        self._end_line()
+        text = clean(text)
+        err.print(text if len(text) <= _TOOL_TEXT else f"{text[:_TOOL_TEXT]}…")

@@ -1,0 +1,58 @@
+"""The console command: puts the subcommands together."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from agent_runner.cli.agents import agents
+from agent_runner.cli.bench import bench
+from agent_runner.cli.conversations import conversations
+from agent_runner.cli.doctor import doctor
+from agent_runner.cli.execute import execute
+from agent_runner.cli.doctor import doctor as record
+from agent_runner.cli.serve import serve
+
+app = typer.Typer(
+    name="agent-runner",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Drive Claude Code, Gemini CLI and Factory Droid as headless agents.
+
+    Start the service with `agent-runner serve`, then, in another terminal:
+    `agent-runner exec demo "Hello"` for a first chat that needs no CLI, and
+    `agent-runner agents add NAME --type claude-code` for a real agent.""",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("agent-runner"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("serve")(serve)
+app.command("exec")(execute)
+app.add_typer(agents, name="agents")
+app.add_typer(conversations, name="conversations")
+app.command("doctor")(doctor)
+app.command("record")(record)
+app.command("bench")(bench)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

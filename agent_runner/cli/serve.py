@@ -1,0 +1,110 @@
+"""agent-runner serve."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+import structlog
+import typer
+
+from agent_runner.api.context import Context
+from agent_runner.app.server import serve as serve_forever
+from agent_runner.cli.terminal import clean, fail, out
+from agent_runner.doctor.examine import clis
+from agent_runner.doctor.report import CliFinding
+from agent_runner.errors import AgentRunnerError
+from agent_runner.replay.transcripts import DEMO_AGENT
+from agent_runner.settings import CONFIG_VARIABLE, load_settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [8420]; 0: any free.")] = None,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(help="Database, token and raw logs [~/.local/state/agent-runner]."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(envvar=CONFIG_VARIABLE, help="YAML file with settings.")
+    ] = None,
+) -> None:
+    """Start the service, and say where it is and which agents it can drive.
+
+    The same can be set by AGENT_RUNNER_HOST, _PORT, _STATE_DIR and _CONFIG; the token by
+    AGENT_RUNNER_TOKEN. AGENT_RUNNER_AUTH=none asks for no token (loopback only).
+    Ctrl-C stops it: runs are ended and recorded first. Twice: at once.
+    """
+    _log_to_stderr()
+    overrides: dict[tuple[str, ...], Any] = {
+        ("server", "host"): host,
+        ("server", "port"): port,
+        ("state_dir",): state_dir,
+    }
+    try:
+        settings = load_settings(config, overrides)
+        anyio.run(
+            serve_forever,
+            settings,
+            _announce,
+            backend_options={"use_uvloop": sys.platform != "win32"},
+        )
+    except AgentRunnerError as error:
+        fail(error)
+    except BaseExceptionGroup as group:
+        errors = group.subgroup(AgentRunnerError)
+        if errors is None:
+            raise
+        fail(_first(errors))
+
+
+def _first(group: BaseExceptionGroup[AgentRunnerError]) -> AgentRunnerError:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _announce(context: Context, url: str, token: str | None) -> None:
+    state = context.settings.state_dir.expanduser()
+    out.print(f"agent-runner {context.version} listens on {url}")
+    out.print(f"  state   {state}")
+    out.print(f"  token   {token}" if token else "  token   none asked (auth: none)")
+    out.print()
+    out.print("A first chat (a replay of a recording; needs no CLI and no account):")
+    header = f"  -H 'Authorization: Bearer {token}' \\\n" if token else ""
+    out.print(
+        f"  curl -N {url}/agents/{DEMO_AGENT}/execute \\\n{header}"
+        "  -H 'Content-Type: application/json' -H 'Accept: text/event-stream' \\\n"
+        '  -d \'{"prompt": "Hello"}\''
+    )
+    out.print()
+    out.print("Agent CLIs on this machine:")
+    async for finding in clis(context.settings, os.environ):
+        out.print(_line(finding))
+    out.print()
+    out.print("Ready. Ctrl-C stops it.")
+
+
+def _line(finding: CliFinding) -> str:
+    if finding.path is None:
+        return f"  {finding.title:<14} not installed   install: {finding.fix}"
+    version = clean(finding.version or "version unknown")
+    line = f"  {finding.title:<14} {version:<14}  {clean(finding.login)}"
+    return line + (f"   log in: {finding.fix}" if finding.fix else "")
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

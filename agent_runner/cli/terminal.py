@@ -1,0 +1,68 @@
+"""What reaches the terminal: cleaned text, tables, errors, exit codes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from agent_runner import wire
+from agent_runner.errors import AgentRunnerError
+
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+err = Console(highlight=False, markup=False, emoji=False, stderr=True, soft_wrap=True)
+
+# C0 and C1 controls except newline and tab, ESC, DEL, and the characters that reorder text:
+# a tool's output must not move the cursor, set the clipboard or forge a prompt.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]"
+)
+
+
+class ExitCode(IntEnum):
+    """How a command ended, for scripts."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    CANCELLED = 3
+    TIMED_OUT = 4
+    INTERRUPTED = 5
+    UNREACHABLE = 6
+
+
+def clean(text: str) -> str:
+    """`text` with every character that could act on the terminal shown as U+FFFD."""
+    return _UNSAFE.sub("\ufffd", text)
+
+
+def show_json(value: object) -> None:
+    """One JSON document on stdout."""
+    typer.echo(wire.encode(value))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A plain table; every cell is cleaned."""
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("-" if cell is None else clean(str(cell)) for cell in row))
+    out.print(table)
+
+
+def fail(error: AgentRunnerError, *, as_json: bool = False) -> NoReturn:
+    """Say what went wrong and what to do, and leave."""
+    if as_json:
+        show_json({"code": error.code, "error": error.message, "hint": error.hint})
+    else:
+        err.print(f"error: {clean(error.message)} [{clean(error.code)}]")
+        if error.hint:
+            err.print(f"hint:  {clean(error.hint)}")
+    code = ExitCode.UNREACHABLE if error.code == "service_unreachable" else ExitCode.FAILED
+    raise typer.Exit(code)

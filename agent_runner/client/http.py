@@ -1,0 +1,101 @@
+"""The HTTP client of the console command."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+from httpx_sse import ServerSentEvent, connect_sse
+
+from agent_runner.errors import AgentRunnerError, UnavailableError
+
+URL_VARIABLE = "AGENT_RUNNER_URL"
+_CONNECT_S = 5.0
+
+
+class ServiceProblemError(AgentRunnerError):
+    """The service answered with a problem document."""
+
+    def __init__(self, document: Mapping[str, Any], status: int) -> None:
+        super().__init__(
+            str(document.get("code", "http_error")),
+            str(document.get("error", f"the service answered {status}")),
+            hint=document.get("hint"),
+        )
+        self.document = dict(document)
+
+
+def kept_token(state_dir: Path, env: Mapping[str, str] = os.environ) -> str | None:
+    """The token from the environment, else the one that the service keeps."""
+    if token := env.get("AGENT_RUNNER_TOKEN"):
+        return token
+    try:
+        return (state_dir / "token").read_text("ascii").strip()
+    except OSError:
+        return None
+
+
+class Client:
+    """One service. Every method raises ServiceProblemError, or UnavailableError if it is away."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self._url = url
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(
+            base_url=url, headers=headers, timeout=httpx.Timeout(None, connect=_CONNECT_S)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **parameters: str | int) -> Any:
+        """The JSON at `path`."""
+        return self._call("GET", path, params=parameters)
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The JSON answer to a request with a body; None if it has none."""
+        return self._call(method, path, json=dict(body or {}))
+
+    def stream(self, agent_id: str, body: Mapping[str, Any]) -> Iterator[ServerSentEvent]:
+        """Execute a prompt and yield its events until the run is over."""
+        try:
+            with connect_sse(
+                self._http, "POST", f"/agents/{agent_id}/execute", json=dict(body)
+            ) as source:
+                if source.response.status_code != httpx.codes.OK:
+                    source.response.read()
+                    raise _problem(source.response)
+                yield from source.iter_sse()
+        except httpx.TransportError as error:
+            raise self._away(error) from error
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            raise self._away(error) from error
+        if response.is_error:
+            raise _problem(response)
+        return response.json() if response.content else None
+
+    def _away(self, error: httpx.TransportError) -> UnavailableError:
+        return UnavailableError(
+            "service_unreachable",
+            f"no agent-runner answers at {self._url}: {error}",
+            hint="start it with `agent-runner serve`, or name another with --url",
+        )
+
+
+def _problem(response: httpx.Response) -> ServiceProblemError:
+    try:
+        document = response.json()
+    except json.JSONDecodeError:
+        document = {}
+    return ServiceProblemError(document if isinstance(document, dict) else {}, response.status_code)

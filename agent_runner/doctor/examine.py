@@ -1,0 +1,88 @@
+"""The examination: the machine, then each CLI."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from agent_runner.agents.base import Adapter
+from agent_runner.agents.registry import ADAPTERS
+from agent_runner.doctor.login import LOGINS
+from agent_runner.doctor.report import CliFinding, Finding, Report
+from agent_runner.process.environment import child_environment
+from agent_runner.process.programs import find, output, version_in
+from agent_runner.settings import Settings
+
+_WAL_RESET_FIXED = (3, 51, 3)
+_LOW_DISK = 1 << 30
+
+
+def machine(settings: Settings) -> list[Finding]:
+    """Python, SQLite, disk."""
+    state = settings.state_dir.expanduser()
+    place = state
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    sqlite_old = sqlite3.sqlite_version_info < _WAL_RESET_FIXED
+    return [
+        Finding(name="python", status="ok", detail=sys.version.split()[0]),
+        Finding(
+            name="sqlite",
+            status="ok",
+            detail=sqlite3.sqlite_version
+            + (" (one writer only, as this service does)" if sqlite_old else ""),
+        ),
+        Finding(
+            name="state folder",
+            status="ok" if free > _LOW_DISK else "warning",
+            detail=f"{state}, {free >> 20} MiB free",
+            fix=None if free > _LOW_DISK else "free some disk space, or choose --state-dir",
+        ),
+    ]
+
+
+async def cli(adapter: Adapter, settings: Settings, env: Mapping[str, str]) -> CliFinding:
+    """One CLI: where it is, its version, whether it is logged in."""
+    wanted = settings.programs.get(adapter.type) or adapter.program
+    path: Path | None = find(wanted, env)
+    if path is None:
+        return CliFinding(
+            type=adapter.type,
+            title=adapter.title,
+            path=None,
+            version=None,
+            logged_in=None,
+            login="not installed",
+            fix=adapter.install_hint,
+        )
+    child = child_environment(env, adapter.child_env())
+    code, text = await output([str(path), *adapter.version_argv()[1:]], child)
+    version = version_in(text) if code == 0 else None
+    logged_in, login = await LOGINS[adapter.type](path, child)
+    return CliFinding(
+        type=adapter.type,
+        title=adapter.title,
+        path=str(path),
+        version=version,
+        logged_in=logged_in,
+        login=login,
+        fix=None if logged_in is not False else adapter.login_hint,
+    )
+
+
+async def clis(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[CliFinding]:
+    """Every CLI that can be asked, one after the other."""
+    for adapter in ADAPTERS.values():
+        if adapter.type in LOGINS:
+            yield await cli(adapter, settings, env)
+
+
+async def examine(settings: Settings, env: Mapping[str, str]) -> Report:
+    """The whole report."""
+    return Report(
+        machine=machine(settings), clis=[finding async for finding in clis(settings, env)]
+    )

@@ -1,0 +1,37 @@
+"""What the doctor found, as values."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Status = Literal["ok", "warning", "missing"]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One thing looked at; `fix` is the exact line that mends it."""
+
+    name: str
+    status: Status
+    detail: str
+    fix: str | None = None
+
+
+class CliFinding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One agent CLI. `logged_in` None means that it could not be told without a paid call."""
+
+    type: str
+    title: str
+    path: str | None
+    version: str | None
+    logged_in: bool | None
+    login: str
+    fix: str | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The whole examination."""
+
+    machine: list[Finding]
+    clis: list[CliFinding]

@@ -1,0 +1,83 @@
+"""The headless runner: a prompt, on a warm process if there is one, else on a new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from agent_runner.agents.base import AgentOptions, Form
+from agent_runner.agents.registry import adapter_for
+from agent_runner.events import TurnCompleted
+from agent_runner.runners.launcher import Launcher
+from agent_runner.runners.live import LiveCli, Sink
+from agent_runner.runners.warm import WarmPool
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run. `session_id` is the CLI's own, of the conversation's last run."""
+
+    run_id: str
+    conversation_id: str
+    agent_type: str
+    options: AgentOptions
+    session_id: str | None
+    prompt: str
+    raw_path: Path
+
+
+class Headless:
+    """Runs prompts; one at a time per conversation is the caller's promise."""
+
+    def __init__(self, launcher: Launcher, pool: WarmPool, tasks: TaskGroup, grace: float) -> None:
+        self.launcher = launcher
+        self._pool = pool
+        self._tasks = tasks
+        self._grace = grace
+
+    def form_for(self, agent_type: str) -> Form:
+        """Warm where the CLI offers it and processes may be kept."""
+        warm = self._pool.size > 0 and Form.WARM in adapter_for(agent_type).forms
+        return Form.WARM if warm else Form.ONE_SHOT
+
+    async def drop(self, conversation_id: str) -> None:
+        """End the conversation's warm process, if it has one."""
+        await self._pool.drop(conversation_id)
+
+    async def acquire(self, request: RunRequest) -> tuple[LiveCli, bool]:
+        """A process for the run, and whether it served before. LaunchError if there is none."""
+        form = self.form_for(request.agent_type)
+        if form is Form.WARM:
+            kept = await self._pool.take(request.conversation_id, request.options)
+            if kept is not None:
+                return kept, True
+        live = self.launcher.start(
+            request.agent_type,
+            request.options,
+            form,
+            resume=request.session_id,
+            marker=request.run_id,
+        )
+        self._tasks.start_soon(live.serve)
+        return live, False
+
+    async def turn(
+        self, live: LiveCli, request: RunRequest, sink: Sink, stop: anyio.Event
+    ) -> TurnCompleted:
+        """Run the prompt on `live`; `stop` ends the turn early. Keeps a warm process."""
+        verdict: TurnCompleted | None = None
+        async with anyio.create_task_group() as tasks:
+
+            async def stopper() -> None:
+                await stop.wait()
+                await live.stop_turn(self._grace)
+
+            tasks.start_soon(stopper)
+            verdict = await live.turn(request.prompt, sink, request.raw_path)
+            tasks.cancel_scope.cancel()
+        assert verdict is not None
+        if live.form is Form.WARM:
+            await self._pool.give(request.conversation_id, live, request.options)
+        return verdict

@@ -1,0 +1,388 @@
+"""Accepts prompts and drives each to its one end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import structlog
+from anyio.abc import TaskGroup
+
+from agent_runner import wire
+from agent_runner.agents.base import AgentOptions
+from agent_runner.bus.bus import Bus
+from agent_runner.bus.frames import new_event
+from agent_runner.errors import (
+    AgentRunnerError,
+    BadRequestError,
+    ConflictError,
+    FailureCode,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+)
+from agent_runner.events import RunFinished, RunQueued, RunStarted, TurnCompleted, Usage
+from agent_runner.routing.plan import decide
+from agent_runner.runners.headless import Headless, RunRequest
+from agent_runner.runners.launcher import LaunchError
+from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.queue import AgentQueue, Ticket
+from agent_runner.settings import LimitSettings
+from conversation_store.records import AgentRecord, RunOutcome
+from conversation_store.runs import NewRun
+from conversation_store.states import RunState
+from conversation_store.store import Store
+
+log = structlog.get_logger(__name__)
+
+VERSION_WAIT_S = 5.0
+_STOPPED = {
+    StopReason.CANCELLED: (RunState.CANCELLED, FailureCode.CANCELLED, "the run was cancelled"),
+    StopReason.TIMED_OUT: (RunState.TIMED_OUT, FailureCode.TIMED_OUT, "the run's time was over"),
+    StopReason.SHUTDOWN: (RunState.INTERRUPTED, FailureCode.INTERRUPTED, "the service stopped"),
+}
+
+
+class RunService:
+    """One run at a time per agent; every accepted run ends in exactly one terminal state."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        headless: Headless,
+        tasks: TaskGroup,
+        limits: LimitSettings,
+        raw_dir: Path,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._headless = headless
+        self._tasks = tasks
+        self._limits = limits
+        self._raw_dir = raw_dir
+        self._queues: dict[str, AgentQueue] = {}
+        self._accepting: dict[str, anyio.Lock] = {}
+        self._active: dict[str, ActiveRun] = {}
+        self._closing = False
+
+    @property
+    def closing(self) -> bool:
+        """True once no further run is taken."""
+        return self._closing
+
+    # --- what callers do ------------------------------------------------------------------
+
+    async def execute(
+        self,
+        agent: AgentRecord,
+        prompt: str,
+        *,
+        conversation_id: str | None,
+        timeout_ms: int | None,
+        metadata: dict[str, Any],
+    ) -> ActiveRun:
+        """Commit the prompt as a queued run and start driving it.
+
+        When this returns the run is acknowledged: it is in the store and will end in a
+        terminal state, whatever happens to the caller.
+        """
+        self._check_prompt(prompt)
+        timeout = self._check_timeout(timeout_ms)
+        if self._closing:
+            raise UnavailableError("shutting_down", "the service is shutting down")
+        plan = decide(agent.comm_mode)
+        queue = self._queues.setdefault(agent.agent_id, AgentQueue(self._limits.queue_depth))
+        async with self._accepting.setdefault(agent.agent_id, anyio.Lock()):
+            queue.check_room()
+            conversation, is_new = await self._conversation(agent.agent_id, conversation_id)
+            run = NewRun(
+                run_id=wire.new_id("run"),
+                turn_id=wire.new_id("turn"),
+                conversation_id=conversation,
+                conversation_is_new=is_new,
+                agent_id=agent.agent_id,
+                prompt=prompt,
+                mode=plan.mode,
+                reason=plan.reason,
+                timeout_ms=timeout,
+                metadata=metadata,
+                now=wire.now(),
+            )
+            channel = (
+                self._bus.new_channel(conversation)
+                if is_new
+                else await self._bus.channel(conversation)
+            )
+            queued = RunQueued(
+                turn_id=run.turn_id, agent_id=agent.agent_id, prompt=prompt, position=len(queue)
+            )
+            active = ActiveRun(run, channel)
+            with anyio.CancelScope(shield=True):
+                await channel.commit(lambda: self._store.runs.accept(run, [new_event(queued)]))
+                self._active[run.run_id] = active
+                ticket = queue.enter()
+                self._tasks.start_soon(self._drive, active, agent, queue, ticket)
+        return active
+
+    def active(self, run_id: str) -> ActiveRun | None:
+        """The run, if it is not over."""
+        return self._active.get(run_id)
+
+    def of_agent(self, agent_id: str) -> list[ActiveRun]:
+        """The agent's runs that are not over, in queue order."""
+        return [active for active in self._active.values() if active.run.agent_id == agent_id]
+
+    async def cancel(self, agent_id: str, run_id: str | None) -> ActiveRun:
+        """Ask the agent's run (the first in its queue, or `run_id`) to end."""
+        runs = self.of_agent(agent_id)
+        if run_id is not None:
+            runs = [active for active in runs if active.run_id == run_id]
+            if not runs:
+                await self._store.runs.get(run_id)
+                raise ConflictError("run_is_over", f"run {run_id} is not active on this agent")
+        if not runs:
+            raise ConflictError("nothing_to_cancel", "this agent runs nothing")
+        runs[0].request_stop(StopReason.CANCELLED)
+        return runs[0]
+
+    async def end_session(self, agent_id: str) -> str | None:
+        """End the agent's open conversation and its process; returns the conversation's id."""
+        if self.of_agent(agent_id):
+            raise ConflictError(
+                "agent_busy", "a run of this agent is not over", hint="cancel it first"
+            )
+        conversation = await self._store.conversations.current(agent_id)
+        if conversation is None:
+            return None
+        await self._headless.drop(conversation.conversation_id)
+        await self._store.conversations.end(conversation.conversation_id, now=wire.now())
+        return conversation.conversation_id
+
+    async def delete_conversation(self, conversation_id: str) -> None:
+        """Remove a conversation, its process and its raw logs."""
+        runs = await self._store.runs.of_conversation(conversation_id)
+        await self._store.conversations.delete(conversation_id)
+        await self._headless.drop(conversation_id)
+        for run_id in runs:
+            for suffix in (".stdout", ".stderr"):
+                self._raw_path(run_id).with_suffix(suffix).unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """Refuse new runs, stop the active ones, wait until each has ended."""
+        self._closing = True
+        for active in list(self._active.values()):
+            active.request_stop(StopReason.SHUTDOWN)
+        for active in list(self._active.values()):
+            await active.done.wait()
+
+    # --- checks ---------------------------------------------------------------------------
+
+    def _check_prompt(self, prompt: str) -> None:
+        if not prompt.strip():
+            raise BadRequestError("empty_prompt", "the prompt is empty")
+        try:
+            size = len(prompt.encode())
+        except UnicodeEncodeError:
+            raise BadRequestError(
+                "invalid_prompt", "the prompt holds half of a surrogate pair"
+            ) from None
+        if "\0" in prompt:
+            raise BadRequestError("invalid_prompt", "the prompt holds a NUL character")
+        if size > self._limits.prompt_bytes:
+            raise TooLargeError(
+                "prompt_too_large",
+                f"the prompt has {size} bytes, at most {self._limits.prompt_bytes} are taken",
+            )
+
+    def _check_timeout(self, timeout_ms: int | None) -> int:
+        timeout = self._limits.run_timeout_ms if timeout_ms is None else timeout_ms
+        if timeout > self._limits.run_timeout_max_ms:
+            raise BadRequestError(
+                "timeout_too_long",
+                f"timeoutMs is {timeout}, at most {self._limits.run_timeout_max_ms} is allowed",
+            )
+        return timeout
+
+    async def _conversation(self, agent_id: str, wanted: str | None) -> tuple[str, bool]:
+        if wanted is not None:
+            record = await self._store.conversations.get(wanted)
+            if record.agent_id != agent_id:
+                raise NotFoundError(
+                    "conversation_not_found", f"agent {agent_id!r} has no conversation {wanted!r}"
+                )
+            return wanted, False
+        current = await self._store.conversations.current(agent_id)
+        if current is not None:
+            return current.conversation_id, False
+        return wire.new_id("conv"), True
+
+    def _raw_path(self, run_id: str) -> Path:
+        return self._raw_dir / run_id
+
+    # --- driving --------------------------------------------------------------------------
+
+    async def _drive(
+        self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue, ticket: Ticket
+    ) -> None:
+        started = anyio.current_time()
+        outcome: RunOutcome | None = None
+        try:
+            outcome = await self._wait_for_turn(active, ticket)
+            if outcome is None:
+                started = anyio.current_time()
+                outcome = await self._run(active, agent)
+        except AgentRunnerError as error:
+            outcome = RunOutcome(
+                state=RunState.FAILED, code=error.code, error=error.message, hint=error.hint
+            )
+        except Exception:
+            log.exception("run_failed_inside", run_id=active.run_id)
+            outcome = RunOutcome(
+                state=RunState.FAILED,
+                code=FailureCode.INTERNAL,
+                error="the service failed; its log has the details",
+            )
+        finally:
+            with anyio.CancelScope(shield=True):
+                if outcome is None:
+                    outcome = _stopped(StopReason.SHUTDOWN)
+                elapsed = round((anyio.current_time() - started) * 1000)
+                await self._finish(active, msgspec.structs.replace(outcome, duration_ms=elapsed))
+                queue.leave(ticket)
+
+    async def _wait_for_turn(self, active: ActiveRun, ticket: Ticket) -> RunOutcome | None:
+        """None when the agent is free for this run; how it ended if that never came."""
+        if ticket.ready.is_set() and not active.stop.is_set():
+            return None
+        with anyio.move_on_after(self._limits.queue_wait_ms / 1000):
+            async with anyio.create_task_group() as tasks:
+
+                async def stop() -> None:
+                    await active.stop.wait()
+                    tasks.cancel_scope.cancel()
+
+                tasks.start_soon(stop)
+                await ticket.ready.wait()
+                tasks.cancel_scope.cancel()
+        if active.stop_reason is not None:
+            return _stopped(active.stop_reason)
+        if ticket.ready.is_set():
+            return None
+        return RunOutcome(
+            state=RunState.TIMED_OUT,
+            code=FailureCode.QUEUE_TIMEOUT,
+            error="the agent was busy for longer than a run may wait",
+        )
+
+    async def _run(self, active: ActiveRun, agent: AgentRecord) -> RunOutcome:
+        run = active.run
+        await self._store.runs.move(run, RunState.STARTING, [], now=wire.now())
+        conversation = await self._store.conversations.get(run.conversation_id)
+        request = RunRequest(
+            run_id=run.run_id,
+            conversation_id=run.conversation_id,
+            agent_type=agent.type,
+            options=msgspec.convert(agent.options, AgentOptions),
+            session_id=conversation.session_id,
+            prompt=run.prompt,
+            raw_path=self._raw_path(run.run_id),
+        )
+        self._tasks.start_soon(self._headless.launcher.version, agent.type)
+        try:
+            live, reused = await self._headless.acquire(request)
+        except LaunchError as error:
+            return RunOutcome(
+                state=RunState.FAILED, code=error.code, error=error.message, hint=error.hint
+            )
+        begun = RunStarted(
+            mode=run.mode,
+            reason=run.reason,
+            form=live.form,
+            agent_type=agent.type,
+            cli_version=live.cli_version,
+            pid=live.pid,
+            reused=reused,
+        )
+        await active.channel.commit(
+            lambda: self._store.runs.move(
+                run, RunState.RUNNING, [new_event(begun)], now=wire.now(), form=live.form
+            )
+        )
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as tasks:
+
+                async def time_out() -> None:
+                    await anyio.sleep(run.timeout_ms / 1000)
+                    active.request_stop(StopReason.TIMED_OUT)
+
+                tasks.start_soon(time_out)
+                verdict = await self._headless.turn(live, request, active, active.stop)
+                scope.cancel()
+        version = live.cli_version
+        if version is None:
+            with anyio.move_on_after(VERSION_WAIT_S):
+                version = await self._headless.launcher.version(agent.type)
+        return msgspec.structs.replace(
+            _judge(verdict, active.stop_reason),
+            session_id=live.session_id or conversation.session_id,
+            cli_version=version,
+            exit_code=live.exit_code,
+        )
+
+    async def _finish(self, active: ActiveRun, outcome: RunOutcome) -> None:
+        if outcome.answer is not None:
+            outcome = msgspec.structs.replace(outcome, turn_id=wire.new_id("turn"))
+        outcome = msgspec.structs.replace(outcome, metadata=active.run.metadata)
+        finished = RunFinished(
+            state=outcome.state,
+            success=outcome.state is RunState.SUCCEEDED,
+            duration_ms=outcome.duration_ms,
+            code=outcome.code,
+            error=outcome.error,
+            hint=outcome.hint,
+            turn_id=outcome.turn_id,
+            session_id=outcome.session_id,
+            exit_code=outcome.exit_code,
+            usage=msgspec.convert(outcome.usage, Usage | None),
+            cost_usd=outcome.cost_usd,
+        )
+        try:
+            await active.channel.commit(
+                lambda: self._store.runs.finish(
+                    active.run_id, outcome, [new_event(finished)], now=wire.now()
+                )
+            )
+        except Exception:
+            log.exception("run_end_not_stored", run_id=active.run_id, state=outcome.state)
+        active.outcome = outcome
+        self._active.pop(active.run_id, None)
+        active.done.set()
+
+
+def _stopped(reason: StopReason) -> RunOutcome:
+    state, code, error = _STOPPED[reason]
+    return RunOutcome(state=state, code=code, error=error)
+
+
+def _judge(verdict: TurnCompleted, stop_reason: StopReason | None) -> RunOutcome:
+    """How the run ended: a result that came in time wins over a wish to stop."""
+    outcome = (
+        RunOutcome(state=RunState.SUCCEEDED)
+        if verdict.ok
+        else _stopped(stop_reason)
+        if stop_reason is not None
+        else RunOutcome(
+            state=RunState.FAILED,
+            code=verdict.code or FailureCode.CLI_ERROR,
+            error=verdict.error or "the CLI reported a failure without a text",
+        )
+    )
+    return msgspec.structs.replace(
+        outcome,
+        answer=verdict.text,
+        usage=msgspec.to_builtins(verdict.usage) if verdict.usage is not None else None,
+        cost_usd=verdict.cost_usd,
+    )
