@@ -54,6 +54,7 @@ class SessionBase:
         self._tools: dict[str, ToolStarted] = {}
         self._questions: dict[str, PermissionRequested] = {}
         self._denied: set[str] = set()
+        self._later: list[AgentEvent] = []
 
     # --- the parts of base.Session that most share ---------------------------------------
 
@@ -80,7 +81,8 @@ class SessionBase:
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """End what is open; fail the prompt that got no result."""
-        events = self._close_open("the CLI ended")
+        events = [*self._later, *self._close_open("the CLI ended")]
+        self._later = []
         if self._prompts:
             code, error = self._exit_verdict(exit)
             if self._interrupting:

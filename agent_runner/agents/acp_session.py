@@ -1,0 +1,480 @@
+"""The Agent Client Protocol, for any agent that speaks it: one process, one session.
+
+Handshake: initialize, session/new (or session/load), perhaps session/set_mode and
+session/set_model; prompts wait until it is done. Every failure on the way fails the waiting
+prompts; the next prompt begins the handshake again at the session.
+
+fs/* and terminal/* are not offered: they are refused if asked for all the same. History that
+session/load replays makes no events.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_runner.agents.acp_tools import changed_files, output_text, tool_input, tool_name
+from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
+from agent_runner.agents.failures import code_for, code_for_text, exit_verdict, short
+from agent_runner.agents.json_rpc import METHOD_NOT_FOUND, Incoming, RpcError, RpcPeer
+from agent_runner.agents.session import SessionBase
+from agent_runner.agents.text_items import TextItems
+from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.events import (
+    Activity,
+    AgentEvent,
+    Notice,
+    PermissionOption,
+    PermissionRequested,
+    SessionStarted,
+    ToolProgress,
+    ToolStarted,
+    TurnCompleted,
+    Unknown,
+    Usage,
+    UsageReported,
+)
+from agent_runner.schemas import acp
+from agent_runner.schemas.decode import Broken, Unrecognised, plain, shown, whole
+
+_STOP_REASONS = {
+    "cancelled": FailureCode.INTERRUPTED,
+    "max_turn_requests": FailureCode.MAX_TURNS,
+    "max_tokens": FailureCode.MAX_OUTPUT,
+    "refusal": FailureCode.REFUSED,
+}
+
+_AUTH_REQUIRED = -32000
+
+
+class AcpSession(SessionBase):
+    """One ACP agent process. `mode` and `model` are set over the protocol where given."""
+
+    def __init__(
+        self,
+        options: AgentOptions,
+        form: Form,
+        resume: str | None,
+        *,
+        mode: str | None = None,
+        model: str | None = None,
+    ) -> None:
+        super().__init__(options, form, resume)
+        self._rpc = RpcPeer({"jsonrpc": "2.0"}, text_ids=False, typed=False)
+        self._text = TextItems()
+        self._resume = resume
+        self._settings = [
+            (method, key, value)
+            for method, key, value in (
+                ("session/set_mode", "modeId", mode),
+                ("session/set_model", "modelId", model),
+            )
+            if value
+        ]
+        self._to_set: list[tuple[str, str, str]] = []
+        self._ready = False
+        self._initialized = False
+        self._opening = True
+        self._queue: list[str] = []
+        self._raw_ids: dict[str, Any] = {}
+        self._opened: acp.SessionOpened | None = None
+        self._info: acp.AgentInfo | None = None
+
+    # --- to the agent --------------------------------------------------------------------
+
+    def open(self) -> bytes:
+        """The first request of the handshake."""
+        capabilities = {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False}
+        return self._rpc.request(
+            "initialize", {"protocolVersion": 1, "clientCapabilities": capabilities}
+        )
+
+    def prompt(self, text: str) -> bytes:
+        """A session/prompt, or nothing yet while the handshake lasts."""
+        self._prompts += 1
+        if self._ready:
+            return self._send_prompt(text)
+        self._queue.append(text)
+        if self._opening:
+            return b""
+        self._opening = True
+        return self._open_session() if self._initialized else self.open()
+
+    def _send_prompt(self, text: str) -> bytes:
+        self._text.begin_turn()
+        return self._rpc.request(
+            "session/prompt",
+            {"sessionId": self.session_id, "prompt": [{"type": "text", "text": text}]},
+        )
+
+    def interrupt(self) -> bytes | None:
+        """Cancel the turn; open questions are answered `cancelled`, as the protocol asks."""
+        if not self._ready:
+            return None
+        if self._prompts:
+            self._interrupting = True
+        sent = b""
+        for request_id in list(self._questions):
+            sent += self._reply_outcome(request_id, None)
+            self._later.extend(self._withdraw(request_id, "interrupted"))
+        return sent + self._rpc.notify("session/cancel", {"sessionId": self.session_id})
+
+    def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
+        """See `base.Session`. ACP cannot change a tool's input: BadRequestError."""
+        question = self._questions[request_id]
+        if answer.allow and answer.updated_input is not None:
+            raise BadRequestError(
+                "unsupported_option", "this agent cannot run a tool with another input"
+            )
+        del self._questions[request_id]
+        wanted = ("allow_once", "allow_always") if answer.allow else ("reject_once",)
+        option = next(
+            (o.option_id for kind in wanted for o in question.options if o.kind == kind), None
+        )
+        if not answer.allow and question.tool_call_id:
+            self._denied.add(question.tool_call_id)
+        sent = self._reply_outcome(request_id, option)
+        if answer.interrupt:
+            sent += self.interrupt() or b""
+        return sent
+
+    def _reply_outcome(self, request_id: str, option_id: str | None) -> bytes:
+        outcome = {"outcome": "cancelled"}
+        if option_id is not None:
+            outcome = {"outcome": "selected", "optionId": option_id}
+        return self._rpc.reply(self._raw_ids.pop(request_id), {"outcome": outcome})
+
+    # --- from the agent ------------------------------------------------------------------
+
+    def receive(self, line: bytes) -> Received:
+        """See `base.Session`."""
+        message = self._rpc.read(line)
+        if message is None:
+            return Received()
+        if isinstance(message, Broken):
+            return Received(events=[self._undecoded(message)])
+        self.seen[f"{message.kind} {message.method}"[:80]] += 1 if len(self.seen) < 200 else 0
+        if message.kind == "answer":
+            received = self._answered(message, line)
+        elif message.kind == "request":
+            received = self._requested(message, line)
+        elif message.method == "session/update":
+            received = Received(events=self._updated(message, line))
+        else:
+            unknown = Unknown(source_type=message.method[:120], raw=shown(line))
+            received = Received(events=[unknown])
+        if self._later:
+            received.events = [*self._later, *received.events]
+            self._later = []
+        return received
+
+    # --- answers to our requests ---------------------------------------------------------
+
+    def _answered(self, message: Incoming, line: bytes) -> Received:
+        method = message.method
+        if not method:
+            text = message.error.message if message.error else ""
+            return Received(
+                events=[Notice(code="stray_answer", level="warning", message=short(text))]
+            )
+        if message.error is not None:
+            return Received(events=self._failed(method, message.error))
+        if method in ("session/set_mode", "session/set_model"):
+            return self._continue_opening([Activity(code=method)])
+        result = message.result if isinstance(message.result, dict) else {}
+        answer = acp.ANSWERS.convert({**result, "method": method}, self.drift, line)
+        if isinstance(answer, (Broken, Unrecognised)):
+            error = RpcError(None, f"an answer to {method} that does not fit")
+            return Received(events=[self._undecoded(answer), *self._failed(method, error)])
+        if isinstance(answer, acp.Initialized):
+            self._initialized = True
+            self._info = answer.agentInfo
+            loads = answer.agentCapabilities is not None and answer.agentCapabilities.loadSession
+            if self._resume is not None and not loads:
+                error = RpcError(None, "session not found: this agent cannot load sessions")
+                return Received(events=self._failed("session/load", error))
+            return Received(events=[Activity(code="initialized")], send=self._open_session())
+        if isinstance(answer, acp.SessionOpened):
+            self._opened = answer
+            events = self._accept_session_id(answer.sessionId)
+            if self.session_id is None:
+                error = RpcError(None, "the agent gave no usable session id")
+                return Received(events=[*events, *self._failed(method, error)])
+            self._to_set = list(self._settings)
+            return self._continue_opening(events)
+        assert isinstance(answer, acp.PromptEnded)
+        return Received(events=self._ended(answer))
+
+    def _open_session(self) -> bytes:
+        params: dict[str, Any] = {
+            "cwd": self.options.cwd,
+            "mcpServers": mcp_servers(self.options.mcp_servers),
+        }
+        if self._resume is not None:
+            return self._rpc.request("session/load", {"sessionId": self._resume, **params})
+        return self._rpc.request("session/new", params)
+
+    def _continue_opening(self, events: list[AgentEvent]) -> Received:
+        """Send the next setting, or, when there is none, the prompts that wait."""
+        if self._to_set:
+            method, key, value = self._to_set.pop(0)
+            return Received(
+                events=events,
+                send=self._rpc.request(method, {"sessionId": self.session_id, key: value}),
+            )
+        assert self.session_id is not None
+        opened = self._opened or acp.SessionOpened()
+        self._ready = True
+        self._opening = False
+        self._resume = self.session_id
+        chosen = {key: value for _, key, value in self._settings}
+        events.append(
+            SessionStarted(
+                session_id=self.session_id,
+                model=chosen.get("modelId")
+                or (opened.models.currentModelId if opened.models else None),
+                cwd=self.options.cwd,
+                cli_version=self._info.version if self._info else None,
+                permission_mode=chosen.get("modeId")
+                or (opened.modes.currentModeId if opened.modes else None),
+            )
+        )
+        queue, self._queue = self._queue, []
+        return Received(events=events, send=b"".join(self._send_prompt(text) for text in queue))
+
+    def _failed(self, method: str, error: RpcError) -> list[AgentEvent]:
+        """An error answer: a prompt's fails that prompt, another one's all that wait."""
+        if method == "session/prompt":
+            return self._turn(
+                ok=False, code=_failure(error), error=short(error.message), stop_reason=None
+            )
+        self._opening = False
+        queue, self._queue = self._queue, []
+        code = _failure(error)
+        if method == "session/load":
+            code = FailureCode.AUTH_REQUIRED if error.code == _AUTH_REQUIRED else code
+            if code in (FailureCode.CLI_ERROR, FailureCode.PROTOCOL_ERROR):
+                code = FailureCode.SESSION_NOT_FOUND
+        elif method in ("session/set_mode", "session/set_model"):
+            code = FailureCode.CLI_USAGE
+        events: list[AgentEvent] = [
+            Notice(code="handshake_failed", level="error", message=short(error.message))
+        ]
+        for _ in queue:
+            events += self._turn(ok=False, code=code, error=short(error.message), stop_reason=None)
+        return events
+
+    def _ended(self, answer: acp.PromptEnded) -> list[AgentEvent]:
+        usage, model = _usage(answer)
+        events: list[AgentEvent] = []
+        if usage is not None:
+            events.append(UsageReported(usage=usage, model=model))
+        code = _STOP_REASONS.get(answer.stopReason)
+        return events + self._turn(
+            ok=code is None,
+            code=code,
+            error=f"the agent stopped: {answer.stopReason}" if code else None,
+            stop_reason=answer.stopReason,
+            usage=usage,
+        )
+
+    def _turn(
+        self,
+        *,
+        ok: bool,
+        code: FailureCode | None,
+        error: str | None,
+        stop_reason: str | None,
+        usage: Usage | None = None,
+    ) -> list[AgentEvent]:
+        if not ok and self._interrupting:
+            code = FailureCode.INTERRUPTED
+        events = self._text.end() + self._close_open("the turn ended")
+        events.append(
+            TurnCompleted(
+                ok=ok,
+                text=self._text.last,
+                code=code,
+                error=error,
+                stop_reason=stop_reason,
+                session_id=self.session_id,
+                usage=usage,
+                unsolicited=not self._prompts,
+            )
+        )
+        self._text.begin_turn()
+        self._turn_ended()
+        return events
+
+    # --- requests from the agent ---------------------------------------------------------
+
+    def _requested(self, message: Incoming, line: bytes) -> Received:
+        refusal = self._rpc.refuse(message.id, METHOD_NOT_FOUND, "not supported by this client")
+        request = acp.REQUESTS.convert(
+            {**message.params, "method": message.method}, self.drift, line
+        )
+        if isinstance(request, Unrecognised):
+            notice = Notice(code="request_refused", level="debug", message=message.method[:120])
+            return Received(events=[notice], send=refusal)
+        if isinstance(request, Broken):
+            return Received(events=[self._undecoded(request)], send=refusal)
+        assert isinstance(request, acp.PermissionRequest)
+        request_id = str(message.id)[:128]
+        if request_id in self._questions:
+            return Received(events=[Activity(code="permission_repeated")])
+        self._raw_ids[request_id] = message.id
+        call = request.toolCall
+        return Received(
+            events=[
+                *self._text.end(),
+                *self._ask(
+                    PermissionRequested(
+                        request_id=request_id,
+                        name=tool_name(call),
+                        input=tool_input(call),
+                        tool_call_id=call.toolCallId,
+                        title=call.title,
+                        options=[
+                            PermissionOption(option_id=o.optionId, name=o.name, kind=o.kind)
+                            for o in request.options or ()
+                        ],
+                    )
+                ),
+            ]
+        )
+
+    # --- notifications -------------------------------------------------------------------
+
+    def _updated(self, message: Incoming, line: bytes) -> list[AgentEvent]:
+        update = message.params.get("update")
+        if not isinstance(update, dict):
+            return [self._undecoded(Broken("session/update without an update", shown(line)))]
+        if not self._ready and self._resume is not None:
+            return [Activity(code="history")]
+        kind = update.get("sessionUpdate")
+        decoded = acp.UPDATES.convert(update, self.drift, line)
+        if isinstance(decoded, (Broken, Unrecognised)):
+            return [self._undecoded(decoded)]
+        if isinstance(decoded, acp.Chunk):
+            return self._chunk(str(kind), decoded)
+        if isinstance(decoded, acp.ToolCall):
+            return self._text.end() + self._tool(decoded)
+        if isinstance(decoded, acp.Plan):
+            return [Notice(code="plan", data={"entries": plain(decoded.entries)})]
+        if isinstance(decoded, acp.ModeUpdate):
+            return [Notice(code="mode_changed", message=short(decoded.currentModeId or ""))]
+        if isinstance(decoded, acp.UsageUpdate):
+            data = {"used": whole(decoded.used), "size": whole(decoded.size)}
+            return [Activity(code="context_usage", data=data)]
+        if isinstance(decoded, acp.Commands):
+            return [Activity(code="available_commands")]
+        return [Notice(code=str(kind)[:80], level="debug")]
+
+    def _chunk(self, kind: str, chunk: acp.Chunk) -> list[AgentEvent]:
+        text = chunk.content.text
+        if kind == "user_message_chunk":
+            return [Activity(code="prompt_echo")]
+        if text is None:
+            return [Notice(code="attachment", data={"kind": chunk.content.type})]
+        if kind == "agent_thought_chunk":
+            return self._text.reasoning(text)
+        return self._text.message(text)
+
+    def _tool(self, call: acp.ToolCall) -> list[AgentEvent]:
+        started = self._tools.get(call.toolCallId)
+        done = call.status in ("completed", "failed")
+        events: list[AgentEvent] = []
+        if started is None:
+            started = ToolStarted(
+                tool_call_id=call.toolCallId,
+                name=tool_name(call),
+                input=tool_input(call),
+                title=call.title,
+                kind=call.kind,
+            )
+            events += self._start_tool(started)
+        elif not done:
+            events.append(ToolProgress(tool_call_id=call.toolCallId, text=output_text(call) or ""))
+        if done:
+            failed = call.status == "failed"
+            text = output_text(call)
+            events += self._end_tool(
+                call.toolCallId,
+                failed=failed,
+                output=None if failed else (text if text is not None else call.rawOutput),
+                error=(text or "the tool failed") if failed else None,
+                changed=changed_files(call, started),
+            )
+        return events
+
+    # --- the end -------------------------------------------------------------------------
+
+    def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
+        """As the base, after the text that was under way."""
+        return self._text.end() + super().finish(exit)
+
+    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
+        return exit_verdict(end)
+
+
+def mcp_servers(servers: dict[str, dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """MCP servers as ACP wants them, from the usual `{name: {command, args, env} | {url}}`."""
+    result: list[dict[str, Any]] = []
+    for name, server in (servers or {}).items():
+        if "url" in server:
+            headers = server.get("headers") or {}
+            result.append(
+                {
+                    "type": server.get("type", "http"),
+                    "name": name,
+                    "url": server["url"],
+                    "headers": [{"name": key, "value": value} for key, value in headers.items()],
+                }
+            )
+        elif "command" in server:
+            env = server.get("env") or {}
+            result.append(
+                {
+                    "name": name,
+                    "command": server["command"],
+                    "args": server.get("args") or [],
+                    "env": [{"name": key, "value": value} for key, value in env.items()],
+                }
+            )
+        else:
+            raise BadRequestError(
+                "invalid_option", f"MCP server {name[:80]!r} has no command and no url"
+            )
+    return result
+
+
+def _failure(error: RpcError) -> FailureCode:
+    """The code of an error answer, whose `code` may be an HTTP status."""
+    if error.code == _AUTH_REQUIRED:
+        return FailureCode.AUTH_REQUIRED
+    status = error.code if error.code is not None and error.code >= 400 else None
+    code = code_for(status, error.message) if status else code_for_text(error.message)
+    if code is None:
+        code = FailureCode.PROTOCOL_ERROR if (error.code or 0) < 0 else FailureCode.CLI_ERROR
+    return code
+
+
+def _usage(answer: acp.PromptEnded) -> tuple[Usage | None, str | None]:
+    """The tokens in `_meta.quota` (Gemini), and the model if it was one."""
+    quota = answer._meta.get("quota") if isinstance(answer._meta, dict) else None
+    count = quota.get("token_count") if isinstance(quota, dict) else None
+    if not isinstance(quota, dict) or not isinstance(count, dict):
+        return None, None
+    models = quota.get("model_usage")
+    first = models[0] if isinstance(models, list) and len(models) == 1 else None
+    model = first.get("model") if isinstance(first, dict) else None
+    return (
+        Usage(
+            input_tokens=_number(count.get("input_tokens")),
+            output_tokens=_number(count.get("output_tokens")),
+        ),
+        model if isinstance(model, str) else None,
+    )
+
+
+def _number(value: Any) -> int | None:
+    return whole(value) if isinstance(value, int | float) else None

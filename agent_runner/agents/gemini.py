@@ -1,0 +1,90 @@
+"""How to start Gemini CLI: stream-json for one prompt, ACP for a conversation.
+
+`systemPrompt` is written to a file named by GEMINI_SYSTEM_MD and replaces the CLI's own.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from agent_runner.agents import flags
+from agent_runner.agents.acp_session import AcpSession, mcp_servers
+from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
+from agent_runner.agents.gemini_session import GeminiSession
+
+APPROVAL_MODES = ("default", "auto_edit", "yolo", "plan")
+
+_RESERVED = (
+    "-p", "--prompt", "-i", "--prompt-interactive", "-o", "--output-format", "--acp",
+    "--experimental-acp", "-r", "--resume", "--session-id", "--session-file", "-y", "--yolo",
+    "-l", "--list-extensions", "--list-sessions", "--delete-session", "-v", "--version",
+    "-h", "--help", "-w", "--worktree",
+)  # fmt: skip
+
+
+class GeminiAdapter:
+    """Gemini CLI, headless."""
+
+    type: ClassVar[str] = "gemini"
+    title: ClassVar[str] = "Gemini CLI"
+    program: ClassVar[str] = "gemini"
+    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
+    install_hint: ClassVar[str] = "npm install -g @google/gemini-cli"
+    login_hint: ClassVar[str] = "set GEMINI_API_KEY, or run `gemini` once and log in"
+
+    def launch(
+        self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
+    ) -> Launch:
+        """See `base.Adapter`. A resumed ACP session is loaded over the protocol."""
+        hints = {
+            "denied_tools": "use a policy file: extraArgs --policy=FILE",
+            "max_turns": "set model.maxSessionTurns in the CLI's settings.json",
+        }
+        argv = [self.program, *flags.extra_args(options, _RESERVED)]
+        if form is Form.ONE_SHOT:
+            hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
+            argv.append("--output-format=stream-json")
+            if resume is not None:
+                argv.append(flags.flag("resume", check_session_id(resume)))
+        else:
+            mcp_servers(options.mcp_servers)
+            argv.append("--acp")
+        flags.unsupported(options, self.title, hints)
+        if options.model:
+            argv.append(flags.flag("model", options.model))
+        if options.permission_mode:
+            mode = flags.one_of(options.permission_mode, APPROVAL_MODES, "permissionMode")
+            argv.append(flags.flag("approval-mode", mode))
+        flags.tool_list(options.allowed_tools, "allowedTools")
+        argv += [flags.flag("allowed-tools", name) for name in options.allowed_tools]
+        env = {
+            "GEMINI_CLI_NO_RELAUNCH": "1",
+            "GEMINI_CLI_TRUST_WORKSPACE": "true",
+            "GEMINI_TELEMETRY_ENABLED": "false",
+            "NO_COLOR": "1",
+        }
+        files: dict[str, bytes] = {}
+        if options.system_prompt:
+            files["system.md"] = options.system_prompt.encode()
+            env["GEMINI_SYSTEM_MD"] = f"{private_dir}/system.md"
+        return Launch(argv=argv, env=env, files=files)
+
+    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+        """See `base.Adapter`."""
+        if form is Form.ONE_SHOT:
+            return GeminiSession(options, form, resume)
+        return AcpSession(options, form, resume)
+
+    def child_env(self) -> tuple[str, ...]:
+        """Keys, endpoints and the CLI's own home."""
+        return (
+            "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS",
+            "GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_PROJECT", "GOOGLE_GEMINI_BASE_URL",
+            "GOOGLE_GENAI_USE_GCA", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_VERTEX_BASE_URL",
+            "GEMINI_CLI_CUSTOM_HEADERS", "GEMINI_CLI_HOME", "GEMINI_CLI_SYSTEM_SETTINGS_PATH",
+            "GEMINI_CLI_TRUSTED_FOLDERS_PATH", "GEMINI_MODEL", "GEMINI_SANDBOX",
+        )  # fmt: skip
+
+    def version_argv(self) -> list[str]:
+        """Prints `0.61.0`."""
+        return [self.program, "--version"]
