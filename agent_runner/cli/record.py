@@ -203,7 +203,8 @@ def _one(bench: Bench, version: str, case: Case, label: str, *, quiet: bool) -> 
     derive(bench.suite.agent, folder)
     if not quiet:
         size = len(outcome.recording.stdout)
-        left = f"  left behind: {'; '.join(outcome.survivors)}" if outcome.survivors else ""
+        ends = [command[-60:] for command in outcome.survivors]
+        left = f"  left behind: {'; '.join(ends)}" if ends else ""
         took = time.monotonic() - started
         typer.echo(f"{label}  exit {outcome.recording.exit}, {size} bytes, {took:.1f} s{left}")
         sys.stdout.flush()

@@ -118,7 +118,8 @@ def _run(bench: Bench, case: Case, world: World, run: _Run) -> Outcome:
         stderr=world.normalise(bytes(child.stderr)),
         exit=code,
     )
-    return Outcome(recording=recording, survivors=survivors)
+    left = [world.normalise(command.encode()).decode() for command in survivors]
+    return Outcome(recording=recording, survivors=left)
 
 
 def _options(options: dict[str, Any], world: World, url: str) -> AgentOptions:

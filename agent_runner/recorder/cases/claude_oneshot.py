@@ -6,12 +6,14 @@ from agent_runner.agents.base import PermissionAnswer
 from agent_runner.recorder.cases.case import Answer, Case, First, Prompt, Signal, When, oneshot
 from agent_runner.recorder.cases.shared import (
     BIG,
+    BIG_CHUNK,
     HELLO,
     LONG_PROMPT,
     MCP_SERVER,
     SILENCE,
     TICKS,
     UNICODE,
+    WAIT,
     text,
 )
 from agent_runner.recorder.models import Finish, Read, Reply, Shell, Text, Think, Tool, Write
@@ -25,8 +27,8 @@ _HOOKS = """{"hooks": {
 }}
 """
 
-_SLEEP = (Reply([Text("Sleeping."), Shell("sleep 61")]), text("Slept."))
-_IN_TOOL = When(process="sleep 61")
+_SLEEP = (Reply([Text("Sleeping."), Shell(WAIT)]), text("Slept."))
+_IN_TOOL = When(process=WAIT)
 _IN_TEXT = When(line="tick", count=3)
 
 
@@ -228,7 +230,7 @@ ONE_SHOT = (
         name="big-answer",
         about="five megabytes in the adapter's one-shot form",
         steps=oneshot(),
-        replies=(Reply([Text(size=BIG, chunk=4096)]),),
+        replies=(Reply([Text(size=BIG, chunk=BIG_CHUNK)]),),
         expect=('"type":"result"',),
         within=180,
     ),
@@ -237,7 +239,7 @@ ONE_SHOT = (
         about="five megabytes with the prompt as plain text and stdin closed at once",
         argv=("-p", "--output-format", "stream-json", "--verbose"),
         steps=oneshot(),
-        replies=(Reply([Text(size=BIG, chunk=4096)]),),
+        replies=(Reply([Text(size=BIG, chunk=BIG_CHUNK)]),),
         within=180,
     ),
     Case(

@@ -14,12 +14,21 @@ from agent_runner.recorder.cases.case import (
     Step,
     When,
 )
-from agent_runner.recorder.cases.shared import BIG, HELLO, LONG_PROMPT, TICKS, UNICODE, text
+from agent_runner.recorder.cases.shared import (
+    BIG,
+    BIG_CHUNK,
+    HELLO,
+    LONG_PROMPT,
+    TICKS,
+    UNICODE,
+    WAIT,
+    text,
+)
 from agent_runner.recorder.models import Reply, Shell, Text, Tool, Write
 
 _RESULT = When(line='"type":"result"')
 _ASKS = (Reply([Text("May I?"), Shell("touch made.txt && ls")]), text("Carried on."))
-_SLEEP = (Reply([Shell("sleep 61")]), text("Awake."))
+_SLEEP = (Reply([Shell(WAIT)]), text("Awake."))
 
 
 def _warm(name: str, about: str, *steps: Step, replies: tuple[Reply, ...], **more: object) -> Case:
@@ -134,7 +143,7 @@ WARM = (
         "interrupt-tool",
         "an interrupt while a command runs; the next turn works",
         Prompt("hello"),
-        Interrupt(When(process="sleep 61")),
+        Interrupt(When(process=WAIT)),
         Prompt("again", _RESULT),
         options={"allowedTools": ["Bash"]},
         replies=(_SLEEP[0], text("Still here.")),
@@ -206,7 +215,7 @@ WARM = (
         "warm-big-answer",
         "five megabytes",
         Prompt("hello"),
-        replies=(Reply([Text(size=BIG, chunk=4096)]),),
+        replies=(Reply([Text(size=BIG, chunk=BIG_CHUNK)]),),
         within=180,
     ),
     _warm(

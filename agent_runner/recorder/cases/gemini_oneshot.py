@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 from agent_runner.recorder.cases.case import Case, First, Prompt, Signal, When, oneshot
 from agent_runner.recorder.cases.shared import (
     BIG,
+    BIG_CHUNK,
     HELLO,
     LONG_PROMPT,
     MCP_SERVER,
     SILENCE,
     TICKS,
     UNICODE,
+    WAIT,
     text,
 )
 from agent_runner.recorder.models import Finish, Read, Reply, Shell, Text, Think, Tool, Write
@@ -24,10 +28,23 @@ _EDIT = Tool(
         "instruction": "Rename the second letter.",
     },
 )
-_SLEEP = (Reply([Text("Sleeping."), Shell("sleep 61")]), text("Slept."))
-_IN_TOOL = When(process="sleep 61")
+_SLEEP = (Reply([Text("Sleeping."), Shell(WAIT)]), text("Slept."))
+_IN_TOOL = When(process=WAIT)
 _IN_TEXT = When(line="tick", count=3)
 _YOLO = {"permissionMode": "yolo"}
+
+
+def _mcp(command: str, *arguments: str) -> str:
+    """Settings with one MCP server, named tiny."""
+    return json.dumps(
+        {
+            "security": {"auth": {"selectedType": "gemini-api-key"}},
+            "privacy": {"usageStatisticsEnabled": False},
+            "general": {"enableAutoUpdate": False},
+            "mcpServers": {"tiny": {"command": command, "args": list(arguments)}},
+        }
+    )
+
 
 ONE_SHOT = (
     Case(
@@ -200,10 +217,8 @@ ONE_SHOT = (
         name="mcp-tool",
         about="a tool of an MCP server",
         steps=oneshot(),
-        options={
-            **_YOLO,
-            "mcpServers": {"tiny": {"command": "python3", "args": ["{cwd}/server.py"]}},
-        },
+        options=_YOLO,
+        home_files={".gemini/settings.json": _mcp("python3", "{cwd}/server.py")},
         files={"server.py": MCP_SERVER},
         replies=(Reply([Tool("mcp_tiny_greet", {})]), text("Greeted.")),
         expect=("greetings",),
@@ -212,7 +227,7 @@ ONE_SHOT = (
         name="mcp-failed",
         about="an MCP server that cannot start",
         steps=oneshot(),
-        options={"mcpServers": {"broken": {"command": "/nonexistent/server"}}},
+        home_files={".gemini/settings.json": _mcp("/nonexistent/server")},
         replies=(HELLO,),
         expect=("from the ",),
     ),
@@ -235,7 +250,7 @@ ONE_SHOT = (
         name="big-answer",
         about="five megabytes",
         steps=oneshot(),
-        replies=(Reply([Text(size=BIG, chunk=16384)]),),
+        replies=(Reply([Text(size=BIG, chunk=BIG_CHUNK)]),),
         expect=('"type":"result"',),
         within=180,
     ),

@@ -16,13 +16,23 @@ from agent_runner.recorder.cases.case import (
     Step,
     When,
 )
-from agent_runner.recorder.cases.shared import BIG, HELLO, LONG_PROMPT, TICKS, UNICODE, text
+from agent_runner.recorder.cases.shared import (
+    BIG,
+    BIG_CHUNK,
+    HELLO,
+    LONG_PROMPT,
+    MCP_SERVER,
+    TICKS,
+    UNICODE,
+    WAIT,
+    text,
+)
 from agent_runner.recorder.models import Read, Reply, Shell, Text, Think, Tool, Write
 
 _END = When(line='"stopReason"')
 _ASKED = When(line="session/request_permission")
 _ASKS = (Reply([Text("May I?"), Shell("touch made.txt && ls")]), text("Carried on."))
-_SLEEP = (Reply([Shell("sleep 61")]), text("Awake."))
+_SLEEP = (Reply([Shell(WAIT)]), text("Awake."))
 _YOLO = {"permissionMode": "yolo"}
 
 
@@ -109,6 +119,18 @@ WARM = (
         expect=("gamma", "Done."),
     ),
     _warm(
+        "warm-mcp-tool",
+        "a tool of an MCP server",
+        Prompt("hello"),
+        options={
+            **_YOLO,
+            "mcpServers": {"tiny": {"command": "python3", "args": ["{cwd}/server.py"]}},
+        },
+        files={"server.py": MCP_SERVER},
+        replies=(Reply([Tool("mcp_tiny_greet", {})]), text("Greeted.")),
+        expect=("greetings",),
+    ),
+    _warm(
         "permission-allowed",
         "a question, answered with yes",
         Prompt("hello"),
@@ -167,7 +189,7 @@ WARM = (
         "interrupt-tool",
         "an interrupt while a command runs; the next turn works",
         Prompt("hello"),
-        Interrupt(When(process="sleep 61")),
+        Interrupt(When(process=WAIT)),
         Prompt("again", _END),
         options=_YOLO,
         replies=(_SLEEP[0], text("Still here.")),
@@ -214,7 +236,7 @@ WARM = (
         "warm-big-answer",
         "five megabytes",
         Prompt("hello"),
-        replies=(Reply([Text(size=BIG, chunk=16384)]),),
+        replies=(Reply([Text(size=BIG, chunk=BIG_CHUNK)]),),
         within=180,
     ),
     _warm(

@@ -10,6 +10,10 @@ UNICODE = (
     '"quoted" \\ tab\t\r\nnew line\n\nend'
 )
 BIG = 5_000_000
+# Over derive.LONG_STRING, so that each delta is stored as its hash.
+BIG_CHUNK = 70_000
+# A command that never ends. Claude Code refuses a `sleep` that stands alone.
+WAIT = "tail -f /dev/null"
 HELLO = Reply([Text("Hello "), Text("from the "), Text("model.")])
 TICKS = Reply([Text("tick " * 400, chunk=5, gap=0.1)])
 SILENCE = Reply([Text("Before the stall. "), Sleep(600)])

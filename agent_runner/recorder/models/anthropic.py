@@ -195,8 +195,9 @@ class _BlockStream:
         index = next(self._index)
         self._event("content_block_start", index, content_block={**block, "input": {}})
         text = json.dumps(block["input"])
-        half = len(text) // 2
-        for piece in (text[:half], text[half:]):
+        # Two pieces, split inside the first key: a value torn apart could hold a path that
+        # a recording then cannot rename.
+        for piece in (text[:4], text[4:]):
             delta = {"type": "input_json_delta", "partial_json": piece}
             self._event("content_block_delta", index, delta=delta)
         self._event("content_block_stop", index)

@@ -141,12 +141,10 @@ class Script:
 
 
 def filler(size: int) -> str:
-    """`size` characters of numbered ASCII lines: no two alike, as some CLIs stop repetition."""
+    """`size` characters of numbered ASCII lines: no two alike, as some CLIs stop at repetition."""
     width = len(_line(0))
     return "".join(_line(n) for n in range(size // width + 1))[:size]
 
 
 def _line(number: int) -> str:
-    return (
-        f"{number:07d} all work and no play makes {number * 2654435761 % 2**32:08x} a dull word\n"
-    )
+    return f"{number:07d} all work and no play makes a dull word\n"

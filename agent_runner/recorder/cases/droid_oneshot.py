@@ -1,0 +1,275 @@
+"""Factory Droid, one process per prompt: what it does when the model answers."""
+
+from __future__ import annotations
+
+from agent_runner.recorder.cases.case import Case, First, Prompt, Signal, When, oneshot
+from agent_runner.recorder.cases.shared import (
+    BIG,
+    BIG_CHUNK,
+    HELLO,
+    LONG_PROMPT,
+    MCP_SERVER,
+    SILENCE,
+    TICKS,
+    UNICODE,
+    WAIT,
+    text,
+)
+from agent_runner.recorder.models import Finish, Read, Reply, Shell, Text, Think, Tool, Write
+
+_EDIT = Tool("Edit", {"file_path": "{cwd}/a.txt", "old_str": "beta", "new_str": "gamma"})
+_SLEEP = (Reply([Text("Sleeping."), Shell(WAIT)]), text("Slept."))
+_IN_TOOL = When(process=WAIT)
+# Text is printed when a message is whole: only the prompt's own line shows that it began.
+_BEGUN = When(line='"role":"user"', quiet=2)
+_LOW = {"permissionMode": "low"}
+
+ONE_SHOT = (
+    Case(
+        name="text",
+        about="a plain answer",
+        steps=oneshot(),
+        replies=(HELLO,),
+        expect=("Hello from the model.",),
+    ),
+    Case(
+        name="unicode",
+        about="characters that break careless line splitting, in prompt and answer",
+        steps=oneshot(UNICODE),
+        replies=(text(UNICODE),),
+    ),
+    Case(
+        name="thinking",
+        about="visible reasoning before the answer",
+        steps=oneshot(),
+        replies=(Reply([Think("Let me think."), Text("Thought about it.")]),),
+        expect=("Let me think.",),
+    ),
+    Case(
+        name="tool-loop",
+        about="two shell calls, then an answer",
+        steps=oneshot(),
+        options=_LOW,
+        replies=(
+            Reply([Text("Running."), Shell("echo one")]),
+            Reply([Shell("echo two; cat a.txt")]),
+            text("Done."),
+        ),
+        expect=("alpha", "Done."),
+    ),
+    Case(
+        name="tool-failed",
+        about="a command that ends with status 3",
+        steps=oneshot(),
+        options=_LOW,
+        replies=(Reply([Shell("echo out; echo err >&2; exit 3")]), text("It failed.")),
+        expect=("It failed.",),
+    ),
+    Case(
+        name="tools-parallel",
+        about="three tool calls in one message, one of a missing file",
+        steps=oneshot(),
+        options=_LOW,
+        replies=(
+            Reply([Read("{cwd}/a.txt"), Shell("echo parallel"), Read("{cwd}/missing.txt")]),
+            text("Done."),
+        ),
+        expect=("parallel", "Done."),
+    ),
+    Case(
+        name="tool-unknown",
+        about="the model calls a tool that does not exist",
+        steps=oneshot(),
+        replies=(Reply([Tool("NoSuchTool", {"x": 1})]), text("Oh.")),
+        exit=None,
+    ),
+    Case(
+        name="tool-bad-input",
+        about="the model calls a tool with the wrong parameters",
+        steps=oneshot(),
+        replies=(Reply([Tool("Read", {"nope": 1})]), text("Oh.")),
+        exit=None,
+    ),
+    Case(
+        name="file-write",
+        about="a new file",
+        steps=oneshot(),
+        options=_LOW,
+        replies=(Reply([Write("{cwd}/out.txt", "written\n")]), text("Wrote it.")),
+        expect=("out.txt", "Wrote it."),
+    ),
+    Case(
+        name="file-edit",
+        about="an edit of a file that was read before",
+        steps=oneshot(),
+        options=_LOW,
+        replies=(Reply([Read("{cwd}/a.txt")]), Reply([_EDIT]), text("Edited.")),
+        expect=("gamma", "Edited."),
+    ),
+    Case(
+        name="write-denied",
+        about="a new file without any autonomy: the run goes on",
+        steps=oneshot(),
+        replies=(Reply([Write("{cwd}/out.txt", "written\n")]), text("I may not.")),
+        expect=("I may not.",),
+    ),
+    Case(
+        name="tool-denied",
+        about="a command without any autonomy: the run ends",
+        steps=oneshot(),
+        replies=(Reply([Shell("touch made.txt", "medium")]), text("I may not.")),
+        expect=("insufficient permission",),
+        exit=1,
+    ),
+    Case(
+        name="tool-denied-low",
+        about="a command of high risk with low autonomy",
+        steps=oneshot(),
+        options=_LOW,
+        replies=(Reply([Shell("rm -rf made", "high")]), text("I may not.")),
+        expect=("insufficient permission",),
+        exit=1,
+    ),
+    Case(
+        name="tool-high",
+        about="a command of high risk with high autonomy",
+        steps=oneshot(),
+        options={"permissionMode": "high"},
+        replies=(Reply([Shell("rm -rf made && echo gone", "high")]), text("Done.")),
+        expect=("gone", "Done."),
+    ),
+    Case(
+        name="max-tokens",
+        about="the answer is cut by the model's own limit",
+        steps=oneshot(),
+        replies=(Reply([Text("truncated"), Finish("max_tokens")], times=0),),
+        exit=None,
+        within=120,
+    ),
+    Case(
+        name="refusal",
+        about="the model refuses",
+        steps=oneshot(),
+        replies=(Reply([Finish("refusal")], times=0),),
+        exit=None,
+        within=120,
+    ),
+    Case(
+        name="thought-only",
+        about="an answer of nothing but reasoning",
+        steps=oneshot(),
+        replies=(Reply([Think("Only thinking.")], times=0),),
+        exit=None,
+        within=120,
+    ),
+    Case(
+        name="mcp-tool",
+        about="a tool of an MCP server",
+        steps=oneshot(),
+        options={"permissionMode": "high"},
+        home_files={
+            ".factory/mcp.json": '{"mcpServers": {"tiny": {"type": "stdio", "command": "python3",'
+            ' "args": ["{cwd}/server.py"]}}}'
+        },
+        files={"server.py": MCP_SERVER},
+        replies=(Reply([Tool("tiny___greet", {})]), text("Greeted.")),
+        exit=None,
+    ),
+    Case(
+        name="resume",
+        about="a second process goes on with the session of a first",
+        first=First(steps=oneshot("first"), replies=(text("First answer."),)),
+        steps=oneshot("second"),
+        replies=(text("Second answer."),),
+        expect=("Second answer.",),
+    ),
+    Case(
+        name="session-unknown",
+        about="resuming a session that does not exist",
+        resume="00000000-0000-4000-8000-000000000000",
+        steps=oneshot(),
+        exit=None,
+    ),
+    Case(
+        name="big-answer",
+        about="five megabytes",
+        steps=oneshot(),
+        replies=(Reply([Text(size=BIG, chunk=BIG_CHUNK)]),),
+        exit=None,
+        within=180,
+    ),
+    Case(
+        name="big-prompt",
+        about="a prompt of two megabytes",
+        steps=(Prompt(repeat=LONG_PROMPT, size=2_000_000),),
+        replies=(text("Read it."),),
+        exit=None,
+        within=180,
+    ),
+    Case(
+        name="prompt-dash",
+        about="a prompt that looks like an option",
+        steps=oneshot("--help me"),
+        replies=(HELLO,),
+        expect=("Hello from the model.",),
+    ),
+    Case(
+        name="prompt-empty",
+        about="a prompt of no characters",
+        steps=oneshot(""),
+        replies=(HELLO,),
+        exit=None,
+    ),
+    Case(
+        name="prompt-slash",
+        about="a prompt that is no slash command the CLI knows",
+        steps=oneshot("/no-such-command please"),
+        replies=(HELLO,),
+        exit=None,
+    ),
+    Case(
+        name="sigterm-tool",
+        about="SIGTERM while a command runs",
+        options=_LOW,
+        steps=(Prompt("hello"), Signal("SIGTERM", _IN_TOOL)),
+        replies=_SLEEP,
+        exit=None,
+    ),
+    Case(
+        name="sigint-tool",
+        about="SIGINT while a command runs",
+        options=_LOW,
+        steps=(Prompt("hello"), Signal("SIGINT", _IN_TOOL)),
+        replies=_SLEEP,
+        exit=None,
+    ),
+    Case(
+        name="sigkill-tool",
+        about="SIGKILL while a command runs",
+        options=_LOW,
+        steps=(Prompt("hello"), Signal("SIGKILL", _IN_TOOL)),
+        replies=_SLEEP,
+        exit=-9,
+    ),
+    Case(
+        name="sigterm-text",
+        about="SIGTERM while the answer is being written",
+        steps=(Prompt("hello"), Signal("SIGTERM", _BEGUN)),
+        replies=(TICKS,),
+        exit=None,
+    ),
+    Case(
+        name="sigint-text",
+        about="SIGINT while the answer is being written",
+        steps=(Prompt("hello"), Signal("SIGINT", _BEGUN)),
+        replies=(TICKS,),
+        exit=None,
+    ),
+    Case(
+        name="stalled",
+        about="the model stops in mid-stream; SIGTERM after six silent seconds",
+        steps=(Prompt("hello"), Signal("SIGTERM", When(line='"role":"user"', quiet=6))),
+        replies=(SILENCE,),
+        exit=None,
+    ),
+)
