@@ -288,6 +288,8 @@ class AcpSession(SessionBase):
     ) -> list[AgentEvent]:
         if not ok and self._interrupting:
             code = FailureCode.INTERRUPTED
+        if code is FailureCode.INTERRUPTED:
+            error = "interrupted"
         events = self._text.end() + self._close_open("the turn ended")
         events.append(
             TurnCompleted(

@@ -30,7 +30,8 @@ _BY_STATUS = {
 _BY_TEXT: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), code)
     for pattern, code in (
-        (r"prompt is too long|context (window|length)|exceeds? the maximum number of tokens"
+        (r"prompt is too long|context.length.exceeded|exceeds? the maximum number of tokens"
+         r"|exceeds? the .{0,30}context|context (window|length) (is |was )?(exceeded|too)"
          r"|input token count", FailureCode.CONTEXT_TOO_LONG),
         (r"credit balance|billing|payment required|usage.exhausted", FailureCode.BILLING),
         (r"no conversation found|session not found|no active session|invalid session identifier"
@@ -56,7 +57,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
         (r"insufficient permission|permission.rejected", FailureCode.PERMISSION_DENIED),
         (r"max(imum)? session turns|turn limit", FailureCode.MAX_TURNS),
         (r"econnrefused|enotfound|connection (error|refused|reset)|fetch failed|socket hang up"
-         r"|unable to connect|network error", FailureCode.CONNECTION_FAILED),
+         r"|unable to connect|network error|incomplete json segment|premature close", FailureCode.CONNECTION_FAILED),
     )
 )  # fmt: skip
 
@@ -82,6 +83,12 @@ def code_for_text(text: str) -> FailureCode | None:
             return code
     found = _STATUS.search(text)
     return code_for_status(int(found[1])) if found else None
+
+
+def code_for_stack(stderr: str) -> FailureCode | None:
+    """The code of the last HTTP status that a stack trace on stderr names."""
+    found = _STATUS.findall(stderr[-8000:])
+    return code_for_status(int(found[-1])) if found else None
 
 
 def code_for(status: float | None, text: str) -> FailureCode | None:
@@ -124,7 +131,9 @@ def exit_verdict(
         return FailureCode.NO_RESULT, text or "the CLI ended without a result"
     number = -code if code < 0 else code - 128 if code in _SIGNAL_EXITS else 0
     if by_code and code in by_code:
-        return by_code[code], text or f"the CLI ended with exit code {code}"
+        told = code_for_text(text)
+        known = told if told is FailureCode.SESSION_NOT_FOUND else by_code[code]
+        return known, text or f"the CLI ended with exit code {code}"
     if number:
         return FailureCode.CLI_KILLED, f"the CLI was ended by {_signal_name(number)}"
     if code == 0:

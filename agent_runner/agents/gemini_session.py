@@ -12,7 +12,13 @@ import re
 from typing import Any
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, Received
-from agent_runner.agents.failures import code_for_status, code_for_text, exit_verdict, short
+from agent_runner.agents.failures import (
+    code_for_stack,
+    code_for_status,
+    code_for_text,
+    exit_verdict,
+    short,
+)
 from agent_runner.agents.session import SessionBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.errors import FailureCode
@@ -76,6 +82,7 @@ class GeminiSession(SessionBase):
         self._model: str | None = None
         self._failure: TurnCompleted | None = None
         self._hint: FailureCode | None = None
+        self._said = ""
 
     @property
     def close_after_prompt(self) -> bool:
@@ -119,6 +126,7 @@ class GeminiSession(SessionBase):
             return self._tool_result(message)
         if isinstance(message, g.Error):
             self._hint = code_for_text(message.message) or self._hint
+            self._said = message.message
             return [
                 Notice(
                     code="agent_error",
@@ -171,7 +179,7 @@ class GeminiSession(SessionBase):
             model = models[0] if len(models) == 1 else self._model
             events.append(UsageReported(usage=usage, model=model))
         ok = message.status == "success"
-        said = message.error.message if message.error else ""
+        said = (message.error.message if message.error else "") or self._said
         code = None if ok else code_for_text(said) or self._hint
         verdict = TurnCompleted(
             ok=ok,
@@ -196,7 +204,11 @@ class GeminiSession(SessionBase):
         if failure is None or not self._prompts:
             return self._end_text() + super().finish(exit)
         self._turn_ended()
-        code = EXIT_CODES.get(exit.code or 0, FailureCode.API_ERROR)
+        code = (
+            EXIT_CODES.get(exit.code or 0)
+            or code_for_stack(exit.stderr_tail)
+            or FailureCode.API_ERROR
+        )
         return [
             *self._close_open("the CLI ended"),
             TurnCompleted(

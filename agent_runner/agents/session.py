@@ -102,6 +102,7 @@ class SessionBase:
         """A solicited turn is over."""
         self._prompts = max(0, self._prompts - 1)
         self._interrupting = False
+        self._denied.clear()
 
     # --- lines -----------------------------------------------------------------------------
 
