@@ -57,7 +57,8 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
         (r"insufficient permission|permission.rejected", FailureCode.PERMISSION_DENIED),
         (r"max(imum)? session turns|turn limit", FailureCode.MAX_TURNS),
         (r"econnrefused|enotfound|connection (error|refused|reset)|fetch failed|socket hang up"
-         r"|unable to connect|network error|incomplete json segment|premature close", FailureCode.CONNECTION_FAILED),
+         r"|unable to connect|network error|incomplete json segment|premature close",
+         FailureCode.CONNECTION_FAILED),
     )
 )  # fmt: skip
 

@@ -34,6 +34,10 @@ class Line(msgspec.Struct, kw_only=True):
     """Base of every schema: fields that are not declared are ignored."""
 
 
+class OpenLine(Line):
+    """A schema of which we declare only what we read: its other fields are no drift."""
+
+
 class Unrecognised(msgspec.Struct, frozen=True):
     """A well-formed message whose type is new to us; `source_type` is the CLI's word."""
 
@@ -95,7 +99,8 @@ class Schema:
         self.name = name
         self.type = type_
         plan = _Plan.of(type_)
-        self._plan = _Plan(plan.known.union(tags), plan.children)
+        known = frozenset() if issubclass(type_, OpenLine) else plan.known.union(tags)
+        self._plan = _Plan(known, plan.children)
 
     def convert(self, data: Mapping[str, Any], drift: Drift) -> Any:
         """A `type` instance. Raises msgspec.ValidationError (or RecursionError)."""
@@ -194,7 +199,7 @@ def whole(value: float | None) -> int | None:
 
 
 class _Plan:
-    """Which keys a schema type declares, and where to look deeper."""
+    """Which keys a schema type declares (none: all are welcome), and where to look deeper."""
 
     __slots__ = ("children", "known")
 
@@ -210,7 +215,8 @@ class _Plan:
         if plan is None:
             info = msgspec.inspect.type_info(type_)
             assert isinstance(info, msgspec.inspect.StructType)
-            plan = cls._made[type_] = cls(frozenset(f.encode_name for f in info.fields), [])
+            declared = frozenset(field.encode_name for field in info.fields)
+            plan = cls._made[type_] = cls(declared, [])
             for field in info.fields:
                 inner = _struct_within(field.type)
                 if inner is not None:
@@ -218,7 +224,7 @@ class _Plan:
         return plan
 
     def count(self, name: str, data: Mapping[str, Any], drift: Drift) -> None:
-        if not data.keys() <= self.known:
+        if self.known and not data.keys() <= self.known:
             for key in data.keys() - self.known:
                 drift.note(f"{name}.{key}")
         for key, plan in self.children:

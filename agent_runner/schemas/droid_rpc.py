@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_runner.schemas.decode import Family, Line
+from agent_runner.schemas.decode import Family, Line, OpenLine
 
 
 class TextDelta(Line):
@@ -167,7 +167,7 @@ class Error(Line):
     error: Any = None
 
 
-class Bookkeeping(Line):
+class Bookkeeping(OpenLine):
     """Notifications whose name says it all; `title` and `text` are shown if present."""
 
     title: Any = None

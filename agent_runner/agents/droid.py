@@ -1,0 +1,123 @@
+"""How to start Factory Droid: stream-json for one prompt, JSON-RPC for a conversation.
+
+`permissionMode` is Droid's autonomy: off, low, medium, high, or unsafe (no checks at all).
+`allowedTools` restricts the session to these tools, for Droid has no list of tools that
+need no question.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from agent_runner.agents import flags
+from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
+from agent_runner.agents.droid_rpc_session import DroidRpcSession
+from agent_runner.agents.droid_session import DroidSession
+from agent_runner.errors import BadRequestError
+
+AUTONOMY = ("off", "low", "medium", "high", "unsafe")
+
+_RESERVED = (
+    "-o", "--output-format", "--input-format", "-f", "--file", "-s", "--session-id", "--fork",
+    "--cwd", "-w", "--worktree", "--list-tools", "-h", "--help",
+)  # fmt: skip
+
+
+class DroidAdapter:
+    """Factory Droid, headless."""
+
+    type: ClassVar[str] = "factory-droid"
+    title: ClassVar[str] = "Factory Droid"
+    program: ClassVar[str] = "droid"
+    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
+    install_hint: ClassVar[str] = "npm install -g droid"
+    login_hint: ClassVar[str] = (
+        "set FACTORY_API_KEY, or FACTORY_AIRGAP_ENABLED=true with a custom model"
+    )
+
+    def launch(
+        self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
+    ) -> Launch:
+        """See `base.Adapter`. The JSON-RPC form is configured over the protocol."""
+        hints = {"max_turns": "limit the run's time instead"}
+        env = {"FACTORY_DROID_AUTO_UPDATE_ENABLED": "false", "NO_COLOR": "1"}
+        argv = [self.program, "exec", *flags.extra_args(options, _RESERVED)]
+        if options.permission_mode:
+            flags.one_of(options.permission_mode, AUTONOMY, "permissionMode")
+        if form is Form.WARM:
+            flags.unsupported(options, self.title, hints)
+            rpc_settings(options)
+            argv += ["--input-format=stream-jsonrpc", "--output-format=stream-jsonrpc"]
+            return Launch(argv=argv, env=env)
+        hints["mcp_servers"] = "use the warm form, or ~/.factory/mcp.json"
+        flags.unsupported(options, self.title, hints)
+        argv += ["--output-format=stream-json", flags.flag("cwd", options.cwd)]
+        files: dict[str, bytes] = {}
+        if options.model:
+            argv.append(flags.flag("model", options.model))
+        if options.permission_mode == "unsafe":
+            argv.append("--skip-permissions-unsafe")
+        elif options.permission_mode and options.permission_mode != "off":
+            argv.append(flags.flag("auto", options.permission_mode))
+        if options.allowed_tools:
+            names = flags.tool_list(options.allowed_tools, "allowedTools")
+            argv.append(flags.flag("only-tools", names))
+        if options.denied_tools:
+            names = flags.tool_list(options.denied_tools, "deniedTools")
+            argv.append(flags.flag("remove-tools", names))
+        if options.system_prompt:
+            files["system-prompt.txt"] = options.system_prompt.encode()
+            path = f"{private_dir}/system-prompt.txt"
+            argv.append(flags.flag("append-system-prompt-file", path))
+        if resume is not None:
+            argv.append(flags.flag("session-id", check_session_id(resume)))
+        return Launch(argv=argv, env=env, files=files)
+
+    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+        """See `base.Adapter`."""
+        if form is Form.ONE_SHOT:
+            return DroidSession(options, form, resume)
+        return DroidRpcSession(options, form, resume, settings=rpc_settings(options))
+
+    def child_env(self) -> tuple[str, ...]:
+        """Keys, endpoints and the CLI's own home."""
+        return (
+            "FACTORY_AIRGAP_ENABLED", "FACTORY_API_BASE_URL", "FACTORY_API_KEY",
+            "FACTORY_DISABLE_KEYRING", "FACTORY_HOME_OVERRIDE", "FACTORY_LOG_FILE",
+            "FACTORY_RUNTIME_SETTINGS_PATH", "FACTORY_TELEMETRY_INGEST_BASE_URL",
+        )  # fmt: skip
+
+    def version_argv(self) -> list[str]:
+        """Prints `0.215.0`."""
+        return [self.program, "--version"]
+
+
+def rpc_settings(options: AgentOptions) -> dict[str, Any]:
+    """The options in the words of droid.initialize_session."""
+    settings: dict[str, Any] = {}
+    if options.model:
+        settings["modelId"] = options.model
+    if options.permission_mode == "unsafe":
+        settings["skipPermissionsUnsafe"] = True
+    elif options.permission_mode:
+        settings["autonomyLevel"] = options.permission_mode
+    if options.allowed_tools:
+        settings["restrictToolIds"] = options.allowed_tools
+    if options.denied_tools:
+        settings["disabledToolIds"] = options.denied_tools
+    if options.system_prompt:
+        settings["systemPromptOverride"] = options.system_prompt
+    if options.mcp_servers:
+        settings["mcpServers"] = [
+            _mcp_server(name, server) for name, server in options.mcp_servers.items()
+        ]
+    return settings
+
+
+def _mcp_server(name: str, server: dict[str, Any]) -> dict[str, Any]:
+    if "url" not in server and "command" not in server:
+        raise BadRequestError(
+            "invalid_option", f"MCP server {name[:80]!r} has no command and no url"
+        )
+    kind = "http" if "url" in server else "stdio"
+    return {"name": name, "type": kind, **server}

@@ -1,0 +1,258 @@
+"""Factory Droid's session notifications to events.
+
+Text pieces carry a message id and a block index, which make the item id; `create_message`
+brings the whole message. Pieces that no whole message follows (an interrupted turn) are
+completed from what came.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agent_runner.agents.claude_blocks import result_text
+from agent_runner.agents.droid_files import KINDS, changed_files
+from agent_runner.agents.failures import code_for_text, short
+from agent_runner.errors import FailureCode
+from agent_runner.events import (
+    Activity,
+    AgentEvent,
+    MessageCompleted,
+    MessageDelta,
+    Notice,
+    ReasoningCompleted,
+    ReasoningDelta,
+    RetryScheduled,
+    ToolProgress,
+    ToolStarted,
+    Usage,
+    UsageReported,
+)
+from agent_runner.schemas import droid_rpc as d
+from agent_runner.schemas.decode import plain, whole
+
+if TYPE_CHECKING:
+    from agent_runner.agents.droid_rpc_session import DroidRpcSession
+
+_REASONS = {
+    "cancelled": FailureCode.INTERRUPTED,
+    "permission_rejected": FailureCode.PERMISSION_DENIED,
+    "no_approver_available": FailureCode.PERMISSION_DENIED,
+    "process_exit": FailureCode.CLI_ERROR,
+    "structured_output_missing": FailureCode.STRUCTURED_OUTPUT,
+    "structured_output_invalid": FailureCode.STRUCTURED_OUTPUT,
+    "structured_output_schema_invalid": FailureCode.STRUCTURED_OUTPUT,
+    "model_usage_exhausted": FailureCode.BILLING,
+    "model_authentication_failed": FailureCode.AUTH_REQUIRED,
+    "model_request_rejected": FailureCode.INVALID_REQUEST,
+    "model_provider_unreachable": FailureCode.CONNECTION_FAILED,
+    "model_provider_unavailable": FailureCode.OVERLOADED,
+    "model_rate_limited": FailureCode.RATE_LIMITED,
+    "prompt_rejected": FailureCode.REFUSED,
+}
+
+_RETRIES = {
+    "overloaded": FailureCode.OVERLOADED,
+    "rate_limited": FailureCode.RATE_LIMITED,
+    "timeout": FailureCode.CONNECTION_FAILED,
+    "network": FailureCode.CONNECTION_FAILED,
+}
+
+_QUIET = frozenset(
+    {
+        "session_token_usage_changed",
+        "settings_updated",
+        "mcp_status_changed",
+        "mission_heartbeat",
+        "session_title_updated",
+    }
+)
+
+
+class DroidReader:
+    """Turns notifications into events; `last_text` is the turn's newest whole text."""
+
+    def __init__(self, session: DroidRpcSession) -> None:
+        self._session = session
+        self._pieces: dict[tuple[str, bool], list[str]] = {}
+        self._growing: dict[str, d.ToolUse] = {}
+        self._ended: set[str] = set()
+        self._error: str | None = None
+        self.last_text: str | None = None
+
+    def begin_turn(self) -> None:
+        """Forget the last turn."""
+        self._error = None
+        self.last_text = None
+        self._growing.clear()
+        self._ended.clear()
+
+    def read(self, name: str, note: Any, line: bytes) -> list[AgentEvent]:
+        """The events of one notification."""
+        if isinstance(note, d.TextDelta):
+            return [self._delta(name, note)]
+        if isinstance(note, d.CreateMessage):
+            return self._message(note.message) or [Activity(code=name)]
+        if isinstance(note, d.ToolCall):
+            self._growing[note.toolUse.id] = note.toolUse
+            return [Activity(code=name)]
+        if isinstance(note, d.ToolPhase):
+            call = self._growing.get(note.toolUseId)
+            if call is not None and note.phase != "streaming_input":
+                return self.start(call) or [Activity(code=note.phase[:80])]
+            return [Activity(code=note.phase[:80])]
+        if isinstance(note, d.ToolProgress):
+            if note.toolUseId is None:
+                return [Activity(code=name)]
+            return [ToolProgress(tool_call_id=note.toolUseId, text=_progress(note.update))]
+        if isinstance(note, d.ToolResult):
+            return self._result(note)
+        if isinstance(note, d.TurnCompleted):
+            return self._turn(note)
+        if isinstance(note, d.Retry):
+            return [
+                RetryScheduled(
+                    attempt=whole(note.attempt) or 0,
+                    code=_RETRIES.get(note.reason or "", FailureCode.API_ERROR),
+                    max_attempts=whole(note.maxAttempts),
+                    delay_ms=whole(note.delayMs),
+                    message=note.reason,
+                )
+            ]
+        if isinstance(note, d.Error):
+            self._error = note.message
+            data = {"errorType": note.errorType} if note.errorType else None
+            text = short(note.message)
+            return [Notice(code="agent_error", level="error", message=text, data=data)]
+        if isinstance(note, d.PermissionResolved):
+            return self._session._withdraw(
+                str(note.requestId), f"the CLI chose {note.selectedOption}"
+            ) or [Activity(code=name)]
+        if isinstance(note, d.StateChanged):
+            return [Activity(code="working_state", message=note.newState[:80])]
+        if isinstance(note, d.Bookkeeping):
+            text = note.title or note.text
+            message = short(text) if isinstance(text, str) else ""
+            if name in _QUIET:
+                return [Activity(code=name, message=message)]
+            return [Notice(code=name, level="debug", message=message)]
+        return [Activity(code=name)]
+
+    # --- text ------------------------------------------------------------------------------
+
+    def _delta(self, name: str, note: d.TextDelta) -> AgentEvent:
+        item_id = f"{note.messageId or 'message'}:{note.blockIndex or 0}"
+        thinking = name == "thinking_text_delta"
+        self._pieces.setdefault((item_id, thinking), []).append(note.textDelta)
+        if thinking:
+            return ReasoningDelta(item_id=item_id, text=note.textDelta)
+        return MessageDelta(item_id=item_id, text=note.textDelta)
+
+    def _message(self, message: d.Message) -> list[AgentEvent]:
+        if message.role != "assistant" or not isinstance(message.content, list):
+            return []
+        events: list[AgentEvent] = []
+        for index, block in enumerate(message.content):
+            item_id = f"{message.id or 'message'}:{index}"
+            if block.type == "text":
+                self._pieces.pop((item_id, False), None)
+                events.append(self._text(item_id, block.text or ""))
+            elif block.type == "thinking":
+                self._pieces.pop((item_id, True), None)
+                events.append(ReasoningCompleted(item_id=item_id, text=block.thinking or ""))
+            elif block.type == "tool_use" and block.id:
+                call = d.ToolUse(id=block.id, name=block.name or "tool", input=block.input)
+                events += self.start(call)
+        return events
+
+    def _text(self, item_id: str, text: str) -> AgentEvent:
+        self.last_text = text
+        return MessageCompleted(item_id=item_id, text=text)
+
+    def end(self) -> list[AgentEvent]:
+        """Complete the text that no whole message followed."""
+        events: list[AgentEvent] = []
+        for (item_id, thinking), pieces in self._pieces.items():
+            text = "".join(pieces)
+            if thinking:
+                events.append(ReasoningCompleted(item_id=item_id, text=text))
+            else:
+                events.append(self._text(item_id, text))
+        self._pieces.clear()
+        return events
+
+    # --- tools -----------------------------------------------------------------------------
+
+    def start(self, call: d.ToolUse) -> list[AgentEvent]:
+        """ToolStarted, once per call."""
+        self._growing.pop(call.id, None)
+        if call.id in self._ended:
+            return []
+        return self._session._start_tool(
+            ToolStarted(
+                tool_call_id=call.id,
+                name=call.name,
+                input=plain(call.input) if isinstance(call.input, dict) else {},
+                kind=KINDS.get(call.name),
+            )
+        )
+
+    def _result(self, note: d.ToolResult) -> list[AgentEvent]:
+        if note.toolUseId in self._ended:
+            return [Activity(code="tool_result_repeated")]
+        events: list[AgentEvent] = []
+        call = self._growing.get(note.toolUseId)
+        if call is not None:
+            events += self.start(call)
+        self._ended.add(note.toolUseId)
+        failed = bool(note.isError)
+        text = result_text(note.content)
+        return events + self._session._end_tool(
+            note.toolUseId,
+            failed=failed,
+            output=None if failed else (text if text is not None else note.content),
+            error=(text or "the tool failed") if failed else None,
+            changed=changed_files(self._session._tools.get(note.toolUseId)),
+        )
+
+    # --- the turn's end ----------------------------------------------------------------------
+
+    def _turn(self, note: d.TurnCompleted) -> list[AgentEvent]:
+        tokens = note.tokenUsage
+        usage = None
+        events: list[AgentEvent] = []
+        if tokens is not None:
+            usage = Usage(
+                input_tokens=whole(tokens.inputTokens),
+                output_tokens=whole(tokens.outputTokens),
+                cache_read_tokens=whole(tokens.cacheReadTokens),
+                cache_write_tokens=whole(tokens.cacheCreationTokens),
+                reasoning_tokens=whole(tokens.thinkingTokens),
+            )
+            events.append(UsageReported(usage=usage, model=self._session.model))
+        code = self._code(note.reason)
+        return events + self._session.end_turn(
+            code=code,
+            error=short(self._error or note.reason) if code else None,
+            reason=note.reason[:80],
+            usage=usage,
+            duration_ms=whole(note.durationMs),
+        )
+
+    def _code(self, reason: str) -> FailureCode | None:
+        if reason in ("completed", "spec_handoff"):
+            return None
+        code = _REASONS.get(reason)
+        if code in (None, FailureCode.INVALID_REQUEST):
+            code = code_for_text(self._error or "") or code
+        return code or FailureCode.API_ERROR
+
+
+def _progress(update: Any) -> str:
+    """The text of a tool's progress, whose shape differs by tool."""
+    if isinstance(update, str):
+        return short(update)
+    if isinstance(update, dict):
+        for key in ("text", "output", "message", "content"):
+            if isinstance(update.get(key), str):
+                return short(update[key])
+    return ""

@@ -1,0 +1,332 @@
+"""Factory Droid's stream-jsonrpc, one process per conversation.
+
+Flags do not configure such a session: model, autonomy, tools and MCP servers go into
+droid.initialize_session, or, for a resumed one, into droid.update_session_settings after
+droid.load_session. A tool call is told again while its input grows: ToolStarted comes once,
+when the call leaves the phase `streaming_input`. A permission question is about a list of
+calls and has one answer; denying ends the turn, for the CLI's own word for it is `cancel`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
+from agent_runner.agents.droid_notes import DroidReader
+from agent_runner.agents.failures import code_for_text, exit_verdict, short
+from agent_runner.agents.json_rpc import METHOD_NOT_FOUND, Incoming, RpcError, RpcPeer
+from agent_runner.agents.session import SessionBase
+from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.events import (
+    Activity,
+    AgentEvent,
+    Notice,
+    PermissionOption,
+    PermissionRequested,
+    SessionStarted,
+    TurnCompleted,
+    Unknown,
+    Usage,
+)
+from agent_runner.schemas import droid_rpc as d
+from agent_runner.schemas.decode import Broken, Unrecognised, plain, shown
+
+_HEADER = {"jsonrpc": "2.0", "factoryApiVersion": "1.0.0", "factoryProtocolVersion": "1.206.0"}
+_OPENING = ("droid.initialize_session", "droid.load_session", "droid.update_session_settings")
+_SESSION_NOT_FOUND = -32004
+_AUTHENTICATION = -32001
+
+
+class DroidRpcSession(SessionBase):
+    """One `droid exec` process in stream-jsonrpc. `settings` are droid's own names."""
+
+    def __init__(
+        self,
+        options: AgentOptions,
+        form: Form,
+        resume: str | None,
+        *,
+        settings: dict[str, Any],
+    ) -> None:
+        super().__init__(options, form, resume)
+        self._rpc = RpcPeer(_HEADER, text_ids=True, typed=True)
+        self._reader = DroidReader(self)
+        self._settings = settings
+        self._resume = resume
+        self._ready = False
+        self._opening = True
+        self._queue: list[str] = []
+        self._raw_ids: dict[str, Any] = {}
+        self._calls: dict[str, list[str]] = {}
+        self._denials = 0
+        self.model: str | None = options.model
+
+    # --- to the CLI ------------------------------------------------------------------------
+
+    def open(self) -> bytes:
+        """Open or load the session."""
+        if self._resume is not None:
+            return self._rpc.request("droid.load_session", {"sessionId": self._resume})
+        return self._rpc.request(
+            "droid.initialize_session",
+            {"machineId": "agent-runner", "cwd": self.options.cwd, **self._settings},
+        )
+
+    def prompt(self, text: str) -> bytes:
+        """A user message, or nothing yet while the session opens."""
+        self._prompts += 1
+        if self._ready:
+            return self._send_prompt(text)
+        self._queue.append(text)
+        if self._opening:
+            return b""
+        self._opening = True
+        return self.open()
+
+    def _send_prompt(self, text: str) -> bytes:
+        self._reader.begin_turn()
+        self._denials = 0
+        return self._rpc.request("droid.add_user_message", {"text": text})
+
+    def interrupt(self) -> bytes | None:
+        """Ends the turn as `cancelled`; the process and the session live on."""
+        if not self._ready:
+            return None
+        if self._prompts:
+            self._interrupting = True
+        return self._rpc.request("droid.interrupt_session", {})
+
+    def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
+        """See `base.Session`. Droid cannot change a tool's input: BadRequestError."""
+        question = self._questions[request_id]
+        if question.name == "AskUser":
+            return self._answer_questions(request_id, answer)
+        if answer.allow and answer.updated_input is not None:
+            raise BadRequestError(
+                "unsupported_option", "this agent cannot run a tool with another input"
+            )
+        del self._questions[request_id]
+        if answer.allow:
+            option = next(
+                (o.option_id for o in question.options if o.kind == "allow_once"), "proceed_once"
+            )
+        else:
+            option = "cancel"
+            self._denials += 1
+            self._denied.update(self._calls.get(request_id, ()))
+        self._calls.pop(request_id, None)
+        body = {"selectedOption": option}
+        if answer.message:
+            body["comment"] = answer.message
+        sent = self._rpc.reply(self._raw_ids.pop(request_id), body)
+        if answer.interrupt:
+            sent += self.interrupt() or b""
+        return sent
+
+    def _answer_questions(self, request_id: str, answer: PermissionAnswer) -> bytes:
+        """`updated_input["answers"]` answers the agent's questions; a deny cancels them."""
+        del self._questions[request_id]
+        answers = (answer.updated_input or {}).get("answers") if answer.allow else None
+        body: dict[str, Any] = {"answers": answers if isinstance(answers, list) else []}
+        if not isinstance(answers, list):
+            body["cancelled"] = True
+        return self._rpc.reply(self._raw_ids.pop(request_id), body)
+
+    # --- from the CLI ----------------------------------------------------------------------
+
+    def receive(self, line: bytes) -> Received:
+        """See `base.Session`."""
+        message = self._rpc.read(line)
+        if message is None:
+            return Received()
+        if isinstance(message, Broken):
+            return Received(events=[self._undecoded(message)])
+        if message.kind == "answer":
+            self.seen["answer"] += 1
+            return self._answered(message, line)
+        if message.kind == "request":
+            self.seen["request"] += 1
+            return self._requested(message, line)
+        note = message.params.get("notification")
+        if message.method != "droid.session_notification" or not isinstance(note, dict):
+            unknown = Unknown(source_type=message.method[:120], raw=shown(line))
+            return Received(events=[unknown])
+        decoded = d.NOTIFICATIONS.convert(note, self.drift, line)
+        if isinstance(decoded, (Broken, Unrecognised)):
+            return Received(events=[self._undecoded(decoded)])
+        name = str(note["type"])
+        self.seen[name] += 1
+        return Received(events=self._reader.read(name, decoded, line))
+
+    # --- answers to our requests -------------------------------------------------------------
+
+    def _answered(self, message: Incoming, line: bytes) -> Received:
+        method = message.method
+        if message.error is not None:
+            return Received(events=self._failed(method, message.error))
+        if method not in _OPENING:
+            return Received(events=[Activity(code=method or "stray_answer")])
+        events: list[AgentEvent] = []
+        if method != "droid.update_session_settings":
+            events += self._opened(message.result)
+            if self.session_id is None:
+                error = RpcError(None, "the CLI gave no usable session id")
+                return Received(events=[*events, *self._failed(method, error)])
+            settings = {
+                key: value
+                for key, value in self._settings.items()
+                if key in ("modelId", "autonomyLevel", "interactionMode")
+            }
+            if method == "droid.load_session" and settings:
+                return Received(
+                    events=events,
+                    send=self._rpc.request("droid.update_session_settings", settings),
+                )
+        self._ready = True
+        self._opening = False
+        self._resume = self.session_id
+        assert self.session_id is not None
+        events.append(
+            SessionStarted(
+                session_id=self.session_id,
+                model=self.model,
+                cwd=self.options.cwd,
+                permission_mode=self._settings.get("autonomyLevel"),
+            )
+        )
+        queue, self._queue = self._queue, []
+        return Received(events=events, send=b"".join(self._send_prompt(text) for text in queue))
+
+    def _opened(self, result: Any) -> list[AgentEvent]:
+        opened = result if isinstance(result, dict) else {}
+        session_id, settings = opened.get("sessionId"), opened.get("settings")
+        if isinstance(settings, dict) and isinstance(settings.get("modelId"), str):
+            self.model = self.model or settings["modelId"]
+        return self._accept_session_id(session_id if isinstance(session_id, str) else None)
+
+    def _failed(self, method: str, error: RpcError) -> list[AgentEvent]:
+        """An error answer: an opening one fails all waiting prompts, a message's its own."""
+        code = code_for_text(error.message) or FailureCode.PROTOCOL_ERROR
+        if error.code == _SESSION_NOT_FOUND:
+            code = FailureCode.SESSION_NOT_FOUND
+        elif error.code == _AUTHENTICATION:
+            code = FailureCode.AUTH_REQUIRED
+        text = short(error.message)
+        if method == "droid.add_user_message":
+            return self.end_turn(code=code, error=text, reason=None)
+        if method == "droid.interrupt_session":
+            self._interrupting = False
+        if method not in _OPENING:
+            return [Notice(code="request_failed", level="warning", message=text)]
+        self._opening = False
+        queue, self._queue = self._queue, []
+        events: list[AgentEvent] = [Notice(code="handshake_failed", level="error", message=text)]
+        for _ in queue:
+            events += self.end_turn(code=code, error=text, reason=None)
+        return events
+
+    def end_turn(
+        self,
+        *,
+        code: FailureCode | None,
+        error: str | None,
+        reason: str | None,
+        usage: Usage | None = None,
+        duration_ms: int | None = None,
+    ) -> list[AgentEvent]:
+        """What is open ends, then TurnCompleted. A denied call makes a good end a failure."""
+        if code is None and self._denials:
+            code, error = FailureCode.PERMISSION_DENIED, "a denied permission ended the turn"
+        if code is not None and self._interrupting:
+            code, error = FailureCode.INTERRUPTED, "interrupted"
+        events = self._reader.end() + self._close_open("the turn ended")
+        self._raw_ids.clear()
+        self._calls.clear()
+        events.append(
+            TurnCompleted(
+                ok=code is None,
+                text=self._reader.last_text,
+                code=code,
+                error=error,
+                stop_reason=reason,
+                session_id=self.session_id,
+                usage=usage,
+                duration_ms=duration_ms,
+                unsolicited=not self._prompts,
+            )
+        )
+        self._turn_ended()
+        self._denials = 0
+        self._reader.begin_turn()
+        return events
+
+    # --- requests from the CLI -----------------------------------------------------------------
+
+    def _requested(self, message: Incoming, line: bytes) -> Received:
+        refusal = self._rpc.refuse(message.id, METHOD_NOT_FOUND, "not supported by this client")
+        request = d.REQUESTS.convert({**message.params, "method": message.method}, self.drift, line)
+        if isinstance(request, Unrecognised):
+            notice = Notice(code="request_refused", level="debug", message=message.method[:120])
+            return Received(events=[notice], send=refusal)
+        if isinstance(request, Broken):
+            return Received(events=[self._undecoded(request)], send=refusal)
+        request_id = str(message.id)[:128]
+        if request_id in self._questions:
+            return Received(events=[Activity(code="permission_repeated")])
+        self._raw_ids[request_id] = message.id
+        if isinstance(request, d.AskUser):
+            question = PermissionRequested(
+                request_id=request_id,
+                name="AskUser",
+                input={"questions": plain(request.questions)},
+                tool_call_id=request.toolCallId,
+                options=_ANSWER_OPTIONS,
+            )
+            return Received(events=self._ask(question))
+        assert isinstance(request, d.PermissionRequest)
+        events = self._reader.end()
+        calls = [asked.toolUse for asked in request.toolUses]
+        for call in calls:
+            events += self._reader.start(call)
+        self._calls[request_id] = [call.id for call in calls]
+        first = calls[0] if calls else d.ToolUse(id="", name="tool")
+        whole_input = plain(first.input) if isinstance(first.input, dict) else {}
+        if len(calls) > 1:
+            whole_input = {"toolUses": [{"name": c.name, "input": plain(c.input)} for c in calls]}
+        return Received(
+            events=[
+                *events,
+                *self._ask(
+                    PermissionRequested(
+                        request_id=request_id,
+                        name=first.name,
+                        input=whole_input,
+                        tool_call_id=first.id or None,
+                        title=", ".join(call.name for call in calls) if len(calls) > 1 else None,
+                        options=[_option(option) for option in request.options or ()],
+                    )
+                ),
+            ]
+        )
+
+    def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
+        """As the base, after the text that was under way."""
+        return self._reader.end() + super().finish(exit)
+
+    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
+        return exit_verdict(end)
+
+
+_ANSWER_OPTIONS = [
+    PermissionOption(option_id="answer", name="Answer", kind="allow_once"),
+    PermissionOption(option_id="cancel", name="Cancel", kind="reject_once"),
+]
+
+
+def _option(option: d.Option) -> PermissionOption:
+    kind = "allow_always"
+    if option.value in ("proceed_once", "proceed_edit"):
+        kind = "allow_once"
+    elif option.value == "cancel":
+        kind = "reject_once"
+    return PermissionOption(option_id=option.value, name=option.label or option.value, kind=kind)
