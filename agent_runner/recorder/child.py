@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import psutil
 
@@ -24,19 +24,27 @@ class Line(NamedTuple):
 
 
 class Child:
-    """A process whose output is read by threads, so that it never waits for the reader."""
+    """A process whose output is read by threads, so that it never waits for the reader.
 
-    def __init__(self, argv: list[str], env: dict[str, str], cwd: Path) -> None:
+    With `stdout_file` the process writes there, and its lines come once it has ended.
+    """
+
+    def __init__(
+        self, argv: list[str], env: dict[str, str], cwd: Path, stdout_file: Path | None = None
+    ) -> None:
         self._marker = env[MARKER]
-        self._process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=env,
-            start_new_session=True,
-        )
+        with contextlib.ExitStack() as opened:
+            out = opened.enter_context(stdout_file.open("xb")) if stdout_file else subprocess.PIPE
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                cwd=cwd,
+                env=env,
+                start_new_session=True,
+            )
+        self._stdout_file = stdout_file
         self.stdin, self.stdout, self.stderr = bytearray(), bytearray(), bytearray()
         self._lines: queue.SimpleQueue[Line] = queue.SimpleQueue()
         self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -44,7 +52,8 @@ class Child:
             threading.Thread(target=self._read, args=(name,), daemon=True)
             for name in ("stdout", "stderr")
         ]
-        for thread in (*self._readers, threading.Thread(target=self._write, daemon=True)):
+        self._threads = [*self._readers, threading.Thread(target=self._write, daemon=True)]
+        for thread in self._threads:
             thread.start()
 
     @property
@@ -106,6 +115,8 @@ class Child:
             psutil.wait_procs(found, timeout=5)
         self._process.wait(timeout=10)
         self._to_send.put(None)
+        for thread in self._threads:
+            thread.join(timeout=5)
         return sorted(set(left))
 
     def _commands(self) -> list[str]:
@@ -129,18 +140,24 @@ class Child:
         return [p for p in found.values() if p.is_running()]
 
     def _read(self, name: Literal["stdout", "stderr"]) -> None:
-        pipe = self._process.stdout if name == "stdout" else self._process.stderr
-        whole = self.stdout if name == "stdout" else self.stderr
+        pipe: IO[bytes] | None = self._process.stderr
+        whole = self.stderr
+        if name == "stdout":
+            pipe, whole = self._process.stdout, self.stdout
+            if self._stdout_file:
+                self._process.wait()
+                pipe = self._stdout_file.open("rb")
         assert pipe is not None
         pending: list[bytes] = []
-        while data := os.read(pipe.fileno(), 1 << 20):
-            whole += data
-            *complete, rest = data.split(b"\n")
-            for part in complete:
-                self._lines.put(Line(name, b"".join([*pending, part])))
-                pending = []
-            if rest:
-                pending.append(rest)
+        with pipe:
+            while data := os.read(pipe.fileno(), 1 << 20):
+                whole += data
+                *complete, rest = data.split(b"\n")
+                for part in complete:
+                    self._lines.put(Line(name, b"".join([*pending, part])))
+                    pending = []
+                if rest:
+                    pending.append(rest)
         if pending:
             self._lines.put(Line(name, b"".join(pending)))
 

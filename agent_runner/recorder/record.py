@@ -44,6 +44,7 @@ class _Run:
     resume: str | None
     argv: tuple[str, ...] | None
     within: float
+    stdout_file: bool = False
 
 
 def record(bench: Bench, case: Case) -> Outcome:
@@ -71,6 +72,7 @@ def record(bench: Bench, case: Case) -> Outcome:
             resume=resume,
             argv=case.argv,
             within=case.within,
+            stdout_file=case.stdout_file,
         )
         outcome = _run(bench, case, world, run)
     _check(case, outcome.recording)
@@ -95,7 +97,8 @@ def _run(bench: Bench, case: Case, world: World, run: _Run) -> Outcome:
         PlainSession() if run.argv else bench.adapter.session(options, run.form, resume=run.resume)
     )
     bench.server.script(_replies(run, world, url))
-    child = Child(argv, world.environment(extra, url), world.cwd)
+    stdout_file = world.private / "stdout" if run.stdout_file else None
+    child = Child(argv, world.environment(extra, url), world.cwd, stdout_file)
     try:
         driver = Driver(child, session, run.form)
         code = driver.play(run.steps, run.within)

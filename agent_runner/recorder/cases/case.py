@@ -111,7 +111,8 @@ class Case:
     (not the program) and the prompt is then plain text on stdin. `expect` are texts that
     stdout or stderr must hold and `exit` the exit code, or the recording is refused.
     `within` is the deadline of the process after its last step, in seconds. `slow` cases
-    take minutes and are recorded last. `versions` limits a case to these CLI versions.
+    take minutes and are recorded last. With `stdout_file` stdout is a file, read at the end, so
+    that steps cannot wait for it. `versions` limits a case to these CLI versions.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Case:
     exit: int | None = 0
     within: float = 60.0
     slow: bool = False
+    stdout_file: bool = False
     versions: tuple[str, ...] = ()
 
 

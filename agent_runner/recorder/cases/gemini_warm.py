@@ -118,10 +118,11 @@ WARM = (
         ),
         expect=("gamma", "Done."),
     ),
-    _warm(
-        "warm-mcp-tool",
-        "a tool of an MCP server",
-        Prompt("hello"),
+    Case(
+        name="warm-mcp-tool",
+        about="a tool of an MCP server; with one the CLI does not end when stdin is closed",
+        form=Form.WARM,
+        steps=(Prompt("hello"), Eof(_END), Signal("SIGTERM", When(quiet=5))),
         options={
             **_YOLO,
             "mcpServers": {"tiny": {"command": "python3", "args": ["{cwd}/server.py"]}},
@@ -129,6 +130,7 @@ WARM = (
         files={"server.py": MCP_SERVER},
         replies=(Reply([Tool("mcp_tiny_greet", {})]), text("Greeted.")),
         expect=("greetings",),
+        exit=None,
     ),
     _warm(
         "permission-allowed",
