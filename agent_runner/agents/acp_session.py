@@ -5,7 +5,9 @@ session/set_model; prompts wait until it is done. Every failure on the way fails
 prompts; the next prompt begins the handshake again at the session.
 
 fs/* and terminal/* are not offered: they are refused if asked for all the same. History that
-session/load replays makes no events.
+session/load replays makes no events. Gemini 0.61.0 replays most of it after its answer, so
+that the next prompt's text would run into the old one's: the prompt waits until a request to
+an unknown method is refused without an update in between.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ _STOP_REASONS = {
 }
 
 _AUTH_REQUIRED = -32000
+_PING = "_agent_runner/ping"
+_MOST_PINGS = 200
 
 
 class AcpSession(SessionBase):
@@ -76,6 +80,8 @@ class AcpSession(SessionBase):
         self._opening = True
         self._queue: list[str] = []
         self._raw_ids: dict[str, Any] = {}
+        self._pings = 0
+        self._quiet = True
         self._opened: acp.SessionOpened | None = None
         self._info: acp.AgentInfo | None = None
 
@@ -176,6 +182,8 @@ class AcpSession(SessionBase):
             return Received(
                 events=[Notice(code="stray_answer", level="warning", message=short(text))]
             )
+        if method == _PING:
+            return self._pinged()
         if message.error is not None:
             return Received(events=self._failed(method, message.error))
         if method in ("session/set_mode", "session/set_model"):
@@ -200,6 +208,8 @@ class AcpSession(SessionBase):
                 error = RpcError(None, "the agent gave no usable session id")
                 return Received(events=[*events, *self._failed(method, error)])
             self._to_set = list(self._settings)
+            if method == "session/load":
+                return Received(events=events, send=self._ping())
             return self._continue_opening(events)
         assert isinstance(answer, acp.PromptEnded)
         return Received(events=self._ended(answer))
@@ -212,6 +222,18 @@ class AcpSession(SessionBase):
         if self._resume is not None:
             return self._rpc.request("session/load", {"sessionId": self._resume, **params})
         return self._rpc.request("session/new", params)
+
+    def _ping(self) -> bytes:
+        """A request no agent knows: its refusal shows that the agent has got this far."""
+        self._pings += 1
+        self._quiet = True
+        return self._rpc.request(_PING, {})
+
+    def _pinged(self) -> Received:
+        """Go on once no history came between two pings, or give up waiting for that."""
+        if not self._quiet and self._pings < _MOST_PINGS:
+            return Received(send=self._ping(), events=[Activity(code="history")])
+        return self._continue_opening([Activity(code="history_ended")])
 
     def _continue_opening(self, events: list[AgentEvent]) -> Received:
         """Send the next setting, or, when there is none, the prompts that wait."""
@@ -351,6 +373,7 @@ class AcpSession(SessionBase):
         if not isinstance(update, dict):
             return [self._undecoded(Broken("session/update without an update", shown(line)))]
         if not self._ready and self._resume is not None:
+            self._quiet = False
             return [Activity(code="history")]
         kind = update.get("sessionUpdate")
         decoded = acp.UPDATES.convert(update, self.drift, line)

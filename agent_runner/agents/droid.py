@@ -106,7 +106,12 @@ def rpc_settings(options: AgentOptions) -> dict[str, Any]:
     if options.denied_tools:
         settings["disabledToolIds"] = options.denied_tools
     if options.system_prompt:
-        settings["systemPromptOverride"] = options.system_prompt
+        # Appended to the CLI's own, as the one-shot form's flag does.
+        settings["systemPrompt"] = {
+            "type": "preset",
+            "preset": "droid",
+            "append": options.system_prompt,
+        }
     if options.mcp_servers:
         settings["mcpServers"] = [
             _mcp_server(name, server) for name, server in options.mcp_servers.items()

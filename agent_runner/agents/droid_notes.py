@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent_runner.agents.claude_blocks import result_text
 from agent_runner.agents.droid_files import KINDS, changed_files
-from agent_runner.agents.failures import code_for_text, short
+from agent_runner.agents.failures import code_for_text, readable, short
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
@@ -232,7 +232,7 @@ class DroidReader:
         code = self._code(note.reason)
         return events + self._session.end_turn(
             code=code,
-            error=short(self._error or note.reason) if code else None,
+            error=short(readable(self._error or note.reason)) if code else None,
             reason=note.reason[:80],
             usage=usage,
             duration_ms=whole(note.durationMs),

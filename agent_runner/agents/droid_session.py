@@ -12,7 +12,7 @@ from typing import Any
 from agent_runner.agents.base import AgentOptions, Exit, Form, Received
 from agent_runner.agents.claude_blocks import result_text
 from agent_runner.agents.droid_files import KINDS, changed_files
-from agent_runner.agents.failures import code_for_text, exit_verdict, short
+from agent_runner.agents.failures import code_for_text, exit_verdict, readable, short
 from agent_runner.agents.session import SessionBase
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -219,9 +219,12 @@ class DroidSession(SessionBase):
         for text in self._errors:
             code = code_for_text(text)
             if code is not None:
-                return code, short(text)
+                return code, short(readable(text))
         if self._errors:
-            return FailureCode.API_ERROR, short(self._errors[0])
+            return FailureCode.API_ERROR, short(readable(self._errors[0]))
+        if self.session_id is not None and end.code == 1 and not self.seen:
+            # 0.215.0 says nothing at all about a session that it does not know.
+            return FailureCode.SESSION_NOT_FOUND, "the CLI does not know the session"
         return exit_verdict(end)
 
 

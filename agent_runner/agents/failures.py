@@ -6,6 +6,8 @@ import re
 import signal
 from collections.abc import Iterable
 
+import msgspec
+
 from agent_runner.agents.base import Exit
 from agent_runner.errors import FailureCode
 
@@ -39,7 +41,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
         (r"session id .{0,80} is already in use", FailureCode.SESSION_IN_USE),
         (r"not logged in|please run /login|invalid api key|api key not (valid|found)"
          r"|authentication (failed|required)|must specify the \S+ environment variable"
-         r"|set an auth method|failed to authenticate|unauthorized|FACTORY_API_KEY",
+         r"|set an auth method|failed to authenticate|authentication_error|unauthorized|unauthenticated|FACTORY_API_KEY",
          FailureCode.AUTH_REQUIRED),
         (r"not running in a trusted directory|untrusted (folder|workspace)",
          FailureCode.UNTRUSTED_FOLDER),
@@ -63,7 +65,9 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
 )  # fmt: skip
 
 # Statuses in a provider's error text: `API Error: 529 ...`, `"code":503`, `status 401`.
-_STATUS = re.compile(r"""(?:API Error:?|["']?code["']?\s*:|status(?: code)?:?|HTTP)\s*(\d{3})\b""")
+_STATUS = re.compile(
+    r"""(?:^|API Error:?|["']?code["']?\s*:|status(?: code)?:?|HTTP)\s*(\d{3})\b(?![.,:]\d)"""
+)
 
 
 def code_for_status(status: float | None) -> FailureCode | None:
@@ -101,6 +105,22 @@ def code_for(status: float | None, text: str) -> FailureCode | None:
     if by_text in (FailureCode.BILLING, FailureCode.CONTEXT_TOO_LONG):
         return by_text
     return by_status
+
+
+def readable(text: str) -> str:
+    """A provider's error in JSON, perhaps after a status, as its message; or the text."""
+    start = text.find("{")
+    if start < 0 or start > 40 or len(text) > 100_000:
+        return text
+    try:
+        inner = msgspec.json.decode(text[start:].rstrip(" ]\n").encode("utf-8", "replace"))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return text
+    error = inner.get("error") if isinstance(inner, dict) else None
+    message = error.get("message") if isinstance(error, dict) else None
+    if not isinstance(message, str) or not message:
+        return text
+    return f"{text[:start].strip(' [')} {message}".strip()
 
 
 def short(text: str) -> str:

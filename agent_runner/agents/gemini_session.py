@@ -17,6 +17,7 @@ from agent_runner.agents.failures import (
     code_for_status,
     code_for_text,
     exit_verdict,
+    readable,
     short,
 )
 from agent_runner.agents.session import SessionBase
@@ -185,7 +186,9 @@ class GeminiSession(SessionBase):
             ok=ok,
             text=self._text.last,
             code=code,
-            error=None if ok else short(said) or "the CLI reports an error without a text",
+            error=None
+            if ok
+            else short(readable(said)) or "the CLI reports an error without a text",
             stop_reason=message.error.type if message.error else None,
             session_id=self.session_id,
             usage=usage,

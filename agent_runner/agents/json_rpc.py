@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from agent_runner.agents.failures import readable
 from agent_runner.schemas.decode import Broken, decode_object, shown
 from agent_runner.wire import encode
 
@@ -118,17 +119,6 @@ def _error(error: Any) -> RpcError:
         text = f"{text}: {data['details']}"
     elif isinstance(data, str):
         text = f"{text}: {data}"
-    if text.startswith("{"):
-        text = _inner_message(text)
+    text = readable(text)
     number = float(code) if isinstance(code, int | float) and abs(code) < 2**53 else None
     return RpcError(number, text or "an error without a text")
-
-
-def _inner_message(text: str) -> str:
-    """The message in a provider's JSON error that came as a text, or the text."""
-    inner = decode_object(text.encode("utf-8", "replace"))
-    if isinstance(inner, dict) and isinstance(inner.get("error"), dict):
-        message = inner["error"].get("message")
-        if isinstance(message, str) and message:
-            return message
-    return text

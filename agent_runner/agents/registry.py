@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent_runner.agents.base import Adapter
 from agent_runner.agents.claude import ClaudeAdapter
+from agent_runner.agents.custom import CustomAdapter
 from agent_runner.agents.droid import DroidAdapter
 from agent_runner.agents.gemini import GeminiAdapter
 from agent_runner.agents.replay import ReplayAdapter
@@ -11,7 +12,13 @@ from agent_runner.errors import BadRequestError
 
 ADAPTERS: dict[str, Adapter] = {
     adapter.type: adapter
-    for adapter in (ClaudeAdapter(), DroidAdapter(), GeminiAdapter(), ReplayAdapter())
+    for adapter in (
+        ClaudeAdapter(),
+        DroidAdapter(),
+        GeminiAdapter(),
+        CustomAdapter(),
+        ReplayAdapter(),
+    )
 }
 """To add a type, add its adapter here."""
 

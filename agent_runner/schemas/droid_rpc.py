@@ -57,6 +57,9 @@ class Message(Line):
     updatedAt: Any = None  # noqa: N815 - the CLI's own name
     parentId: Any = None  # noqa: N815 - the CLI's own name
     visibility: Any = None
+    interactionMode: Any = None  # noqa: N815 - the CLI's own name
+    modelId: Any = None  # noqa: N815 - the CLI's own name
+    reasoningEffort: Any = None  # noqa: N815 - the CLI's own name
 
 
 class CreateMessage(Line):

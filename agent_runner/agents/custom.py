@@ -1,0 +1,91 @@
+"""Any command as an agent, in one of the dialects we read.
+
+`command` is the program with its arguments; `extraArgs` follow. `dialect` is `text` (the
+default), `claude-code`, `gemini`, `factory-droid` (stream-json lines) or `acp`. The command
+itself must ask for its output format: no flag is added here.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from agent_runner.agents import flags
+from agent_runner.agents.acp_session import AcpSession, mcp_servers
+from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
+from agent_runner.agents.claude_session import ClaudeSession
+from agent_runner.agents.droid_session import DroidSession
+from agent_runner.agents.gemini_session import GeminiSession
+from agent_runner.agents.text_session import TextSession
+from agent_runner.errors import BadRequestError
+
+TEXT = "text"
+ACP = "acp"
+
+_SESSIONS: dict[str, type[TextSession | ClaudeSession | GeminiSession | DroidSession]] = {
+    TEXT: TextSession,
+    "claude-code": ClaudeSession,
+    "gemini": GeminiSession,
+    "factory-droid": DroidSession,
+}
+DIALECTS = (*_SESSIONS, ACP)
+WARM_DIALECTS = ("claude-code", ACP)
+
+
+class CustomAdapter:
+    """A command of the user's."""
+
+    type: ClassVar[str] = "custom"
+    title: ClassVar[str] = "Custom command"
+    program: ClassVar[str] = ""
+    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
+    install_hint: ClassVar[str] = "set options.command to a program that exists"
+    login_hint: ClassVar[str] = "see the program's own documentation"
+
+    def launch(
+        self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
+    ) -> Launch:
+        """See `base.Adapter`. Only the dialects claude-code and acp can be warm."""
+        dialect = dialect_of(options)
+        if form is Form.WARM and dialect not in WARM_DIALECTS:
+            raise BadRequestError(
+                "unsupported_form",
+                f"a command of dialect {dialect} cannot be warm",
+                hint="use the one-shot form",
+            )
+        if resume is not None:
+            check_session_id(resume)
+        hint = "put the command's own flag into options.command"
+        hints = dict.fromkeys(("allowed_tools", "denied_tools", "max_turns", "system_prompt"), hint)
+        if dialect == ACP:
+            mcp_servers(options.mcp_servers)
+        else:
+            hints |= dict.fromkeys(("mcp_servers", "model", "permission_mode"), hint)
+        flags.unsupported(options, self.title, hints)
+        words = [*options.command, *options.extra_args]
+        return Launch(argv=[flags.clean(word, "command") for word in words])
+
+    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+        """See `base.Adapter`. Only ACP can resume a session without a flag."""
+        dialect = dialect_of(options)
+        if dialect == ACP:
+            return AcpSession(
+                options, form, resume, mode=options.permission_mode, model=options.model
+            )
+        return _SESSIONS[dialect](options, form, None)
+
+    def child_env(self) -> tuple[str, ...]:
+        """Nothing beyond what every child gets; `options.env` adds to it."""
+        return ()
+
+    def version_argv(self) -> list[str]:
+        """There is no version to ask for."""
+        return []
+
+
+def dialect_of(options: AgentOptions) -> str:
+    """The checked dialect; BadRequestError without a command or for an unknown dialect."""
+    if not options.command or not options.command[0].strip():
+        raise BadRequestError(
+            "missing_command", "an agent of type custom needs options.command", hint='["prog"]'
+        )
+    return flags.one_of(options.dialect or TEXT, DIALECTS, "dialect")

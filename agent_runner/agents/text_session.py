@@ -1,0 +1,51 @@
+"""Any program that prints text: each line of stdout is text of one message.
+
+The prompt goes to stdin, which is then closed. Exit 0 is success, for there is no other sign.
+"""
+
+from __future__ import annotations
+
+from agent_runner.agents.base import AgentOptions, Exit, Form, Received
+from agent_runner.agents.failures import exit_verdict
+from agent_runner.agents.session import SessionBase
+from agent_runner.agents.text_items import TextItems
+from agent_runner.errors import FailureCode
+from agent_runner.events import AgentEvent, TurnCompleted
+
+
+class TextSession(SessionBase):
+    """One prompt to a program without a protocol."""
+
+    def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
+        super().__init__(options, form, resume)
+        self._text = TextItems()
+        self._first = True
+
+    @property
+    def close_after_prompt(self) -> bool:
+        """The program reads its prompt to the end of stdin."""
+        return True
+
+    def prompt(self, text: str) -> bytes:
+        """The prompt itself."""
+        self._prompts += 1
+        return text.encode("utf-8", "replace")
+
+    def receive(self, line: bytes) -> Received:
+        """One more line of the message; bytes that are no text are shown as escapes."""
+        self.seen["line"] += 1
+        text = line.removesuffix(b"\r").decode("utf-8", "backslashreplace")
+        newline = "" if self._first else "\n"
+        self._first = False
+        return Received(events=self._text.message(newline + text))
+
+    def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
+        """The exit code is the verdict."""
+        events = self._text.end()
+        if exit.code != 0 or not self._prompts or self._interrupting:
+            return events + super().finish(exit)
+        self._turn_ended()
+        return [*events, TurnCompleted(ok=True, text=self._text.last or "")]
+
+    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
+        return exit_verdict(end)
