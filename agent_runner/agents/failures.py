@@ -35,13 +35,15 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
         (r"prompt is too long|context.length.exceeded|exceeds? the maximum number of tokens"
          r"|exceeds? the .{0,30}context|context (window|length) (is |was )?(exceeded|too)"
          r"|input token count", FailureCode.CONTEXT_TOO_LONG),
+        (r"safeguards flagged|blocked due to safety|content moderati", FailureCode.REFUSED),
         (r"credit balance|billing|payment required|usage.exhausted", FailureCode.BILLING),
         (r"no conversation found|session not found|no active session|invalid session identifier"
          r"|no previous sessions found|error resuming session", FailureCode.SESSION_NOT_FOUND),
         (r"session id .{0,80} is already in use", FailureCode.SESSION_IN_USE),
         (r"not logged in|please run /login|invalid api key|api key not (valid|found)"
          r"|authentication (failed|required)|must specify the \S+ environment variable"
-         r"|set an auth method|failed to authenticate|authentication_error|unauthorized|unauthenticated|FACTORY_API_KEY",
+         r"|set an auth method|failed to authenticate|authentication_error|unauthorized"
+         r"|unauthenticated|FACTORY_API_KEY",
          FailureCode.AUTH_REQUIRED),
         (r"not running in a trusted directory|untrusted (folder|workspace)",
          FailureCode.UNTRUSTED_FOLDER),
@@ -58,7 +60,8 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
          FailureCode.RATE_LIMITED),
         (r"insufficient permission|permission.rejected", FailureCode.PERMISSION_DENIED),
         (r"max(imum)? session turns|turn limit", FailureCode.MAX_TURNS),
-        (r"econnrefused|enotfound|connection (error|refused|reset)|fetch failed|socket hang up"
+        (r"econnrefused|econnreset|enotfound|api error: terminated"
+         r"|connection (error|refused|reset)|fetch failed|socket hang up"
          r"|unable to connect|network error|incomplete json segment|premature close",
          FailureCode.CONNECTION_FAILED),
     )

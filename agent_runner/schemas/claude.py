@@ -100,6 +100,14 @@ class Assistant(Line):
     supersedes: Any = None
     timestamp: Any = None
     aborted: Any = None
+    agent_id: Any = None
+    api_error: Any = None
+    api_error_params: Any = None
+    api_error_status: Any = None
+    api_error_type: Any = None
+    is_api_error_message: Any = None
+    refused_message_id: Any = None
+    tool_use_meta: Any = None
     thinking_display: Any = None
     thinking_duration_ms: Any = None
 
@@ -128,6 +136,8 @@ class User(Line):
     priority: Any = None
     shouldQuery: Any = None  # noqa: N815 - the CLI's own name
     tool_result_meta: Any = None
+    agent_id: Any = None
+    refused_message_id: Any = None
 
 
 class Origin(Line):
@@ -136,6 +146,8 @@ class Origin(Line):
     kind: str | None = None
     source: Any = None
     server: Any = None
+    producer: Any = None
+    runId: Any = None  # noqa: N815 - the CLI's own name
 
 
 class Result(Line):
@@ -174,6 +186,9 @@ class Result(Line):
     model_usage_since_last_result: Any = None
     queued_turn_count: Any = None
     result_index: Any = None
+    api_error: Any = None
+    api_error_type: Any = None
+    local_command: Any = None
     safety_stops: Any = None
     subagent_stats: Any = None
 

@@ -79,6 +79,7 @@ class CompactBoundary(System):
     """The history before this line was summarised."""
 
     compact_metadata: Any = None
+    logical_parent_uuid: Any = None
 
 
 class Hook(System):
@@ -114,6 +115,9 @@ class Task(System):
     summary: str | None = None
     workflow_name: Any = None
     skip_transcript: Any = None
+    is_backgrounded: Any = None
+    run_id: Any = None
+    spawn_depth: Any = None
 
 
 class SessionState(System):
@@ -142,6 +146,9 @@ class ModelRefusal(System):
     direction: Any = None
     request_id: Any = None
     content: Any = None
+    api_refusal_category: Any = None
+    api_refusal_explanation: Any = None
+    refused_user_message_uuid: Any = None
 
 
 class Text(System):
