@@ -124,5 +124,17 @@ def _mcp_server(name: str, server: dict[str, Any]) -> dict[str, Any]:
         raise BadRequestError(
             "invalid_option", f"MCP server {name[:80]!r} has no command and no url"
         )
-    kind = "http" if "url" in server else "stdio"
-    return {"name": name, "type": kind, **server}
+    if "command" in server:
+        return {
+            "name": name,
+            "command": server["command"],
+            "args": server.get("args") or [],
+            "env": server.get("env") or {},
+        }
+    headers = server.get("headers") or {}
+    return {
+        "type": server.get("type", "http"),
+        "name": name,
+        "url": server["url"],
+        "headers": [{"name": key, "value": value} for key, value in headers.items()],
+    }
