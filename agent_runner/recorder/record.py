@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ def record(bench: Bench, case: Case) -> Outcome:
                 within=case.within,
             )
             resume = session_id(_run(bench, case, world, first).recording.stdout)
+            time.sleep(case.first.pause)
         run = _Run(
             steps=case.steps,
             replies=case.replies,

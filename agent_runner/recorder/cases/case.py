@@ -94,11 +94,15 @@ Step = Prompt | Interrupt | Answer | Eof | Signal
 
 @dataclass(frozen=True, kw_only=True)
 class First:
-    """A process run before the recorded one in the same home; its session is resumed."""
+    """A process run before the recorded one in the same home; its session is resumed.
+
+    `pause` is waited after it, in seconds, for a CLI that names a session by the minute.
+    """
 
     steps: tuple[Step, ...]
     replies: tuple[Reply, ...] = ()
     form: Form = Form.ONE_SHOT
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

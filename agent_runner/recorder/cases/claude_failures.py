@@ -121,6 +121,15 @@ FAILURES = (
         within=120,
     ),
     Case(
+        name="cut-clean",
+        about="the stream ends early but in good order, once",
+        steps=oneshot(),
+        env=_ONE_RETRY,
+        replies=(Reply([Text("Before the cut. "), Cut(clean=True)]), text("After the cut.")),
+        exit=None,
+        within=200,
+    ),
+    Case(
         name="usage-error",
         about="an option the CLI does not know",
         steps=oneshot(),

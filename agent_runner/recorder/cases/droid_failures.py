@@ -115,6 +115,14 @@ FAILURES = (
         within=300,
     ),
     Case(
+        name="cut-clean",
+        about="the stream ends early but in good order, once",
+        steps=oneshot(),
+        replies=(Reply([Text("Before the cut. "), Cut(clean=True)]), text("After the cut.")),
+        exit=None,
+        within=200,
+    ),
+    Case(
         name="usage-error",
         about="an option the CLI does not know",
         steps=oneshot(),

@@ -140,9 +140,9 @@ ONE_SHOT = (
     ),
     Case(
         name="max-tokens",
-        about="the answer is cut by the model's own limit",
+        about="the answer is cut by the model's own limit; the CLI asks on, without end if it must",
         steps=oneshot(),
-        replies=(Reply([Text("truncated"), Finish("max_tokens")], times=0),),
+        replies=(Reply([Text("truncated"), Finish("max_tokens")]), text(" and the rest.")),
         exit=None,
         within=120,
     ),
@@ -177,11 +177,11 @@ ONE_SHOT = (
     ),
     Case(
         name="resume",
-        about="a second process goes on with the session of a first",
+        about="a one-shot resume asks Factory's API for the session: impossible in an air gap",
         first=First(steps=oneshot("first"), replies=(text("First answer."),)),
         steps=oneshot("second"),
         replies=(text("Second answer."),),
-        expect=("Second answer.",),
+        exit=1,
     ),
     Case(
         name="session-unknown",
@@ -192,10 +192,19 @@ ONE_SHOT = (
     ),
     Case(
         name="big-answer",
-        about="five megabytes",
+        about="five megabytes over a pipe: the CLI leaves before the pipe is empty, with exit 0",
         steps=oneshot(),
         replies=(Reply([Text(size=BIG, chunk=BIG_CHUNK)]),),
         exit=None,
+        within=180,
+    ),
+    Case(
+        name="big-answer-file",
+        about="five megabytes with a file as stdout: all of it arrives",
+        steps=oneshot(),
+        replies=(Reply([Text(size=BIG, chunk=BIG_CHUNK)]),),
+        stdout_file=True,
+        expect=('"type":"completion"',),
         within=180,
     ),
     Case(

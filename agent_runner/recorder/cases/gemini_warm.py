@@ -33,6 +33,8 @@ _END = When(line='"stopReason"')
 _ASKED = When(line="session/request_permission")
 _ASKS = (Reply([Text("May I?"), Shell("touch made.txt && ls")]), text("Carried on."))
 _SLEEP = (Reply([Shell(WAIT)]), text("Awake."))
+# Session files are named by the minute: a load within the same one finds an empty file.
+_MINUTE = 61.0
 _YOLO = {"permissionMode": "yolo"}
 
 
@@ -214,17 +216,32 @@ WARM = (
             steps=(Prompt("first"), Eof(_END)),
             replies=(text("First answer."),),
             form=Form.WARM,
+            pause=_MINUTE,
         ),
         replies=(text("Second answer."),),
-        expect=("Second answer.",),
+        expect=("Second answer.", "First answer."),
+        slow=True,
     ),
     _warm(
         "warm-resume-one-shot",
         "a warm process loads the session of a one-shot one",
         Prompt("second"),
-        first=First(steps=(Prompt("first"),), replies=(text("First answer."),)),
+        first=First(steps=(Prompt("first"),), replies=(text("First answer."),), pause=_MINUTE),
         replies=(text("Second answer."),),
         expect=("Second answer.",),
+        slow=True,
+    ),
+    Case(
+        name="warm-resume-same-minute",
+        about="a session loaded within the minute it began in: the CLI overwrites its file",
+        form=Form.WARM,
+        first=First(
+            steps=(Prompt("first"), Eof(_END)),
+            replies=(text("First answer."),),
+            form=Form.WARM,
+        ),
+        steps=(Prompt("second"), Eof(When(line='"error":'))),
+        exit=None,
     ),
     Case(
         name="warm-session-unknown",

@@ -57,6 +57,11 @@ def turns(request: dict[str, Any]) -> list[Turn]:
     return found
 
 
+def is_side_question(request: dict[str, Any]) -> bool:
+    """True for a call the CLI makes for itself: Droid has each session's title written."""
+    return not request.get("tools") and "session title" in json.dumps(request.get("system"))
+
+
 def answer(wire: Wire, request: dict[str, Any], reply: Reply, ids: Iterator[int]) -> None:
     """Play `reply` as the answer to a Messages request."""
     actions = list(reply.do)
@@ -150,6 +155,8 @@ class _Message:
                     blocks.delta("thinking", text)
                 case Sleep(seconds=seconds):
                     time.sleep(seconds)
+                case Cut(clean=True):
+                    return wire.close_stream()
                 case Cut():
                     wire.cut()
                 case Raw(text=text):

@@ -120,6 +120,8 @@ def answer(
                 parts = [{"text": f"**Plan** {text}", "thought": True}]
             case Sleep(seconds=seconds):
                 time.sleep(seconds)
+            case Cut(clean=True) if stream:
+                return wire.close_stream()
             case Cut():
                 if stream:
                     wire.raw('data: {"candidates": [{"content": {"par')

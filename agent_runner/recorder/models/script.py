@@ -87,7 +87,9 @@ class StreamError(msgspec.Struct, frozen=True, tag_field="do", tag="stream_error
 
 
 class Cut(msgspec.Struct, frozen=True, tag_field="do", tag="cut"):
-    """Drop the connection here."""
+    """Drop the connection here; or, `clean`, end the HTTP body as if all had been said."""
+
+    clean: bool = False
 
 
 class Raw(msgspec.Struct, frozen=True, tag_field="do", tag="raw"):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from agent_runner.recorder.models import anthropic, gemini
 from agent_runner.recorder.models.scenarios import Turn, choose
-from agent_runner.recorder.models.script import Reply, Script
+from agent_runner.recorder.models.script import Reply, Script, Text
 from agent_runner.recorder.models.wire import ConnectionCutError, Wire
 
 _GEMINI = re.compile(r"/models/([^/:]+):(streamGenerateContent|generateContent|countTokens)$")
@@ -131,7 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
         if path.endswith("/messages/count_tokens"):
             return wire.json(200, {"input_tokens": 123})
         if path.endswith("/messages") and "messages" in body:
-            reply = self.owner.reply(anthropic.turns(body))
+            if anthropic.is_side_question(body):
+                reply = Reply([Text("Scripted title")])
+            else:
+                reply = self.owner.reply(anthropic.turns(body))
             return anthropic.answer(wire, body, reply, self.owner.next_ids())
         if found := _GEMINI.search(path):
             model, method = found.groups()
