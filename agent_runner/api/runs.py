@@ -56,7 +56,7 @@ async def _answer(ctx: Context, run_id: str) -> Response:
     status = RUN_PROBLEMS.get(FailureCode(run.code)) if run.code in set(FailureCode) else None
     if status is None:
         return json_reply(body)
-    return problem(status, run.code or "", run.error or "", hint=run.hint, extra=body)
+    return problem(status, run.code or "", run.error or "", hint=run.hint, extra={"run": body})
 
 
 def _wants_stream(request: Request) -> bool:

@@ -56,3 +56,7 @@ app.command("bench")(bench)
 def main() -> None:
     """Run the command line."""
     app()
+
+
+if __name__ == "__main__":
+    main()

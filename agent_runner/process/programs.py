@@ -59,9 +59,10 @@ async def output(
             while len(text) < 1 << 16 and (chunk := await child.read_stdout()):
                 text += chunk
             return await child.wait(), text.decode("utf-8", "replace")
-        await child.end(term_grace=1)
         return None, ""
     finally:
+        if child.exit_code is None:
+            await child.end(term_grace=1)
         child.close()
 
 

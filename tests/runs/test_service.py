@@ -1,0 +1,410 @@
+"""Runs against the fake CLI, in this process: order, ends, sessions, processes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import psutil
+import pytest
+
+from agent_runner import wire
+from agent_runner.api.context import Context
+from agent_runner.errors import BadRequestError, BusyError, ConflictError, TooLargeError
+from agent_runner.runs.active import ActiveRun
+from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
+from tests.conftest import Script, Serving
+
+pytestmark = pytest.mark.anyio
+
+
+async def add_agent(
+    context: Context, cwd: Path, name: str = "worker", **options: Any
+) -> AgentRecord:
+    return await context.store.agents.add(
+        name,
+        agent_type="claude-code",
+        comm_mode="headless",
+        options={"cwd": str(cwd), **options},
+        now=wire.now(),
+    )
+
+
+async def start(
+    context: Context, agent: AgentRecord, script: Script | str, **fields: Any
+) -> ActiveRun:
+    prompt = script if isinstance(script, str) else json.dumps(script)
+    arguments = {"conversation_id": None, "timeout_ms": None, "metadata": {}, **fields}
+    return await context.runs.execute(agent, prompt, **arguments)
+
+
+async def run(context: Context, agent: AgentRecord, script: Script | str, **f: Any) -> RunOutcome:
+    active = await start(context, agent, script, **f)
+    return await ended(active)
+
+
+async def ended(active: ActiveRun) -> RunOutcome:
+    with anyio.fail_after(20):
+        await active.done.wait()
+    assert active.outcome is not None
+    return active.outcome
+
+
+async def events_of(context: Context, run_id: str) -> list[StoredEvent]:
+    pages = context.store.events.of_run(run_id, after=0, until=2**62)
+    return [event async for page in pages for event in page]
+
+
+async def until(path: Path) -> None:
+    with anyio.fail_after(20):
+        while not path.exists():
+            await anyio.sleep(0.005)
+
+
+async def test_answer_is_stored_with_its_turns_and_events(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, "hello", metadata={"from": "test"})
+        outcome = await ended(active)
+        assert (outcome.state, outcome.answer) == ("succeeded", "echo: hello")
+        record = await context.store.runs.get(active.run_id)
+        assert record.state == "succeeded"
+        assert record.cli_version == "9.9.9"
+        assert record.metadata == {"from": "test"}
+        turns = await context.store.conversations.turns_of_run(active.run_id)
+        assert [(t.seq, t.role, t.content) for t in turns] == [
+            (1, "user", "hello"),
+            (2, "assistant", "echo: hello"),
+        ]
+        events = await events_of(context, active.run_id)
+        assert [e.seq for e in events] == list(range(1, len(events) + 1))
+        types = [e.type for e in events]
+        assert types[:2] == ["run.queued", "run.started"]
+        assert types[-1] == "run.finished"
+        assert "message.completed" in types
+        assert "message.delta" not in types
+
+
+@pytest.mark.parametrize("warm", [0, 2])
+async def test_second_turn_goes_on_in_the_same_session(
+    serving: Serving, tmp_path: Path, warm: int
+) -> None:
+    async with serving(warm_processes=warm) as context:
+        agent = await add_agent(context, tmp_path)
+        first = await start(context, agent, "one")
+        a = await ended(first)
+        second = await start(context, agent, "two")
+        b = await ended(second)
+        assert a.session_id is not None
+        assert a.session_id == b.session_id
+        assert first.run.conversation_id == second.run.conversation_id
+        begun = json.loads((await events_of(context, second.run_id))[1].payload)
+        assert begun.get("reused", False) is (warm > 0)
+        assert begun["form"] == ("warm" if warm else "one-shot")
+
+
+async def test_one_run_at_a_time_in_the_order_of_acceptance(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        gate = tmp_path / "gate"
+        log = tmp_path / "log"
+        first = await start(context, agent, [{"touch": str(log)}, {"wait": str(gate)}])
+        rest = [await start(context, agent, f"prompt {n}") for n in range(5)]
+        await until(log)
+        assert all(not active.done.is_set() for active in (first, *rest))
+        gate.touch()
+        for active in (first, *rest):
+            assert (await ended(active)).state == "succeeded"
+        turns = await context.store.conversations.turns(
+            first.run.conversation_id, after=0, limit=100
+        )
+        answers = [t.content for t in turns if t.role == "assistant"]
+        assert answers[1:] == [f"echo: prompt {n}" for n in range(5)]
+        pages = context.store.events.of_conversation(
+            first.run.conversation_id, after=0, until=2**62
+        )
+        begun_and_ended = [
+            event.type
+            async for page in pages
+            for event in page
+            if event.type in ("run.started", "run.finished")
+        ]
+        assert begun_and_ended == ["run.started", "run.finished"] * 6
+
+
+async def test_agents_do_not_wait_for_each_other(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        gate = tmp_path / "gate"
+        busy = await start(context, await add_agent(context, tmp_path), [{"wait": str(gate)}])
+        other = await add_agent(context, tmp_path, "other")
+        assert (await run(context, other, "hi")).state == "succeeded"
+        assert not busy.done.is_set()
+        gate.touch()
+        await ended(busy)
+
+
+async def test_cancel_while_running_keeps_the_warm_process(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        here = tmp_path / "here"
+        active = await start(context, agent, [{"touch": str(here)}, {"hang": True}])
+        await until(here)
+        await context.runs.cancel(agent.agent_id, None)
+        outcome = await ended(active)
+        assert (outcome.state, outcome.code) == ("cancelled", "cancelled")
+        after = await start(context, agent, "next")
+        assert (await ended(after)).answer == "echo: next"
+        assert json.loads((await events_of(context, after.run_id))[1].payload)["reused"] is True
+
+
+async def test_cancel_while_queued(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        gate = tmp_path / "gate"
+        first = await start(context, agent, [{"wait": str(gate)}])
+        second = await start(context, agent, "never")
+        await context.runs.cancel(agent.agent_id, second.run_id)
+        assert (await ended(second)).state == "cancelled"
+        assert not first.done.is_set()
+        gate.touch()
+        assert (await ended(first)).state == "succeeded"
+        with pytest.raises(ConflictError, match="not active"):
+            await context.runs.cancel(agent.agent_id, second.run_id)
+
+
+async def test_a_process_that_will_not_go_is_ended_with_its_tree(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving(warm_processes=0, cancel_grace_ms=200) as context:
+        agent = await add_agent(context, tmp_path)
+        here = tmp_path / "here"
+        script: Script = [
+            {"ignore_term": True},
+            {"child": ["sleep", "4711"]},
+            {"touch": str(here)},
+            {"wait": str(tmp_path / "never")},
+        ]
+        active = await start(context, agent, script, timeout_ms=60_000)
+        await until(here)
+        begun = json.loads((await events_of(context, active.run_id))[1].payload)
+        tree = psutil.Process(begun["pid"]).children(recursive=True)
+        assert tree
+        await context.runs.cancel(agent.agent_id, None)
+        assert (await ended(active)).state == "cancelled"
+        assert not psutil.pid_exists(begun["pid"])
+        gone, left = psutil.wait_procs(tree, timeout=5)
+        assert left == []
+
+
+async def test_timeout(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        outcome = await run(context, agent, [{"hang": True}], timeout_ms=300)
+        assert (outcome.state, outcome.code) == ("timed_out", "timed_out")
+
+
+async def test_wait_in_the_queue_is_bounded(serving: Serving, tmp_path: Path) -> None:
+    async with serving(queue_wait_ms=100, queue_depth=2) as context:
+        agent = await add_agent(context, tmp_path)
+        gate = tmp_path / "gate"
+        first = await start(context, agent, [{"wait": str(gate)}])
+        waiting = [await start(context, agent, "x") for _ in range(2)]
+        with pytest.raises(BusyError, match="2 runs wait"):
+            await start(context, agent, "x")
+        for active in waiting:
+            outcome = await ended(active)
+            assert (outcome.state, outcome.code) == ("timed_out", "queue_timeout")
+        gate.touch()
+        await ended(first)
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ([{"error": "Invalid API key · Fix external API key", "status": 401}], "auth_required"),
+        ([{"error": "API Error: 529 overloaded", "status": 529}], "overloaded"),
+        ([{"error": "Request rejected (429)", "status": 429}], "rate_limited"),
+        ([{"die": 0}], "no_result"),
+        ([{"die": -9}], "cli_killed"),
+    ],
+)
+async def test_a_failure_has_a_code(
+    serving: Serving, tmp_path: Path, script: Script, code: str
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        outcome = await run(context, agent, script)
+        assert (outcome.state, outcome.code) == ("failed", code)
+        assert (await run(context, agent, "again")).state == "succeeded"
+
+
+async def test_a_missing_cli_fails_the_run_with_a_hint(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        agent = await context.store.agents.add(
+            "g",
+            agent_type="gemini",
+            comm_mode="headless",
+            options={"cwd": str(tmp_path)},
+            now=wire.now(),
+        )
+        context.settings.programs["gemini"] = str(tmp_path / "nothing")
+        outcome = await run(context, agent, "hi")
+        assert (outcome.state, outcome.code) == ("failed", "cli_not_found")
+        assert outcome.hint is not None
+        assert "npm install" in outcome.hint
+
+
+async def test_a_missing_cwd_fails_the_run(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path / "gone")
+        assert (await run(context, agent, "hi")).code == "cwd_missing"
+
+
+async def test_permission_questions_follow_the_policy(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        for policy, status in (("deny", "denied"), ("allow", "completed")):
+            agent = await add_agent(context, tmp_path, policy, permissions=policy)
+            active = await start(context, agent, [{"ask": "Bash", "input": {"command": "ls"}}])
+            await ended(active)
+            events = [json.loads(e.payload) for e in await events_of(context, active.run_id)]
+            types = [e["type"] for e in events]
+            assert types.index("permission.requested") < types.index("permission.resolved")
+            assert [e["status"] for e in events if e["type"] == "tool.completed"] == [status]
+
+
+async def test_broken_and_unknown_lines_are_kept_and_end_nothing(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        script: Script = [
+            {"line": "not json"},
+            {"line": '{"type":"brand_new","x":1}'},
+            {"line": '{"type":"user","message":"\\ud800"}'},
+            {"text": "fine"},
+        ]
+        active = await start(context, agent, script)
+        assert (await ended(active)).answer == "fine"
+        events = [json.loads(e.payload) for e in await events_of(context, active.run_id)]
+        assert [e["raw"] for e in events if e["type"] == "unknown"] == [
+            '{"type":"brand_new","x":1}'
+        ]
+        assert sum(e["type"] == "parse_error" for e in events) == 2
+        raw = (context.settings.state_dir / "raw" / f"{active.run_id}.stdout").read_bytes()
+        assert b'not json\n{"type":"brand_new","x":1}\n' in raw
+
+
+async def test_a_line_over_the_limit_is_told_and_kept(serving: Serving, tmp_path: Path) -> None:
+    async with serving(line_bytes=50_000) as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, [{"line": "x" * 100_000}, {"text": "fine"}])
+        assert (await ended(active)).answer == "fine"
+        oversize = [
+            json.loads(e.payload)
+            for e in await events_of(context, active.run_id)
+            if e.type == "oversize"
+        ]
+        assert [e["lengthBytes"] for e in oversize] == [100_000]
+        raw = (context.settings.state_dir / "raw" / f"{active.run_id}.stdout").read_bytes()
+        at = oversize[0]["rawOffset"]
+        assert raw[at : at + 100_001] == b"x" * 100_000 + b"\n"
+
+
+async def test_a_warm_process_that_died_is_replaced(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        first = await start(context, agent, "one")
+        a = await ended(first)
+        begun = json.loads((await events_of(context, first.run_id))[1].payload)
+        process = psutil.Process(begun["pid"])
+        process.kill()
+        with anyio.fail_after(10):
+            while psutil.pid_exists(begun["pid"]):
+                await anyio.sleep(0.005)
+        b = await run(context, agent, "two")
+        assert (b.state, b.answer) == ("succeeded", "echo: two")
+        assert a.session_id == b.session_id
+
+
+async def test_idle_warm_processes_end(serving: Serving, tmp_path: Path) -> None:
+    async with serving(warm_idle_ms=1) as context:
+        agent = await add_agent(context, tmp_path)
+        first = await start(context, agent, "one")
+        await ended(first)
+        begun = json.loads((await events_of(context, first.run_id))[1].payload)
+        with anyio.fail_after(10):
+            while psutil.pid_exists(begun["pid"]):
+                await anyio.sleep(0.01)
+
+
+async def test_end_session_starts_a_new_conversation(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        first = await start(context, agent, "one")
+        a = await ended(first)
+        assert await context.runs.end_session("worker") == first.run.conversation_id
+        second = await start(context, agent, "two")
+        b = await ended(second)
+        assert second.run.conversation_id != first.run.conversation_id
+        assert a.session_id != b.session_id
+        with pytest.raises(RecordConflictError, match="ended"):
+            await start(context, agent, "x", conversation_id=first.run.conversation_id)
+        assert await context.runs.end_session("worker") is not None
+        assert await context.runs.end_session("worker") is None
+
+
+async def test_deleting_a_conversation_removes_its_raw_logs(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        gate = tmp_path / "gate"
+        active = await start(context, agent, [{"wait": str(gate)}])
+        with pytest.raises(RecordConflictError, match="not over"):
+            await context.runs.delete_conversation(active.run.conversation_id)
+        gate.touch()
+        await ended(active)
+        await context.runs.delete_conversation(active.run.conversation_id)
+        assert list((context.settings.state_dir / "raw").iterdir()) == []
+        with pytest.raises(RecordNotFoundError):
+            await context.store.runs.get(active.run_id)
+
+
+async def test_prompts_that_are_refused(serving: Serving, tmp_path: Path) -> None:
+    async with serving(prompt_bytes=100, run_timeout_max_ms=1000) as context:
+        agent = await add_agent(context, tmp_path)
+        for prompt in ("", " \n", "a\0b", "\ud800"):
+            with pytest.raises(BadRequestError):
+                await start(context, agent, prompt)
+        with pytest.raises(TooLargeError):
+            await start(context, agent, "é" * 51)
+        with pytest.raises(BadRequestError, match="timeoutMs"):
+            await start(context, agent, "x", timeout_ms=1001)
+        assert await context.store.conversations.current("worker") is None
+
+
+async def test_stopping_the_service_interrupts_runs_and_leaves_no_process(
+    serving: Serving, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        warm = await start(context, await add_agent(context, tmp_path, "warm"), "hi")
+        await ended(warm)
+        active = await start(context, agent, [{"touch": str(here)}, {"hang": True}])
+        queued = await start(context, agent, "later")
+        await until(here)
+        pids = [
+            json.loads((await events_of(context, r.run_id))[1].payload)["pid"]
+            for r in (warm, active)
+        ]
+    assert (await ended(active)).state == "interrupted"
+    assert (await ended(queued)).state == "interrupted"
+    assert not any(psutil.pid_exists(pid) for pid in pids)
