@@ -479,7 +479,7 @@ def _failure(error: RpcError) -> FailureCode:
     status = error.code if error.code is not None and error.code >= 400 else None
     code = code_for(status, error.message) if status else code_for_text(error.message)
     if code is None:
-        code = FailureCode.PROTOCOL_ERROR if (error.code or 0) < 0 else FailureCode.CLI_ERROR
+        code = FailureCode.CLI_ERROR if (error.code or 0) > 0 else FailureCode.PROTOCOL_ERROR
     return code
 
 

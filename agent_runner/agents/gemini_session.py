@@ -4,6 +4,9 @@ The text arrives as deltas only; it is joined into one message per stretch of te
 model's stream is cut, the CLI tries up to four times and prints each attempt's text again,
 unmarked. A true repetition looks the same, so nothing is removed: a Notice
 `possible_repeat` says that the text begins twice.
+
+At its exit 0.61.0 drops what the pipe did not take yet: of a long answer, or after a long prompt
+(which it prints first), the end can be missing, with exit 0. That is `no_result`. ACP is safe.
 """
 
 from __future__ import annotations
