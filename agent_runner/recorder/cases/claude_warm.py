@@ -206,9 +206,15 @@ WARM = (
         "warm-compact",
         "the conversation is compacted on request",
         Prompt("hello"),
+        Prompt("more", _RESULT),
         Prompt("/compact", _RESULT),
         Prompt("again", _RESULT),
-        replies=(HELLO, text("<summary>They said hello.</summary>"), text("After.")),
+        replies=(
+            HELLO,
+            text("More."),
+            text("<summary>They said hello.</summary>"),
+            text("After."),
+        ),
         expect=("compact_boundary",),
     ),
     _warm(
