@@ -14,9 +14,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_runner.agents.acp_tools import changed_files, output_text, tool_input, tool_name
+from agent_runner.agents.acp_answers import (
+    AUTH_REQUIRED,
+    STOP_REASONS,
+    failure_of,
+    mcp_servers,
+    usage_of,
+)
+from agent_runner.agents.acp_tools import tool_input, tool_name
+from agent_runner.agents.acp_updates import update_events
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
-from agent_runner.agents.failures import code_for, code_for_text, exit_verdict, short
+from agent_runner.agents.failures import short
 from agent_runner.agents.json_rpc import METHOD_NOT_FOUND, Incoming, RpcError, RpcPeer
 from agent_runner.agents.session import SessionBase
 from agent_runner.agents.text_items import TextItems
@@ -28,24 +36,14 @@ from agent_runner.events import (
     PermissionOption,
     PermissionRequested,
     SessionStarted,
-    ToolProgress,
-    ToolStarted,
     TurnCompleted,
     Unknown,
     Usage,
     UsageReported,
 )
 from agent_runner.schemas import acp
-from agent_runner.schemas.decode import Broken, Unrecognised, plain, shown, whole
+from agent_runner.schemas.decode import Broken, Unrecognised, shown
 
-_STOP_REASONS = {
-    "cancelled": FailureCode.INTERRUPTED,
-    "max_turn_requests": FailureCode.MAX_TURNS,
-    "max_tokens": FailureCode.MAX_OUTPUT,
-    "refusal": FailureCode.REFUSED,
-}
-
-_AUTH_REQUIRED = -32000
 _PING = "_agent_runner/ping"
 _MOST_PINGS = 200
 
@@ -121,7 +119,7 @@ class AcpSession(SessionBase):
         sent = b""
         for request_id in list(self._questions):
             sent += self._reply_outcome(request_id, None)
-            self._later.extend(self._withdraw(request_id, "interrupted"))
+            self._later.extend(self.withdraw(request_id, "interrupted"))
         return sent + self._rpc.notify("session/cancel", {"sessionId": self.session_id})
 
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
@@ -137,7 +135,7 @@ class AcpSession(SessionBase):
             (o.option_id for kind in wanted for o in question.options if o.kind == kind), None
         )
         if not answer.allow and question.tool_call_id:
-            self._denied.add(question.tool_call_id)
+            self.denied.add(question.tool_call_id)
         sent = self._reply_outcome(request_id, option)
         if answer.interrupt:
             sent += self.interrupt() or b""
@@ -267,13 +265,13 @@ class AcpSession(SessionBase):
         """An error answer: a prompt's fails that prompt, another one's all that wait."""
         if method == "session/prompt":
             return self._turn(
-                ok=False, code=_failure(error), error=short(error.message), stop_reason=None
+                ok=False, code=failure_of(error), error=short(error.message), stop_reason=None
             )
         self._opening = False
         queue, self._queue = self._queue, []
-        code = _failure(error)
+        code = failure_of(error)
         if method == "session/load":
-            code = FailureCode.AUTH_REQUIRED if error.code == _AUTH_REQUIRED else code
+            code = FailureCode.AUTH_REQUIRED if error.code == AUTH_REQUIRED else code
             if code in (FailureCode.CLI_ERROR, FailureCode.PROTOCOL_ERROR):
                 code = FailureCode.SESSION_NOT_FOUND
         elif method in ("session/set_mode", "session/set_model"):
@@ -286,11 +284,11 @@ class AcpSession(SessionBase):
         return events
 
     def _ended(self, answer: acp.PromptEnded) -> list[AgentEvent]:
-        usage, model = _usage(answer)
+        usage, model = usage_of(answer)
         events: list[AgentEvent] = []
         if usage is not None:
             events.append(UsageReported(usage=usage, model=model))
-        code = _STOP_REASONS.get(answer.stopReason)
+        code = STOP_REASONS.get(answer.stopReason)
         return events + self._turn(
             ok=code is None,
             code=code,
@@ -375,131 +373,13 @@ class AcpSession(SessionBase):
         if not self._ready and self._resume is not None:
             self._quiet = False
             return [Activity(code="history")]
-        kind = update.get("sessionUpdate")
         decoded = acp.UPDATES.convert(update, self.drift, line)
         if isinstance(decoded, (Broken, Unrecognised)):
             return [self._undecoded(decoded)]
-        if isinstance(decoded, acp.Chunk):
-            return self._chunk(str(kind), decoded)
-        if isinstance(decoded, acp.ToolCall):
-            return self._text.end() + self._tool(decoded)
-        if isinstance(decoded, acp.Plan):
-            return [Notice(code="plan", data={"entries": plain(decoded.entries)})]
-        if isinstance(decoded, acp.ModeUpdate):
-            return [Notice(code="mode_changed", message=short(decoded.currentModeId or ""))]
-        if isinstance(decoded, acp.UsageUpdate):
-            data = {"used": whole(decoded.used), "size": whole(decoded.size)}
-            return [Activity(code="context_usage", data=data)]
-        if isinstance(decoded, acp.Commands):
-            return [Activity(code="available_commands")]
-        return [Notice(code=str(kind)[:80], level="debug")]
-
-    def _chunk(self, kind: str, chunk: acp.Chunk) -> list[AgentEvent]:
-        text = chunk.content.text
-        if kind == "user_message_chunk":
-            return [Activity(code="prompt_echo")]
-        if text is None:
-            return [Notice(code="attachment", data={"kind": chunk.content.type})]
-        if kind == "agent_thought_chunk":
-            return self._text.reasoning(text)
-        return self._text.message(text)
-
-    def _tool(self, call: acp.ToolCall) -> list[AgentEvent]:
-        started = self._tools.get(call.toolCallId)
-        done = call.status in ("completed", "failed")
-        events: list[AgentEvent] = []
-        if started is None:
-            started = ToolStarted(
-                tool_call_id=call.toolCallId,
-                name=tool_name(call),
-                input=tool_input(call),
-                title=call.title,
-                kind=call.kind,
-            )
-            events += self._start_tool(started)
-        elif not done:
-            events.append(ToolProgress(tool_call_id=call.toolCallId, text=output_text(call) or ""))
-        if done:
-            failed = call.status == "failed"
-            text = output_text(call)
-            events += self._end_tool(
-                call.toolCallId,
-                failed=failed,
-                output=None if failed else (text if text is not None else call.rawOutput),
-                error=(text or "the tool failed") if failed else None,
-                changed=changed_files(call, started),
-            )
-        return events
+        return update_events(self, self._text, str(update["sessionUpdate"]), decoded)
 
     # --- the end -------------------------------------------------------------------------
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """As the base, after the text that was under way."""
         return self._text.end() + super().finish(exit)
-
-    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
-        return exit_verdict(end)
-
-
-def mcp_servers(servers: dict[str, dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """MCP servers as ACP wants them, from the usual `{name: {command, args, env} | {url}}`."""
-    result: list[dict[str, Any]] = []
-    for name, server in (servers or {}).items():
-        if "url" in server:
-            headers = server.get("headers") or {}
-            result.append(
-                {
-                    "type": server.get("type", "http"),
-                    "name": name,
-                    "url": server["url"],
-                    "headers": [{"name": key, "value": value} for key, value in headers.items()],
-                }
-            )
-        elif "command" in server:
-            env = server.get("env") or {}
-            result.append(
-                {
-                    "name": name,
-                    "command": server["command"],
-                    "args": server.get("args") or [],
-                    "env": [{"name": key, "value": value} for key, value in env.items()],
-                }
-            )
-        else:
-            raise BadRequestError(
-                "invalid_option", f"MCP server {name[:80]!r} has no command and no url"
-            )
-    return result
-
-
-def _failure(error: RpcError) -> FailureCode:
-    """The code of an error answer, whose `code` may be an HTTP status."""
-    if error.code == _AUTH_REQUIRED:
-        return FailureCode.AUTH_REQUIRED
-    status = error.code if error.code is not None and error.code >= 400 else None
-    code = code_for(status, error.message) if status else code_for_text(error.message)
-    if code is None:
-        code = FailureCode.CLI_ERROR if (error.code or 0) > 0 else FailureCode.PROTOCOL_ERROR
-    return code
-
-
-def _usage(answer: acp.PromptEnded) -> tuple[Usage | None, str | None]:
-    """The tokens in `_meta.quota` (Gemini), and the model if it was one."""
-    quota = answer._meta.get("quota") if isinstance(answer._meta, dict) else None
-    count = quota.get("token_count") if isinstance(quota, dict) else None
-    if not isinstance(quota, dict) or not isinstance(count, dict):
-        return None, None
-    models = quota.get("model_usage")
-    first = models[0] if isinstance(models, list) and len(models) == 1 else None
-    model = first.get("model") if isinstance(first, dict) else None
-    return (
-        Usage(
-            input_tokens=_number(count.get("input_tokens")),
-            output_tokens=_number(count.get("output_tokens")),
-        ),
-        model if isinstance(model, str) else None,
-    )
-
-
-def _number(value: Any) -> int | None:
-    return whole(value) if isinstance(value, int | float) else None

@@ -177,7 +177,7 @@ class BlockReader:
                 kind=_KINDS.get(name),
                 parent_tool_call_id=parent,
             )
-            return self._session._start_tool(started) or [Activity(code="tool_repeated")]
+            return self._session.start_tool(started) or [Activity(code="tool_repeated")]
         if block.type.endswith("tool_result") and block.tool_use_id:
             return self._tool_result(block, None)
         self._session.drift.note(f"assistant.content.{block.type}")
@@ -209,9 +209,9 @@ class BlockReader:
         failed = bool(block.is_error)
         text = result_text(block.content)
         if failed and text and _REFUSED.search(text[:2000]):
-            session._denied.add(block.tool_use_id)
-        started = session._tools.get(block.tool_use_id)
-        return session._end_tool(
+            session.denied.add(block.tool_use_id)
+        started = session.tools.get(block.tool_use_id)
+        return session.end_tool(
             block.tool_use_id,
             failed=failed,
             output=None if failed else (text if text is not None else block.content),

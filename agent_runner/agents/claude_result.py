@@ -6,8 +6,7 @@ without a result is a lost answer or an early SIGINT, never a success.
 
 from __future__ import annotations
 
-from agent_runner.agents.base import Exit
-from agent_runner.agents.failures import code_for, code_for_text, exit_verdict, short
+from agent_runner.agents.failures import code_for, code_for_text, short
 from agent_runner.errors import FailureCode
 from agent_runner.events import TurnCompleted, Usage
 from agent_runner.schemas.claude import Result
@@ -95,8 +94,3 @@ def _code(result: Result, api_error: str | None, said: str, *, interrupting: boo
             or FailureCode.API_ERROR
         )
     return code_for_text(said) or FailureCode.CLI_ERROR
-
-
-def exit_code_verdict(end: Exit) -> tuple[FailureCode, str]:
-    """Without a result: 129, 137 and 143 are signals, 0 an early SIGINT or a lost answer."""
-    return exit_verdict(end)

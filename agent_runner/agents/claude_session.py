@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
+from agent_runner.agents.base import AgentOptions, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import BlockReader
-from agent_runner.agents.claude_result import exit_code_verdict, verdict
+from agent_runner.agents.claude_result import verdict
 from agent_runner.agents.claude_system import system_events
 from agent_runner.agents.failures import short
 from agent_runner.agents.session import SessionBase
-from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
     AgentEvent,
@@ -110,7 +109,7 @@ class ClaudeSession(SessionBase):
             }
         else:
             if question.tool_call_id:
-                self._denied.add(question.tool_call_id)
+                self.denied.add(question.tool_call_id)
             body = {"behavior": "deny", "message": answer.message or "Permission denied."}
             if answer.interrupt:
                 body["interrupt"] = True
@@ -273,11 +272,8 @@ class ClaudeSession(SessionBase):
 
     def _control_cancel(self, message: control.ControlCancelRequest, line: bytes) -> Received:
         self._inputs.pop(message.request_id, None)
-        events = self._withdraw(message.request_id, "the CLI withdrew the question")
+        events = self.withdraw(message.request_id, "the CLI withdrew the question")
         return Received(events=events or [Activity(code="control_cancelled")])
-
-    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
-        return exit_code_verdict(end)
 
 
 def _other(message: Any) -> list[AgentEvent]:

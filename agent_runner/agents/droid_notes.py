@@ -124,7 +124,7 @@ class DroidReader:
             text = short(note.message)
             return [Notice(code="agent_error", level="error", message=text, data=data)]
         if isinstance(note, d.PermissionResolved):
-            return self._session._withdraw(
+            return self._session.withdraw(
                 str(note.requestId), f"the CLI chose {note.selectedOption}"
             ) or [Activity(code=name)]
         if isinstance(note, d.StateChanged):
@@ -187,7 +187,7 @@ class DroidReader:
         self._growing.pop(call.id, None)
         if call.id in self._ended:
             return []
-        return self._session._start_tool(
+        return self._session.start_tool(
             ToolStarted(
                 tool_call_id=call.id,
                 name=call.name,
@@ -206,12 +206,12 @@ class DroidReader:
         self._ended.add(note.toolUseId)
         failed = bool(note.isError)
         text = result_text(note.content)
-        return events + self._session._end_tool(
+        return events + self._session.end_tool(
             note.toolUseId,
             failed=failed,
             output=None if failed else (text if text is not None else note.content),
             error=(text or "the tool failed") if failed else None,
-            changed=changed_files(self._session._tools.get(note.toolUseId)),
+            changed=changed_files(self._session.tools.get(note.toolUseId)),
         )
 
     # --- the turn's end ----------------------------------------------------------------------

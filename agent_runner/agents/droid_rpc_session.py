@@ -13,7 +13,7 @@ from typing import Any
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
 from agent_runner.agents.droid_notes import DroidReader
-from agent_runner.agents.failures import code_for_text, exit_verdict, short
+from agent_runner.agents.failures import code_for_text, short
 from agent_runner.agents.json_rpc import METHOD_NOT_FOUND, Incoming, RpcError, RpcPeer
 from agent_runner.agents.session import SessionBase
 from agent_runner.errors import BadRequestError, FailureCode
@@ -113,7 +113,7 @@ class DroidRpcSession(SessionBase):
         else:
             option = "cancel"
             self._denials += 1
-            self._denied.update(self._calls.get(request_id, ()))
+            self.denied.update(self._calls.get(request_id, ()))
         self._calls.pop(request_id, None)
         body = {"selectedOption": option}
         if answer.message:
@@ -312,9 +312,6 @@ class DroidRpcSession(SessionBase):
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """As the base, after the text that was under way."""
         return self._reader.end() + super().finish(exit)
-
-    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
-        return exit_verdict(end)
 
 
 _ANSWER_OPTIONS = [

@@ -121,7 +121,7 @@ class DroidSession(SessionBase):
         return MessageCompleted(item_id=self._item(own), text=text)
 
     def _start(self, call_id: str, name: str, parameters: Any) -> list[AgentEvent]:
-        return self._start_tool(
+        return self.start_tool(
             ToolStarted(
                 tool_call_id=call_id,
                 name=name,
@@ -132,13 +132,13 @@ class DroidSession(SessionBase):
 
     def _end(self, call_id: str, failed: bool, value: Any, error: str | None) -> list[AgentEvent]:
         if failed and error and code_for_text(error) is FailureCode.PERMISSION_DENIED:
-            self._denied.add(call_id)
-        return self._end_tool(
+            self.denied.add(call_id)
+        return self.end_tool(
             call_id,
             failed=failed,
             output=value,
             error=error,
-            changed=changed_files(self._tools.get(call_id)),
+            changed=changed_files(self.tools.get(call_id)),
         )
 
     def _completed(
@@ -225,7 +225,10 @@ class DroidSession(SessionBase):
             return FailureCode.API_ERROR, short(readable(self._errors[0]))
         if self.session_id is not None and end.code == 1 and not self.seen:
             # 0.215.0 says nothing at all about a session that it does not know.
-            return FailureCode.SESSION_NOT_FOUND, "the CLI does not know the session"
+            return (
+                FailureCode.SESSION_NOT_FOUND,
+                "the CLI could not resume the session, and says nothing",
+            )
         return exit_verdict(end)
 
 

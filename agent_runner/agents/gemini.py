@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from agent_runner.agents import flags
-from agent_runner.agents.acp_session import AcpSession, mcp_servers
+from agent_runner.agents.acp_answers import mcp_servers
+from agent_runner.agents.acp_session import AcpSession
 from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
 from agent_runner.agents.gemini_session import GeminiSession
 

@@ -118,7 +118,7 @@ class GeminiSession(SessionBase):
         if isinstance(message, g.Init):
             return self._init(message)
         if isinstance(message, g.ToolUse):
-            return self._end_text() + self._start_tool(
+            return self._end_text() + self.start_tool(
                 ToolStarted(
                     tool_call_id=message.tool_id,
                     name=message.tool_name,
@@ -151,9 +151,9 @@ class GeminiSession(SessionBase):
     def _tool_result(self, message: g.ToolResult) -> list[AgentEvent]:
         error = message.error
         if error is not None and error.type == "policy_violation":
-            self._denied.add(message.tool_id)
-        started = self._tools.get(message.tool_id)
-        return self._end_tool(
+            self.denied.add(message.tool_id)
+        started = self.tools.get(message.tool_id)
+        return self.end_tool(
             message.tool_id,
             failed=message.status != "success",
             output=message.output,

@@ -51,9 +51,9 @@ class SessionBase:
         self.session_id = resume
         self._prompts = 0
         self._interrupting = False
-        self._tools: dict[str, ToolStarted] = {}
+        self.tools: dict[str, ToolStarted] = {}
         self._questions: dict[str, PermissionRequested] = {}
-        self._denied: set[str] = set()
+        self.denied: set[str] = set()
         self._later: list[AgentEvent] = []
 
     # --- the parts of base.Session that most share ---------------------------------------
@@ -102,7 +102,7 @@ class SessionBase:
         """A solicited turn is over."""
         self._prompts = max(0, self._prompts - 1)
         self._interrupting = False
-        self._denied.clear()
+        self.denied.clear()
 
     # --- lines -----------------------------------------------------------------------------
 
@@ -128,14 +128,14 @@ class SessionBase:
 
     # --- tools -----------------------------------------------------------------------------
 
-    def _start_tool(self, started: ToolStarted) -> list[AgentEvent]:
+    def start_tool(self, started: ToolStarted) -> list[AgentEvent]:
         """ToolStarted, unless this call has started already."""
-        if started.tool_call_id in self._tools:
+        if started.tool_call_id in self.tools:
             return []
-        self._tools[started.tool_call_id] = started
+        self.tools[started.tool_call_id] = started
         return [started]
 
-    def _end_tool(
+    def end_tool(
         self,
         tool_call_id: str,
         *,
@@ -145,11 +145,11 @@ class SessionBase:
         changed: list[FileChanged] | None = None,
     ) -> list[AgentEvent]:
         """ToolCompleted, then the files that a completed tool changed."""
-        started = self._tools.pop(tool_call_id, None)
+        started = self.tools.pop(tool_call_id, None)
         status: ToolStatus = "failed" if failed else "completed"
-        if failed and tool_call_id in self._denied:
+        if failed and tool_call_id in self.denied:
             status = "denied"
-        self._denied.discard(tool_call_id)
+        self.denied.discard(tool_call_id)
         events: list[AgentEvent] = [
             ToolCompleted(
                 tool_call_id=tool_call_id,
@@ -172,7 +172,7 @@ class SessionBase:
         self._questions[question.request_id] = question
         return [question]
 
-    def _withdraw(self, request_id: str, message: str) -> list[AgentEvent]:
+    def withdraw(self, request_id: str, message: str) -> list[AgentEvent]:
         """The CLI no longer waits for this answer."""
         if self._questions.pop(request_id, None) is None:
             return []
@@ -186,9 +186,9 @@ class SessionBase:
         """Resolve every open question as cancelled, fail every open tool."""
         events: list[AgentEvent] = []
         for request_id in list(self._questions):
-            events.extend(self._withdraw(request_id, why))
-        for tool_call_id in list(self._tools):
+            events.extend(self.withdraw(request_id, why))
+        for tool_call_id in list(self.tools):
             events.extend(
-                self._end_tool(tool_call_id, failed=True, error=f"{why} before the tool did")
+                self.end_tool(tool_call_id, failed=True, error=f"{why} before the tool did")
             )
         return events

@@ -6,10 +6,8 @@ The prompt goes to stdin, which is then closed. Exit 0 is success, for there is 
 from __future__ import annotations
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, Received
-from agent_runner.agents.failures import exit_verdict
 from agent_runner.agents.session import SessionBase
 from agent_runner.agents.text_items import TextItems
-from agent_runner.errors import FailureCode
 from agent_runner.events import AgentEvent, TurnCompleted
 
 
@@ -46,6 +44,3 @@ class TextSession(SessionBase):
             return events + super().finish(exit)
         self._turn_ended()
         return [*events, TurnCompleted(ok=True, text=self._text.last or "")]
-
-    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
-        return exit_verdict(end)
