@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,10 @@ from agent_runner.recorder.isolation import leave_network
 from agent_runner.recorder.manifest import find, load
 from agent_runner.recorder.models import ModelServer
 from agent_runner.recorder.record import Bench, record
-from agent_runner.recorder.shape import compare
+from agent_runner.recorder.shape import Difference, compare
+
+# A change seen in more cases than this is one of the version, not of the case.
+_RARE = 3
 
 
 def record_command(
@@ -46,21 +50,25 @@ def record_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Run the pinned CLIs against a scripted model and keep every byte under fixtures/.
+    """Run the pinned CLIs against a scripted model and keep every byte.
 
-    Each case starts the real CLI in a home, a folder and (if permitted) a network of its own,
-    plays its steps and stores argv, stdin, stdout, stderr, exit code and the events that the
-    adapter makes of them. A missing CLI is first installed from the npm registry into
-    $AGENT_RUNNER_CLI_CACHE (default: your cache folder). No account and no key are needed.
+    Each case starts the real CLI in a home, a folder and (if permitted)
+    a network of its own, plays its steps and stores argv, stdin, stdout,
+    stderr, the exit code and the events the adapter makes of them under
+    fixtures/. A missing CLI is first installed from the npm registry into
+    $AGENT_RUNNER_CLI_CACHE (default: in your cache folder). No account and
+    no key are needed. A CLI takes one to three minutes; cases of Gemini
+    and Droid that wait for retries take ten to fifteen more.
 
     \b
-    agent-runner record --list                               what there is
-    agent-runner record --agent gemini --case text           record one case again
-    agent-runner record --events-only                        after a change to an adapter
-    agent-runner record --check                              what CI asks
-    agent-runner record --agent claude-code --diff 2.1.197 2.1.329
+    record --list                          what there is
+    record --agent gemini --case text      record one case again
+    record --events-only                   after a change to an adapter
+    record --check                         is every events.json current?
+    record --agent claude-code --diff 2.1.197 2.1.329
 
-    For a new CLI version: add it to fixtures/manifest.toml, record it, look at --diff.
+    For a new CLI version: add it to fixtures/manifest.toml, record it and
+    look at --diff.
     """
     try:
         if list_cases:
@@ -116,15 +124,31 @@ def _diff(agent: str | None, old: str, new: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(msgspec.json.encode(found))
         return
+    common = _common(found)
+    for (sign, name), count in sorted(common.items(), key=lambda pair: pair[0][1]):
+        typer.echo(f"{sign} {name}  (in {count} cases)")
     for item in found:
-        ends = (
-            f"  exit {item.old_exit} -> {item.new_exit}" if item.old_exit != item.new_exit else ""
-        )
-        typer.echo(f"{item.case}{ends}")
-        for sign, names in (("-", item.removed), ("+", item.added)):
-            for name in names:
-                typer.echo(f"  {sign} {name}")
+        rare = [("-", name) for name in item.removed] + [("+", name) for name in item.added]
+        rare = [pair for pair in rare if pair not in common]
+        if not rare and item.old_exit == item.new_exit:
+            continue
+        typer.echo(f"{item.case}  exit {item.old_exit} -> {item.new_exit}")
+        for sign, name in rare:
+            typer.echo(f"  {sign} {name}")
     typer.echo(f"{len(found)} cases differ in shape between {old} and {new}")
+
+
+def _common(found: list[Difference]) -> dict[tuple[str, str], int]:
+    """Changes of more than _RARE cases, with their number: they are told once."""
+    counts = Counter(
+        pair
+        for item in found
+        for pair in (
+            *(("-", name) for name in item.removed),
+            *(("+", name) for name in item.added),
+        )
+    )
+    return {pair: count for pair, count in counts.items() if count > _RARE}
 
 
 def _derive(
