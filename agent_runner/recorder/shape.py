@@ -17,11 +17,22 @@ from agent_runner.recorder.recording import folder_of, read, recorded
 
 _MAX_DEPTH = 6
 # Objects whose keys are data (model names, tool inputs), not fields.
-_OPEN = {"input", "modelUsage", "models", "parameters", "tool_input", "updatedInput", "args"}
+_OPEN = {
+    "args",
+    "input",
+    "modelUsage",
+    "model_usage_since_last_result",
+    "models",
+    "parameters",
+    "tool_input",
+    "updatedInput",
+}
+# A count that happens to be whole is no other type.
+_NAMES = {"NoneType": "null", "int": "number", "float": "number"}
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """`fields` holds lines such as `result/success.usage.input_tokens: int`."""
+    """`fields` holds lines such as `result/success.usage.input_tokens: number`."""
 
     exit: int
     fields: frozenset[str]
@@ -93,4 +104,5 @@ def _fields(path: str, value: Any, depth: int) -> Iterator[str]:
         for item in value:
             yield from _fields(f"{path}[]", item, depth + 1)
     else:
-        yield f"{path}: {'null' if value is None else type(value).__name__}"
+        name = type(value).__name__
+        yield f"{path}: {_NAMES.get(name, name)}"

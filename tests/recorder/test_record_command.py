@@ -89,8 +89,8 @@ def test_diff_tells_a_common_change_once() -> None:
     code, out = run("--diff", "2.1.197", "2.1.329", "--agent", "claude-code")
     assert code == 0
     assert out.splitlines() == [
-        "+ a.new: int  (in 5 cases)",
-        "- a.old: int  (in 5 cases)",
+        "+ a.new: number  (in 5 cases)",
+        "- a.old: number  (in 5 cases)",
         "c4  exit 0 -> 1",
         "5 cases differ in shape between 2.1.197 and 2.1.329",
     ]

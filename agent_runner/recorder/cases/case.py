@@ -157,8 +157,3 @@ class Suite:
 def oneshot(text: str = "hello") -> tuple[Step, ...]:
     """The steps of a plain one-shot run."""
     return (Prompt(text),)
-
-
-def warm(*steps: Step, ends: str = "turn.completed", count: int = 1) -> tuple[Step, ...]:
-    """`steps` in a warm process, then its stdin closed after `count` more `ends` events."""
-    return (*steps, Eof(When(event=ends, count=count)))

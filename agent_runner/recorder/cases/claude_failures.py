@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_runner.agents.base import Form
-from agent_runner.recorder.cases.case import Case, Prompt, oneshot, warm
+from agent_runner.recorder.cases.case import Case, Eof, Prompt, When, oneshot
 from agent_runner.recorder.cases.shared import HELLO, fails, text
 from agent_runner.recorder.models import Cut, Http, Reply, StreamError, Text
 
@@ -44,7 +44,7 @@ FAILURES = (
         about="a warm process survives a failed turn",
         form=Form.WARM,
         env=_ONE_RETRY,
-        steps=warm(Prompt("hello"), ends="turn.completed"),
+        steps=(Prompt("hello"), Eof(When(event="turn.completed"))),
         replies=(fails(429),),
         exit=None,
     ),
