@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from agent_runner.recorder.cases.case import Case, Suite
+from agent_runner.recorder.cases.claude_edges import EDGES
 from agent_runner.recorder.cases.claude_failures import FAILURES
 from agent_runner.recorder.cases.claude_oneshot import ONE_SHOT
 from agent_runner.recorder.cases.claude_warm import WARM
 
-_CASES: tuple[Case, ...] = (*ONE_SHOT, *WARM, *FAILURES)
+_CASES: tuple[Case, ...] = (*ONE_SHOT, *EDGES, *WARM, *FAILURES)
 
 SUITE = Suite(
     agent="claude-code",
