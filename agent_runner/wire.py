@@ -41,5 +41,9 @@ def new_id(prefix: str) -> str:
 
 def sse_frame(event_type: str, data: bytes, seq: int | None = None) -> bytes:
     """One server-sent event. Only a durable event has a `seq`, which becomes its id."""
-    head = f"id: {seq}\nevent: {event_type}\ndata: " if seq is not None else f"event: {event_type}\ndata: "
+    head = (
+        f"id: {seq}\nevent: {event_type}\ndata: "
+        if seq is not None
+        else f"event: {event_type}\ndata: "
+    )
     return head.encode() + data + b"\n\n"

@@ -45,8 +45,8 @@ class Agents:
     ) -> AgentRecord:
         """Register; RecordConflictError `agent_exists` if the name is taken."""
 
-        async def unit(transaction: Transaction) -> AgentRecord:
-            rows = await transaction.run(
+        def unit(transaction: Transaction) -> AgentRecord:
+            rows = transaction.run(
                 "insert_agent",
                 {
                     "agent_id": agent_id,
@@ -67,8 +67,8 @@ class Agents:
     ) -> AgentRecord:
         """Replace an agent's mode and options; RecordNotFoundError if there is none."""
 
-        async def unit(transaction: Transaction) -> AgentRecord:
-            rows = await transaction.run(
+        def unit(transaction: Transaction) -> AgentRecord:
+            rows = transaction.run(
                 "update_agent",
                 {
                     "agent_id": agent_id,
@@ -86,8 +86,8 @@ class Agents:
     async def delete(self, agent_id: str, *, now: str) -> None:
         """Forget an agent; RecordNotFoundError if there is none."""
 
-        async def unit(transaction: Transaction) -> None:
-            if not await transaction.run("delete_agent", {"agent_id": agent_id, "now": now}):
+        def unit(transaction: Transaction) -> None:
+            if not transaction.run("delete_agent", {"agent_id": agent_id, "now": now}):
                 raise _not_found(agent_id)
 
         await self._writer.submit(unit, durable=True)

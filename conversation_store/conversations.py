@@ -41,7 +41,7 @@ def _turn(row: Row) -> TurnRecord:
     )
 
 
-async def append_turn(
+def append_turn(
     transaction: Transaction,
     conversation_id: str,
     *,
@@ -54,11 +54,9 @@ async def append_turn(
     now: str,
 ) -> int:
     """Add a message at the end of a conversation; returns its seq."""
-    rows = await transaction.run(
-        "reserve_turn_seq", {"conversation_id": conversation_id, "now": now}
-    )
+    rows = transaction.run("reserve_turn_seq", {"conversation_id": conversation_id, "now": now})
     seq = int(rows[0][0])
-    await transaction.run(
+    transaction.run(
         "insert_turn",
         {
             "turn_id": turn_id,
@@ -110,22 +108,22 @@ class Conversations:
     async def end(self, conversation_id: str, *, now: str) -> bool:
         """Close a conversation to new prompts; False if it was closed already."""
 
-        async def unit(transaction: Transaction) -> bool:
+        def unit(transaction: Transaction) -> bool:
             parameters = {"conversation_id": conversation_id, "now": now}
-            return bool(await transaction.run("end_conversation", parameters))
+            return bool(transaction.run("end_conversation", parameters))
 
         return await self._writer.submit(unit, durable=True)
 
     async def delete(self, conversation_id: str) -> None:
         """Remove a conversation and all in it; RecordConflictError while a run is open."""
 
-        async def unit(transaction: Transaction) -> None:
+        def unit(transaction: Transaction) -> None:
             parameters = {"conversation_id": conversation_id}
-            if not await transaction.run("get_conversation", parameters):
+            if not transaction.run("get_conversation", parameters):
                 raise RecordNotFoundError(
                     "conversation_not_found", f"no conversation is {conversation_id!r}"
                 )
-            if not await transaction.run("delete_conversation", parameters):
+            if not transaction.run("delete_conversation", parameters):
                 raise RecordConflictError(
                     "conversation_busy", "a run of this conversation is not over yet"
                 )
@@ -135,8 +133,8 @@ class Conversations:
     async def set_session(self, conversation_id: str, session_id: str | None, *, now: str) -> None:
         """Keep the CLI's own session id for resume, or drop it."""
 
-        async def unit(transaction: Transaction) -> None:
-            await transaction.run(
+        def unit(transaction: Transaction) -> None:
+            transaction.run(
                 "set_session",
                 {"conversation_id": conversation_id, "session_id": session_id, "now": now},
             )

@@ -13,14 +13,14 @@ PAGE_BYTES = 1 << 20
 
 
 def _event(row: Row) -> StoredEvent:
-    return StoredEvent(row[0], row[1], row[2], row[3], row[4], row[5].encode())
+    return StoredEvent(*row)
 
 
-async def append_events(
+def append_events(
     transaction: Transaction, conversation_id: str, run_id: str | None, events: Sequence[NewEvent]
 ) -> list[StoredEvent]:
     """Number and insert `events`; returns them as stored."""
-    rows = await transaction.run(
+    rows = transaction.run(
         "reserve_event_seqs", {"conversation_id": conversation_id, "count": len(events)}
     )
     first = int(rows[0][0]) - len(events) + 1
@@ -28,10 +28,10 @@ async def append_events(
         StoredEvent(conversation_id, first + index, run_id, event.type, event.time, event.payload)
         for index, event in enumerate(events)
     ]
-    await transaction.run_many(
+    transaction.run_many(
         "insert_event",
         [
-            (conversation_id, e.seq, run_id, e.type, e.time, e.payload.decode(), len(e.payload))
+            (conversation_id, e.seq, run_id, e.type, e.time, e.payload, len(e.payload))
             for e in stored
         ],
     )
@@ -50,15 +50,13 @@ class Events:
     ) -> list[StoredEvent]:
         """Commit events of one conversation, each with its run, in order."""
 
-        async def unit(transaction: Transaction) -> list[StoredEvent]:
+        def unit(transaction: Transaction) -> list[StoredEvent]:
             stored: list[StoredEvent] = []
             start = 0
             for index in range(1, len(batch) + 1):
                 if index == len(batch) or batch[index][0] != batch[start][0]:
                     events = [event for _, event in batch[start:index]]
-                    stored += await append_events(
-                        transaction, conversation_id, batch[start][0], events
-                    )
+                    stored += append_events(transaction, conversation_id, batch[start][0], events)
                     start = index
             return stored
 

@@ -6,9 +6,8 @@ migration leaves the old schema; a newer schema than this code knows is refused.
 
 from __future__ import annotations
 
+import sqlite3
 from importlib.resources import files
-
-import aiosqlite
 
 from conversation_store.errors import StoreUnusableError
 from conversation_store.states import TERMINAL, RunState
@@ -21,10 +20,9 @@ def migrations() -> list[tuple[int, str]]:
     return sorted((int(file.name[:4]), file.read_text("utf-8")) for file in scripts)
 
 
-async def migrate(connection: aiosqlite.Connection) -> int:
+def migrate(connection: sqlite3.Connection) -> int:
     """Apply what is missing; returns the version now in force."""
-    rows = list(await connection.execute_fetchall("PRAGMA user_version"))
-    version = int(rows[0][0])
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     known = migrations()
     newest = known[-1][0]
     if version > newest:
@@ -35,13 +33,11 @@ async def migrate(connection: aiosqlite.Connection) -> int:
         )
     for number, script in known:
         if number > version:
-            await connection.executescript(
+            connection.executescript(
                 f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
             )
-    await connection.execute("BEGIN IMMEDIATE")
-    await connection.executemany(
+    connection.executemany(
         "INSERT INTO run_states (name, terminal) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
         [(state.value, int(state in TERMINAL)) for state in RunState],
     )
-    await connection.commit()
     return newest

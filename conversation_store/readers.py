@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 import anyio
 
+from conversation_store.connection import Connection, connect
 from conversation_store.statements import statements
 from conversation_store.writer import Row
 
@@ -18,17 +18,17 @@ class Readers:
 
     def __init__(self, path: Path, size: int) -> None:
         self._path = path
-        self._idle: list[aiosqlite.Connection] = []
+        self._idle: list[Connection] = []
         self._free = anyio.Semaphore(size)
         self._statements = statements()
 
     async def read(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows of the statement `name`."""
+        sql = self._statements[name]
         async with self._free:
             connection = self._idle.pop() if self._idle else await self._connect()
             try:
-                rows = await connection.execute_fetchall(self._statements[name], parameters)
-                return [tuple(row) for row in rows]
+                return await connection.run(lambda plain: plain.execute(sql, parameters).fetchall())
             finally:
                 self._idle.append(connection)
 
@@ -37,8 +37,5 @@ class Readers:
         while self._idle:
             await self._idle.pop().close()
 
-    async def _connect(self) -> aiosqlite.Connection:
-        connection = await aiosqlite.connect(self._path, isolation_level=None)
-        await connection.execute("PRAGMA busy_timeout=5000")
-        await connection.execute("PRAGMA query_only=ON")
-        return connection
+    async def _connect(self) -> Connection:
+        return await connect(self._path, "busy_timeout=5000", "query_only=ON")

@@ -68,15 +68,15 @@ class Runs:
     async def accept(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
         """Commit the run, its inbound turn and its first events; after this it is not lost."""
 
-        async def unit(transaction: Transaction) -> list[StoredEvent]:
+        def unit(transaction: Transaction) -> list[StoredEvent]:
             conversation = {"conversation_id": run.conversation_id}
             if run.conversation_is_new:
-                await transaction.run(
+                transaction.run(
                     "insert_conversation",
                     {**conversation, "agent_id": run.agent_id, "now": run.now},
                 )
             else:
-                rows = await transaction.run("get_conversation", conversation)
+                rows = transaction.run("get_conversation", conversation)
                 if not rows:
                     raise RecordNotFoundError(
                         "conversation_not_found", f"no conversation is {run.conversation_id!r}"
@@ -85,7 +85,7 @@ class Runs:
                     raise RecordConflictError(
                         "conversation_ended", "this conversation was ended; start a new one"
                     )
-            await transaction.run(
+            transaction.run(
                 "insert_run",
                 {
                     "run_id": run.run_id,
@@ -99,7 +99,7 @@ class Runs:
                     "now": run.now,
                 },
             )
-            await append_turn(
+            append_turn(
                 transaction,
                 run.conversation_id,
                 turn_id=run.turn_id,
@@ -110,39 +110,43 @@ class Runs:
                 metadata=run.metadata,
                 now=run.now,
             )
-            return await append_events(transaction, run.conversation_id, run.run_id, events)
+            return append_events(transaction, run.conversation_id, run.run_id, events)
 
         return await self._writer.submit(unit, durable=True)
 
     async def move(
         self,
-        run: RunRecord | NewRun,
-        target: RunState,
+        run: NewRun,
+        targets: Sequence[RunState],
         events: Sequence[NewEvent],
         *,
         now: str,
         form: str | None = None,
     ) -> list[StoredEvent] | None:
-        """Go to the active state `target`; None if the run may not (it is over, say)."""
-        sources = sources_of(target)
+        """Go through the active states `targets` in one transaction.
 
-        async def unit(transaction: Transaction) -> list[StoredEvent] | None:
-            moved = await transaction.run(
-                "move_run",
-                {
-                    "run_id": run.run_id,
-                    "state": target,
-                    "started_at": now,
-                    "form": form,
-                    "source_1": sources[0],
-                    "source_2": sources[-1],
-                },
-            )
-            if not moved:
-                return None
+        None, and nothing changed, if the run may not go to the first (it is over, say).
+        """
+
+        def unit(transaction: Transaction) -> list[StoredEvent] | None:
+            for target in targets:
+                sources = sources_of(target)
+                moved = transaction.run(
+                    "move_run",
+                    {
+                        "run_id": run.run_id,
+                        "state": target,
+                        "started_at": now,
+                        "form": form,
+                        "source_1": sources[0],
+                        "source_2": sources[-1],
+                    },
+                )
+                if not moved:
+                    return None
             if not events:
                 return []
-            return await append_events(transaction, run.conversation_id, run.run_id, events)
+            return append_events(transaction, run.conversation_id, run.run_id, events)
 
         return await self._writer.submit(unit, durable=False)
 
@@ -151,8 +155,8 @@ class Runs:
     ) -> list[StoredEvent] | None:
         """End the run by compare-and-set; None if something else ended it first."""
 
-        async def unit(transaction: Transaction) -> list[StoredEvent] | None:
-            rows = await transaction.run(
+        def unit(transaction: Transaction) -> list[StoredEvent] | None:
+            rows = transaction.run(
                 "finish_run",
                 {
                     "run_id": run_id,
@@ -174,7 +178,7 @@ class Runs:
                 return None
             conversation_id = str(rows[0][0])
             if outcome.answer is not None and outcome.turn_id is not None:
-                await append_turn(
+                append_turn(
                     transaction,
                     conversation_id,
                     turn_id=outcome.turn_id,
@@ -186,7 +190,7 @@ class Runs:
                     now=now,
                 )
             if outcome.session_id is not None:
-                await transaction.run(
+                transaction.run(
                     "set_session",
                     {
                         "conversation_id": conversation_id,
@@ -194,7 +198,7 @@ class Runs:
                         "now": now,
                     },
                 )
-            return await append_events(transaction, conversation_id, run_id, events)
+            return append_events(transaction, conversation_id, run_id, events)
 
         return await self._writer.submit(unit, durable=True)
 

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aiosqlite
 import anyio
 
 from conversation_store.agents import Agents
+from conversation_store.connection import Connection, connect
 from conversation_store.conversations import Conversations
 from conversation_store.errors import StoreUnusableError
 from conversation_store.events import Events
@@ -33,29 +33,35 @@ class Store:
         self.events = Events(writer, readers)
 
 
-async def _connect_writer(path: Path) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None)
+async def _connect_writer(path: Path) -> Connection:
     try:
-        for pragma in (
+        connection = await connect(
+            path,
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=5000",
             "journal_size_limit=67108864",
-        ):
-            await connection.execute(f"PRAGMA {pragma}")
-        await migrate(connection)
+        )
+    except sqlite3.DatabaseError as error:
+        raise _unusable(path, error) from error
+    try:
+        await connection.run(migrate)
     except sqlite3.DatabaseError as error:
         await connection.close()
-        raise StoreUnusableError(
-            "database_unusable",
-            f"{path} cannot be opened as a database: {error}. It was left as it is; "
-            "restore a backup in its place, or choose another --state-dir",
-        ) from error
+        raise _unusable(path, error) from error
     except BaseException:
         await connection.close()
         raise
     return connection
+
+
+def _unusable(path: Path, error: sqlite3.DatabaseError) -> StoreUnusableError:
+    return StoreUnusableError(
+        "database_unusable",
+        f"{path} cannot be opened as a database: {error}. It was left as it is; "
+        "restore a backup in its place, or choose another --state-dir",
+    )
 
 
 @asynccontextmanager

@@ -8,13 +8,15 @@ its own, so that only the failing one hears of it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-import aiosqlite
 import anyio
 from anyio.abc import TaskStatus
 
+from conversation_store.connection import Connection
 from conversation_store.errors import StoreUnusableError
 from conversation_store.statements import statements
 
@@ -27,21 +29,20 @@ MAX_GROUP = 64
 class Transaction:
     """What a unit of work may do: run the named statements."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._statements = statements()
 
-    async def run(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+    def run(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run the statement `name`; returns its rows."""
-        rows = await self._connection.execute_fetchall(self._statements[name], parameters)
-        return [tuple(row) for row in rows]
+        return self._connection.execute(self._statements[name], parameters).fetchall()
 
-    async def run_many(self, name: str, parameters: Sequence[Row]) -> None:
+    def run_many(self, name: str, parameters: Sequence[Row]) -> None:
         """Run the statement `name` once for each row of parameters."""
-        await self._connection.executemany(self._statements[name], parameters)
+        self._connection.executemany(self._statements[name], parameters)
 
 
-Unit = Callable[[Transaction], Awaitable[T]]
+Unit = Callable[[Transaction], T]
 
 
 class _Job(Generic[T]):
@@ -52,15 +53,14 @@ class _Job(Generic[T]):
         self.durable = durable
         self.done = anyio.Event()
         self.result: T | None = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
 
 
 class Writer:
-    """Owns the only connection that writes."""
+    """Owns the only connection that writes. Units run on its thread, so they must not wait."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._transaction = Transaction(connection)
         self._waiting: list[_Job[Any]] = []
         self._wake = anyio.Event()
         self._closing = False
@@ -77,13 +77,10 @@ class Writer:
                 await self._wake.wait()
                 continue
             jobs, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
-            try:
-                await self._commit(jobs)
-            except Exception:  # each unit hears of its own failure below
-                for job in jobs:
-                    await self._commit_alone(job)
+            await self._connection.run(partial(self._work, jobs))
             for job in jobs:
                 job.done.set()
+            jobs.clear()  # else the last batch, however large, is held until the next
 
     def close(self) -> None:
         """Let `run` end once nothing waits."""
@@ -106,24 +103,28 @@ class Writer:
             raise job.error
         return job.result  # type: ignore[return-value]
 
-    async def _commit(self, jobs: Sequence[_Job[Any]]) -> None:
-        await self._set_synchronous(full=any(job.durable for job in jobs))
-        await self._connection.execute("BEGIN IMMEDIATE")
+    def _work(self, jobs: Sequence[_Job[Any]], connection: sqlite3.Connection) -> None:
         try:
+            self._commit(connection, jobs)
+        except Exception:  # each unit hears of its own failure below
             for job in jobs:
-                job.result = await job.unit(self._transaction)
-            await self._connection.commit()
-        except BaseException:
-            await self._connection.rollback()
-            raise
+                try:
+                    self._commit(connection, [job])
+                except Exception as error:  # the submitter gets it
+                    job.error = error
 
-    async def _commit_alone(self, job: _Job[Any]) -> None:
-        try:
-            await self._commit([job])
-        except Exception as error:  # the submitter gets it
-            job.error = error
-
-    async def _set_synchronous(self, *, full: bool) -> None:
+    def _commit(self, connection: sqlite3.Connection, jobs: Sequence[_Job[Any]]) -> None:
+        full = any(job.durable for job in jobs)
         if full != self._synchronous_full:
-            await self._connection.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
+            connection.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
             self._synchronous_full = full
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            transaction = Transaction(connection)
+            for job in jobs:
+                job.result = job.unit(transaction)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

@@ -54,7 +54,8 @@ def verdict(
     """The turn's end. A failed turn's text is what the model had said, not the error."""
     code: FailureCode | None = None
     error: str | None = None
-    text = last_text if result.result is None else result.result
+    # The same object where the texts are equal: an answer may have megabytes.
+    text = last_text if result.result in (None, last_text) else result.result
     if result.subtype != "success" or result.is_error:
         said = "; ".join(str(item) for item in result.errors or ()) or result.result or ""
         code = _code(result, api_error, said, interrupting=interrupting)

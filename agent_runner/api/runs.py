@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -16,21 +15,19 @@ from agent_runner.api.routes import CURSOR, Endpoint
 from agent_runner.api.streams import cursor, event_stream
 from agent_runner.errors import ConflictError, FailureCode
 from agent_runner.runs.active import ActiveRun
-from conversation_store.records import RunRecord, TurnRecord
+from conversation_store.records import RunRecord
 from conversation_store.states import RunState
 
 _END = "run.finished"
 
 
-def _run_body(run: RunRecord, turns: Sequence[TurnRecord]) -> dict[str, Any]:
-    answers = [turn for turn in turns if turn.direction == "outbound"]
-    questions = [turn for turn in turns if turn.direction == "inbound"]
+def _run_body(run: RunRecord, turn_id: str | None, content: str | None) -> dict[str, Any]:
     return {
         "runId": run.run_id,
-        "turnId": (answers or questions)[0].turn_id if turns else None,
+        "turnId": turn_id,
         "conversationId": run.conversation_id,
         "agentId": run.agent_id,
-        "content": answers[0].content if answers else None,
+        "content": content,
         "success": run.state is RunState.SUCCEEDED,
         "status": run.state,
         "code": run.code,
@@ -50,9 +47,11 @@ def _run_body(run: RunRecord, turns: Sequence[TurnRecord]) -> dict[str, Any]:
     }
 
 
-async def _answer(ctx: Context, run_id: str) -> Response:
-    run = await ctx.store.runs.get(run_id)
-    body = _run_body(run, await ctx.store.conversations.turns_of_run(run_id))
+async def _answer(ctx: Context, active: ActiveRun) -> Response:
+    """The end of a run that this request has waited for; its text is still at hand."""
+    run = await ctx.store.runs.get(active.run_id)
+    assert active.outcome is not None
+    body = _run_body(run, active.outcome.turn_id or active.run.turn_id, active.outcome.answer)
     status = RUN_PROBLEMS.get(FailureCode(run.code)) if run.code in set(FailureCode) else None
     if status is None:
         return json_reply(body)
@@ -84,7 +83,7 @@ async def execute(request: Request) -> Response:
     if _wants_stream(request):
         return _run_stream(request, active, 0)
     await active.done.wait()
-    return await _answer(ctx, active.run_id)
+    return await _answer(ctx, active)
 
 
 async def attach(request: Request) -> Response:
@@ -116,7 +115,12 @@ async def get_run(request: Request) -> Response:
     """One run, over or not."""
     ctx = context(request)
     run = await ctx.store.runs.get(request.path_params["runId"])
-    return json_reply(_run_body(run, await ctx.store.conversations.turns_of_run(run.run_id)))
+    turns = await ctx.store.conversations.turns_of_run(run.run_id)
+    answers = [turn for turn in turns if turn.direction == "outbound"]
+    turn = (answers or turns)[0] if turns else None
+    return json_reply(
+        _run_body(run, turn.turn_id if turn else None, answers[0].content if answers else None)
+    )
 
 
 async def run_events(request: Request) -> Response:

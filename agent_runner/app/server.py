@@ -16,6 +16,7 @@ from sse_starlette.sse import AppStatus
 from agent_runner.api.application import build
 from agent_runner.api.context import Context
 from agent_runner.api.security import is_loopback
+from agent_runner.app.memory import return_large_buffers
 from agent_runner.app.service import running_service
 from agent_runner.app.state_dir import StateDir
 from agent_runner.errors import BadRequestError, UnavailableError
@@ -87,6 +88,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
     second the process leaves at once.
     """
     check_exposure(settings.server)
+    return_large_buffers()
     AppStatus.enable_automatic_graceful_drain = False
     state = StateDir(settings.state_dir.expanduser())
     with state.claim(), contextlib.closing(_bind(settings.server)) as listener:
@@ -116,6 +118,7 @@ def _server(context: Context, token: str | None) -> _Server:
             lifespan="off",
             timeout_graceful_shutdown=5,
             server_header=False,
+            proxy_headers=False,
         )
     )
 

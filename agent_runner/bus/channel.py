@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
 import anyio
+import msgspec
 import structlog
 from anyio.abc import TaskGroup
 
@@ -36,7 +37,18 @@ LARGE_FRAME = 1 << 16
 log = structlog.get_logger(__name__)
 
 Commit = Callable[[], Awaitable[list[StoredEvent] | None]]
-_Pending = tuple[str | None, AgentEvent, NewEvent | None]
+
+
+class _Pending(msgspec.Struct, frozen=True):
+    """An event on its way: an ephemeral one as it is, a durable one encoded.
+
+    `closes` is the open item that it completes.
+    """
+
+    run_id: str | None
+    ephemeral: AgentEvent | None
+    durable: NewEvent | None
+    closes: str | None = None
 
 
 class _OpenItem:
@@ -87,9 +99,12 @@ class Channel:
             if event.ephemeral and not self._pending and not self._flushing:
                 self._publish_ephemeral(run_id, event)
                 continue
-            stored = None if event.ephemeral else new_event(event)
-            self._pending.append((run_id, event, stored))
-            self._pending_bytes += len(stored.payload) if stored is not None else 100
+            if event.ephemeral:
+                self._pending.append(_Pending(run_id, event, None))
+                continue
+            durable = new_event(event)
+            self._pending.append(_Pending(run_id, None, durable, _closes(event)))
+            self._pending_bytes += len(durable.payload)
         if self._pending and not self._flushing:
             self._flushing = True
             self._tasks.start_soon(self._flush)
@@ -202,18 +217,19 @@ class Channel:
         pending, self._pending = self._pending, []
         self._pending_bytes = 0
         self._drained.set()
-        durable = [(run_id, new) for run_id, _, new in pending if new is not None]
+        durable = [(p.run_id, p.durable) for p in pending if p.durable is not None]
         stored: list[StoredEvent] = []
         if durable:
             stored = await self._store.events.append(self.conversation_id, durable)
         position = 0
-        for run_id, event, new in pending:
-            if new is None:
-                self._publish_ephemeral(run_id, event)
-            else:
-                self._close_item(event)
-                self._publish_stored(stored[position])
-                position += 1
+        for item in pending:
+            if item.ephemeral is not None:
+                self._publish_ephemeral(item.run_id, item.ephemeral)
+                continue
+            if item.closes is not None:
+                self._open.pop(item.closes, None)
+            self._publish_stored(stored[position])
+            position += 1
 
     def _publish_stored(self, event: StoredEvent) -> None:
         self._last_seq = event.seq
@@ -251,12 +267,12 @@ class Channel:
             item = self._open[key] = _OpenItem(kind, run_id)
         item.parts.append(text)
 
-    def _close_item(self, event: AgentEvent) -> None:
-        if isinstance(event, MessageCompleted | ReasoningCompleted):
-            self._open.pop(event.item_id, None)
-        elif isinstance(event, ToolStarted):
-            self._open.pop(event.tool_call_id, None)
-
     def _snapshot(self, item_id: str, item: _OpenItem) -> bytes:
         event = ItemSnapshot(item_id=item_id, kind=item.kind, text="".join(item.parts))
         return ephemeral_frame(self.conversation_id, item.run_id, event)
+
+
+def _closes(event: AgentEvent) -> str | None:
+    if isinstance(event, MessageCompleted | ReasoningCompleted):
+        return event.item_id
+    return event.tool_call_id if isinstance(event, ToolStarted) else None

@@ -43,6 +43,7 @@ class Child:
         self._stderr = process.stderr.fileno()
         self._write_lock = anyio.Lock()
         self._wait_lock = anyio.Lock()
+        self._ended = False
         for descriptor in (self._stdin, self._stdout, self._stderr):
             os.set_blocking(descriptor, False)
 
@@ -103,27 +104,27 @@ class Child:
     async def end(self, *, term_grace: float = TERM_GRACE_S) -> int | None:
         """End it and all it started: stdin EOF and TERM, then KILL until none is left.
 
-        Takes at most `term_grace` + KILL_WAIT_S seconds. Returns the exit code, None if it
-        could not be had. Runs to its end even when cancelled.
+        After its own exit this ends what it left behind. Takes at most `term_grace` +
+        KILL_WAIT_S seconds. Returns the exit code, None if it could not be had. Runs to its
+        end even when cancelled.
         """
         with anyio.CancelScope(shield=True):
             self.close_stdin()
-            tree.send_signal(self._members(), signal.SIGTERM)
-            with anyio.move_on_after(term_grace):
-                await self._gone()
+            if not self._ended and (left := self._members()):
+                tree.send_signal(left, signal.SIGTERM)
+                with anyio.move_on_after(term_grace):
+                    await self.wait()
+                    while left := self._members():
+                        await anyio.sleep(_RESCAN_S)
+                with anyio.move_on_after(KILL_WAIT_S):
+                    while left:
+                        tree.send_signal(left, signal.SIGKILL)
+                        await anyio.sleep(_RESCAN_S)
+                        left = self._members()
             with anyio.move_on_after(KILL_WAIT_S):
-                while left := self._members():
-                    tree.send_signal(left, signal.SIGKILL)
-                    await anyio.sleep(_RESCAN_S)
                 await self.wait()
+                self._ended = True
             return self.exit_code
-
-    async def sweep(self) -> None:
-        """After the exit: kill what the program left behind."""
-        with anyio.CancelScope(shield=True), anyio.move_on_after(KILL_WAIT_S):
-            while left := self._members():
-                tree.send_signal(left, signal.SIGKILL)
-                await anyio.sleep(_RESCAN_S)
 
     def close(self) -> None:
         """Give the descriptors back; call it when nothing reads any more."""
@@ -135,11 +136,6 @@ class Child:
     def signal(self, number: signal.Signals) -> None:
         """Signal the process itself."""
         self._process.send_signal(number)
-
-    async def _gone(self) -> None:
-        await self.wait()
-        while self._members():
-            await anyio.sleep(_RESCAN_S)
 
     def _members(self) -> list[tree.psutil.Process]:
         return tree.members(self.pid, self._marker)

@@ -5,29 +5,32 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-MAX_BYTES = 256 << 20
-
 
 class RawLog:
-    """Appends to one file (mode 0600) up to a limit; what is over it is only counted."""
+    """Appends to one file (mode 0600) up to a limit; what is over it is only counted.
 
-    def __init__(self, path: Path, limit: int = MAX_BYTES) -> None:
+    The file is made with the first byte: most programs print nothing on stderr.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self._path = path
         self._limit = limit
-        self._descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        self.length = os.fstat(self._descriptor).st_size
-        self.dropped = 0
+        self._descriptor: int | None = None
+        self._length = 0
 
     def write(self, data: bytes) -> bool:
         """Keep `data`; False if any of it was over the limit."""
-        room = max(0, self._limit - self.length)
-        kept = data[:room] if len(data) > room else data
-        view = memoryview(kept)
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        view = memoryview(data)[: max(0, self._limit - self._length)]
+        kept = len(view)
         while view:
             view = view[os.write(self._descriptor, view) :]
-        self.length += len(kept)
-        self.dropped += len(data) - len(kept)
-        return len(kept) == len(data)
+        self._length += kept
+        return kept == len(data)
 
     def close(self) -> None:
         """Give the descriptor back."""
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -17,13 +17,12 @@ from agent_runner.runners.warm import WarmPool
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run. `session_id` is the CLI's own, of the conversation's last run."""
+    """What to run, and where its CLI's bytes are kept."""
 
     run_id: str
     conversation_id: str
     agent_type: str
     options: AgentOptions
-    session_id: str | None
     prompt: str
     raw_path: Path
 
@@ -46,22 +45,23 @@ class Headless:
         """End the conversation's warm process, if it has one."""
         await self._pool.drop(conversation_id)
 
-    async def acquire(self, request: RunRequest) -> tuple[LiveCli, bool]:
-        """A process for the run, and whether it served before. LaunchError if there is none."""
-        form = self.form_for(request.agent_type)
-        if form is Form.WARM:
-            kept = await self._pool.take(request.conversation_id, request.options)
-            if kept is not None:
-                return kept, True
+    async def kept(self, request: RunRequest) -> LiveCli | None:
+        """The conversation's warm process, if it has one that fits."""
+        if self.form_for(request.agent_type) is Form.ONE_SHOT:
+            return None
+        return await self._pool.take(request.conversation_id, request.options)
+
+    def start(self, request: RunRequest, session_id: str | None) -> LiveCli:
+        """A new process that goes on with CLI session `session_id`; LaunchError if it fails."""
         live = self.launcher.start(
             request.agent_type,
             request.options,
-            form,
-            resume=request.session_id,
+            self.form_for(request.agent_type),
+            resume=session_id,
             marker=request.run_id,
         )
         self._tasks.start_soon(live.serve)
-        return live, False
+        return live
 
     async def turn(
         self, live: LiveCli, request: RunRequest, sink: Sink, stop: anyio.Event

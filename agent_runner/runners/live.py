@@ -173,9 +173,12 @@ class LiveCli:
             await anyio.lowlevel.checkpoint()
         await self._handle(self._framer.flush())
 
-    async def _handle(self, lines: Sequence[bytes | OversizeLine]) -> None:
+    async def _handle(self, lines: list[bytes | OversizeLine]) -> None:
         events: list[AgentEvent] = []
-        for line in lines:
+        lines.reverse()
+        while lines:
+            # A line may have megabytes: it is let go before its events are stored.
+            line = lines.pop()
             if isinstance(line, OversizeLine):
                 events.append(
                     Oversize(
@@ -186,6 +189,7 @@ class LiveCli:
                 )
                 continue
             received = self._session.receive(line)
+            del line
             if received.send:
                 self._send(received.send)
             events += received.events

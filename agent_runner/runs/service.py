@@ -279,24 +279,28 @@ class RunService:
 
     async def _run(self, active: ActiveRun, agent: AgentRecord) -> RunOutcome:
         run = active.run
-        await self._store.runs.move(run, RunState.STARTING, [], now=wire.now())
-        conversation = await self._store.conversations.get(run.conversation_id)
         request = RunRequest(
             run_id=run.run_id,
             conversation_id=run.conversation_id,
             agent_type=agent.type,
             options=msgspec.convert(agent.options, AgentOptions),
-            session_id=conversation.session_id,
             prompt=run.prompt,
             raw_path=self._raw_path(run.run_id),
         )
         self._tasks.start_soon(self._headless.launcher.version, agent.type)
-        try:
-            live, reused = await self._headless.acquire(request)
-        except LaunchError as error:
-            return RunOutcome(
-                state=RunState.FAILED, code=error.code, error=error.message, hint=error.hint
-            )
+        live = await self._headless.kept(request)
+        reused = live is not None
+        moves = [RunState.STARTING, RunState.RUNNING]
+        if live is None:
+            # A process may only start for a run that the store knows to be starting.
+            await self._store.runs.move(run, [moves.pop(0)], [], now=wire.now())
+            conversation = await self._store.conversations.get(run.conversation_id)
+            try:
+                live = self._headless.start(request, conversation.session_id)
+            except LaunchError as error:
+                return RunOutcome(
+                    state=RunState.FAILED, code=error.code, error=error.message, hint=error.hint
+                )
         begun = RunStarted(
             mode=run.mode,
             reason=run.reason,
@@ -306,10 +310,9 @@ class RunService:
             pid=live.pid,
             reused=reused,
         )
+        form = live.form
         await active.channel.commit(
-            lambda: self._store.runs.move(
-                run, RunState.RUNNING, [new_event(begun)], now=wire.now(), form=live.form
-            )
+            lambda: self._store.runs.move(run, moves, [new_event(begun)], now=wire.now(), form=form)
         )
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as tasks:
@@ -327,7 +330,7 @@ class RunService:
                 version = await self._headless.launcher.version(agent.type)
         return msgspec.structs.replace(
             _judge(verdict, active.stop_reason),
-            session_id=live.session_id or conversation.session_id,
+            session_id=live.session_id,
             cli_version=version,
             exit_code=live.exit_code,
         )

@@ -74,13 +74,14 @@ CREATE TABLE turns (
 
 CREATE INDEX turns_by_run ON turns (run_id);
 
+-- `payload` is the event's JSON as it was appended, byte for byte.
 CREATE TABLE events (
   conversation_id TEXT NOT NULL REFERENCES conversations (conversation_id) ON DELETE CASCADE,
   seq INTEGER NOT NULL CHECK (seq >= 1),
   run_id TEXT REFERENCES runs (run_id) ON DELETE CASCADE,
   type TEXT NOT NULL,
   time TEXT NOT NULL,
-  payload TEXT NOT NULL,
+  payload BLOB NOT NULL,
   size INTEGER NOT NULL,
   PRIMARY KEY (conversation_id, seq)
 );

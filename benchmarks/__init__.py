@@ -1,0 +1,1 @@
+"""Measurements beside a peer or a limit. Each prints our figure, the other's, the ratio."""

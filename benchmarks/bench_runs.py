@@ -1,0 +1,127 @@
+"""Overhead of a run over the bare CLI, cold and warm; prompts per second over 10 agents."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from benchmarks.harness import (
+    HERE,
+    Service,
+    columns,
+    connected,
+    heading,
+    median,
+    register,
+    row,
+    service,
+    verdict,
+)
+
+CLI = HERE / "instant.sh"
+SAMPLES = 200
+AGENTS = 10
+PROMPTS = 100
+USER = b'{"type":"user","message":{"role":"user","content":"hi"}}\n'
+
+
+async def bare_cold(samples: int) -> list[float]:
+    """Start the CLI, give it a prompt, read its result, see it exit: seconds each."""
+    return [await _bare_cold() for _ in range(samples)]
+
+
+async def _bare_cold() -> float:
+    begun = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        str(CLI), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(USER)
+    while not (await process.stdout.readline()).startswith(b'{"type":"result"'):
+        pass
+    process.stdin.close()
+    await process.wait()
+    return time.perf_counter() - begun
+
+
+async def bare_warm(samples: int) -> list[float]:
+    """The same on a process that stays."""
+    process = await asyncio.create_subprocess_exec(
+        str(CLI), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    times = []
+    for _ in range(samples):
+        begun = time.perf_counter()
+        process.stdin.write(USER)
+        while not (await process.stdout.readline()).startswith(b'{"type":"result"'):
+            pass
+        times.append(time.perf_counter() - begun)
+    process.stdin.close()
+    await process.wait()
+    return times
+
+
+async def through_service(at: Service, samples: int) -> list[float]:
+    """A prompt by HTTP and its JSON answer, one after the other: seconds each."""
+    await register(at, "one")
+    times = []
+    async with connected(at) as connection:
+        for _ in range(samples):
+            begun = time.perf_counter()
+            answer = await connection.call("POST", "/agents/one/execute", {"prompt": "hi"})
+            times.append(time.perf_counter() - begun)
+            assert answer["success"], answer
+    return times
+
+
+async def burst(at: Service) -> float:
+    """Prompts per second: PROMPTS over AGENTS, all at once, twice; the second counts."""
+    for number in range(AGENTS):
+        await register(at, f"agent{number}")
+
+    async def one(number: int) -> None:
+        async with connected(at) as connection:
+            path = f"/agents/agent{number % AGENTS}/execute"
+            answer = await connection.call("POST", path, {"prompt": "hi"})
+            assert answer["success"], answer
+
+    rate = 0.0
+    for _ in range(2):
+        begun = time.perf_counter()
+        await asyncio.gather(*(one(number) for number in range(PROMPTS)))
+        rate = PROMPTS / (time.perf_counter() - begun)
+    return rate
+
+
+def main() -> None:
+    """Print the table."""
+    heading(f"Runs of a CLI that answers at once: {PROMPTS} prompts over {AGENTS} agents")
+    columns("bare CLI")
+    for name, warm, limit_ms, limit_rate in (("cold", 0, 10, 40), ("warm", 16, 3, 100)):
+        bare = asyncio.run(bare_warm(SAMPLES) if warm else bare_cold(SAMPLES))
+        with service(CLI, warm_processes=warm) as at:
+            ours = asyncio.run(through_service(at, SAMPLES))
+        a, b = median(ours[5:]) * 1e3, median(bare[5:]) * 1e3
+        row(
+            f"{name}: one run, ms",
+            f"{a:.2f}",
+            f"{b:.2f}",
+            f"{a / b:.1f}x",
+            f"overhead {a - b:.2f} <= {limit_ms} ms: {verdict(a - b <= limit_ms)}",
+        )
+        with service(CLI, warm_processes=warm) as at:
+            rate = asyncio.run(burst(at))
+        row(
+            f"{name}: prompts per second",
+            f"{rate:.0f}",
+            f"{limit_rate} wanted",
+            f"{rate / limit_rate:.1f}x",
+            f">= {limit_rate}: {verdict(rate >= limit_rate)}",
+        )
+
+
+if __name__ == "__main__":
+    main()
