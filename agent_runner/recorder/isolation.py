@@ -44,6 +44,8 @@ class World:
             (str(self.tmp), "/tmp/cli"),  # noqa: S108 (a placeholder, not a file)
             (str(install), "/opt/cli"),
             (str(base), "/work"),
+            # Droid tells its model, and a resumed session repeats it.
+            (os.uname().release, "0.0.0-kernel"),
         ]
 
     def __enter__(self) -> World:
@@ -90,7 +92,9 @@ class World:
         return text
 
     def normalise(self, data: bytes) -> bytes:
-        """`data` with this world's paths, also dashed as in session folders, and ports renamed."""
+        """`data` with this world's names renamed: paths (also dashed, as session folders are),
+        loopback ports and the kernel's release.
+        """
         return normalise(data, self._names)
 
 
