@@ -37,7 +37,7 @@ class AgentEvent(
 # --- the life of the run (made by the run service) -----------------------------------------
 
 
-class RunQueued(AgentEvent, tag="run.queued"):
+class RunQueued(AgentEvent, frozen=True, kw_only=True, tag="run.queued"):
     """A prompt was accepted and committed. `position` counts the runs ahead of it."""
 
     turn_id: str
@@ -46,7 +46,7 @@ class RunQueued(AgentEvent, tag="run.queued"):
     position: int = 0
 
 
-class RunStarted(AgentEvent, tag="run.started"):
+class RunStarted(AgentEvent, frozen=True, kw_only=True, tag="run.started"):
     """The agent's turn has come. `form` is how the CLI is driven; `pid` is its process."""
 
     mode: str
@@ -58,7 +58,7 @@ class RunStarted(AgentEvent, tag="run.started"):
     reused: bool = False
 
 
-class RunFinished(AgentEvent, tag="run.finished"):
+class RunFinished(AgentEvent, frozen=True, kw_only=True, tag="run.finished"):
     """The one terminal event of a run. `turn_id` is the outbound turn, if there is one."""
 
     state: str
@@ -77,7 +77,7 @@ class RunFinished(AgentEvent, tag="run.finished"):
 # --- what the agent does (made by the adapters) ---------------------------------------------
 
 
-class SessionStarted(AgentEvent, tag="session.started"):
+class SessionStarted(AgentEvent, frozen=True, kw_only=True, tag="session.started"):
     """The CLI opened or resumed its own session."""
 
     session_id: str
@@ -89,7 +89,7 @@ class SessionStarted(AgentEvent, tag="session.started"):
     mcp_servers: list[dict[str, Any]] | None = None
 
 
-class MessageDelta(AgentEvent, tag="message.delta"):
+class MessageDelta(AgentEvent, frozen=True, kw_only=True, tag="message.delta"):
     """More text of the assistant message `item_id`."""
 
     ephemeral: ClassVar[bool] = True
@@ -97,7 +97,7 @@ class MessageDelta(AgentEvent, tag="message.delta"):
     text: str
 
 
-class MessageCompleted(AgentEvent, tag="message.completed"):
+class MessageCompleted(AgentEvent, frozen=True, kw_only=True, tag="message.completed"):
     """One whole block of assistant text; replaces its deltas."""
 
     item_id: str
@@ -105,7 +105,7 @@ class MessageCompleted(AgentEvent, tag="message.completed"):
     parent_tool_call_id: str | None = None
 
 
-class ReasoningDelta(AgentEvent, tag="reasoning.delta"):
+class ReasoningDelta(AgentEvent, frozen=True, kw_only=True, tag="reasoning.delta"):
     """More of the model's thinking in `item_id`."""
 
     ephemeral: ClassVar[bool] = True
@@ -113,7 +113,7 @@ class ReasoningDelta(AgentEvent, tag="reasoning.delta"):
     text: str
 
 
-class ReasoningCompleted(AgentEvent, tag="reasoning.completed"):
+class ReasoningCompleted(AgentEvent, frozen=True, kw_only=True, tag="reasoning.completed"):
     """One whole block of thinking; replaces its deltas."""
 
     item_id: str
@@ -121,7 +121,7 @@ class ReasoningCompleted(AgentEvent, tag="reasoning.completed"):
     parent_tool_call_id: str | None = None
 
 
-class ToolInputDelta(AgentEvent, tag="tool.input.delta"):
+class ToolInputDelta(AgentEvent, frozen=True, kw_only=True, tag="tool.input.delta"):
     """More of a tool call's input as the model writes it: a piece of JSON text."""
 
     ephemeral: ClassVar[bool] = True
@@ -130,7 +130,7 @@ class ToolInputDelta(AgentEvent, tag="tool.input.delta"):
     json: str
 
 
-class ToolStarted(AgentEvent, tag="tool.started"):
+class ToolStarted(AgentEvent, frozen=True, kw_only=True, tag="tool.started"):
     """The agent calls a tool. `kind` is ACP's: read, edit, execute, ..."""
 
     tool_call_id: str
@@ -141,7 +141,7 @@ class ToolStarted(AgentEvent, tag="tool.started"):
     parent_tool_call_id: str | None = None
 
 
-class ToolProgress(AgentEvent, tag="tool.progress"):
+class ToolProgress(AgentEvent, frozen=True, kw_only=True, tag="tool.progress"):
     """A running tool says how far it is."""
 
     ephemeral: ClassVar[bool] = True
@@ -150,7 +150,7 @@ class ToolProgress(AgentEvent, tag="tool.progress"):
     elapsed_ms: int | None = None
 
 
-class ToolCompleted(AgentEvent, tag="tool.completed"):
+class ToolCompleted(AgentEvent, frozen=True, kw_only=True, tag="tool.completed"):
     """A tool call is over. A failed tool is not a failed run."""
 
     tool_call_id: str
@@ -160,7 +160,7 @@ class ToolCompleted(AgentEvent, tag="tool.completed"):
     name: str | None = None
 
 
-class FileChanged(AgentEvent, tag="file.changed"):
+class FileChanged(AgentEvent, frozen=True, kw_only=True, tag="file.changed"):
     """A tool wrote to a file, as the CLI reports it."""
 
     path: str
@@ -168,7 +168,7 @@ class FileChanged(AgentEvent, tag="file.changed"):
     tool_call_id: str | None = None
 
 
-class UsageReported(AgentEvent, tag="usage"):
+class UsageReported(AgentEvent, frozen=True, kw_only=True, tag="usage"):
     """Token counts and cost so far or of this turn, as the CLI reports them."""
 
     usage: Usage
@@ -176,7 +176,7 @@ class UsageReported(AgentEvent, tag="usage"):
     model: str | None = None
 
 
-class RateLimit(AgentEvent, tag="rate_limit"):
+class RateLimit(AgentEvent, frozen=True, kw_only=True, tag="rate_limit"):
     """What the CLI says of the account's limits. `resets_at` is Unix seconds."""
 
     status: str
@@ -185,7 +185,7 @@ class RateLimit(AgentEvent, tag="rate_limit"):
     utilization: float | None = None
 
 
-class RetryScheduled(AgentEvent, tag="retry"):
+class RetryScheduled(AgentEvent, frozen=True, kw_only=True, tag="retry"):
     """The CLI's model call failed and will be made again."""
 
     attempt: int
@@ -204,7 +204,7 @@ class PermissionOption(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     kind: str
 
 
-class PermissionRequested(AgentEvent, tag="permission.requested"):
+class PermissionRequested(AgentEvent, frozen=True, kw_only=True, tag="permission.requested"):
     """The CLI asks whether it may run a tool and waits for the answer."""
 
     request_id: str
@@ -215,7 +215,7 @@ class PermissionRequested(AgentEvent, tag="permission.requested"):
     options: list[PermissionOption] = []
 
 
-class PermissionResolved(AgentEvent, tag="permission.resolved"):
+class PermissionResolved(AgentEvent, frozen=True, kw_only=True, tag="permission.resolved"):
     """The question was answered: by whom, and how."""
 
     request_id: str
@@ -224,7 +224,7 @@ class PermissionResolved(AgentEvent, tag="permission.resolved"):
     message: str | None = None
 
 
-class Notice(AgentEvent, tag="notice"):
+class Notice(AgentEvent, frozen=True, kw_only=True, tag="notice"):
     """Something the CLI or the runner says that changes no outcome; `code` is stable."""
 
     code: str
@@ -233,7 +233,7 @@ class Notice(AgentEvent, tag="notice"):
     data: dict[str, Any] | None = None
 
 
-class Activity(AgentEvent, tag="activity"):
+class Activity(AgentEvent, frozen=True, kw_only=True, tag="activity"):
     """A sign of life with nothing to keep: thinking so far, a model call, a task's progress."""
 
     ephemeral: ClassVar[bool] = True
@@ -242,21 +242,21 @@ class Activity(AgentEvent, tag="activity"):
     data: dict[str, Any] | None = None
 
 
-class Unknown(AgentEvent, tag="unknown"):
+class Unknown(AgentEvent, frozen=True, kw_only=True, tag="unknown"):
     """A well-formed line of a type that no schema knows. `source_type` is its own name."""
 
     source_type: str
     raw: str
 
 
-class ParseError(AgentEvent, tag="parse_error"):
+class ParseError(AgentEvent, frozen=True, kw_only=True, tag="parse_error"):
     """A line that does not decode. `raw` shows it; its bytes are in the run's raw log."""
 
     error: str
     raw: str
 
 
-class Oversize(AgentEvent, tag="oversize"):
+class Oversize(AgentEvent, frozen=True, kw_only=True, tag="oversize"):
     """A line over the limit: not decoded, kept in the run's raw log at `raw_offset`."""
 
     length_bytes: int
@@ -264,7 +264,7 @@ class Oversize(AgentEvent, tag="oversize"):
     raw_offset: int
 
 
-class TurnCompleted(AgentEvent, tag="turn.completed"):
+class TurnCompleted(AgentEvent, frozen=True, kw_only=True, tag="turn.completed"):
     """The agent's own verdict on the prompt; the run service turns it into the run's end.
 
     `unsolicited` marks a turn that the CLI began by itself (a finished background task):

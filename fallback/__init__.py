@@ -1,0 +1,1 @@
+"""Decides: which mode is allowed now, and why."""

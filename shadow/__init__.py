@@ -1,0 +1,1 @@
+"""Compares: puts two answers side by side."""

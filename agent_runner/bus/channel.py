@@ -124,11 +124,9 @@ class Channel:
             async with self._order:
                 await self._write_pending()
                 stored = await commit()
-                if stored is None:
-                    return False
-                for event in stored:
+                for event in stored or ():
                     self._publish_stored(event)
-                return True
+        return stored is not None
 
     async def listen(
         self, *, after: int, run_id: str | None = None, until_type: str | None = None

@@ -9,7 +9,7 @@ from agent_runner.events import AgentEvent, event_type
 from conversation_store.records import NewEvent, StoredEvent
 
 
-class ItemSnapshot(AgentEvent, tag="item.snapshot"):
+class ItemSnapshot(AgentEvent, frozen=True, kw_only=True, tag="item.snapshot"):
     """The text so far of an item that is still open, for those who connect in the middle."""
 
     item_id: str

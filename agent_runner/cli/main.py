@@ -12,7 +12,7 @@ from agent_runner.cli.bench import bench
 from agent_runner.cli.conversations import conversations
 from agent_runner.cli.doctor import doctor
 from agent_runner.cli.execute import execute
-from agent_runner.cli.doctor import doctor as record
+from agent_runner.cli.record import record_command
 from agent_runner.cli.serve import serve
 
 app = typer.Typer(
@@ -49,7 +49,7 @@ app.command("exec")(execute)
 app.add_typer(agents, name="agents")
 app.add_typer(conversations, name="conversations")
 app.command("doctor")(doctor)
-app.command("record")(record)
+app.command("record")(record_command)
 app.command("bench")(bench)
 
 

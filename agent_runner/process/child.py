@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import anyio
 import anyio.to_thread
+import psutil
 
 from agent_runner.process import tree
 
@@ -124,7 +125,7 @@ class Child:
             with anyio.move_on_after(KILL_WAIT_S):
                 await self.wait()
                 self._ended = True
-            return self.exit_code
+        return self.exit_code
 
     def close(self) -> None:
         """Give the descriptors back; call it when nothing reads any more."""
@@ -137,7 +138,7 @@ class Child:
         """Signal the process itself."""
         self._process.send_signal(number)
 
-    def _members(self) -> list[tree.psutil.Process]:
+    def _members(self) -> list[psutil.Process]:
         return tree.members(self.pid, self._marker)
 
 

@@ -99,11 +99,7 @@ class LiveCli:
 
     async def turn(self, prompt: str, sink: Sink, raw: Path) -> TurnCompleted:
         """Send `prompt`; its events go to `sink`, its bytes to `raw`.stdout and .stderr."""
-        self._open_raw(raw)
-        self._sink = sink
-        self._verdict = None
-        self._turn_open = True
-        self._turn_done = anyio.Event()
+        self._begin(sink, raw)
         if self.alive:
             self._send(self._session.prompt(prompt))
             if self._session.close_after_prompt:
@@ -118,6 +114,13 @@ class LiveCli:
             await self.end()
         assert self._verdict is not None
         return self._verdict
+
+    def _begin(self, sink: Sink, raw: Path) -> None:
+        self._open_raw(raw)
+        self._sink = sink
+        self._verdict = None
+        self._turn_open = True
+        self._turn_done = anyio.Event()
 
     async def stop_turn(self, grace: float) -> None:
         """End the present turn: by message where the CLI has one, else the whole process."""
