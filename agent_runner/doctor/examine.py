@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -15,8 +14,8 @@ from agent_runner.doctor.report import CliFinding, Finding, Report
 from agent_runner.process.environment import child_environment
 from agent_runner.process.programs import find, output, version_in
 from agent_runner.settings import Settings
+from conversation_store import engine
 
-_WAL_RESET_FIXED = (3, 51, 3)
 _LOW_DISK = 1 << 30
 
 
@@ -27,14 +26,13 @@ def machine(settings: Settings) -> list[Finding]:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    sqlite_old = sqlite3.sqlite_version_info < _WAL_RESET_FIXED
     return [
         Finding(name="python", status="ok", detail=sys.version.split()[0]),
         Finding(
             name="sqlite",
             status="ok",
-            detail=sqlite3.sqlite_version
-            + (" (one writer only, as this service does)" if sqlite_old else ""),
+            detail=engine.version()
+            + (" (one writer only, as this service does)" if engine.needs_one_writer() else ""),
         ),
         Finding(
             name="state folder",
