@@ -28,25 +28,28 @@ import sys
 import threading
 import time
 import uuid
+from typing import Any
+
+Message = dict[str, Any]
 
 SESSION = next(
     (a.partition("=")[2] for a in sys.argv if a.startswith("--resume=")), str(uuid.uuid4())
 )
-inbox: "list[dict]" = []
+inbox: list[Message] = []
 arrived = threading.Condition()
 interrupted = threading.Event()
 
 
-def say(message: dict) -> None:
+def say(message: Message) -> None:
     sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
     sys.stdout.buffer.flush()
 
 
-def with_ids(message: dict) -> dict:
+def with_ids(message: Message) -> Message:
     return {**message, "session_id": SESSION, "uuid": str(uuid.uuid4())}
 
 
-def event(inner: dict) -> None:
+def event(inner: Message) -> None:
     say(with_ids({"type": "stream_event", "event": inner, "parent_tool_use_id": None}))
 
 
@@ -67,13 +70,13 @@ def read_stdin() -> None:
         arrived.notify()
 
 
-def next_message() -> dict:
+def next_message() -> Message:
     with arrived:
         arrived.wait_for(lambda: inbox)
         return inbox.pop(0)
 
 
-def block(message_id: str, content: dict) -> None:
+def block(message_id: str, content: Message) -> None:
     message = {
         "id": message_id,
         "type": "message",
@@ -102,7 +105,7 @@ def text_block(text: str, deltas: int) -> None:
     event({"type": "message_stop"})
 
 
-def result(text: "str | None", **fields: object) -> None:
+def result(text: str | None, **fields: object) -> None:
     base = {
         "type": "result",
         "subtype": "success",
@@ -120,8 +123,8 @@ def result(text: "str | None", **fields: object) -> None:
     say(with_ids({**base, **fields}))
 
 
-def tool(name: str, given: dict, tool_id: str, output: str, *, is_error: bool = False) -> None:
-    content = {"type": "tool_result", "tool_use_id": tool_id, "content": output}
+def tool(name: str, given: Message, tool_id: str, output: str, *, is_error: bool = False) -> None:
+    content: Message = {"type": "tool_result", "tool_use_id": tool_id, "content": output}
     if is_error:
         content["is_error"] = True
     say(
@@ -143,7 +146,7 @@ def wait_for(path: str) -> bool:
     return True
 
 
-def play(steps: "list[dict]") -> None:
+def play(steps: list[Message]) -> None:
     last = None
     for step in steps:
         if interrupted.is_set():
@@ -205,7 +208,7 @@ def play(steps: "list[dict]") -> None:
 
 def main() -> None:
     if "--version" in sys.argv:
-        print("9.9.9 (Fake Claude)")
+        sys.stdout.write("9.9.9 (Fake Claude)\n")
         return
     threading.Thread(target=read_stdin, daemon=True).start()
     while (message := next_message())["type"] != "eof":

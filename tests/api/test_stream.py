@@ -79,7 +79,9 @@ def test_heartbeat_is_a_comment_every_ten_seconds() -> None:
 def test_a_reader_that_was_cut_goes_on_byte_for_byte_after_a_restart(
     service: Service, number: signal.Signals
 ) -> None:
-    script: Script = [{"tool": "Bash", "input": {"n": n}, "output": "\r\n\u2028 ü"} for n in range(80)]
+    script: Script = [
+        {"tool": "Bash", "input": {"n": n}, "output": "\r\n\u2028 ü"} for n in range(80)
+    ]
     live = execute(service, [*script, {"text": "end"}])
     conversation = conversation_of(service)
     durable = [block for block in live if seq_of(block) is not None]
@@ -162,9 +164,7 @@ def test_live_readers_that_drop_and_come_back_miss_nothing(
         assert b"".join(got) == b"".join(whole)
 
 
-def test_who_comes_in_the_middle_gets_the_open_item_first(
-    service: Service, tmp_path: Path
-) -> None:
+def test_who_comes_in_the_middle_gets_the_open_item_first(service: Service, tmp_path: Path) -> None:
     gate, here = tmp_path / "gate", tmp_path / "here"
     start = {
         "type": "stream_event",
@@ -172,7 +172,10 @@ def test_who_comes_in_the_middle_gets_the_open_item_first(
         "uuid": "u",
         "parent_tool_use_id": None,
     }
-    begin = {**start, "event": {"type": "message_start", "message": {"id": "m1", "role": "assistant"}}}
+    begin = {
+        **start,
+        "event": {"type": "message_start", "message": {"id": "m1", "role": "assistant"}},
+    }
     open_block = {
         **start,
         "event": {

@@ -199,7 +199,7 @@ async def test_a_process_that_will_not_go_is_ended_with_its_tree(
         await context.runs.cancel(agent.agent_id, None)
         assert (await ended(active)).state == "cancelled"
         assert not psutil.pid_exists(begun["pid"])
-        gone, left = psutil.wait_procs(tree, timeout=5)
+        _gone, left = psutil.wait_procs(tree, timeout=5)
         assert left == []
 
 
