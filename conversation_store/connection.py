@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,12 +35,18 @@ class Connection(aiosqlite.Connection):
 async def connect(path: Path, *pragmas: str) -> Connection:
     """A connection in autocommit mode with `pragmas` set; sqlite3.Error if it cannot be had."""
 
-    def connector() -> sqlite3.Connection:
-        connection = sqlite3.connect(path, isolation_level=None)
+    def set_pragmas(plain: sqlite3.Connection) -> None:
         for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
-        return connection
+            plain.execute(f"PRAGMA {pragma}")
 
-    connection = Connection(connector, iter_chunk_size=64)
+    connection = Connection(
+        partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64
+    )
     await connection
+    try:
+        await connection.run(set_pragmas)
+    except BaseException:
+        # Waits for its thread, which must not find the event loop closed.
+        await connection.close()
+        raise
     return connection

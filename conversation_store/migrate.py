@@ -20,17 +20,23 @@ def migrations() -> list[tuple[int, str]]:
     return sorted((int(file.name[:4]), file.read_text("utf-8")) for file in scripts)
 
 
-def migrate(connection: sqlite3.Connection) -> int:
-    """Apply what is missing; returns the version now in force."""
+def check_version(connection: sqlite3.Connection) -> int:
+    """The schema's version, only read; StoreUnusableError if this code is older than it."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    known = migrations()
-    newest = known[-1][0]
+    newest = migrations()[-1][0]
     if version > newest:
         raise StoreUnusableError(
             "newer_schema",
             f"the database has schema {version}, this version knows {newest}: "
             "run the newer agent-runner, or choose another --state-dir",
         )
+    return version
+
+
+def migrate(connection: sqlite3.Connection) -> int:
+    """Apply what is missing; returns the version now in force."""
+    version = check_version(connection)
+    known = migrations()
     for number, script in known:
         if number > version:
             connection.executescript(
@@ -40,4 +46,4 @@ def migrate(connection: sqlite3.Connection) -> int:
         "INSERT INTO run_states (name, terminal) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
         [(state.value, int(state in TERMINAL)) for state in RunState],
     )
-    return newest
+    return known[-1][0]

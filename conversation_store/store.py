@@ -15,12 +15,18 @@ from conversation_store.connection import Connection, connect
 from conversation_store.conversations import Conversations
 from conversation_store.errors import StoreUnusableError
 from conversation_store.events import Events
-from conversation_store.migrate import migrate
+from conversation_store.migrate import check_version, migrate
 from conversation_store.readers import Readers
 from conversation_store.runs import Runs
 from conversation_store.writer import Writer
 
 READERS = 4
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "journal_size_limit=67108864",
+)
 
 
 class Store:
@@ -35,18 +41,11 @@ class Store:
 
 async def _connect_writer(path: Path) -> Connection:
     try:
-        connection = await connect(
-            path,
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "busy_timeout=5000",
-            "journal_size_limit=67108864",
-        )
+        connection = await connect(path, "busy_timeout=5000")
     except sqlite3.DatabaseError as error:
         raise _unusable(path, error) from error
     try:
-        await connection.run(migrate)
+        await connection.run(_prepare)
     except sqlite3.DatabaseError as error:
         await connection.close()
         raise _unusable(path, error) from error
@@ -54,6 +53,14 @@ async def _connect_writer(path: Path) -> Connection:
         await connection.close()
         raise
     return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Refuse a newer schema before the first write: going to WAL changes the file."""
+    check_version(connection)
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    migrate(connection)
 
 
 def _unusable(path: Path, error: sqlite3.DatabaseError) -> StoreUnusableError:
