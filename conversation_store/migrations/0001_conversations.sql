@@ -67,7 +67,10 @@ CREATE TABLE turns (
   metadata TEXT NOT NULL,
   created_at TEXT NOT NULL,
   UNIQUE (conversation_id, seq),
-  CHECK ((seq = 1 AND previous_seq IS NULL) OR (seq > 1 AND previous_seq = seq - 1)),
+  CHECK (
+    (seq = 1 AND previous_seq IS NULL)
+    OR (seq > 1 AND previous_seq IS NOT NULL AND previous_seq = seq - 1)
+  ),
   FOREIGN KEY (conversation_id, previous_seq) REFERENCES turns (conversation_id, seq)
     DEFERRABLE INITIALLY DEFERRED
 );

@@ -68,9 +68,11 @@ def test_a_migration_that_breaks_off_leaves_the_old_schema(
     before = list(connection.iterdump())
     broken = "CREATE TABLE half (x); INSERT INTO half VALUES (1); SELECT no_such_function();"
     monkeypatch.setattr(module, "migrations", lambda: [(newest + 1, broken)])
-    with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as other:
-        with pytest.raises(sqlite3.OperationalError, match="no_such_function"):
-            migrate(other)
+    with (
+        closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as other,
+        pytest.raises(sqlite3.OperationalError, match="no_such_function"),
+    ):
+        migrate(other)
     assert version(connection) == newest
     assert list(connection.iterdump()) == before
 
