@@ -26,7 +26,7 @@ class LineFramer:
 
     def __init__(self, limit: int = MAX_LINE_BYTES) -> None:
         self._limit = limit
-        self._parts: list[bytes] = []
+        self._held = bytearray()
         self._length = 0
         self._offset = 0
         self._hash = hashlib.sha256()
@@ -34,14 +34,10 @@ class LineFramer:
 
     def feed(self, chunk: bytes) -> list[bytes | OversizeLine]:
         """The lines that end in `chunk`."""
-        if b"\n" not in chunk:
-            self._hold(chunk)
-            return []
-        first, *whole, rest = chunk.split(b"\n")
-        self._hold(first)
-        lines: list[bytes | OversizeLine] = [self._take()]
+        *whole, rest = chunk.split(b"\n")
+        lines: list[bytes | OversizeLine] = []
         for line in whole:
-            if len(line) > self._limit:
+            if self._length or len(line) > self._limit:
                 self._hold(line)
                 lines.append(self._take())
             else:
@@ -60,12 +56,11 @@ class LineFramer:
             self._hash.update(piece)
         elif self._length > self._limit:
             self._oversize = True
-            for part in self._parts:
-                self._hash.update(part)
+            self._hash.update(self._held)
             self._hash.update(piece)
-            self._parts.clear()
-        elif piece:
-            self._parts.append(piece)
+            self._held = bytearray()
+        else:
+            self._held += piece
 
     def _take(self) -> bytes | OversizeLine:
         line: bytes | OversizeLine
@@ -74,8 +69,8 @@ class LineFramer:
             self._hash = hashlib.sha256()
             self._oversize = False
         else:
-            line = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-            self._parts.clear()
+            line = bytes(self._held)
+            self._held = bytearray()
         self._offset += self._length + 1
         self._length = 0
         return line

@@ -1,0 +1,269 @@
+"""A child's life with real programs: its pipes, its exit, its end with all it started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import psutil
+import pytest
+
+from agent_runner.process.child import CHUNK, Child, SpawnError, spawn
+
+pytestmark = pytest.mark.anyio
+
+ENV = {"PATH": os.environ["PATH"]}
+PYTHON = [sys.executable, "-I", "-S", "-c"]
+
+
+@asynccontextmanager
+async def started(*argv: str, marker: str = "test") -> AsyncIterator[Child]:
+    child = spawn(argv, cwd="/", env=ENV, marker=f"{marker}-{os.getpid()}")
+    try:
+        yield child
+    finally:
+        await child.end(term_grace=0.2)
+        child.close()
+
+
+async def true(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(20):
+        while not condition():
+            await anyio.sleep(0.005)
+
+
+async def everything(read: Callable[[], object]) -> bytes:
+    data = b""
+    while chunk := await read():  # type: ignore[misc]
+        assert len(chunk) <= CHUNK
+        data += chunk
+    return data
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 126, 255])
+async def test_exit_codes(code: int) -> None:
+    async with started("sh", "-c", f"exit {code}") as child:
+        assert child.exit_code is None
+        assert await child.wait() == code
+        assert await child.wait() == code
+        assert child.exit_code == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV])
+async def test_a_signal_is_a_negative_code(number: signal.Signals) -> None:
+    async with started("sleep", "4711") as child:
+        child.signal(number)
+        assert await child.wait() == -number
+
+
+async def test_many_may_wait() -> None:
+    codes: list[int] = []
+
+    async def wait(child: Child) -> None:
+        codes.append(await child.wait())
+
+    async with started("cat") as child, anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(wait, child)
+        child.close_stdin()
+    assert codes == [0] * 10
+
+
+async def test_bytes_go_in_and_come_out() -> None:
+    data = os.urandom(3_000_000)
+    async with started("cat") as child, anyio.create_task_group() as tasks:
+
+        async def write() -> None:
+            await child.write(data, timeout=20)
+            child.close_stdin()
+            child.close_stdin()
+
+        tasks.start_soon(write)
+        assert await everything(child.read_stdout) == data
+        assert await everything(child.read_stderr) == b""
+
+
+async def test_writers_do_not_mix() -> None:
+    async with started("cat") as child, anyio.create_task_group() as tasks:
+        got: list[bytes] = []
+
+        async def read() -> None:
+            got.append(await everything(child.read_stdout))
+
+        tasks.start_soon(read)
+        async with anyio.create_task_group() as writers:
+            for letter in b"abcdef":
+                line = bytes([letter]) * 500_000 + b"\n"
+                writers.start_soon(lambda line=line: child.write(line, timeout=20))
+        child.close_stdin()
+    lines = got[0].splitlines()
+    assert sorted(lines) == [bytes([letter]) * 500_000 for letter in b"abcdef"]
+
+
+async def test_both_streams_are_read_apart() -> None:
+    async with started("sh", "-c", "echo out; echo err >&2") as child:
+        assert await everything(child.read_stdout) == b"out\n"
+        assert await everything(child.read_stderr) == b"err\n"
+
+
+async def test_a_program_that_never_reads_is_a_timeout() -> None:
+    async with started("sleep", "4711") as child:
+        with pytest.raises(TimeoutError):
+            await child.write(b"x" * 1_000_000, timeout=0.1)
+
+
+async def test_a_program_that_is_gone_is_a_broken_pipe() -> None:
+    async with started("true") as child:
+        await child.wait()
+        with pytest.raises(BrokenPipeError):
+            await child.write(b"x" * 1_000_000, timeout=20)
+    with pytest.raises(BrokenPipeError):
+        await child.write(b"x", timeout=20)
+
+
+async def test_a_program_that_leaves_while_written_to_is_a_broken_pipe() -> None:
+    async with started("sh", "-c", "exec head -c 100000 > /dev/null") as child:
+        with pytest.raises(BrokenPipeError):
+            await child.write(b"x" * 10_000_000, timeout=20)
+
+
+def make(path: Path, content: bytes, mode: int = 0o755) -> str:
+    path.write_bytes(content)
+    path.chmod(mode)
+    return str(path)
+
+
+async def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:
+    broken = make(tmp_path / "broken", b"\x01\x02 no program")
+    plain = make(tmp_path / "plain", b"#!/bin/sh\n", 0o644)
+    cases = [
+        (["/nonexistent/program"], "/", "No such file"),
+        (["no-such-program-on-path"], "/", "No such file"),
+        (["true"], str(tmp_path / "gone"), "gone"),
+        (["true"], plain, "Not a directory"),
+        ([plain], "/", "Permission denied"),
+        ([str(tmp_path)], "/", "Permission denied"),
+        ([broken], "/", "Exec format error"),
+        (["echo", "a\0b"], "/", "null byte"),
+        (["echo", "\ud800"], "/", "surrogates"),
+        (["echo", "x" * 3_000_000], "/", "too long"),
+    ]
+    before = psutil.Process().num_fds()
+    for argv, cwd, reason in cases:
+        with pytest.raises(SpawnError, match=reason) as caught:
+            spawn(argv, cwd=cwd, env=ENV, marker="never")
+        assert argv[0] in str(caught.value)
+    assert psutil.Process().num_fds() == before
+
+
+async def test_a_grandchild_that_holds_stdout_does_not_hold_the_exit() -> None:
+    async with started("sh", "-c", "sleep 4711 & echo $!; exit 7") as child:
+        assert await child.wait() == 7
+        grandchild = int(await child.read_stdout())
+        assert psutil.pid_exists(grandchild)
+        assert await child.end(term_grace=5) == 7
+        await true(lambda: not _lives(grandchild))
+
+
+async def test_no_descriptor_is_left() -> None:
+    process = psutil.Process()
+    before = process.num_fds()
+    for number in range(50):
+        async with started("true" if number % 2 else "cat") as child:
+            if number % 3:
+                child.close_stdin()
+                await child.wait()
+    assert process.num_fds() == before
+
+
+# --- the end -------------------------------------------------------------------------------
+
+ESCAPES = {
+    "child": "sleep(False)",
+    "own session": "sleep(True)",
+    "double fork": "if os.fork() == 0:\n    sleep(True)\n    os._exit(0)\nos.wait()",
+    "own session in an own session": (
+        "if os.fork() == 0:\n    os.setsid()\n    sleep(True)\n    os._exit(0)\nos.wait()"
+    ),
+}
+HELPER = """
+import os, signal, subprocess, sys, time
+{ignore}
+def sleep(own_session):
+    code = "import signal, time; {quiet}print(1, flush=True); time.sleep(4711)"
+    started = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", code],
+        start_new_session=own_session, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    )
+    started.stdout.readline()
+    print(started.pid, flush=True)
+{escape}
+print("ready", flush=True)
+{rest}
+"""
+
+
+@pytest.mark.parametrize("leave", [False, True], ids=["stays", "leaves first"])
+@pytest.mark.parametrize("ignore", [False, True], ids=["takes TERM", "ignores TERM"])
+@pytest.mark.parametrize("escape", ESCAPES)
+async def test_the_end_reaches_everything(escape: str, ignore: bool, leave: bool) -> None:
+    quiet = "signal.signal(signal.SIGTERM, signal.SIG_IGN); " if ignore else ""
+    code = HELPER.format(
+        ignore=quiet, quiet=quiet, escape=ESCAPES[escape], rest="" if leave else "time.sleep(4711)"
+    )
+    marker = f"end-{escape}-{ignore}-{leave}"
+    async with started(*PYTHON, code, marker=marker) as child:
+        told = b""
+        while b"ready" not in told:
+            told += await child.read_stdout()
+        hidden = [int(word) for word in told.split() if word.isdigit()]
+        assert hidden
+        assert all(psutil.pid_exists(pid) for pid in hidden)
+        if leave:
+            assert await child.wait() == 0
+        code_at_end = await child.end(term_grace=0.3)
+        assert code_at_end is not None
+        if not leave:
+            assert code_at_end == (-signal.SIGKILL if ignore else -signal.SIGTERM)
+        await true(lambda: not any(_lives(pid) for pid in hidden))
+
+
+def _lives(pid: int) -> bool:
+    """A process adopted by this machine's init may stay a zombie if that init never reaps."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_program_may_end_itself_when_its_input_ends() -> None:
+    code = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True)"
+    async with started(*PYTHON, f"{code}\nsys.stdin.read(); sys.exit(9)") as child:
+        await child.read_stdout()
+        assert await child.end(term_grace=20) == 9
+        assert await child.end() == 9
+
+
+async def test_the_end_is_finished_even_when_cancelled() -> None:
+    async with started("sleep", "4711") as child:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await child.end()
+        assert child.exit_code == -signal.SIGTERM
+
+
+async def test_the_end_spares_strangers() -> None:
+    async with (
+        started("sleep", "4711", marker="mine") as child,
+        started("sleep", "4711", marker="other") as other,
+        await anyio.open_process(["sleep", "4711"]) as stranger,
+    ):
+        await child.end()
+        assert _lives(other.pid)
+        assert _lives(stranger.pid)
+        stranger.kill()

@@ -1,0 +1,62 @@
+"""What a child inherits: names on the list, and never the service's own token."""
+
+from __future__ import annotations
+
+import sys
+
+import anyio
+import msgspec
+import pytest
+
+from agent_runner.agents.registry import ADAPTERS
+from agent_runner.process import programs
+from agent_runner.process.environment import COMMON, child_environment
+from agent_runner.process.tree import MARKER
+
+SECRETS = {
+    "AGENT_RUNNER_TOKEN": "service-token",
+    "AGENT_RUNNER_CONFIG": "/etc/x",
+    "GITHUB_TOKEN": "ghp",
+    "DATABASE_URL": "postgres://u:p@h",
+    "LD_PRELOAD": "/tmp/x.so",
+    "PYTHONPATH": "/tmp/x",
+    "NODE_OPTIONS": "--require /tmp/x.js",
+    "SSH_AUTH_SOCK": "/tmp/agent",
+}
+
+
+def test_only_names_on_the_list_pass() -> None:
+    parent = {**SECRETS, "PATH": "/bin", "HOME": "/h", "LC_ALL": "C", "MY_KEY": "k", "lc_x": "no"}
+    env = child_environment(parent, ["MY_KEY", "ABSENT"])
+    assert env == {"PATH": "/bin", "HOME": "/h", "LC_ALL": "C", "MY_KEY": "k"}
+
+
+def test_later_layers_win() -> None:
+    env = child_environment({"PATH": "/bin"}, [], {"A": "1", "PATH": "/x"}, {"A": "2"})
+    assert env == {"A": "2", "PATH": "/x"}
+
+
+def test_the_service_token_passes_by_no_way() -> None:
+    name = "AGENT_RUNNER_TOKEN"
+    assert child_environment({name: "t"}, [name], {name: "t"}, {name: "t"}) == {}
+
+
+@pytest.mark.parametrize("agent_type", ADAPTERS)
+def test_no_cli_asks_for_what_is_not_its_own(agent_type: str) -> None:
+    allowed = set(ADAPTERS[agent_type].child_env())
+    assert not allowed & set(SECRETS)
+    assert not set(COMMON) & set(SECRETS)
+
+
+def test_a_real_child_sees_just_this() -> None:
+    env = child_environment({**SECRETS, "PATH": "/bin", "LC_ALL": "C.UTF-8"}, ["MY_KEY"])
+    code = "import json, os; print(json.dumps(dict(os.environ)))"
+
+    async def ask() -> tuple[int | None, str]:
+        return await programs.output([sys.executable, "-I", "-S", "-c", code], env)
+
+    exit_code, text = anyio.run(ask)
+    assert exit_code == 0
+    seen = msgspec.json.decode(text)
+    assert seen.pop(MARKER).startswith("probe-")
+    assert seen == env
