@@ -2,7 +2,7 @@
 
 The prompt is JSON: {"events": n} prints n tool results as fast as the pipe takes them;
 {"deltas": n, "gap": seconds} prints n text deltas, each holding the time it was written;
-{"answer": bytes} answers with a text of so many bytes; {"line": bytes} prints one line of
+{"answer": bytes} answers with a text of so many bytes, first in deltas, then whole; {"line": bytes} prints one line of
 so many bytes first.
 """
 
@@ -85,6 +85,12 @@ def play(order: "dict[str, float]") -> str:
         OUT.write(b"\n")
     if "answer" in order:
         text = "0123456789abcde\n" * (int(order["answer"]) // 16)
+        event({"type": "message_start", "message": {"id": "m1", "role": "assistant"}})
+        start = {"type": "text", "text": ""}
+        event({"type": "content_block_start", "index": 0, "content_block": start})
+        for at in range(0, len(text), 4000):
+            delta = {"type": "text_delta", "text": text[at : at + 4000]}
+            event({"type": "content_block_delta", "index": 0, "delta": delta})
     text_block(text)
     return text
 

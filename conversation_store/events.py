@@ -10,6 +10,11 @@ from conversation_store.writer import Row, Transaction, Writer
 
 PAGE_ROWS = 500
 PAGE_BYTES = 1 << 20
+LARGE_PAYLOAD = 1 << 18
+
+
+def _key(event: StoredEvent) -> Row:
+    return (event.conversation_id, event.seq, event.run_id, event.type, event.time)
 
 
 def _event(row: Row) -> StoredEvent:
@@ -28,13 +33,17 @@ def append_events(
         StoredEvent(conversation_id, first + index, run_id, event.type, event.time, event.payload)
         for index, event in enumerate(events)
     ]
-    transaction.run_many(
-        "insert_event",
-        [
-            (conversation_id, e.seq, run_id, e.type, e.time, e.payload, len(e.payload))
-            for e in stored
-        ],
-    )
+    small = [event for event in stored if len(event.payload) <= LARGE_PAYLOAD]
+    transaction.run_many("insert_event", [(*_key(e), e.payload, len(e.payload)) for e in small])
+    if len(small) < len(stored):
+        for event in stored:
+            if len(event.payload) > LARGE_PAYLOAD:
+                transaction.run_large(
+                    "insert_large_event",
+                    (*_key(event), len(event.payload)),
+                    ("events", "payload"),
+                    event.payload,
+                )
     return stored
 
 

@@ -41,6 +41,16 @@ class Transaction:
         """Run the statement `name` once for each row of parameters."""
         self._connection.executemany(self._statements[name], parameters)
 
+    def run_large(self, name: str, parameters: Row, column: tuple[str, str], data: bytes) -> None:
+        """Insert a row whose blob `column` (table, name) is `data`, without copies of it.
+
+        The statement inserts zeros of the right length and returns the row's id; bound
+        values would be copied twice and kept until the statement's next use.
+        """
+        (rowid,) = self._connection.execute(self._statements[name], parameters).fetchone()
+        with self._connection.blobopen(*column, rowid) as blob:
+            blob.write(data)
+
 
 Unit = Callable[[Transaction], T]
 
@@ -78,9 +88,9 @@ class Writer:
                 continue
             jobs, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
             await self._connection.run(partial(self._work, jobs))
-            for job in jobs:
-                job.done.set()
-            jobs.clear()  # else the last batch, however large, is held until the next
+            # Nothing here may hold on to the last batch, however large, until the next.
+            while jobs:
+                jobs.pop(0).done.set()
 
     def close(self) -> None:
         """Let `run` end once nothing waits."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 import anyio
 import msgspec
@@ -13,6 +13,7 @@ from agent_runner.bus.frames import (
     Frame,
     ItemSnapshot,
     ephemeral_frame,
+    large_frame,
     new_event,
     stored_frame,
 )
@@ -78,6 +79,7 @@ class Channel:
         self._open: dict[str, _OpenItem] = {}
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
+        self._writing_bytes = 0
         self._flushing = False
         self._order = anyio.Lock()
         self._drained = anyio.Event()
@@ -108,9 +110,10 @@ class Channel:
         if self._pending and not self._flushing:
             self._flushing = True
             self._tasks.start_soon(self._flush)
-        while (
-            len(self._pending) > MAX_PENDING_EVENTS or self._pending_bytes > MAX_PENDING_BYTES
-        ) and self._flushing:
+        while self._flushing and (
+            len(self._pending) > MAX_PENDING_EVENTS
+            or self._pending_bytes + self._writing_bytes > MAX_PENDING_BYTES
+        ):
             self._drained = anyio.Event()
             await self._drained.wait()
 
@@ -146,7 +149,8 @@ class Channel:
         )
         try:
             async for page in self._pages(after, live_from, run_id):
-                yield b"".join(stored_frame(event) for event in page)
+                for piece in _frames(page):
+                    yield piece
                 if until_type is not None and any(event.type == until_type for event in page):
                     return
             if snapshot:
@@ -165,7 +169,12 @@ class Channel:
                         if pieces:
                             yield b"".join(pieces)
                             pieces = []
-                        yield await self._load(frame)
+                        assert frame.seq is not None
+                        event = await self._store.events.get(self.conversation_id, frame.seq)
+                        if event is not None:
+                            for piece in large_frame(event):
+                                yield piece
+                        del event
                     if frame.type == until_type:
                         ended = True
                         break
@@ -179,7 +188,8 @@ class Channel:
     async def replay(self, *, after: int, run_id: str) -> AsyncGenerator[bytes, None]:
         """The stored frames of a run that is over, from the event after seq `after`."""
         async for page in self._pages(after, self._last_seq, run_id):
-            yield b"".join(stored_frame(event) for event in page)
+            for piece in _frames(page):
+                yield piece
 
     def _pages(
         self, after: int, until: int, run_id: str | None
@@ -193,11 +203,6 @@ class Channel:
         """End every listener's stream after what it has queued."""
         for subscriber in self._subscribers:
             subscriber.close()
-
-    async def _load(self, frame: Frame) -> bytes:
-        assert frame.seq is not None
-        event = await self._store.events.get(self.conversation_id, frame.seq)
-        return stored_frame(event) if event is not None else b""
 
     async def _flush(self) -> None:
         try:
@@ -213,8 +218,15 @@ class Channel:
 
     async def _write_pending(self) -> None:
         pending, self._pending = self._pending, []
-        self._pending_bytes = 0
+        self._writing_bytes, self._pending_bytes = self._pending_bytes, 0
         self._drained.set()
+        try:
+            await self._write(pending)
+        finally:
+            self._writing_bytes = 0
+            self._drained.set()
+
+    async def _write(self, pending: list[_Pending]) -> None:
         durable = [(p.run_id, p.durable) for p in pending if p.durable is not None]
         stored: list[StoredEvent] = []
         if durable:
@@ -274,3 +286,11 @@ def _closes(event: AgentEvent) -> str | None:
     if isinstance(event, MessageCompleted | ReasoningCompleted):
         return event.item_id
     return event.tool_call_id if isinstance(event, ToolStarted) else None
+
+
+def _frames(page: list[StoredEvent]) -> Iterator[bytes]:
+    """A page's frames: a large event comes alone in its page, and in pieces."""
+    if len(page) == 1 and len(page[0].payload) > LARGE_FRAME:
+        yield from large_frame(page[0])
+    else:
+        yield b"".join(stored_frame(event) for event in page)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from agent_runner import wire
 from agent_runner.events import AgentEvent, event_type
 from conversation_store.records import NewEvent, StoredEvent
+
+PIECE = 1 << 16
 
 
 class ItemSnapshot(AgentEvent, frozen=True, kw_only=True, tag="item.snapshot"):
@@ -24,12 +28,24 @@ def new_event(event: AgentEvent) -> NewEvent:
 
 def stored_frame(event: StoredEvent) -> bytes:
     """The frame of a committed event: its envelope spliced into its stored JSON."""
-    head = (
+    return b"".join((_head(event), event.payload[1:], b"\n\n"))
+
+
+def large_frame(event: StoredEvent) -> Iterator[bytes]:
+    """The same in pieces of 64 KiB, so that a frame of megabytes is never copied whole."""
+    yield _head(event)
+    view = memoryview(event.payload)[1:]
+    for at in range(0, len(view), PIECE):
+        yield bytes(view[at : at + PIECE])
+    yield b"\n\n"
+
+
+def _head(event: StoredEvent) -> bytes:
+    return (
         f'id: {event.seq}\nevent: {event.type}\ndata: {{"seq":{event.seq},'
         f'"runId":{_string(event.run_id)},"conversationId":"{event.conversation_id}",'
         f'"time":"{event.time}",'
-    )
-    return b"".join((head.encode(), event.payload[1:], b"\n\n"))
+    ).encode()
 
 
 def ephemeral_frame(conversation_id: str, run_id: str | None, event: AgentEvent) -> bytes:

@@ -2,6 +2,11 @@
 INSERT INTO events (conversation_id, seq, run_id, type, time, payload, size)
 VALUES (?, ?, ?, ?, ?, ?, ?);
 
+-- name: insert_large_event
+INSERT INTO events (conversation_id, seq, run_id, type, time, payload, size)
+VALUES (?1, ?2, ?3, ?4, ?5, zeroblob(?6), ?6)
+RETURNING rowid;
+
 -- name: events_after
 SELECT conversation_id, seq, run_id, type, time, payload FROM events
 WHERE conversation_id = :conversation_id AND seq > :after AND seq <= :until
