@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import anyio
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 
 from agent_runner.api.bodies import MalformedJsonError, integer_parameter
 from agent_runner.errors import UnavailableError
 
 HEARTBEAT_S = 10.0
+HEARTBEAT = b": heartbeat\r\n\r\n"
 
 
 class StreamSlots:
@@ -33,24 +34,39 @@ class StreamSlots:
         self._open -= 1
 
 
-def _heartbeat() -> ServerSentEvent:
-    return ServerSentEvent(comment="heartbeat")
-
-
 class _Stream(EventSourceResponse):
-    """An event stream that holds a slot from its creation to its end."""
+    """An event stream that holds a slot from its creation to its end.
+
+    A frame may come in several pieces. A heartbeat between them would cut it in two, so
+    it is left out until the frame is whole; the pieces show that the stream lives.
+    """
 
     def __init__(
-        self, frames: AsyncIterator[bytes], slots: StreamSlots, send_timeout: float
+        self, frames: AsyncGenerator[bytes, None], slots: StreamSlots, send_timeout: float
     ) -> None:
+        self._inside_frame = False
         super().__init__(
-            frames,
+            self._guarded(frames),
             ping=HEARTBEAT_S,
-            ping_message_factory=_heartbeat,
+            ping_message_factory=self._heartbeat,  # type: ignore[arg-type] # bytes are taken
             send_timeout=send_timeout,
             sep="\n",
         )
         self._slots = slots
+
+    async def _guarded(self, frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+        """The frames, giving other tasks a turn between them even when all are there at once."""
+        async with aclosing(frames):
+            async for piece in frames:
+                last = piece.endswith(b"\n\n")
+                self._inside_frame = self._inside_frame or not last
+                yield piece
+                if last:
+                    self._inside_frame = False
+                await anyio.lowlevel.checkpoint()
+
+    def _heartbeat(self) -> bytes:
+        return b"" if self._inside_frame else HEARTBEAT
 
     async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
         """Stream until the source or the reader ends."""
@@ -60,20 +76,12 @@ class _Stream(EventSourceResponse):
             self._slots.leave()
 
 
-async def _guarded(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """The frames, giving other tasks a turn between them even when all are there at once."""
-    async with aclosing(frames):
-        async for frame in frames:
-            yield frame
-            await anyio.lowlevel.checkpoint()
-
-
 def event_stream(request: Request, frames: AsyncGenerator[bytes, None]) -> EventSourceResponse:
     """A response that streams `frames`."""
     slots: StreamSlots = request.app.state.slots
     slots.enter()
     send_timeout = request.app.state.context.settings.limits.stream_send_ms / 1000
-    return _Stream(_guarded(frames), slots, send_timeout)
+    return _Stream(frames, slots, send_timeout)
 
 
 def cursor(request: Request, last_seq: int) -> int:

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -99,7 +100,7 @@ async def test_writers_do_not_mix() -> None:
         async with anyio.create_task_group() as writers:
             for letter in b"abcdef":
                 line = bytes([letter]) * 500_000 + b"\n"
-                writers.start_soon(lambda line=line: child.write(line, timeout=20))
+                writers.start_soon(partial(child.write, line, timeout=20))
         child.close_stdin()
     lines = got[0].splitlines()
     assert sorted(lines) == [bytes([letter]) * 500_000 for letter in b"abcdef"]

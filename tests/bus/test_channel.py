@@ -1,0 +1,405 @@
+"""The channel: store first, then publish; no gap and no duplicate wherever a reader joins."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from agent_runner.bus.bus import Bus
+from agent_runner.bus.channel import LARGE_FRAME, Channel
+from agent_runner.bus.subscriber import MAX_QUEUED_BYTES
+from agent_runner.events import (
+    AgentEvent,
+    MessageCompleted,
+    MessageDelta,
+    Notice,
+    RunFinished,
+    ToolInputDelta,
+    ToolStarted,
+)
+from conversation_store.records import NewEvent, StoredEvent
+from conversation_store.store import Store, open_store
+from tests.conversation_store.rows import add_agent, add_run, event, events_of, new_run
+
+pytestmark = pytest.mark.anyio
+
+RUN = "run_1"
+END = RunFinished(state="succeeded", success=True, duration_ms=1)
+
+
+@dataclass
+class House:
+    """A store with one conversation, and the bus over it."""
+
+    store: Store
+    bus: Bus
+    channel: Channel
+
+
+@asynccontextmanager
+async def house(path: Path) -> AsyncIterator[House]:
+    async with open_store(path / "new.db") as store:
+        await add_agent(store)
+        await add_run(store)
+        async with anyio.create_task_group() as tasks:
+            bus = Bus(store, tasks)
+            yield House(store, bus, await bus.channel("conv_1"))
+            bus.close()
+
+
+def parsed(piece: bytes) -> list[tuple[int | None, dict[str, Any]]]:
+    """(seq or None, event) of each frame in `piece`."""
+    found = []
+    for block in piece.split(b"\n\n")[:-1]:
+        lines = dict(line.split(b": ", 1) for line in block.split(b"\n"))
+        data = json.loads(lines[b"data"])
+        assert lines[b"event"].decode() == data["type"]
+        seq = int(lines[b"id"]) if b"id" in lines else None
+        assert data.get("seq") == seq
+        found.append((seq, data))
+    return found
+
+
+@asynccontextmanager
+async def listening(channel: Channel, **arguments: Any) -> AsyncIterator[AsyncIterator[bytes]]:
+    """What `listen` yields, put together to whole frames: a large one comes in pieces."""
+
+    async def frames() -> AsyncIterator[bytes]:
+        held = b""
+        async for piece in pieces:
+            held += piece
+            if held.endswith(b"\n\n"):
+                yield held
+                held = b""
+        assert held == b""
+
+    async with aclosing(channel.listen(**arguments)) as pieces:
+        yield frames()
+
+
+async def read(
+    channel: Channel, until: int, *, after: int = 0, pace: random.Random | None = None, **more: Any
+) -> list[tuple[int | None, dict[str, Any]]]:
+    """Frames up to the durable event `until`."""
+    got: list[tuple[int | None, dict[str, Any]]] = []
+    async with listening(channel, after=after, **more) as frames:
+        async for piece in frames:
+            got += parsed(piece)
+            if got and max((seq or 0 for seq, _ in got), default=0) >= until:
+                break
+            while pace is not None and pace.random() < 0.5:
+                await anyio.lowlevel.checkpoint()
+    return got
+
+
+def notes(*codes: object) -> list[AgentEvent]:
+    return [Notice(code=str(code)) for code in codes]
+
+
+async def settled(channel: Channel) -> None:
+    """All that was emitted is stored and published."""
+
+    async def nothing() -> list[StoredEvent]:
+        return []
+
+    await channel.commit(nothing)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_wherever_readers_join_they_miss_nothing_and_see_nothing_twice(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    total = 120
+    async with house(tmp_path) as h:
+        results: list[tuple[int, list[int]]] = []
+
+        async def write() -> None:
+            left = total
+            while left:
+                count = min(left, chance.randint(1, 6))
+                events = notes(*range(count))
+                if chance.random() < 0.5:
+                    events.insert(0, MessageDelta(item_id="m", text="x"))
+                if chance.random() < 0.3:
+                    for _ in range(chance.randint(0, 8)):
+                        await anyio.lowlevel.checkpoint()
+                if chance.random() < 0.3:
+                    new = [(RUN, event(str(n))) for n in range(count)]
+                    await h.channel.commit(partial(h.store.events.append, "conv_1", new))
+                else:
+                    await h.channel.emit(RUN, events)
+                left -= count
+
+        async def listen(after: int, delay: int) -> None:
+            for _ in range(delay):
+                await anyio.lowlevel.checkpoint()
+            got = await read(h.channel, total, after=after, pace=random.Random(delay))
+            results.append((after, [seq for seq, _ in got if seq is not None]))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(15):
+                tasks.start_soon(listen, chance.choice([0, 0, 1, 7, 60]), chance.randint(0, 120))
+            tasks.start_soon(write)
+        assert len(results) == 15
+        for after, seqs in results:
+            assert seqs == list(range(after + 1, total + 1))
+
+
+async def test_a_listener_never_sees_what_the_store_does_not_have(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        seen = 0
+
+        async def listen() -> None:
+            nonlocal seen
+            async with listening(h.channel, after=0) as frames:
+                async for piece in frames:
+                    for seq, data in parsed(piece):
+                        if seq is None:
+                            continue
+                        stored = await h.store.events.get("conv_1", seq)
+                        assert stored is not None
+                        assert json.loads(stored.payload)["code"] == data["code"]
+                        seen = seq
+                    if seen == 100:
+                        return
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            for number in range(100):
+                await h.channel.emit(RUN, notes(number))
+        assert seen == 100
+
+
+async def test_order_is_kept_between_streamed_and_stored(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        events: list[AgentEvent] = []
+        for number in range(50):
+            events += [MessageDelta(item_id=f"m{number}", text=str(number))]
+            events += [MessageCompleted(item_id=f"m{number}", text=str(number))]
+        got: list[tuple[int | None, dict[str, Any]]] = []
+
+        async def listen() -> None:
+            got.extend(await read(h.channel, 50))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            await anyio.wait_all_tasks_blocked()
+            for start in range(0, 100, 3):
+                await h.channel.emit(RUN, events[start : start + 3])
+        assert [data["itemId"] for _, data in got] == [
+            f"m{number}" for number in range(50) for _ in range(2)
+        ]
+        assert [data["type"] for _, data in got] == ["message.delta", "message.completed"] * 50
+
+
+async def test_live_frames_are_the_replayed_frames(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        live: list[bytes] = []
+
+        async def listen() -> None:
+            async with listening(h.channel, after=0, until_type="run.finished") as frames:
+                live.extend([piece async for piece in frames])
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            await anyio.wait_all_tasks_blocked()
+            await h.channel.emit(RUN, notes("\u2028", "ü", "x" * (2 * LARGE_FRAME), "end"))
+            await h.channel.emit(RUN, [END])
+        async with aclosing(h.channel.replay(after=0, run_id=RUN)) as frames:
+            replayed = [piece async for piece in frames]
+        assert b"".join(live) == b"".join(replayed)
+
+
+async def test_a_reader_of_one_run_gets_that_run_to_its_end(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        await add_run_2(h.store)
+        await h.channel.emit(RUN, notes("before"))
+        await settled(h.channel)
+        got: list[bytes] = []
+
+        async def listen() -> None:
+            async with listening(
+                h.channel, after=0, run_id=RUN, until_type="run.finished"
+            ) as frames:
+                got.extend([piece async for piece in frames])
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            await anyio.wait_all_tasks_blocked()
+            await h.channel.emit("run_2", [*notes("other"), MessageDelta(item_id="o", text="o")])
+            await h.channel.emit("run_2", [END])
+            await h.channel.emit(RUN, [*notes("mine"), END, *notes("after the end")])
+        frames = parsed(b"".join(got))
+        assert {data["runId"] for _, data in frames} == {RUN}
+        assert [data.get("code") for _, data in frames] == ["before", "mine", None]
+        again = h.channel.listen(after=0, run_id=RUN, until_type="run.finished")
+        with anyio.fail_after(20):
+            types = [d["type"] async for piece in again for _, d in parsed(piece)]
+        assert "run.finished" in types
+
+
+async def add_run_2(store: Store) -> None:
+    await store.runs.accept(new_run(2, conversation_is_new=False), [])
+
+
+async def test_who_joins_in_the_middle_gets_what_is_open(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        await h.channel.emit(RUN, notes("first"))
+        await h.channel.emit(
+            RUN,
+            [
+                MessageDelta(item_id="closed", text="gone"),
+                MessageDelta(item_id="open", text="Hel"),
+                ToolInputDelta(tool_call_id="t", name="Bash", json='{"a'),
+                MessageDelta(item_id="open", text="lo"),
+                MessageCompleted(item_id="closed", text="gone"),
+            ],
+        )
+        await settled(h.channel)
+        got: list[dict[str, Any]] = []
+
+        async def listen() -> None:
+            got.extend(data for _, data in await read(h.channel, 3))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            await anyio.wait_all_tasks_blocked()
+            await h.channel.emit(RUN, [MessageDelta(item_id="open", text=" world")])
+            await h.channel.emit(RUN, [MessageCompleted(item_id="open", text="Hello world")])
+        assert [data["type"] for data in got] == [
+            "notice",
+            "message.completed",
+            "item.snapshot",
+            "item.snapshot",
+            "message.delta",
+            "message.completed",
+        ]
+        snapshots = {d["itemId"]: d["text"] for d in got if d["type"] == "item.snapshot"}
+        assert snapshots == {"open": "Hello", "t": '{"a'}
+        await h.channel.emit(
+            RUN, [ToolStarted(tool_call_id="t", name="Bash", input={}), *notes("last")]
+        )
+        await settled(h.channel)
+        types = [data["type"] for _, data in await read(h.channel, 5)]
+        assert "item.snapshot" not in types, "nothing is open any more"
+
+
+async def test_the_end_of_a_run_closes_its_items(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        await h.channel.emit(RUN, [MessageDelta(item_id="open", text="cut"), END])
+        await settled(h.channel)
+        assert [data["type"] for _, data in await read(h.channel, 1)] == ["run.finished"]
+
+
+async def test_a_reader_too_far_behind_is_closed_and_resumes(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        size = LARGE_FRAME // 2
+        count = 3 * MAX_QUEUED_BYTES // size
+        got: list[int] = []
+        async with listening(h.channel, after=0) as frames:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(h.channel.emit, RUN, notes("first"))
+                got += [seq for seq, _ in parsed(await anext(frames)) if seq]
+            await h.channel.emit(RUN, notes(*("x" * size for _ in range(count))))
+            await settled(h.channel)
+            with anyio.fail_after(20):
+                rest = [seq async for piece in frames for seq, _ in parsed(piece) if seq]
+        got += rest
+        assert len(got) < count + 1, "it was cut off"
+        resumed = await read(h.channel, count + 1, after=got[-1])
+        got += [seq for seq, _ in resumed if seq is not None]
+        assert got == list(range(1, count + 2))
+
+
+async def test_large_events_wait_in_the_store_not_in_memory(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        count = 2 * MAX_QUEUED_BYTES // (4 * LARGE_FRAME)
+        async with listening(h.channel, after=0) as frames:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(h.channel.emit, RUN, notes("first"))
+                await anext(frames)
+            await h.channel.emit(RUN, notes(*("x" * 4 * LARGE_FRAME for _ in range(count))))
+            await settled(h.channel)
+            seqs: list[int] = []
+            while len(seqs) < count:
+                seqs += [seq for seq, _ in parsed(await anext(frames)) if seq]
+        assert seqs == list(range(2, count + 2)), "all came, though more than a queue holds"
+
+
+class FullDiskError(Exception):
+    """What the store raises in the next test."""
+
+
+async def test_a_failure_of_the_store_reaches_the_next_emit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house(tmp_path) as h:
+        seen: list[bytes] = []
+
+        async def listen() -> None:
+            async with listening(h.channel, after=0) as frames:
+                seen.extend([piece async for piece in frames])
+
+        async def fail(_: str, batch: Sequence[tuple[str | None, NewEvent]]) -> list[StoredEvent]:
+            raise FullDiskError
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            await anyio.wait_all_tasks_blocked()
+            monkeypatch.setattr(h.store.events, "append", fail)
+            await h.channel.emit(RUN, notes("lost"))
+            await anyio.wait_all_tasks_blocked()
+            with pytest.raises(FullDiskError):
+                await h.channel.emit(RUN, notes("next"))
+            tasks.cancel_scope.cancel()
+        assert seen == [], "what is not stored is not published"
+        assert await events_of(h.store, "conv_1") == []
+
+
+async def test_a_commit_that_does_not_apply_publishes_nothing(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+
+        async def refused() -> None:
+            return None
+
+        assert await h.channel.commit(refused) is False
+        assert h.channel.last_seq == 0
+
+
+async def test_closing_the_bus_ends_every_stream(tmp_path: Path) -> None:
+    async with house(tmp_path) as h, anyio.create_task_group() as tasks:
+        await h.channel.emit(RUN, notes("one"))
+        await settled(h.channel)
+        ended: list[int] = []
+
+        async def listen() -> None:
+            ended.append(len(await read(h.channel, 99)))
+
+        for _ in range(5):
+            tasks.start_soon(listen)
+        await anyio.wait_all_tasks_blocked()
+        h.bus.close()
+        with anyio.fail_after(20):
+            while len(ended) < 5:
+                await anyio.lowlevel.checkpoint()
+        assert ended == [1] * 5
+
+
+async def test_a_conversation_has_one_channel_as_long_as_it_is_held(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        assert await h.bus.channel("conv_1") is h.channel
+        await h.channel.emit(RUN, notes("one"))
+        await settled(h.channel)
+        del h.channel
+        assert (await h.bus.channel("conv_1")).last_seq == 1
