@@ -54,12 +54,14 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """How to start one process.
 
     `argv[0]` is the adapter's program name; the runner puts the path it found in its place.
-    `files` are written (0600) into the private folder before the start.
+    `files` are written (0600) into the private folder before the start. `spool` asks for a
+    file as stdout: the program was seen to leave before a pipe had taken all its output.
     """
 
     argv: list[str]
     env: dict[str, str] = {}
     files: dict[str, bytes] = {}
+    spool: bool = False
 
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True):

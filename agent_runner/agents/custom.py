@@ -63,7 +63,9 @@ class CustomAdapter:
             hints |= dict.fromkeys(("mcp_servers", "model", "permission_mode"), hint)
         flags.unsupported(options, self.title, hints)
         words = [*options.command, *options.extra_args]
-        return Launch(argv=[flags.clean(word, "command") for word in words])
+        return Launch(
+            argv=[flags.clean(word, "command") for word in words], spool=form is Form.ONE_SHOT
+        )
 
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """See `base.Adapter`. Only ACP can resume a session without a flag."""

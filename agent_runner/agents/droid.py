@@ -71,7 +71,7 @@ class DroidAdapter:
             argv.append(flags.flag("append-system-prompt-file", path))
         if resume is not None:
             argv.append(flags.flag("session-id", check_session_id(resume)))
-        return Launch(argv=argv, env=env, files=files)
+        return Launch(argv=argv, env=env, files=files, spool=True)
 
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """See `base.Adapter`."""

@@ -68,7 +68,7 @@ class GeminiAdapter:
         if options.system_prompt:
             files["system.md"] = options.system_prompt.encode()
             env["GEMINI_SYSTEM_MD"] = f"{private_dir}/system.md"
-        return Launch(argv=argv, env=env, files=files)
+        return Launch(argv=argv, env=env, files=files, spool=form is Form.ONE_SHOT)
 
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """See `base.Adapter`."""

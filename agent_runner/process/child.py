@@ -13,6 +13,8 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
 
 import anyio
 import anyio.to_thread
@@ -24,6 +26,7 @@ CHUNK = 1 << 18
 TERM_GRACE_S = 5.0
 KILL_WAIT_S = 5.0
 _RESCAN_S = 0.02
+_SPOOL_POLL_S = 0.005
 
 
 class SpawnError(Exception):
@@ -33,14 +36,18 @@ class SpawnError(Exception):
 class Child:
     """A started program in its own session. Make one with `spawn`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], marker: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], marker: str, spool: BinaryIO | None
+    ) -> None:
         assert process.stdin is not None
-        assert process.stdout is not None
         assert process.stderr is not None
+        output = spool or process.stdout
+        assert output is not None
         self._process = process
         self._marker = marker
         self._stdin: int | None = process.stdin.fileno()
-        self._stdout = process.stdout.fileno()
+        self._spool = spool
+        self._stdout = output.fileno()
         self._stderr = process.stderr.fileno()
         self._write_lock = anyio.Lock()
         self._wait_lock = anyio.Lock()
@@ -59,8 +66,18 @@ class Child:
         return self._process.returncode
 
     async def read_stdout(self) -> bytes:
-        """Up to CHUNK bytes; b"" at the end of the stream."""
-        return await _read(self._stdout)
+        """Up to CHUNK bytes; b"" at the end of the stream.
+
+        A file has no end that it tells of: a spooled stream ends with its process, which
+        some task must `wait` for.
+        """
+        if self._spool is None:
+            return await _read(self._stdout)
+        while True:
+            over = self.exit_code is not None
+            if (data := os.read(self._stdout, CHUNK)) or over:
+                return data
+            await anyio.sleep(_SPOOL_POLL_S)
 
     async def read_stderr(self) -> bytes:
         """Up to CHUNK bytes of stderr; b"" at the end of the stream."""
@@ -130,9 +147,9 @@ class Child:
     def close(self) -> None:
         """Give the descriptors back; call it when nothing reads any more."""
         self.close_stdin()
-        for pipe in (self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
+        for stream in (self._process.stdout, self._process.stderr, self._spool):
+            if stream is not None:
+                stream.close()
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the process itself."""
@@ -142,19 +159,39 @@ class Child:
         return tree.members(self.pid, self._marker)
 
 
-def spawn(argv: Sequence[str], *, cwd: str, env: Mapping[str, str], marker: str) -> Child:
+def spawn(
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    marker: str,
+    spool: Path | None = None,
+) -> Child:
     """Start `argv` in its own session with pipes on all three streams.
 
-    `marker` goes into its environment so that its tree can be found. SpawnError if the
-    program cannot be started. Blocks for the time of a fork and exec.
+    `marker` goes into its environment so that its tree can be found. With `spool` its
+    stdout is that file, which is read as it grows: for programs that leave without having
+    written all they had for a pipe. SpawnError if the program cannot be started. Blocks for
+    the time of a fork and exec.
     """
+    if spool is None:
+        return Child(_popen(argv, cwd, env, marker, subprocess.PIPE), marker, None)
+    spool.touch(mode=0o600)
+    with spool.open("ab") as written:
+        process = _popen(argv, cwd, env, marker, written.fileno())
+    return Child(process, marker, spool.open("rb", buffering=0))
+
+
+def _popen(
+    argv: Sequence[str], cwd: str, env: Mapping[str, str], marker: str, stdout: int
+) -> subprocess.Popen[bytes]:
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             argv,
             cwd=cwd,
             env={**env, tree.MARKER: marker},
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
@@ -162,7 +199,6 @@ def spawn(argv: Sequence[str], *, cwd: str, env: Mapping[str, str], marker: str)
         )
     except (OSError, ValueError) as error:
         raise SpawnError(f"{argv[0]}: {error}") from error
-    return Child(process, marker)
 
 
 async def _read(descriptor: int) -> bytes:

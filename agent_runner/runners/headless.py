@@ -59,6 +59,7 @@ class Headless:
             self.form_for(request.agent_type),
             resume=session_id,
             marker=request.run_id,
+            raw=request.raw_path,
         )
         self._tasks.start_soon(live.serve)
         return live

@@ -71,9 +71,19 @@ class Launcher:
         return await self._versions.of(path, argv[1:], self._environment(adapter, {}, {}))
 
     def start(
-        self, agent_type: str, options: AgentOptions, form: Form, *, resume: str | None, marker: str
+        self,
+        agent_type: str,
+        options: AgentOptions,
+        form: Form,
+        *,
+        resume: str | None,
+        marker: str,
+        raw: Path,
     ) -> LiveCli:
-        """Start the CLI; LaunchError says why it could not be."""
+        """Start the CLI; LaunchError says why it could not be.
+
+        Its bytes go to `raw`.stdout and .stderr until a turn names another place.
+        """
         adapter = adapter_for(agent_type)
         if not Path(options.cwd).is_dir():
             raise LaunchError(
@@ -96,6 +106,7 @@ class Launcher:
                 cwd=options.cwd,
                 env=self._environment(adapter, launch.env, options.env),
                 marker=marker,
+                spool=raw.with_suffix(".stdout") if launch.spool else None,
             )
         except SpawnError as error:
             raise LaunchError(FailureCode.SPAWN_FAILED, str(error)) from error
@@ -103,6 +114,8 @@ class Launcher:
             child,
             adapter.session(options, form, resume=resume),
             form,
+            raw=raw,
+            spooled=launch.spool,
             permissions=options.permissions,
             line_limit=self._line_limit,
             raw_limit=self._raw_limit,

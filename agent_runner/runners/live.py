@@ -54,6 +54,8 @@ class LiveCli:
         session: Session,
         form: Form,
         *,
+        raw: Path,
+        spooled: bool,
         permissions: str,
         line_limit: int,
         raw_limit: int,
@@ -70,11 +72,12 @@ class LiveCli:
         self._raw_limit = raw_limit
         self._end_grace = end_grace
         self._sink: Sink | None = None
-        self._raw: RawLog | None = None
-        self._raw_stderr: RawLog | None = None
-        self._raw_full = False
+        self._sink_set = anyio.Event()
+        self._spooled = spooled
         self._received = 0
-        self._raw_base = 0
+        self._awaits_output = True
+        self._raw_full = False
+        self._open_raw(raw)
         self._verdict: TurnCompleted | None = None
         self._turn_open = False
         self._turn_done = anyio.Event()
@@ -116,8 +119,11 @@ class LiveCli:
         return self._verdict
 
     def _begin(self, sink: Sink, raw: Path) -> None:
-        self._open_raw(raw)
+        if raw != self._raw_path:
+            self._close_raw()
+            self._open_raw(raw)
         self._sink = sink
+        self._sink_set.set()
         self._verdict = None
         self._turn_open = True
         self._turn_done = anyio.Event()
@@ -167,14 +173,30 @@ class LiveCli:
     # --- reading -----------------------------------------------------------------------
 
     async def _read_stdout(self) -> None:
-        while chunk := await self._child.read_stdout():
-            if self._raw is not None and not self._raw.write(chunk) and not self._raw_full:
-                self._raw_full = True
-                await self._emit([Notice(code="raw_log_full", level="warning")])
+        await self._sink_set.wait()
+        while True:
+            self._awaits_output = True
+            chunk = await self._child.read_stdout()
+            self._awaits_output = False
+            if not chunk:
+                break
             self._received += len(chunk)
+            await self._keep(chunk)
             await self._handle(self._framer.feed(chunk))
             await anyio.lowlevel.checkpoint()
         await self._handle(self._framer.flush())
+
+    async def _keep(self, chunk: bytes) -> None:
+        if self._spooled:
+            # The program writes the log itself, so only ending it can keep it small.
+            kept = self._received <= self._raw_limit
+            if not kept:
+                await self._child.end(term_grace=self._end_grace)
+        else:
+            kept = self._raw.write(chunk)
+        if not kept and not self._raw_full:
+            self._raw_full = True
+            await self._emit([Notice(code="raw_log_full", level="warning")])
 
     async def _handle(self, lines: list[bytes | OversizeLine]) -> None:
         events: list[AgentEvent] = []
@@ -246,15 +268,14 @@ class LiveCli:
             self._stderr += chunk
             if len(self._stderr) > 2 * STDERR_TAIL:
                 del self._stderr[:-STDERR_TAIL]
-            if self._raw_stderr is not None:
-                self._raw_stderr.write(chunk)
+            self._raw_stderr.write(chunk)
             await anyio.lowlevel.checkpoint()
 
     async def _stop_reading_after_exit(self, reading: anyio.CancelScope) -> None:
         """A grandchild may hold stdout open for ever: stop once it is quiet after the exit."""
         await self._child.wait()
         seen = -1
-        while seen != self._received:
+        while seen != self._received or not self._awaits_output:
             seen = self._received
             await anyio.sleep(DRAIN_QUIET_S)
         reading.cancel()
@@ -300,17 +321,15 @@ class LiveCli:
     # --- raw bytes ---------------------------------------------------------------------
 
     def _open_raw(self, path: Path) -> None:
-        self._close_raw()
+        self._raw_path = path
         self._raw = RawLog(path.with_suffix(".stdout"), self._raw_limit)
         self._raw_stderr = RawLog(path.with_suffix(".stderr"), self._raw_limit)
         self._raw_base = self._received
         self._raw_full = False
 
     def _close_raw(self) -> None:
-        for raw in (self._raw, self._raw_stderr):
-            if raw is not None:
-                raw.close()
-        self._raw = self._raw_stderr = None
+        self._raw.close()
+        self._raw_stderr.close()
 
 
 def _without_text(event: TurnCompleted) -> TurnCompleted:

@@ -37,7 +37,26 @@ def _warm(name: str, about: str, *steps: Step, replies: tuple[Reply, ...], **mor
     return Case(name=name, about=about, form=Form.WARM, steps=ended, replies=replies, **more)  # type: ignore[arg-type]
 
 
+_DEMO_BEGIN = (
+    "Hello! This is a recording of Claude Code, played through the same runner, decoder, "
+    "store and stream that a live agent uses. Let me look at the folder it was made in.\n"
+)
+_DEMO_END = (
+    "The folder holds a few small files. No model was asked and your prompt was not read; "
+    "register an agent of type claude-code, gemini or factory-droid for a real answer.\n"
+)
+
 WARM = (
+    _warm(
+        "warm-demo",
+        "what the first chat plays: text in deltas, a shell tool, text",
+        Prompt("What is this?"),
+        options={"allowedTools": ["Bash"]},
+        replies=(
+            Reply([Text(_DEMO_BEGIN, chunk=12), Shell("ls -1")]),
+            Reply([Text(_DEMO_END, chunk=12)]),
+        ),
+    ),
     _warm("warm-text", "a plain answer", Prompt("hello"), replies=(HELLO,)),
     _warm(
         "warm-unicode",
