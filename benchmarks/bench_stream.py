@@ -63,9 +63,7 @@ async def streamed() -> list[float]:
         await register(at, "one")
         times = []
         async with connected(at) as connection:
-            async for chunk in connection.stream(
-                "POST", "/agents/one/execute", {"prompt": PROMPT}
-            ):
+            async for chunk in connection.stream("POST", "/agents/one/execute", {"prompt": PROMPT}):
                 now = time.perf_counter()
                 times += [now - float(stamp) for stamp in _STAMP.findall(chunk)]
         return times

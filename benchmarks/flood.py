@@ -2,8 +2,8 @@
 
 The prompt is JSON: {"events": n} prints n tool results as fast as the pipe takes them;
 {"deltas": n, "gap": seconds} prints n text deltas, each holding the time it was written;
-{"answer": bytes} answers with a text of so many bytes, first in deltas, then whole; {"line": bytes} prints one line of
-so many bytes first.
+{"answer": bytes} answers with a text of so many bytes, first in deltas, then whole;
+{"line": bytes} prints one line of so many bytes first.
 """
 
 import json
@@ -40,7 +40,7 @@ def tool_lines(count: int) -> bytes:
     """`count` tool calls and their results: two events of ours to each pair of lines."""
     lines = []
     for number in range(count // 2):
-        use = {"type": "tool_use", "id": f"t{number}", "name": "Bash", "input": {"command": "ls -l"}}
+        use = {"type": "tool_use", "id": f"t{number}", "name": "Bash", "input": {"command": "ls"}}
         call = {
             "type": "assistant",
             "message": {

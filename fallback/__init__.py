@@ -1,1 +1,1 @@
-"""Decides: which mode is allowed now, and why."""
+"""Decides which mode is allowed now. Holds nothing yet."""

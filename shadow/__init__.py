@@ -1,1 +1,1 @@
-"""Compares: puts two answers side by side."""
+"""Compares two answers to one prompt. Holds nothing yet."""

@@ -1,0 +1,43 @@
+# Everything here sets up what it needs in .venv first.
+PYTHON ?= $(firstword $(foreach v,python3.11 python3.12 python3.13 python3,$(shell command -v $(v) 2>/dev/null)))
+BIN := .venv/bin
+
+.PHONY: help run test check test-real record bench lock clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+run: ## Start the service on 127.0.0.1:8420
+	@$(PYTHON) .ci/bootstrap.py run
+	@$(BIN)/agent-runner serve $(ARGS)
+
+test: ## Run the tests (no CLI, no account)
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(BIN)/pytest -q --ignore=tests/real $(ARGS)
+
+check: ## Lint, types, layering
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test-real: ## Install the real CLIs and test them against a local model server
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(PYTHON) .ci/bootstrap.py real
+	@$(BIN)/pytest -q -m real tests/real $(ARGS)
+
+record: ## Record the real CLIs anew (fixtures/)
+	@$(PYTHON) .ci/bootstrap.py real
+	@$(BIN)/agent-runner record $(ARGS)
+
+bench: ## Measure, beside a peer or a limit
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(PYTHON) .ci/bootstrap.py real
+	@$(BIN)/agent-runner bench $(ARGS)
+
+lock: ## Resolve the dependency locks anew (needs uv)
+	@sh .ci/lock.sh
+
+clean: ## Remove what was set up
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
