@@ -83,6 +83,8 @@ class Service:
 
     def __init__(self, argv: list[str], env: dict[str, str], cwd: Path) -> None:
         self._argv, self._env, self._cwd = argv, env, cwd
+        self.cwd = cwd
+        self.state_dir = cwd / "state"
         self.process: subprocess.Popen[str]
         self.url = ""
         self.token = ""
@@ -140,26 +142,26 @@ class Service:
             return client.post(f"/agents/{name}/execute", json={"prompt": prompt, **fields})
 
 
-@pytest.fixture
-def make_service(fake_claude: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Starts services on free ports; keyword arguments become `limits` of their config."""
+@contextlib.contextmanager
+def _services(fake_claude: Path, folder: Path) -> Iterator[Callable[..., Service]]:
     services: list[Service] = []
 
-    def make(**limits: Any) -> Service:
-        config = tmp_path / f"config{len(services)}.yaml"
+    def make(*, server: dict[str, Any] | None = None, **limits: Any) -> Service:
+        config = folder / f"config{len(services)}.yaml"
         config.write_text(
             json.dumps(
                 {
-                    "allowed_roots": [str(tmp_path)],
+                    "allowed_roots": [str(folder)],
                     "programs": {"claude-code": str(fake_claude), "gemini": "/nonexistent/gemini"},
+                    "server": server or {},
                     "limits": {"cancel_grace_ms": 1000, **limits},
                 }
             )
         )
         argv = [sys.executable, "-m", "agent_runner.cli.main", "serve", "--port", "0"]
-        argv += ["--state-dir", str(tmp_path / "state"), "--config", str(config)]
-        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": "C.UTF-8"}
-        service = Service(argv, env, tmp_path)
+        argv += ["--state-dir", str(folder / "state"), "--config", str(config)]
+        env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+        service = Service(argv, env, folder)
         services.append(service)
         service.start()
         return service
@@ -171,6 +173,25 @@ def make_service(fake_claude: Path, tmp_path: Path) -> Iterator[Callable[..., Se
         if service.process.poll() is None:
             service.process.kill()
             service.process.wait()
+
+
+@pytest.fixture
+def make_service(fake_claude: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts services on free ports; `server` and `limits` are sections of their config."""
+    with _services(fake_claude, tmp_path) as make:
+        yield make
+
+
+ModuleService = Callable[..., Service]
+
+
+@pytest.fixture(scope="module")
+def module_service(
+    fake_claude: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ModuleService]:
+    """The same for a whole module of tests that do not disturb each other."""
+    with _services(fake_claude, tmp_path_factory.mktemp("service")) as make:
+        yield make
 
 
 @pytest.fixture

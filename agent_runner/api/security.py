@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hmac import compare_digest
 from ipaddress import ip_address
 
@@ -19,6 +20,7 @@ from agent_runner.errors import (
 )
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:@\[\]]+))(?::[0-9]+)?")
 _OWN_SITES = frozenset({"same-origin", "none"})
 
 
@@ -39,10 +41,9 @@ def is_loopback(host: str) -> bool:
 
 
 def host_name(header: str) -> str:
-    """The name in a Host header without its port: `[::1]:8420` -> `::1`."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0]
+    """The name in a Host header without its port: `[::1]:8420` -> `::1`; "" for nonsense."""
+    match = _HOST.fullmatch(header)
+    return (match["v6"] or match["name"]) if match else ""
 
 
 class Gate:

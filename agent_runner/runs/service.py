@@ -198,13 +198,14 @@ class RunService:
             )
 
     def _check_timeout(self, timeout_ms: int | None) -> int:
-        timeout = self._limits.run_timeout_ms if timeout_ms is None else timeout_ms
-        if timeout > self._limits.run_timeout_max_ms:
+        longest = self._limits.run_timeout_max_ms
+        if timeout_ms is None:
+            return min(self._limits.run_timeout_ms, longest)
+        if timeout_ms > longest:
             raise BadRequestError(
-                "timeout_too_long",
-                f"timeoutMs is {timeout}, at most {self._limits.run_timeout_max_ms} is allowed",
+                "timeout_too_long", f"timeoutMs is {timeout_ms}, at most {longest} is allowed"
             )
-        return timeout
+        return timeout_ms
 
     async def _conversation(self, agent_id: str, wanted: str | None) -> tuple[str, bool]:
         if wanted is not None:

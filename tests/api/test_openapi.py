@@ -1,0 +1,131 @@
+"""/openapi.json says what the routes are, and the routes answer as it says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from starlette.routing import Route
+
+from agent_runner.api.application import ENDPOINTS, build
+from tests.api.frames import data_of
+from tests.conftest import ModuleService, Service, Serving
+
+
+@pytest.fixture(scope="module")
+def live(module_service: ModuleService) -> Service:
+    service = module_service()
+    service.register()
+    return service
+
+
+@pytest.fixture(scope="module")
+def document(live: Service) -> dict[str, Any]:
+    with live.client() as client:
+        found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def test_it_is_valid(document: dict[str, Any]) -> None:
+    validate(document)
+
+
+@pytest.mark.anyio
+async def test_it_names_just_the_routes_that_are_served(
+    document: dict[str, Any], serving: Serving
+) -> None:
+    said = {(path, method.upper()) for path, ops in document["paths"].items() for method in ops}
+    async with serving() as context:
+        routes = build(context, None).routes
+    served = {
+        (route.path, method)
+        for route in routes
+        if isinstance(route, Route)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    assert said == served
+    assert len(routes) == len(ENDPOINTS)
+
+
+def test_every_operation_explains_itself(document: dict[str, Any]) -> None:
+    ids = []
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            ids.append(operation["operationId"])
+            assert operation["summary"]
+            assert {"401", "403"} <= set(operation["responses"])
+            named = {p["name"] for p in operation["parameters"] if p["in"] == "path"}
+            assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+            for parameter in operation["parameters"]:
+                assert parameter["in"] == "path" or parameter["description"]
+    assert len(ids) == len(set(ids))
+
+
+def check(document: dict[str, Any], method: str, path: str, status: int, answer: Any) -> None:
+    """`answer` against the schema declared for it."""
+    declared = document["paths"][path][method.lower()]["responses"]
+    assert str(status) in declared, f"{method} {path} does not declare {status}"
+    (kind,) = [k for k in declared[str(status)]["content"] if k.endswith("json")]
+    schema = declared[str(status)]["content"][kind]["schema"]
+    Draft202012Validator({**schema, "components": document["components"]}).validate(answer)
+
+
+def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Service) -> None:
+    done: set[tuple[str, str]] = set()
+
+    def call(method: str, path: str, expected: int, body: Any = None, **ids: str) -> Any:
+        with live.client() as client:
+            answer = client.request(method, path.format(**ids), json=body)
+        assert answer.status_code == expected, answer.text
+        done.add((method, path))
+        if expected != 204:
+            check(document, method, path, expected, answer.json())
+            return answer.json()
+        assert answer.content == b""
+        return None
+
+    call("GET", "/health", 200)
+    call("GET", "/ready", 200)
+    agent = {"agentId": "shape", "type": "claude-code", "cwd": str(live.cwd)}
+    call("POST", "/agents/register", 201, agent)
+    call("POST", "/agents/register", 409, {**agent, "model": "other"})
+    call("POST", "/agents/register", 422, {"agentId": "shape"})
+    call("GET", "/agents", 200)
+    a = {"agentId": "shape"}
+    call("GET", "/agents/{agentId}", 200, **a)
+    call("GET", "/agents/{agentId}", 404, agentId="nobody")
+    call("PATCH", "/agents/{agentId}", 200, {"model": "m"}, **a)
+    call("GET", "/agents/{agentId}/conversation", 200, **a)
+    call("POST", "/agents/{agentId}/execute/cancel", 409, {}, **a)
+    good = call("POST", "/agents/{agentId}/execute", 200, {"prompt": "hello"}, **a)
+    bad = json.dumps([{"error": "no", "status": 500}])
+    failed = call("POST", "/agents/{agentId}/execute", 200, {"prompt": bad}, **a)
+    assert (good["success"], failed["success"]) == (True, False)
+    with live.client(Accept="text/event-stream") as client:
+        hang = {"prompt": json.dumps([{"hang": True}])}
+        with client.stream("POST", "/agents/shape/execute", json=hang) as response:
+            held = response.iter_raw()
+            assert data_of(next(held))["type"] == "run.queued"
+            while b"session.started" not in next(held):
+                pass
+            call("POST", "/agents/{agentId}/execute/cancel", 202, {}, **a)
+            for _ in held:
+                pass
+    for run in (good, failed):
+        call("GET", "/runs/{runId}", 200, runId=run["runId"])
+    page = call("GET", "/agents/{agentId}/conversation", 200, **a)
+    assert page["turns"]
+    turn = page["turns"][0]["turnId"]
+    call("GET", "/agents/{agentId}/conversation/turns/{turnId}", 200, **a, turnId=turn)
+    call("GET", "/agents/{agentId}/conversations", 200, **a)
+    c = {"conversationId": good["conversationId"]}
+    call("GET", "/conversations/{conversationId}", 200, **c)
+    call("POST", "/agents/{agentId}/end-session", 200, {}, **a)
+    call("DELETE", "/conversations/{conversationId}", 204, **c)
+    call("GET", "/conversations/{conversationId}", 404, **c)
+    call("DELETE", "/agents/{agentId}", 204, **a)
+    json_routes = {(e.method, e.path) for e in ENDPOINTS if e.reply is not None}
+    assert json_routes <= done, "a route without a real answer here"
