@@ -1,4 +1,4 @@
-"""How things look on the wire: camelCase JSON, RFC 3339 UTC times, ids, SSE frames."""
+"""How things look on the wire: camelCase JSON, RFC 3339 UTC times, ids."""
 
 from __future__ import annotations
 
@@ -37,13 +37,3 @@ def now() -> str:
 def new_id(prefix: str) -> str:
     """A new identifier that sorts by creation time: `run_0199c2f0a1b27d1e4c…`."""
     return f"{prefix}_{time.time_ns() // 1_000_000:012x}{os.urandom(8).hex()}"
-
-
-def sse_frame(event_type: str, data: bytes, seq: int | None = None) -> bytes:
-    """One server-sent event. Only a durable event has a `seq`, which becomes its id."""
-    head = (
-        f"id: {seq}\nevent: {event_type}\ndata: "
-        if seq is not None
-        else f"event: {event_type}\ndata: "
-    )
-    return head.encode() + data + b"\n\n"

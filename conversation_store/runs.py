@@ -209,11 +209,6 @@ class Runs:
             raise RecordNotFoundError("run_not_found", f"no run is {run_id!r}")
         return _run(rows[0])
 
-    async def latest(self, agent_id: str) -> RunRecord | None:
-        """The agent's newest run."""
-        rows = await self._readers.read("latest_run", {"agent_id": agent_id})
-        return _run(rows[0]) if rows else None
-
     async def of_conversation(self, conversation_id: str) -> list[str]:
         """The ids of a conversation's runs, oldest first."""
         rows = await self._readers.read(

@@ -8,6 +8,7 @@ process, the clock and the pipes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -88,7 +89,12 @@ class PermissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(Protocol):
-    """The protocol state of one running CLI process."""
+    """The protocol state of one running CLI process.
+
+    `drift` counts the fields and values that the schemas do not know, by name.
+    """
+
+    drift: Counter[str]
 
     def open(self) -> bytes:
         """Bytes to send right after the start (a handshake), or nothing."""

@@ -68,10 +68,6 @@ class RpcPeer:
         error = {"code": code, "message": message}
         return self._line("response", {"id": request_id, "error": error})
 
-    def open_methods(self) -> list[str]:
-        """The methods of our unanswered requests, oldest first."""
-        return list(self._open.values())
-
     def read(self, line: bytes) -> Incoming | Broken | None:
         """One line; None if it is blank. An answer to nothing has the method ""."""
         data = decode_object(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_runner.agents.base import Adapter
+from agent_runner.agents.base import Adapter, AgentOptions, Form
 from agent_runner.agents.claude import ClaudeAdapter
 from agent_runner.agents.custom import CustomAdapter
 from agent_runner.agents.droid import DroidAdapter
@@ -33,3 +33,20 @@ def adapter_for(type_: str) -> Adapter:
             f"there is no agent type {type_[:80]!r}",
             hint=f"one of {', '.join(ADAPTERS)}",
         ) from None
+
+
+def forms_of(adapter: Adapter, options: AgentOptions) -> tuple[Form, ...]:
+    """The forms in which `adapter` can run an agent with these options, the best first.
+
+    BadRequestError says what is wrong with the options, if anything is.
+    """
+    forms: list[Form] = []
+    for form in adapter.forms:
+        try:
+            adapter.launch(options, form, resume=None, private_dir="/private")
+        except BadRequestError as error:
+            if error.code != "unsupported_form" or form == adapter.forms[-1]:
+                raise
+        else:
+            forms.append(form)
+    return tuple(forms)

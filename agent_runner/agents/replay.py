@@ -7,6 +7,7 @@ Its session says, before anything else, that this is a replay.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import ClassVar
 
 import msgspec
@@ -76,6 +77,7 @@ class ReplaySession:
     def __init__(self, options: AgentOptions, form: Form, transcript: str) -> None:
         self._session = ClaudeSession(options, form, None)
         self._transcript = transcript
+        self.drift: Counter[str] = self._session.drift
 
     def open(self) -> bytes:
         """See `base.Session`."""

@@ -46,7 +46,7 @@ class SessionBase:
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         self.options = options
         self.form = form
-        self.drift = Drift()
+        self.drift: Drift = Drift()
         self.seen: Counter[str] = Counter()
         self.session_id = resume
         self._prompts = 0

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner import wire
-from agent_runner.agents.base import AgentOptions, Form
-from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.base import AgentOptions
+from agent_runner.agents.registry import adapter_for, forms_of
 from agent_runner.api.bodies import (
     AgentListReply,
     AgentReply,
@@ -35,10 +35,14 @@ def json_reply(value: Any, status: int = 200) -> Response:
 
 
 def _checked_cwd(ctx: Context, value: str) -> str:
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+        real = path.resolve()
+        is_dir = real.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:  # no such user, a loop, a NUL, too long
+        raise BadRequestError("invalid_cwd", f"cwd {value!r} is no path: {error}") from error
     if not path.is_absolute():
         raise BadRequestError("invalid_cwd", f"cwd {value!r} is not an absolute path")
-    real = path.resolve()
     roots = [root.expanduser().resolve() for root in ctx.settings.allowed_roots]
     if not any(real.is_relative_to(root) for root in roots):
         raise ForbiddenError(
@@ -46,7 +50,7 @@ def _checked_cwd(ctx: Context, value: str) -> str:
             f"cwd {value!r} lies outside the allowed folders",
             hint=f"allowed_roots: {', '.join(map(str, roots))}",
         )
-    if not real.is_dir():
+    if not is_dir:
         raise BadRequestError(
             "cwd_missing", f"cwd {value!r} is not a folder", hint="create it first"
         )
@@ -56,10 +60,8 @@ def _checked_cwd(ctx: Context, value: str) -> str:
 def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options in their stored form, tried on the adapter so that nonsense fails now."""
     options["cwd"] = _checked_cwd(ctx, options.get("cwd") or str(Path.home()))
-    adapter = adapter_for(agent_type)
     typed = msgspec.convert(options, AgentOptions)
-    for form in adapter.forms:
-        adapter.launch(typed, Form(form), resume=None, private_dir="/private")
+    forms_of(adapter_for(agent_type), typed)
     stored: dict[str, Any] = msgspec.to_builtins(typed)
     return stored
 

@@ -9,7 +9,7 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from agent_runner.agents.base import AgentOptions, Form
-from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.registry import adapter_for, forms_of
 from agent_runner.events import TurnCompleted
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.live import LiveCli, Sink
@@ -36,9 +36,11 @@ class Headless:
         self._tasks = tasks
         self._grace = grace
 
-    def form_for(self, agent_type: str) -> Form:
+    def form_for(self, request: RunRequest) -> Form:
         """Warm where the CLI offers it and processes may be kept."""
-        warm = self._pool.size > 0 and Form.WARM in adapter_for(agent_type).forms
+        warm = self._pool.size > 0 and Form.WARM in forms_of(
+            adapter_for(request.agent_type), request.options
+        )
         return Form.WARM if warm else Form.ONE_SHOT
 
     async def drop(self, conversation_id: str) -> None:
@@ -47,7 +49,7 @@ class Headless:
 
     async def kept(self, request: RunRequest) -> LiveCli | None:
         """The conversation's warm process, if it has one that fits."""
-        if self.form_for(request.agent_type) is Form.ONE_SHOT:
+        if self.form_for(request) is Form.ONE_SHOT:
             return None
         return await self._pool.take(request.conversation_id, request.options)
 
@@ -56,7 +58,7 @@ class Headless:
         live = self.launcher.start(
             request.agent_type,
             request.options,
-            self.form_for(request.agent_type),
+            self.form_for(request),
             resume=session_id,
             marker=request.run_id,
             raw=request.raw_path,

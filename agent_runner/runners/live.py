@@ -236,6 +236,8 @@ class LiveCli:
                 self.cli_version = event.cli_version or self.cli_version
             elif isinstance(event, PermissionRequested):
                 passed.append(self._answer(event))
+        if verdict is not None and self._session.drift:
+            passed.append(self._drift_notice())
         if passed:
             await self._emit(passed)
         if verdict is not None:
@@ -257,6 +259,17 @@ class LiveCli:
             decision="allow" if allow else "deny",
             decided_by="policy",
             message=message,
+        )
+
+    def _drift_notice(self) -> Notice:
+        """What this turn printed that the schemas do not know, counted by name."""
+        counts = dict(self._session.drift)
+        self._session.drift.clear()
+        return Notice(
+            code="drift",
+            level="warning",
+            message="the CLI printed fields or values that its schemas do not know",
+            data=counts,
         )
 
     async def _emit(self, events: Sequence[AgentEvent]) -> None:

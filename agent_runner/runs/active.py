@@ -7,10 +7,12 @@ from enum import StrEnum
 
 import anyio
 
+from agent_runner import wire
 from agent_runner.bus.channel import Channel
 from agent_runner.events import AgentEvent, SessionStarted
 from conversation_store.records import RunOutcome
 from conversation_store.runs import NewRun
+from conversation_store.store import Store
 
 
 class StopReason(StrEnum):
@@ -24,9 +26,10 @@ class StopReason(StrEnum):
 class ActiveRun:
     """Takes the run's events to its conversation's channel."""
 
-    def __init__(self, run: NewRun, channel: Channel) -> None:
+    def __init__(self, run: NewRun, channel: Channel, store: Store) -> None:
         self.run = run
         self.channel = channel
+        self._store = store
         self.stop = anyio.Event()
         self.stop_reason: StopReason | None = None
         self.done = anyio.Event()
@@ -45,8 +48,11 @@ class ActiveRun:
             self.stop.set()
 
     async def emit(self, events: Sequence[AgentEvent]) -> None:
-        """Publish events of this run."""
+        """Publish events of this run. A new CLI session is kept at once, for a later resume."""
         for event in events:
-            if isinstance(event, SessionStarted):
+            if isinstance(event, SessionStarted) and event.session_id != self.session_id:
                 self.session_id = event.session_id
+                await self._store.conversations.set_session(
+                    self.run.conversation_id, event.session_id, now=wire.now()
+                )
         await self.channel.emit(self.run_id, events)

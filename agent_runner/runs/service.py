@@ -119,7 +119,7 @@ class RunService:
             queued = RunQueued(
                 turn_id=run.turn_id, agent_id=agent.agent_id, prompt=prompt, position=len(queue)
             )
-            active = ActiveRun(run, channel)
+            active = ActiveRun(run, channel, self._store)
             with anyio.CancelScope(shield=True):
                 await channel.commit(lambda: self._store.runs.accept(run, [new_event(queued)]))
                 self._active[run.run_id] = active
@@ -298,10 +298,12 @@ class RunService:
             conversation = await self._store.conversations.get(run.conversation_id)
             try:
                 live = self._headless.start(request, conversation.session_id)
+                live.session_id = conversation.session_id
             except LaunchError as error:
                 return RunOutcome(
                     state=RunState.FAILED, code=error.code, error=error.message, hint=error.hint
                 )
+        active.session_id = live.session_id
         begun = RunStarted(
             mode=run.mode,
             reason=run.reason,

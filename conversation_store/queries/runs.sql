@@ -17,12 +17,6 @@ SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason
 FROM runs JOIN run_states ON run_states.name = runs.state
 WHERE run_states.terminal = 0 ORDER BY queued_at, run_id;
 
--- name: latest_run
-SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
-  cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, queued_at,
-  started_at, finished_at, duration_ms
-FROM runs WHERE agent_id = :agent_id ORDER BY run_id DESC LIMIT 1;
-
 -- name: move_run
 UPDATE runs SET state = :state, started_at = coalesce(started_at, :started_at),
   form = coalesce(:form, form)

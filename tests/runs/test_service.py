@@ -408,3 +408,31 @@ async def test_stopping_the_service_interrupts_runs_and_leaves_no_process(
     assert (await ended(active)).state == "interrupted"
     assert (await ended(queued)).state == "interrupted"
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+async def test_the_session_is_kept_as_soon_as_it_is_known(serving: Serving, tmp_path: Path) -> None:
+    """A service that is killed in the first run can still resume the CLI's session."""
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        here, gate = tmp_path / "here", tmp_path / "gate"
+        active = await start(context, agent, [{"touch": str(here)}, {"wait": str(gate)}])
+        await until(here)
+        with anyio.fail_after(10):
+            while True:
+                conversation = await context.store.conversations.get(active.run.conversation_id)
+                if conversation.session_id is not None:
+                    break
+                await anyio.sleep(0.005)
+        gate.touch()
+        assert (await ended(active)).session_id == conversation.session_id
+
+
+async def test_drift_is_counted(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        line = json.dumps({"type": "keep_alive", "novelty": 1})
+        active = await start(context, agent, [{"line": line}, {"line": line}])
+        await ended(active)
+        events = [json.loads(e.payload) for e in await events_of(context, active.run_id)]
+        drift = [e["data"] for e in events if e.get("code") == "drift"]
+        assert drift == [{"keep_alive.novelty": 2}]
