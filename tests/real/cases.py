@@ -1,0 +1,131 @@
+"""What every real CLI must do in both forms. Each module of tests runs this for one CLI."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from agent_runner.agents.base import Form
+from agent_runner.recorder.cases.shared import WAIT, fails
+from agent_runner.recorder.models import Reply, Shell, Sleep, Text, Write
+from agent_runner.recorder.models.script import filler
+from tests.real.world import GRACE_MS, Agent, Real, Turn, wait_until
+
+BIG = 5_000_000
+
+
+def says(text: str) -> Reply:
+    return Reply([Text(text)])
+
+
+def succeeded(turn: Turn) -> bool:
+    assert (turn.status, turn.run["status"]) == (200, "succeeded"), turn.body
+    return True
+
+
+class RealCases:
+    """The cases that the three CLIs have in common."""
+
+    def test_text(self, real: Real) -> None:
+        turn = real.agent("text").turn("hello", Reply([Text("Hello "), Text("from the model.")]))
+        assert succeeded(turn)
+        assert turn.run["content"] == turn.text == "Hello from the model."
+        assert turn.run["sessionId"] == turn.of("session.started")[0]["sessionId"]
+        assert turn.run["cliVersion"] == real.cli.version
+        assert turn.run["usage"]["inputTokens"] > 0
+        started = turn.of("run.started")[0]
+        assert not started.get("reused", False)
+
+    def test_tools(self, real: Real) -> None:
+        agent = real.agent("tools", **real.cli.tools)
+        turn = agent.turn(
+            "make two files",
+            Reply([Text("Writing."), Write(f"{agent.cwd}/out.txt", "written\n")]),
+            Reply([Shell("cat a.txt > copy.txt")]),
+            says("Done."),
+        )
+        assert succeeded(turn)
+        assert turn.run["content"] == "Done."
+        assert (agent.cwd / "out.txt").read_text() == "written\n"
+        assert (agent.cwd / "copy.txt").read_text() == "alpha\nbeta\n"
+        done = {event["toolCallId"]: event["status"] for event in turn.of("tool.completed")}
+        assert len(done) == 2
+        assert set(done.values()) == {"completed"}
+        assert {event["toolCallId"] for event in turn.of("tool.started")} == set(done)
+        changed = [event["path"] for event in turn.of("file.changed")]
+        assert changed == [str(agent.cwd / "out.txt")]
+
+    @pytest.mark.parametrize("code", ["auth_required", "model_not_found"])
+    def test_error(self, real: Real, code: str) -> None:
+        agent = real.agent(code.replace("_", "-"))
+        status = {"auth_required": 401, "model_not_found": 404}[code]
+        turn = agent.turn("hello", fails(status))
+        assert turn.run["status"] == "failed"
+        assert turn.body["code"] == turn.run["code"] == code
+        assert turn.status == {"auth_required": 503, "model_not_found": 200}[code]
+        assert turn.run["error"]
+
+    def test_second_turn(self, real: Real) -> None:
+        agent = real.agent("second")
+        first = agent.turn("the first prompt", says("The first answer."))
+        assert succeeded(first)
+        turn = agent.turn("the second prompt", says("The second answer."))
+        if real.form is Form.ONE_SHOT and not real.cli.resumes:
+            assert (turn.run["status"], turn.run["code"]) == ("failed", "session_not_found")
+            return
+        assert succeeded(turn)
+        assert turn.run["content"] == turn.text == "The second answer."
+        self.assert_remembers(real, "the first prompt", "The first answer.", "the second prompt")
+        assert turn.run["sessionId"] == first.run["sessionId"]
+        reused = turn.of("run.started")[0].get("reused", False)
+        assert reused is (real.form is Form.WARM)
+
+    @pytest.mark.parametrize("moment", ["tool", "stream"])
+    def test_cancel(self, real: Real, moment: str) -> None:
+        agent = real.agent(f"cancel-{moment}", **real.cli.tools)
+        if moment == "tool":
+            pending = agent.begin("run it", Reply([Shell(WAIT)]), says("Never said."))
+            wait_until(lambda: real.runs_command(WAIT) or pending.over(), "the command runs")
+        else:
+            pending = agent.begin("say it", Reply([Text("Before the stall. "), Sleep(600)]))
+            wait_until(lambda: self.asked(real) or pending.over(), "the model is asked")
+            time.sleep(0.5)  # the CLI reads what came before the stall
+        assert not pending.over(), pending.finish().body
+        begun = time.monotonic()
+        agent.cancel()
+        turn = pending.finish()
+        assert time.monotonic() - begun < GRACE_MS / 1000 + 1
+        assert (turn.run["status"], turn.run["code"]) == ("cancelled", "cancelled")
+        wait_until(lambda: not real.runs_command(WAIT), "the command is gone", 5)
+        self.go_on(real, agent)
+        real.stop()
+        real.service.start()
+
+    def go_on(self, real: Real, agent: Agent) -> None:
+        """After a cancelled run the conversation takes the next prompt."""
+        turn = agent.turn("go on", says("Still here."))
+        if real.form is Form.ONE_SHOT and not real.cli.resumes:
+            assert turn.run["code"] == "session_not_found"
+            agent.end_session()
+            turn = agent.turn("go on anew", says("Still here."))
+        assert succeeded(turn)
+        assert turn.run["content"] == "Still here."
+
+    def test_five_megabytes(self, real: Real) -> None:
+        turn = real.agent("big").turn("say much", Reply([Text(size=BIG, chunk=16_384)]))
+        assert succeeded(turn)
+        whole = filler(BIG)
+        assert turn.run["content"] == whole
+        assert turn.text == whole
+        deltas = "".join(event["text"] for event in turn.of("message.delta"))
+        assert deltas in ("", whole)
+
+    def asked(self, real: Real) -> bool:
+        return any(request["method"] == "POST" for request in real.model.requests())
+
+    def assert_remembers(self, real: Real, *texts: str) -> None:
+        """One of the CLI's requests of the last turn holds all of `texts`."""
+        bodies = [json.dumps(request["body"]) for request in real.model.requests()]
+        assert any(all(text in body for text in texts) for body in bodies)

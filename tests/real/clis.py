@@ -1,0 +1,41 @@
+"""What the three real CLIs differ in, as far as these tests can see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent_runner.recorder.cases.case import Suite
+from agent_runner.recorder.cases.claude import SUITE as CLAUDE_SUITE
+from agent_runner.recorder.cases.droid import SUITE as DROID_SUITE
+from agent_runner.recorder.cases.gemini import SUITE as GEMINI_SUITE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cli:
+    """One CLI: its pinned version, its home as the recorder sets it up, its words.
+
+    `tools` are the agent's options that let it write files and run commands unasked.
+    `resumes` is whether its one-shot form goes on with an earlier session offline.
+    """
+
+    suite: Suite
+    version: str
+    tools: dict[str, Any]
+    resumes: bool = True
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def agent(self) -> str:
+        return self.suite.agent
+
+
+CLAUDE = Cli(
+    suite=CLAUDE_SUITE,
+    version="2.1.329",
+    tools={"permissionMode": "acceptEdits", "allowedTools": ["Bash", "Write"]},
+    env={"CLAUDE_CODE_MAX_RETRIES": "1"},
+)
+GEMINI = Cli(suite=GEMINI_SUITE, version="0.61.0", tools={"permissionMode": "yolo"})
+DROID = Cli(suite=DROID_SUITE, version="0.215.0", tools={"permissionMode": "low"}, resumes=False)
+ALL = (CLAUDE, GEMINI, DROID)

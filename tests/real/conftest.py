@@ -1,0 +1,81 @@
+"""Installs the real CLIs, leaves the network, starts services; prints what took how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from agent_runner.agents.base import Form
+from agent_runner.errors import AgentRunnerError
+from agent_runner.recorder.install import install
+from agent_runner.recorder.isolation import leave_network
+from agent_runner.recorder.models import ModelServer
+from tests.real.clis import ALL, Cli
+from tests.real.world import Real
+
+pytest.register_assert_rewrite("tests.real.cases")
+
+_ROWS: list[tuple[str, str, str, float, str]] = []
+_NETWORK = {"": "host"}
+
+
+@pytest.fixture(scope="session")
+def programs() -> Mapping[str, Path]:
+    """The executables by agent type; from here on this process has no network but loopback."""
+    found: dict[str, Path] = {}
+    for cli in ALL:
+        try:
+            found[cli.agent] = install(cli.agent, cli.version)
+        except AgentRunnerError as error:
+            pytest.fail(f"{cli.agent} {cli.version}: {error.message} ({error.hint})", pytrace=False)
+    if leave_network():
+        _NETWORK[""] = "loopback only"
+    return found
+
+
+@pytest.fixture(scope="class", params=list(Form), ids=str)
+def real(
+    request: pytest.FixtureRequest,
+    programs: Mapping[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Real]:
+    """The class's CLI in one form, with a service, a home and a model stand-in of its own."""
+    cli: Cli = request.cls.cli
+    root = tmp_path_factory.mktemp(f"{cli.agent}-{request.param}").resolve()
+    with ModelServer() as model:
+        started = Real(cli, request.param, programs[cli.agent], root, model)
+        yield started
+        started.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.when == "call" and isinstance(item, pytest.Function) and item.cls is not None:
+        cli: Cli | None = getattr(item.cls, "cli", None)
+        params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+        form = str(params.pop("real", ""))
+        words = [item.originalname.removeprefix("test_"), *map(str, params.values())]
+        if cli is not None:
+            row = (cli.agent, " ".join(words), form, report.duration, report.outcome)
+            _ROWS.append(row)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _ROWS:
+        return
+    terminalreporter.section("real CLIs")
+    terminalreporter.write_line(f"model: scripted stand-in on 127.0.0.1; network: {_NETWORK['']}")
+    forms = [str(form) for form in Form]
+    terminalreporter.write_line(f"{'':<16}{'seconds':<34}" + "".join(f"{f:>12}" for f in forms))
+    times = {(cli, case, form): (took, how) for cli, case, form, took, how in _ROWS}
+    for cli, case in dict.fromkeys((row[0], row[1]) for row in _ROWS):
+        cells = ""
+        for form in forms:
+            took, how = times.get((cli, case, form), (None, ""))
+            text = "-" if took is None else f"{took:.1f}"
+            cells += f"{text + ('' if how in ('', 'passed') else ' ' + how):>12}"
+        terminalreporter.write_line(f"{cli:<16}{case:<34}{cells}")

@@ -1,0 +1,14 @@
+"""Factory Droid, installed from the npm registry, in both forms."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.real.cases import RealCases
+from tests.real.clis import DROID
+
+pytestmark = pytest.mark.real
+
+
+class TestDroid(RealCases):
+    cli = DROID
