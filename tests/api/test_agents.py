@@ -1,0 +1,236 @@
+"""Agents over HTTP: register, change, delete, their folders and their conversations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import ModuleService, Service
+
+
+@pytest.fixture(scope="module")
+def live(module_service: ModuleService) -> Service:
+    return module_service()
+
+
+@pytest.fixture
+def client(live: Service) -> Iterator[httpx.Client]:
+    """A client of a service that has only the demo agent."""
+    with live.client() as opened:
+        yield opened
+        for agent in opened.get("/agents").json()["agents"]:
+            if agent["agentId"] != "demo":
+                opened.delete(f"/agents/{agent['agentId']}")
+
+
+@pytest.fixture
+def folder(live: Service) -> Path:
+    """A folder beneath the service's root."""
+    return Path(mkdtemp(dir=live.cwd))
+
+
+@pytest.fixture
+def agent(folder: Path) -> dict[str, Any]:
+    return {"agentId": "a", "type": "claude-code", "cwd": str(folder)}
+
+
+def outcome(answer: httpx.Response) -> tuple[int, str]:
+    document = answer.json()
+    if answer.is_error:
+        assert answer.headers["content-type"] == "application/problem+json"
+    return answer.status_code, document.get("code", "")
+
+
+def test_registering_twice_is_once(client: httpx.Client, agent: dict[str, Any]) -> None:
+    first = client.post("/agents/register", json=agent)
+    again = client.post("/agents/register", json=agent)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+    for change in ({"model": "m"}, {"maxTurns": 3}, {"type": "gemini"}):
+        other = client.post("/agents/register", json={**agent, **change})
+        assert outcome(other) == (409, "agent_exists")
+    assert client.get("/agents/a").json() == first.json()
+
+
+def test_patch_changes_what_is_given_and_null_resets(
+    client: httpx.Client, agent: dict[str, Any], folder: Path, live: Service
+) -> None:
+    given = {**agent, "model": "m", "maxTurns": 3, "env": {"A": "1"}, "permissions": "allow"}
+    client.post("/agents/register", json=given)
+    changed = client.patch("/agents/a", json={"model": "n"}).json()["options"]
+    assert changed == {
+        "cwd": str(folder),
+        "model": "n",
+        "maxTurns": 3,
+        "env": {"A": "1"},
+        "permissions": "allow",
+    }
+    nothing = dict.fromkeys(("model", "maxTurns", "env", "permissions", "cwd"))
+    reset = client.patch("/agents/a", json=nothing).json()["options"]
+    assert reset == {"cwd": str(live.cwd)}, "the home folder, and nothing else"
+    assert client.get("/agents/a").json()["options"] == reset
+    before = client.get("/agents/a").json()
+    assert outcome(client.patch("/agents/a", json={"maxTurns": 0})) == (422, "invalid_body")
+    assert outcome(client.patch("/agents/a", json={"cwd": "/"})) == (403, "cwd_not_allowed")
+    assert client.get("/agents/a").json() == before
+    assert client.patch("/agents/a", json={}).json()["options"] == reset
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"agentId": ""}, 422, "invalid_body"),
+        ({"agentId": "x" * 65}, 422, "invalid_body"),
+        ({"agentId": "../x"}, 422, "invalid_body"),
+        ({"agentId": ".x"}, 422, "invalid_body"),
+        ({"agentId": "-x"}, 422, "invalid_body"),
+        ({"agentId": "a/b"}, 422, "invalid_body"),
+        ({"agentId": "a b"}, 422, "invalid_body"),
+        ({"agentId": "a\n"}, 422, "invalid_body"),
+        ({"agentId": "ä"}, 422, "invalid_body"),
+        ({"agentId": "a\0"}, 422, "invalid_body"),
+        ({"agentId": 1}, 422, "invalid_body"),
+        ({"agentId": None}, 422, "invalid_body"),
+        ({"type": "nothing"}, 422, "unknown_agent_type"),
+        ({"type": ""}, 422, "invalid_body"),
+        ({"commMode": "tmux"}, 422, "comm_mode_unavailable"),
+        ({"commMode": "telepathy"}, 422, "invalid_comm_mode"),
+        ({"model": ""}, 422, "invalid_body"),
+        ({"maxTurns": 0}, 422, "invalid_body"),
+        ({"maxTurns": "3"}, 422, "invalid_body"),
+        ({"permissions": "perhaps"}, 422, "invalid_body"),
+        ({"env": {"A=B": "x"}}, 422, "invalid_body"),
+        ({"env": {"A": "x\0"}}, 422, "invalid_body"),
+        ({"extraArgs": ["--output-format=text"]}, 422, "reserved_option"),
+        ({"extraArgs": ["--"]}, 422, "invalid_option"),
+        ({"extraArgs": "x"}, 422, "invalid_body"),
+        ({"mcpServers": []}, 422, "invalid_body"),
+        ({"nonsense": 1}, 422, "invalid_body"),
+        ({"type": "custom"}, 422, "missing_command"),
+        ({"cwd": "relative"}, 422, "invalid_cwd"),
+        ({"cwd": "../x"}, 422, "invalid_cwd"),
+        ({"cwd": ""}, 422, "invalid_body"),
+        ({"cwd": "/"}, 403, "cwd_not_allowed"),
+        ({"cwd": "/etc"}, 403, "cwd_not_allowed"),
+        ({"cwd": "~root"}, 403, "cwd_not_allowed"),
+        ({"cwd": "~no-such-user-here/x"}, 422, "invalid_cwd"),
+        ({"cwd": "/a\0b"}, 422, "invalid_cwd"),
+    ],
+)
+def test_bad_settings_are_refused(
+    client: httpx.Client, agent: dict[str, Any], change: dict[str, Any], status: int, code: str
+) -> None:
+    answer = client.post("/agents/register", json={**agent, **change})
+    assert outcome(answer) == (status, code)
+    assert [a["agentId"] for a in client.get("/agents").json()["agents"]] == ["demo"]
+
+
+def test_a_cwd_stays_beneath_the_roots(
+    client: httpx.Client, agent: dict[str, Any], folder: Path, live: Service
+) -> None:
+    inside, loop, file = folder / "inside", folder / "loop", folder / "file"
+    inside.mkdir()
+    file.touch()
+    (folder / "out").symlink_to("/etc")
+    (folder / "in").symlink_to(inside)
+    loop.symlink_to(loop)
+    cases = {
+        folder / "out": (403, "cwd_not_allowed"),
+        folder / "out" / "ssl": (403, "cwd_not_allowed"),
+        inside / ".." / ".." / "..": (403, "cwd_not_allowed"),
+        Path(f"{live.cwd}-sibling"): (403, "cwd_not_allowed"),
+        folder / "missing": (422, "cwd_missing"),
+        file: (422, "cwd_missing"),
+        loop: (422, "invalid_cwd"),
+        folder / ("é" * (250 - len(str(folder)))): (422, "cwd_missing"),
+    }
+    for cwd, expected in cases.items():
+        answer = client.post("/agents/register", json={**agent, "cwd": str(cwd)})
+        assert outcome(answer) == expected, cwd
+    answer = client.post("/agents/register", json={**agent, "cwd": str(folder / "in")})
+    assert answer.json()["options"]["cwd"] == str(inside), "what is kept has no symlink in it"
+
+
+def test_deleting_an_agent_keeps_its_conversations(service: Service) -> None:
+    run = service.run("remember me").json()
+    conversation = run["conversationId"]
+    with service.client() as client:
+        assert client.delete("/agents/worker").status_code == 204
+        assert outcome(client.get("/agents/worker")) == (404, "agent_not_found")
+        assert outcome(client.delete("/agents/worker")) == (404, "agent_not_found")
+        kept = client.get(f"/conversations/{conversation}").json()
+        assert kept["conversation"]["state"] == "ended"
+        assert [turn["content"] for turn in kept["turns"]] == [
+            "remember me",
+            "echo: remember me",
+        ]
+        assert client.get(f"/runs/{run['runId']}").status_code == 200
+    service.register()
+    assert service.run("new").json()["conversationId"] != conversation
+
+
+def test_an_agent_at_work_cannot_be_deleted(service: Service, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    body = {"prompt": json.dumps([{"wait": str(gate)}])}
+    with (
+        service.client(Accept="text/event-stream") as client,
+        service.client() as other,
+        client.stream("POST", "/agents/worker/execute", json=body) as response,
+    ):
+        held = response.iter_raw()
+        next(held)
+        assert outcome(other.delete("/agents/worker")) == (409, "agent_busy")
+        assert outcome(other.post("/agents/worker/end-session")) == (409, "agent_busy")
+        conversation = other.get("/agents/worker/conversation").json()["conversation"]
+        path = f"/conversations/{conversation['conversationId']}"
+        assert outcome(other.delete(path)) == (409, "conversation_busy")
+        gate.touch()
+        for _ in held:
+            pass
+
+
+def test_conversations_and_turns_come_in_pages(service: Service) -> None:
+    with service.client() as client:
+        expected = []
+        for number in range(5):
+            expected.append(service.run(f"n{number}").json()["conversationId"])
+            ended = client.post("/agents/worker/end-session").json()["conversationId"]
+            assert ended == expected[-1]
+        found: list[str] = []
+        before: str | None = ""
+        while before is not None:
+            query = {"limit": "2", **({"before": before} if before else {})}
+            page = client.get("/agents/worker/conversations", params=query).json()
+            assert len(page["conversations"]) <= 2
+            found += [c["conversationId"] for c in page["conversations"]]
+            before = page["nextBefore"]
+        assert found == expected[::-1]
+        for number in range(3):
+            service.run(f"turn {number}")
+        turns: list[int] = []
+        after: int | None = 0
+        while after is not None:
+            page = client.get(f"/agents/worker/conversation?limit=4&after={after}").json()
+            turns += [turn["seq"] for turn in page["turns"]]
+            after = page["nextAfter"]
+        assert turns == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_custom_command_is_an_agent(client: httpx.Client, agent: dict[str, Any]) -> None:
+    command = ["sh", "-c", "echo you said: $(cat)"]
+    body = {**agent, "type": "custom", "command": command}
+    assert client.post("/agents/register", json=body).status_code == 201
+    answer = client.post("/agents/a/execute", json={"prompt": "$(id)"}).json()
+    assert answer["content"].strip() == "you said: $(id)"
+
+
+def test_the_demo_agent_answers_without_any_cli(client: httpx.Client) -> None:
+    answer = client.post("/agents/demo/execute", json={"prompt": "Hello"}).json()
+    assert answer["success"] is True
+    assert answer["content"]
