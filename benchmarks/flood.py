@@ -9,12 +9,13 @@ The prompt is JSON: {"events": n} prints n tool results as fast as the pipe take
 import json
 import sys
 import time
+from collections.abc import Mapping
 
 IDS = {"session_id": "00000000-0000-4000-8000-000000000000", "uuid": "u"}
 OUT = sys.stdout.buffer
 
 
-def say(message: "dict[str, object]") -> None:
+def say(message: "Mapping[str, object]") -> None:
     OUT.write(json.dumps({**message, **IDS}).encode() + b"\n")
 
 

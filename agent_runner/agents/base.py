@@ -89,12 +89,12 @@ class PermissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(Protocol):
-    """The protocol state of one running CLI process.
+    """The protocol state of one running CLI process."""
 
-    `drift` counts the fields and values that the schemas do not know, by name.
-    """
-
-    drift: Counter[str]
+    @property
+    def drift(self) -> Counter[str]:
+        """Fields and values that the schemas do not know, counted by name; may be cleared."""
+        ...
 
     def open(self) -> bytes:
         """Bytes to send right after the start (a handshake), or nothing."""

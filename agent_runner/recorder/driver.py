@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from typing import Any
 
 from agent_runner.agents.base import Exit, Form, PermissionAnswer, Received, Session
@@ -33,6 +34,9 @@ class PlainSession:
     """A one-shot CLI that takes its prompt as plain text: for cases with their own argv."""
 
     close_after_prompt = True
+
+    def __init__(self) -> None:
+        self.drift: Counter[str] = Counter()
 
     def open(self) -> bytes:
         """Nothing to say first."""
