@@ -10,6 +10,7 @@ import typer
 
 from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json, show_table
+from agent_runner.client.http import path
 from agent_runner.errors import AgentRunnerError
 
 agents = typer.Typer(help="Registered agents.", no_args_is_help=True)
@@ -91,7 +92,7 @@ def show_agent(
     """Print one agent as JSON."""
     try:
         with client(url, token, state_dir) as service:
-            show_json(service.get(f"/agents/{name}"))
+            show_json(service.get(path("agents", name)))
     except AgentRunnerError as error:
         fail(error)
 
@@ -106,7 +107,7 @@ def remove_agent(
     """Forget an agent; its conversations stay readable."""
     try:
         with client(url, token, state_dir) as service:
-            service.send("DELETE", f"/agents/{name}")
+            service.send("DELETE", path("agents", name))
     except AgentRunnerError as error:
         fail(error)
     out.print(f"{name} is removed.")

@@ -8,6 +8,7 @@ import typer
 
 from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import clean, fail, out, show_json, show_table
+from agent_runner.client.http import path
 from agent_runner.errors import AgentRunnerError
 
 conversations = typer.Typer(help="Stored conversations.", no_args_is_help=True)
@@ -24,7 +25,7 @@ def list_conversations(
     """List an agent's conversations, newest first."""
     try:
         with client(url, token, state_dir) as service:
-            found = service.get(f"/agents/{agent}/conversations")["conversations"]
+            found = service.get(path("agents", agent, "conversations"))["conversations"]
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
     if as_json:
@@ -50,7 +51,7 @@ def show_conversation(
     try:
         with client(url, token, state_dir) as service:
             while after is not None:
-                page = service.get(f"/conversations/{conversation}", after=after)
+                page = service.get(path("conversations", conversation), after=after)
                 turns += page["turns"]
                 after = page["nextAfter"]
     except AgentRunnerError as error:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
-from agent_runner.cli.terminal import ExitCode, clean, err, fail
+from agent_runner.cli.terminal import ExitCode, clean, err, fail, show_json_text
 from agent_runner.errors import AgentRunnerError
 
 _EXIT = {
@@ -51,7 +51,7 @@ def execute(
         with client(url, token, state_dir) as service:
             for message in service.stream(agent, body):
                 if as_json:
-                    typer.echo(message.data)
+                    show_json_text(message.data)
                 event = json.loads(message.data)
                 if not as_json:
                     printer.show(event)

@@ -43,7 +43,15 @@ def clean(text: str) -> str:
 
 def show_json(value: object) -> None:
     """One JSON document on stdout."""
-    typer.echo(wire.encode(value))
+    show_json_text(wire.encode(value).decode())
+
+
+def show_json_text(text: str) -> None:
+    """JSON on stdout: what could act on the terminal is escaped, so its value stays the same.
+
+    JSON escapes C0 itself, but lets DEL, C1 and the marks that reorder text through.
+    """
+    typer.echo(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

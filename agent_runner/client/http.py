@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import ServerSentEvent, connect_sse
@@ -15,6 +16,11 @@ from agent_runner.errors import AgentRunnerError, UnavailableError
 
 URL_VARIABLE = "AGENT_RUNNER_URL"
 _CONNECT_S = 5.0
+
+
+def path(*words: str) -> str:
+    """`/agents/NAME` with every word a single segment, whatever is in it."""
+    return "".join(f"/{quote(word, safe='')}" for word in words)
 
 
 class ServiceProblemError(AgentRunnerError):
@@ -55,19 +61,19 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def get(self, path: str, **parameters: str | int) -> Any:
-        """The JSON at `path`."""
-        return self._call("GET", path, params=parameters)
+    def get(self, where: str, **parameters: str | int) -> Any:
+        """The JSON at `where`, made with `path`."""
+        return self._call("GET", where, params=parameters)
 
-    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def send(self, method: str, where: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON answer to a request with a body; None if it has none."""
-        return self._call(method, path, json=dict(body or {}))
+        return self._call(method, where, json=dict(body or {}))
 
     def stream(self, agent_id: str, body: Mapping[str, Any]) -> Iterator[ServerSentEvent]:
         """Execute a prompt and yield its events until the run is over."""
         try:
             with connect_sse(
-                self._http, "POST", f"/agents/{agent_id}/execute", json=dict(body)
+                self._http, "POST", path("agents", agent_id, "execute"), json=dict(body)
             ) as source:
                 if source.response.status_code != httpx.codes.OK:
                     source.response.read()
@@ -76,9 +82,9 @@ class Client:
         except httpx.TransportError as error:
             raise self._away(error) from error
 
-    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+    def _call(self, method: str, where: str, **arguments: Any) -> Any:
         try:
-            response = self._http.request(method, path, **arguments)
+            response = self._http.request(method, where, **arguments)
         except httpx.TransportError as error:
             raise self._away(error) from error
         if response.is_error:

@@ -1,0 +1,265 @@
+"""The console command against a running service: what it prints, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from agent_runner.cli.main import app
+from agent_runner.cli.terminal import ExitCode
+from tests.conftest import ModuleService, Script, Service
+
+
+@pytest.fixture(scope="module")
+def live(module_service: ModuleService) -> Service:
+    service = module_service()
+    service.register()
+    return service
+
+
+def command(*argv: str, env: dict[str, str] | None = None, given: bytes = b"") -> Any:
+    return subprocess.run(
+        [sys.executable, "-m", "agent_runner.cli.main", *argv],
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", **(env or {})},
+        input=given,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def call(service: Service, *argv: str, given: bytes = b"") -> tuple[int, str, str]:
+    """Exit code, stdout and stderr; the token is found in the state folder."""
+    env = {"AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_STATE_DIR": str(service.state_dir)}
+    done = CliRunner().invoke(app, argv, env=env, input=given)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    return done.exit_code, done.stdout, done.stderr
+
+
+def execute(service: Service, script: Script, *more: str) -> tuple[int, str, str]:
+    return call(service, "exec", *more, "worker", json.dumps(script))
+
+
+def test_stdout_is_exactly_the_answer(live: Service) -> None:
+    answer = "first line\n\n  second: [x](y) [red]ü[/red] :smile:  "
+    script: Script = [{"tool": "Bash", "input": {"command": "ls"}}, {"text": answer, "deltas": 7}]
+    code, out, err = execute(live, script)
+    assert (code, out) == (ExitCode.OK, answer + "\n")
+    assert '[Bash] {"command": "ls"}' in err
+
+
+def test_a_prompt_may_come_by_stdin_or_look_like_a_flag(live: Service) -> None:
+    assert call(live, "exec", "worker", "-", given="ü\nline two".encode())[:2] == (
+        0,
+        "echo: ü\nline two\n",
+    )
+    assert call(live, "exec", "worker", "--", "--help")[:2] == (0, "echo: --help\n")
+
+
+def test_every_end_has_its_exit_code(live: Service, tmp_path: Path) -> None:
+    code, out, err = execute(live, [{"error": "Invalid API key", "status": 401}])
+    assert (code, out) == (ExitCode.FAILED, "")
+    assert "[auth_required]" in err
+    assert "hint:" in err or "failed" in err
+    code, out, err = execute(live, [{"hang": True}], "--timeout", "0.3")
+    assert (code, out) == (ExitCode.TIMED_OUT, "")
+    assert "[timed_out]" in err
+    here = tmp_path / "here"
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-m", "agent_runner.cli.main", "exec", "--url", live.url),
+            *("--token", live.token, "worker", json.dumps([{"touch": str(here)}, {"hang": True}])),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        while not here.exists():
+            assert running.poll() is None
+        with live.client() as client:
+            client.post("/agents/worker/execute/cancel", json={})
+        assert running.wait(20) == ExitCode.CANCELLED
+    assert call(live, "exec", "nobody", "x")[0] == ExitCode.FAILED
+    assert call(live, "exec", "worker")[0] == ExitCode.USAGE
+
+
+def test_json_is_one_event_on_each_line(live: Service) -> None:
+    code, out, err = execute(live, [{"text": "a\u2028b\x85c", "deltas": 2}], "--json")
+    assert (code, err) == (0, "")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert events[0]["type"] == "run.queued"
+    assert events[-1]["type"] == "run.finished"
+    (message,) = [e for e in events if e["type"] == "message.completed"]
+    assert message["text"] == "a\u2028b\x85c"
+
+
+CORPUS = [
+    "\x1b[2J\x1b[31mred",
+    "\x1b]52;c;cHduZWQ=\x07",
+    "\x1b]0;title\x1b\\",
+    "\x9b2J\x90q\x9c\x9d0;x\x07",
+    "back\x08space\x7f bell\x07 null\x00",
+    "carriage\rreturn\x0b\x0c",
+    "\u202eevil\u202c \u2066a\u2069 \u200f\u061c",
+    "sep\u2028\u2029\x85",
+]
+UNSAFE = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u061c\u200e\u200f\u2028\u2029"}
+UNSAFE |= {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
+UNSAFE -= {"\n"}
+
+
+def harmless(*texts: str) -> None:
+    for text in texts:
+        assert not UNSAFE & set(text), [c for c in text if c in UNSAFE]
+
+
+def test_nothing_that_acts_on_a_terminal_reaches_it(live: Service) -> None:
+    script: Script = []
+    for text in CORPUS:
+        script += [
+            {"text": f"safe {text}", "deltas": 3},
+            {"tool": text, "input": {"x": text}, "output": text},
+            {"ask": text, "input": {"x": text}},
+            {"text": text, "deltas": 0},
+        ]
+    script.append({"error": f"API Error: {''.join(CORPUS)}", "status": 500})
+    name, prompt = "worker", json.dumps(script)
+    code, out, err = call(live, "exec", name, prompt)
+    assert code == ExitCode.FAILED
+    assert "safe" in out
+    harmless(out, err)
+    harmless(*call(live, "exec", "--json", name, prompt)[1:])
+    with live.client() as client:
+        conversation = client.get(f"/agents/{name}/conversation").json()["conversation"]
+    shown = call(live, "conversations", "show", conversation["conversationId"])
+    assert "safe" in shown[1]
+    harmless(*shown[1:])
+    harmless(*call(live, "conversations", "show", conversation["conversationId"], "--json")[1:])
+    for text in CORPUS:
+        code, *texts = call(live, "agents", "show", f"no{text}")
+        assert code == ExitCode.FAILED
+        harmless(*texts)
+
+
+def test_agents_from_first_to_last(live: Service, tmp_path: Path) -> None:
+    cwd = str(live.cwd)
+    add = ("agents", "add", "mine", "--type", "claude-code", "--cwd", cwd, "--model", "m")
+    code, out, _ = call(live, *add, "-o", 'allowedTools=["Bash"]', "-o", "maxTurns=3")
+    assert code == 0
+    assert "agent-runner exec mine" in out
+    code, out, _ = call(live, "agents", "show", "mine")
+    shown = json.loads(out)
+    assert shown["options"] == {
+        "cwd": cwd,
+        "model": "m",
+        "allowedTools": ["Bash"],
+        "maxTurns": 3,
+    }
+    code, out, _ = call(live, "agents", "list")
+    assert out.splitlines()[0].split() == ["AGENT", "TYPE", "MODE", "MODEL", "CWD"]
+    assert any(
+        line.split() == ["mine", "claude-code", "headless", "m", cwd] for line in out.splitlines()
+    )
+    listed = json.loads(call(live, "agents", "list", "--json")[1])
+    assert shown in listed
+    assert call(live, "agents", "remove", "mine")[:2] == (0, "mine is removed.\n")
+    code, out, err = call(live, "agents", "remove", "mine")
+    assert (code, out) == (ExitCode.FAILED, "")
+    assert "[agent_not_found]" in err
+    assert call(live, *add, "-o", "model=nojson")[0] == ExitCode.USAGE
+    code, out, err = call(live, *add[:-4], "--cwd", "/etc", "--json")
+    assert code == ExitCode.FAILED
+    assert json.loads(out)["code"] == "cwd_not_allowed"
+
+
+def test_conversations_from_none_to_some(live: Service) -> None:
+    live.register("talker")
+    code, out, _ = call(live, "conversations", "list", "talker")
+    assert code == 0
+    assert 'agent-runner exec talker "Hello"' in out
+    assert json.loads(call(live, "conversations", "list", "talker", "--json")[1]) == []
+    ids = {live.run(f"turn {n}", "talker").json()["conversationId"] for n in range(52)}
+    (conversation,) = ids
+    code, out, _ = call(live, "conversations", "list", "talker")
+    assert [line.split()[:3] for line in out.splitlines()] == [
+        ["CONVERSATION", "STATE", "TURNS"],
+        [conversation, "open", "104"],
+    ]
+    turns = json.loads(call(live, "conversations", "show", conversation, "--json")[1])
+    assert [turn["seq"] for turn in turns] == list(range(1, 105))
+    code, out, _ = call(live, "conversations", "show", conversation)
+    lines = out.splitlines()
+    assert lines[0].startswith("--- 1 user ")
+    assert lines[1] == "turn 0"
+    assert lines[3] == "echo: turn 0"
+    assert call(live, "conversations", "show", "nothing")[0] == ExitCode.FAILED
+
+
+def test_a_wrong_token_is_told(live: Service) -> None:
+    done = command("agents", "list", "--url", live.url, "--token", "wrong")
+    assert done.returncode == ExitCode.FAILED
+    assert b"[unauthorized]" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("agents", "list"),
+        ("agents", "show", "x"),
+        ("agents", "remove", "x"),
+        ("agents", "add", "x", "--type", "custom"),
+        ("conversations", "list", "x"),
+        ("conversations", "show", "x"),
+        ("exec", "x", "y"),
+    ],
+)
+def test_no_service_says_how_to_start_one(argv: tuple[str, ...]) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        done = CliRunner().invoke(app, [*argv, "--url", url])
+    assert (done.exit_code, done.stdout) == (ExitCode.UNREACHABLE, "")
+    assert "[service_unreachable]" in done.stderr
+    assert "agent-runner serve" in done.stderr
+
+
+def commands() -> list[tuple[str, ...]]:
+    root = get_command(app)
+    found: list[tuple[str, ...]] = [()]
+    for name, sub in root.commands.items():  # type: ignore[attr-defined]
+        found.append((name,))
+        found += [(name, inner) for inner in getattr(sub, "commands", {})]
+    return found
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_help_teaches(words: tuple[str, ...]) -> None:
+    found: Any = get_command(app)
+    for word in words:
+        found = found.commands[word]
+    done = CliRunner().invoke(app, [*words, "--help"], prog_name="agent-runner")
+    assert (done.exit_code, done.stderr) == (0, "")
+    text = done.stdout
+    assert text.startswith("Usage: ")
+    assert (found.help or "").split("\n")[0][:40] in " ".join(text.split())
+    options = [p for p in found.params if isinstance(p, typer.core.TyperOption)]
+    for option in options:
+        assert option.opts[0] in text
+        assert option.help, f"{' '.join(words)} {option.opts[0]} has no help"
+    for name in getattr(found, "commands", {}):
+        assert name in text
+
+
+def test_version() -> None:
+    from importlib.metadata import version
+
+    assert command("--version").stdout.decode().strip() == version("agent-runner")
