@@ -8,6 +8,7 @@ from typing import Protocol
 
 import anyio
 import anyio.lowlevel
+import msgspec
 import structlog
 
 from agent_runner.agents.base import Exit, Form, PermissionAnswer, Session
@@ -80,6 +81,7 @@ class LiveCli:
         self._open_raw(raw)
         self._verdict: TurnCompleted | None = None
         self._turn_open = False
+        self._cut_short = False
         self._turn_done = anyio.Event()
         self._stderr = bytearray()
         self._outbox: list[bytes | None] = [session.open()]
@@ -136,6 +138,7 @@ class LiveCli:
             with anyio.move_on_after(grace):
                 await self._turn_done.wait()
                 return
+        self._cut_short = self._turn_open
         await self.end()
 
     async def end(self) -> None:
@@ -241,6 +244,11 @@ class LiveCli:
         if passed:
             await self._emit(passed)
         if verdict is not None:
+            if self._cut_short and verdict.ok:
+                # Ended in the middle, Droid tells its model that the tool failed, and finishes.
+                verdict = msgspec.structs.replace(
+                    verdict, ok=False, code=FailureCode.INTERRUPTED, error="interrupted"
+                )
             self.session_id = verdict.session_id or self.session_id
             self._verdict = verdict
             self._turn_open = False
