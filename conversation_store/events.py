@@ -40,7 +40,14 @@ def append_events(
             if len(event.payload) > LARGE_PAYLOAD:
                 transaction.run_large(
                     "insert_large_event",
-                    (*_key(event), len(event.payload)),
+                    {
+                        "conversation_id": conversation_id,
+                        "seq": event.seq,
+                        "run_id": run_id,
+                        "type": event.type,
+                        "time": event.time,
+                        "size": len(event.payload),
+                    },
                     ("events", "payload"),
                     event.payload,
                 )

@@ -41,7 +41,9 @@ class Transaction:
         """Run the statement `name` once for each row of parameters."""
         self._connection.executemany(self._statements[name], parameters)
 
-    def run_large(self, name: str, parameters: Row, column: tuple[str, str], data: bytes) -> None:
+    def run_large(
+        self, name: str, parameters: Mapping[str, Any], column: tuple[str, str], data: bytes
+    ) -> None:
         """Insert a row whose blob `column` (table, name) is `data`, without copies of it.
 
         The statement inserts zeros of the right length and returns the row's id; bound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def _checked_cwd(ctx: Context, value: str) -> str:
     try:
         path = Path(value).expanduser()
         real = path.resolve()
-        is_dir = real.is_dir()
+        is_dir = _is_dir(path)
     except (OSError, RuntimeError, ValueError) as error:  # no such user, a loop, a NUL, too long
         raise BadRequestError("invalid_cwd", f"cwd {value!r} is no path: {error}") from error
     if not path.is_absolute():
@@ -55,6 +56,14 @@ def _checked_cwd(ctx: Context, value: str) -> str:
             "cwd_missing", f"cwd {value!r} is not a folder", hint="create it first"
         )
     return str(real)
+
+
+def _is_dir(path: Path) -> bool:
+    """Path.is_dir, which answers some errors and raises others as the Python version has it."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return False
 
 
 def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_large_event
 INSERT INTO events (conversation_id, seq, run_id, type, time, payload, size)
-VALUES (?1, ?2, ?3, ?4, ?5, zeroblob(?6), ?6)
+VALUES (:conversation_id, :seq, :run_id, :type, :time, zeroblob(:size), :size)
 RETURNING rowid;
 
 -- name: events_after
