@@ -53,7 +53,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
          r"|invalid session id|option .{0,80} (argument missing|is invalid)"
          r"|cannot be used with root|requires --verbose|allowed choices|invalid values"
          r"|mcp config|settings file not found", FailureCode.CLI_USAGE),
-        (r"issue with the selected model|model .{0,80}not (found|available)|not_found_error"
+        (r"issue with the selected model|models?[ /].{0,80}not (found|available)|not_found_error"
          r"|invalid model", FailureCode.MODEL_NOT_FOUND),
         (r"overloaded", FailureCode.OVERLOADED),
         (r"rate.?limit|too many requests|hit your .{0,20}limit|resource.exhausted|quota",

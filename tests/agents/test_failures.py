@@ -37,6 +37,7 @@ def test_statuses(status: float | None, code: str | None) -> None:
         ("connect ECONNREFUSED 127.0.0.1:1", "connection_failed"),
         ("401 {}", "auth_required"),
         ("404 pages were read", "model_not_found"),
+        ("models/x is not found for API version v1beta", "model_not_found"),
         ("x" * 10_000 + "overloaded", None),
     ],
 )

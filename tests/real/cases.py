@@ -60,12 +60,17 @@ class RealCases:
     @pytest.mark.parametrize("code", ["auth_required", "model_not_found"])
     def test_error(self, real: Real, code: str) -> None:
         agent = real.agent(code.replace("_", "-"))
-        status = {"auth_required": 401, "model_not_found": 404}[code]
-        turn = agent.turn("hello", fails(status))
+        status, message = {
+            "auth_required": (401, "the key is bad"),
+            "model_not_found": (404, real.cli.no_model),
+        }[code]
+        turn = agent.turn("hello", fails(status, message))
         assert turn.run["status"] == "failed"
         assert turn.body["code"] == turn.run["code"] == code
         assert turn.status == {"auth_required": 503, "model_not_found": 200}[code]
         assert turn.run["error"]
+        if real.form is Form.WARM:
+            assert succeeded(agent.turn("again", says("Still here.")))
 
     def test_second_turn(self, real: Real) -> None:
         agent = real.agent("second")

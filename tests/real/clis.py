@@ -16,12 +16,14 @@ class Cli:
     """One CLI: its pinned version, its home as the recorder sets it up, its words.
 
     `tools` are the agent's options that let it write files and run commands unasked.
-    `resumes` is whether its one-shot form goes on with an earlier session offline.
+    `resumes` is whether its one-shot form goes on with an earlier session offline. `no_model`
+    is how its provider says that it does not know a model.
     """
 
     suite: Suite
     version: str
     tools: dict[str, Any]
+    no_model: str = "model: no-such-model"
     resumes: bool = True
     env: dict[str, str] = field(default_factory=dict)
 
@@ -36,6 +38,12 @@ CLAUDE = Cli(
     tools={"permissionMode": "acceptEdits", "allowedTools": ["Bash", "Write"]},
     env={"CLAUDE_CODE_MAX_RETRIES": "1"},
 )
-GEMINI = Cli(suite=GEMINI_SUITE, version="0.61.0", tools={"permissionMode": "yolo"})
+GEMINI = Cli(
+    suite=GEMINI_SUITE,
+    version="0.61.0",
+    tools={"permissionMode": "yolo"},
+    no_model="models/no-such-model is not found for API version v1beta, or is not supported "
+    "for generateContent. Call ListModels to see the list of available models.",
+)
 DROID = Cli(suite=DROID_SUITE, version="0.215.0", tools={"permissionMode": "low"}, resumes=False)
 ALL = (CLAUDE, GEMINI, DROID)
