@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 import anyio
 
@@ -14,6 +15,7 @@ from agent_runner import wire
 from agent_runner.api.context import Context
 from agent_runner.app.state_dir import StateDir
 from agent_runner.bus.bus import Bus
+from agent_runner.errors import UnavailableError
 from agent_runner.replay.transcripts import DEMO_AGENT, demo_options
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
@@ -21,6 +23,7 @@ from agent_runner.runners.warm import WarmPool
 from agent_runner.runs.reconcile import interrupt_open_runs
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
+from conversation_store.errors import StoreUnusableError
 from conversation_store.store import Store, open_store
 
 
@@ -34,7 +37,7 @@ async def running_service(
     """
     limits = settings.limits
     grace = limits.cancel_grace_ms / 1000
-    async with open_store(state.database) as store:
+    async with _opened(state.database) as store:
         await interrupt_open_runs(store)
         await _offer_demo(store, state)
         _clear(state)
@@ -67,6 +70,17 @@ async def running_service(
                     await pool.close()
                     bus.close()
                 tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _opened(database: Path) -> AsyncIterator[Store]:
+    """The store; UnavailableError if it cannot be used, for those who start the service."""
+    async with AsyncExitStack() as stack:
+        try:
+            store = await stack.enter_async_context(open_store(database))
+        except StoreUnusableError as error:
+            raise UnavailableError(error.code, error.message) from error
+        yield store
 
 
 async def _offer_demo(store: Store, state: StateDir) -> None:

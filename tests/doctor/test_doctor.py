@@ -1,0 +1,85 @@
+"""The doctor: a report of fixed shape, whatever the machine looks like."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_runner.doctor.login import droid, gemini
+
+
+def doctor(tmp_path: Path, **programs: str) -> tuple[int, dict[str, Any]]:
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps({"programs": programs, "state_dir": str(tmp_path / "no/such")}))
+    done = subprocess.run(
+        [sys.executable, "-m", "agent_runner.cli.main", "doctor", "--json"],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "AGENT_RUNNER_CONFIG": str(config),
+        },
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == b""
+    report: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, report
+
+
+def cli(path: Path, script: str) -> str:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_machine_with_one_cli(tmp_path: Path) -> None:
+    script = (
+        'case "$1" in --version) echo "2.1.0 (Claude Code)";; *) echo \'{"loggedIn":true}\';; esac'
+    )
+    claude = cli(tmp_path / "claude", script)
+    missing = str(tmp_path / "missing")
+    code, report = doctor(
+        tmp_path, **{"claude-code": claude, "gemini": missing, "factory-droid": missing}
+    )
+    assert code == 0
+    assert {finding["name"] for finding in report["machine"]} == {
+        "python",
+        "sqlite",
+        "state folder",
+    }
+    assert all(f["status"] in ("ok", "warning", "missing") for f in report["machine"])
+    found = {finding["type"]: finding for finding in report["clis"]}
+    assert (found["claude-code"]["version"], found["claude-code"]["loggedIn"]) == ("2.1.0", True)
+    for name in ("gemini", "factory-droid"):
+        assert found[name]["path"] is None
+        assert found[name]["fix"]
+
+
+def test_a_machine_with_none_exits_1(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    code, report = doctor(
+        tmp_path, **{"claude-code": missing, "gemini": missing, "factory-droid": missing}
+    )
+    assert code == 1
+    assert [finding["login"] for finding in report["clis"]] == ["not installed"] * 3
+
+
+@pytest.mark.anyio
+async def test_logins_are_told_by_what_is_there(tmp_path: Path) -> None:
+    env = {"HOME": str(tmp_path)}
+    path = tmp_path / "cli"
+    assert (await gemini(path, env))[0] is False
+    assert (await gemini(path, {**env, "GEMINI_API_KEY": "k"}))[0] is True
+    (tmp_path / ".gemini").mkdir()
+    for broken in ("", "{", "[]", '{"security": 1}', '{"security": {}}'):
+        (tmp_path / ".gemini/settings.json").write_text(broken)
+        assert (await gemini(path, env))[0] is False
+    assert (await droid(path, env))[0] is False
+    assert (await droid(path, {**env, "FACTORY_API_KEY": "k"}))[0] is True

@@ -1,0 +1,75 @@
+"""Settings: file, then variables, then flags; what is wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_runner.errors import BadRequestError
+from agent_runner.settings import _VARIABLES, CONFIG_VARIABLE, load_settings
+
+RUNBOOK = Path(__file__).resolve().parent.parent / "runbooks/configuration.md"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text("server:\n  port: 1001\n  host: localhost\nlimits:\n  queue_depth: 7\n")
+    return path
+
+
+def test_later_sources_win(config: Path) -> None:
+    assert load_settings(config, env={}).server.port == 1001
+    env = {"AGENT_RUNNER_PORT": "1002"}
+    assert load_settings(config, env=env).server.port == 1002
+    flags: dict[tuple[str, ...], Any] = {("server", "port"): 1003, ("server", "host"): None}
+    settings = load_settings(config, flags, env)
+    assert (settings.server.port, settings.server.host) == (1003, "localhost")
+    assert settings.limits.queue_depth == 7
+    assert load_settings(env={CONFIG_VARIABLE: str(config)}).server.port == 1001
+    assert load_settings(env={}).server.port == 8420
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("nonsense: 1", "nonsense"),
+        ("server:\n  prot: 1", "server.prot"),
+        ("server:\n  port: 70000", "server.port"),
+        ("server: 5", "server"),
+        ("server:\n  token: short", "server.token"),
+        ("limits:\n  run_timeout_ms: 0", "limits.run_timeout_ms"),
+        ("- a list", "expected"),
+        ("a: [", "config.yaml"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(BadRequestError, match=named) as caught:
+        load_settings(path, env={})
+    assert caught.value.code == "invalid_config"
+
+
+def test_a_missing_or_binary_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for name in ("missing", "binary", "."):
+        with pytest.raises(BadRequestError) as caught:
+            load_settings(tmp_path / name, env={})
+        assert caught.value.code == "invalid_config"
+
+
+def test_a_section_that_is_no_section_stays_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("server: 5")
+    with pytest.raises(BadRequestError, match="server"):
+        load_settings(path, env={"AGENT_RUNNER_PORT": "1"})
+
+
+def test_variables_are_in_the_runbook() -> None:
+    text = RUNBOOK.read_text("utf-8")
+    for variable, where in _VARIABLES.items():
+        assert f"| `{variable}` | `{'.'.join(where)}`" in text
+    assert f"| `{CONFIG_VARIABLE}` |" in text

@@ -1,0 +1,45 @@
+"""What goes over the wire: one line of JSON, times, ids that sort."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_runner import wire
+from agent_runner.bus.frames import large_frame, stored_frame
+from conversation_store.records import StoredEvent
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+)
+
+
+@given(VALUES)
+def test_json_is_one_line_for_every_reader(value: object) -> None:
+    data = wire.encode(value)
+    assert json.loads(data) == value
+    assert len(data.decode().splitlines()) == 1
+
+
+@given(st.sampled_from(["\u2028", "\u2029", "\x85", "\r", "\n", "\0", "\x1e"]), TEXT)
+def test_no_text_can_forge_a_frame(separator: str, text: str) -> None:
+    value = {"t": f"{text}{separator}id: 9\n\nevent: x"}
+    stored = StoredEvent("conv", 7, "run", "notice", "now", wire.encode(value))
+    for frame in (stored_frame(stored), b"".join(large_frame(stored))):
+        lines = frame.decode().splitlines()
+        assert lines[:2] == ["id: 7", "event: notice"]
+        assert json.loads(lines[2].removeprefix("data: "))["t"] == value["t"]
+        assert lines[3:] == [""]
+
+
+def test_times_and_ids() -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", wire.now())
+    ids = [wire.new_id("run") for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert all(re.fullmatch(r"run_[0-9a-f]{28}", one) for one in ids)
+    assert [one[:16] for one in ids] == sorted(one[:16] for one in ids)
