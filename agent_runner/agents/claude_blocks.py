@@ -8,9 +8,10 @@ content_block_stop: the index is that of the block open in the stream, or else c
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from agent_runner.agents.failures import short
+from agent_runner.agents.session import SessionBase
 from agent_runner.events import (
     Activity,
     AgentEvent,
@@ -27,9 +28,6 @@ from agent_runner.events import (
 from agent_runner.schemas import claude as c
 from agent_runner.schemas import claude_stream as s
 from agent_runner.schemas.decode import plain, shown
-
-if TYPE_CHECKING:
-    from agent_runner.agents.claude_session import ClaudeSession
 
 _STREAMS = 64  # API messages streaming at once: one per sub-agent
 
@@ -69,7 +67,7 @@ class _Message:
 class BlockReader:
     """Turns blocks into events; `last_text` is the newest text of the main agent."""
 
-    def __init__(self, session: ClaudeSession) -> None:
+    def __init__(self, session: SessionBase) -> None:
         self._session = session
         self._messages: dict[str | None, _Message] = {}
         self._unnamed = 0

@@ -7,11 +7,12 @@ completed from what came.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from agent_runner.agents.claude_blocks import result_text
 from agent_runner.agents.droid_files import KINDS, changed_files
 from agent_runner.agents.failures import code_for_text, readable, short
+from agent_runner.agents.session import SessionBase
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
@@ -29,9 +30,6 @@ from agent_runner.events import (
 )
 from agent_runner.schemas import droid_rpc as d
 from agent_runner.schemas.decode import plain, whole
-
-if TYPE_CHECKING:
-    from agent_runner.agents.droid_rpc_session import DroidRpcSession
 
 _REASONS = {
     "cancelled": FailureCode.INTERRUPTED,
@@ -68,11 +66,32 @@ _QUIET = frozenset(
 )
 
 
-class DroidReader:
-    """Turns notifications into events; `last_text` is the turn's newest whole text."""
+class EndTurn(Protocol):
+    """Closes what is open and gives the turn's verdict."""
 
-    def __init__(self, session: DroidRpcSession) -> None:
+    def __call__(
+        self,
+        *,
+        code: FailureCode | None,
+        error: str | None,
+        reason: str | None,
+        usage: Usage | None = None,
+        duration_ms: int | None = None,
+    ) -> list[AgentEvent]:
+        """The last events of the turn."""
+        ...
+
+
+class DroidReader:
+    """Turns notifications into events; `last_text` is the turn's newest whole text.
+
+    `model` is what the session runs on, as far as it is known.
+    """
+
+    def __init__(self, session: SessionBase, end_turn: EndTurn, model: str | None) -> None:
         self._session = session
+        self._end_turn = end_turn
+        self.model = model
         self._pieces: dict[tuple[str, bool], list[str]] = {}
         self._growing: dict[str, d.ToolUse] = {}
         self._ended: set[str] = set()
@@ -228,9 +247,9 @@ class DroidReader:
                 cache_write_tokens=whole(tokens.cacheCreationTokens),
                 reasoning_tokens=whole(tokens.thinkingTokens),
             )
-            events.append(UsageReported(usage=usage, model=self._session.model))
+            events.append(UsageReported(usage=usage, model=self.model))
         code = self._code(note.reason)
-        return events + self._session.end_turn(
+        return events + self._end_turn(
             code=code,
             error=short(readable(self._error or note.reason)) if code else None,
             reason=note.reason[:80],

@@ -50,7 +50,7 @@ class DroidRpcSession(SessionBase):
     ) -> None:
         super().__init__(options, form, resume)
         self._rpc = RpcPeer(_HEADER, text_ids=True, typed=True)
-        self._reader = DroidReader(self)
+        self._reader = DroidReader(self, self.end_turn, options.model)
         self._settings = settings
         self._resume = resume
         self._ready = False
@@ -59,7 +59,6 @@ class DroidRpcSession(SessionBase):
         self._raw_ids: dict[str, Any] = {}
         self._calls: dict[str, list[str]] = {}
         self._denials = 0
-        self.model: str | None = options.model
 
     # --- to the CLI ------------------------------------------------------------------------
 
@@ -189,7 +188,7 @@ class DroidRpcSession(SessionBase):
         events.append(
             SessionStarted(
                 session_id=self.session_id,
-                model=self.model,
+                model=self._reader.model,
                 cwd=self.options.cwd,
                 permission_mode=self._settings.get("autonomyLevel"),
             )
@@ -201,7 +200,7 @@ class DroidRpcSession(SessionBase):
         opened = result if isinstance(result, dict) else {}
         session_id, settings = opened.get("sessionId"), opened.get("settings")
         if isinstance(settings, dict) and isinstance(settings.get("modelId"), str):
-            self.model = self.model or settings["modelId"]
+            self._reader.model = self._reader.model or settings["modelId"]
         return self._accept_session_id(session_id if isinstance(session_id, str) else None)
 
     def _failed(self, method: str, error: RpcError) -> list[AgentEvent]:
