@@ -53,9 +53,12 @@ class Service:
 
 @contextmanager
 def service(
-    program: Path | str, env: dict[str, str] | None = None, **limits: Any
+    program: Path | str,
+    env: dict[str, str] | None = None,
+    programs: dict[str, str] | None = None,
+    **limits: Any,
 ) -> Iterator[Service]:
-    """A service in a folder of its own whose claude-code is `program`."""
+    """A service in a folder of its own whose claude-code is `program`; the others by name."""
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         root = Path(folder)
         config = root / "config.yaml"
@@ -65,6 +68,7 @@ def service(
                 "claude-code": str(program),
                 "gemini": "/nonexistent/gemini",
                 "factory-droid": "/nonexistent/droid",
+                **(programs or {}),
             },
             "limits": limits,
         }

@@ -1,0 +1,230 @@
+"""Time to the first event of a second turn: warm process against a new process per turn."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from agent_runner.agents.base import Adapter, AgentOptions, Exit, Form, Session
+from agent_runner.agents.registry import adapter_for
+from agent_runner.events import AgentEvent, MessageCompleted, MessageDelta, SessionStarted
+from agent_runner.events import TurnCompleted as Verdict
+from agent_runner.recorder.cases.case import Suite
+from agent_runner.recorder.cases.claude import SUITE as CLAUDE
+from agent_runner.recorder.cases.droid import SUITE as DROID
+from agent_runner.recorder.cases.gemini import SUITE as GEMINI
+from agent_runner.recorder.install import install
+from benchmarks.harness import (
+    Service,
+    columns,
+    connected,
+    heading,
+    median,
+    register,
+    row,
+    service,
+    verdict,
+)
+
+SAMPLES = 5
+TARGET = 20
+# A CLI tidies up after an answer; nobody sends the next prompt in the same moment.
+PAUSE_S = 0.5
+FIRST = (b"event: session.started\n", b"event: message.delta\n", b"event: message.completed\n")
+FIRST_EVENTS = (SessionStarted, MessageDelta, MessageCompleted)
+
+
+@contextmanager
+def model() -> Iterator[str]:
+    """The base URL of a stand-in for the model APIs that answers at once, in its own process."""
+    argv = [sys.executable, "-m", "agent_runner.recorder.models", "--port", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.terminate()
+
+
+class Bench:
+    """One CLI in a home of its own."""
+
+    def __init__(self, suite: Suite, url: str, root: Path) -> None:
+        self.suite = suite
+        self.program = install(suite.agent)
+        self.home = root / "home"
+        self.cwd = root / "work"
+        self.cwd.mkdir()
+
+        def fill(text: str) -> str:
+            return text.replace("{home}", str(self.home)).replace("{url}", url)
+
+        for name, text in suite.home_files.items():
+            file = self.home / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(fill(text))
+        self.env = {
+            "HOME": str(self.home),
+            "TMPDIR": str(root),
+            "SHELL": "/bin/bash",
+            **{name: fill(value) for name, value in suite.env.items()},
+        }
+
+
+async def through_service(at: Service, agent: str) -> tuple[float, bool]:
+    """Send a prompt: seconds to the CLI's first event, and whether the run succeeded."""
+    first, tail = 0.0, b""
+    async with connected(at) as connection:
+        begun = time.perf_counter()
+        path = f"/agents/{agent}/execute"
+        async for piece in connection.stream("POST", path, {"prompt": "hello"}):
+            if not first and any(name in piece for name in FIRST):
+                first = time.perf_counter() - begun
+            tail = tail[-4096:] + piece
+    return first, b'"success":true' in tail
+
+
+class Bare:
+    """The CLI without the service: its pipes, read line by line."""
+
+    def __init__(self, bench: Bench, form: Form) -> None:
+        self._adapter: Adapter = adapter_for(bench.suite.agent)
+        options = {**bench.suite.options, "cwd": str(bench.cwd)}
+        self._options = msgspec.convert(options, AgentOptions)
+        self._bench, self._form = bench, form
+        self._session: Session
+        self._process: asyncio.subprocess.Process
+
+    async def turn(self, *, new: bool) -> float:
+        """Seconds from the prompt (or the start of a new process for it) to the first event."""
+        begun = time.perf_counter()
+        if new:
+            await self._start()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(self._session.prompt("hello"))
+        if self._session.close_after_prompt:
+            self._process.stdin.close()
+        first = 0.0
+        while line := await self._process.stdout.readline():
+            received = self._session.receive(line.rstrip(b"\n"))
+            self._process.stdin.write(received.send)
+            if not first and any(isinstance(event, FIRST_EVENTS) for event in received.events):
+                first = time.perf_counter() - begun
+            if _ended(received.events):
+                break
+        return first
+
+    async def _start(self) -> None:
+        launch = self._adapter.launch(self._options, self._form, resume=None, private_dir="/none")
+        self._session = self._adapter.session(self._options, self._form, resume=None)
+        self._process = await asyncio.create_subprocess_exec(
+            str(self._bench.program),
+            *launch.argv[1:],
+            env={"PATH": os.environ["PATH"], **self._bench.env, **launch.env},
+            cwd=self._bench.cwd,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=1 << 24,
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(self._session.open())
+
+    async def end(self) -> None:
+        """Close its input and see it go."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), 3)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        self._session.finish(Exit(code=self._process.returncode))
+
+
+def _ended(events: list[AgentEvent]) -> bool:
+    return any(isinstance(event, Verdict) for event in events)
+
+
+Times = dict[str, list[float]]
+
+
+async def measure(bench: Bench, warm: Service, cold: Service) -> Times:
+    """Warm, new process and bare CLI, in turn."""
+    times: Times = {}
+    kind = bench.suite.agent
+
+    def note(name: str, seconds: float) -> None:
+        times.setdefault(name, []).append(seconds)
+
+    for sample in range(SAMPLES + 1):
+        taken: list[tuple[str, float]] = []
+        for name, at in (("warm", warm), ("new", cold)):
+            agent = f"{kind}-{sample}"
+            await register(at, agent, type=kind, **bench.suite.options)
+            for turn in ("first", "second"):
+                seconds, ok = await through_service(at, agent)
+                if ok:
+                    taken.append((f"{name} {turn}", seconds))
+                await asyncio.sleep(PAUSE_S)
+            async with connected(at) as connection:
+                await connection.call("POST", f"/agents/{agent}/end-session", {})
+        bare = Bare(bench, Form.WARM)
+        taken.append(("bare first", await bare.turn(new=True)))
+        await asyncio.sleep(PAUSE_S)
+        taken.append(("bare second", await bare.turn(new=False)))
+        await bare.end()
+        # The first round fills caches of the disk and of the CLI's home.
+        for name, seconds in taken if sample else ():
+            note(name, seconds)
+    return times
+
+
+def report(kind: str, times: Times, target: int | None) -> None:
+    """The rows of one CLI."""
+
+    def cells(ours: str, other: str) -> tuple[str, str, str, float]:
+        a, b = median(times[ours]) * 1e3, median(times[other]) * 1e3
+        return f"{a:.1f}", f"{b:.1f}", f"{b / a:.1f}x", b / a
+
+    other, what = "new second", "new process"
+    if other not in times:
+        # Droid's one-shot form asks Factory's own API for the session and cannot resume here.
+        other, what = "new first", "new process, new session"
+    ours, theirs, ratio, times_sooner = cells("warm second", other)
+    wanted = f">= {target}x sooner: {verdict(times_sooner >= target)}" if target else ""
+    row(f"{kind}: second turn, warm | {what}", ours, theirs, ratio, wanted)
+    row(f"{kind}: second turn, warm | bare CLI, warm", *cells("warm second", "bare second")[:3])
+    row(f"{kind}: first turn, warm | new process", *cells("warm first", "new first")[:3])
+    row(f"{kind}: first turn, warm | bare CLI, warm", *cells("warm first", "bare first")[:3])
+
+
+def main() -> None:
+    """Print the table."""
+    heading(
+        f"Milliseconds from prompt to the CLI's first event (median of {SAMPLES}, real CLIs, "
+        "the model a stand-in that answers at once)"
+    )
+    columns("other")
+    with model() as url:
+        for suite, target in ((CLAUDE, TARGET), (GEMINI, None), (DROID, None)):
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                bench = Bench(suite, url, Path(folder))
+                programs = {suite.agent: str(bench.program)}
+                with (
+                    service("claude", bench.env, programs, warm_processes=2) as warm,
+                    service("claude", bench.env, programs, warm_processes=0) as cold,
+                ):
+                    report(suite.agent, asyncio.run(measure(bench, warm, cold)), target)
+
+
+if __name__ == "__main__":
+    main()
