@@ -87,6 +87,23 @@ class RealCases:
         reused = turn.of("run.started")[0].get("reused", False)
         assert reused is (real.form is Form.WARM)
 
+    def test_restart(self, real: Real) -> None:
+        """Another process goes on with the session, after the service was away."""
+        agent = real.agent("restart")
+        first = agent.turn("the first prompt", says("The first answer."))
+        assert succeeded(first)
+        real.stop()
+        real.service.start()
+        turn = agent.turn("the second prompt", says("The second answer."))
+        if real.form is Form.ONE_SHOT and not real.cli.resumes:
+            assert (turn.run["status"], turn.run["code"]) == ("failed", "session_not_found")
+            return
+        assert succeeded(turn)
+        assert turn.run["content"] == turn.text == "The second answer."
+        self.assert_remembers(real, "the first prompt", "The first answer.", "the second prompt")
+        assert turn.run["sessionId"] == first.run["sessionId"]
+        assert not turn.of("run.started")[0].get("reused", False)
+
     @pytest.mark.parametrize("moment", ["tool", "stream"])
     def test_cancel(self, real: Real, moment: str) -> None:
         agent = real.agent(f"cancel-{moment}", **real.cli.tools)

@@ -15,8 +15,6 @@ from agent_runner.recorder.models import ModelServer
 from tests.real.clis import ALL, Cli
 from tests.real.world import Real
 
-pytest.register_assert_rewrite("tests.real.cases")
-
 _ROWS: list[tuple[str, str, str, float, str]] = []
 _NETWORK = {"": "host"}
 

@@ -250,7 +250,7 @@ class Agent:
         assert finished[0]["state"] == run["status"]
         assert finished[0].get("code") == run["code"]
         assert finished[0].get("sessionId") == run["sessionId"]
-        assert run["form"] == self.real.form
+        assert run["form"] == self.real.form, run
         for broken in ("parse_error", "unknown", "oversize"):
             assert turn.of(broken) == []
         self._said.append(("inbound", prompt))
