@@ -13,6 +13,7 @@ from agent_runner.process.child import SpawnError, spawn
 from agent_runner.process.environment import child_environment
 from agent_runner.process.programs import Versions, find
 from agent_runner.runners.live import LiveCli
+from agent_runner.runners.raw_output import RawOutput
 
 
 class LaunchError(Exception):
@@ -114,11 +115,9 @@ class Launcher:
             child,
             adapter.session(options, form, resume=resume),
             form,
-            raw=raw,
-            spooled=launch.spool,
+            raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),
             permissions=options.permissions,
             line_limit=self._line_limit,
-            raw_limit=self._raw_limit,
             end_grace=self._end_grace,
         )
 

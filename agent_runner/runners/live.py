@@ -24,14 +24,14 @@ from agent_runner.events import (
 )
 from agent_runner.process.child import Child
 from agent_runner.process.lines import LineFramer, OversizeLine
-from agent_runner.process.raw_log import RawLog
+from agent_runner.runners.outbox import Outbox
+from agent_runner.runners.raw_output import RawOutput
 
 log = structlog.get_logger(__name__)
 
 STDERR_TAIL = 64 << 10
 EXIT_GRACE_S = 5.0
 DRAIN_QUIET_S = 1.0
-WRITE_TIMEOUT_S = 60.0
 
 
 class Sink(Protocol):
@@ -55,11 +55,9 @@ class LiveCli:
         session: Session,
         form: Form,
         *,
-        raw: Path,
-        spooled: bool,
+        raw: RawOutput,
         permissions: str,
         line_limit: int,
-        raw_limit: int,
         end_grace: float,
     ) -> None:
         self.form = form
@@ -70,22 +68,19 @@ class LiveCli:
         self._session = session
         self._permissions = permissions
         self._framer = LineFramer(line_limit)
-        self._raw_limit = raw_limit
         self._end_grace = end_grace
         self._sink: Sink | None = None
         self._sink_set = anyio.Event()
-        self._spooled = spooled
-        self._received = 0
-        self._awaits_output = True
+        self._raw = raw
         self._raw_full = False
-        self._open_raw(raw)
+        self._awaits_output = True
         self._verdict: TurnCompleted | None = None
         self._turn_open = False
         self._cut_short = False
         self._turn_done = anyio.Event()
         self._stderr = bytearray()
-        self._outbox: list[bytes | None] = [session.open()]
-        self._outbox_wake = anyio.Event()
+        self._outbox = Outbox(child)
+        self._outbox.send(session.open())
 
     @property
     def pid(self) -> int:
@@ -106,14 +101,14 @@ class LiveCli:
         """Send `prompt`; its events go to `sink`, its bytes to `raw`.stdout and .stderr."""
         self._begin(sink, raw)
         if self.alive:
-            self._send(self._session.prompt(prompt))
+            self._outbox.send(self._session.prompt(prompt))
             if self._session.close_after_prompt:
-                self._send(None)
+                self._outbox.close()
         else:
             await self._finish()
         await self._turn_done.wait()
         if self.form is Form.ONE_SHOT:
-            self._send(None)
+            self._outbox.close()
             with anyio.move_on_after(EXIT_GRACE_S):
                 await self.gone.wait()
             await self.end()
@@ -121,9 +116,8 @@ class LiveCli:
         return self._verdict
 
     def _begin(self, sink: Sink, raw: Path) -> None:
-        if raw != self._raw_path:
-            self._close_raw()
-            self._open_raw(raw)
+        self._raw.move(raw)
+        self._raw_full = False
         self._sink = sink
         self._sink_set.set()
         self._verdict = None
@@ -134,7 +128,7 @@ class LiveCli:
         """End the present turn: by message where the CLI has one, else the whole process."""
         interrupt = self._session.interrupt() if self.alive else None
         if interrupt is not None:
-            self._send(interrupt)
+            self._outbox.send(interrupt)
             with anyio.move_on_after(grace):
                 await self._turn_done.wait()
                 return
@@ -151,7 +145,7 @@ class LiveCli:
         """Read until the process is gone, then settle whatever is open."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._write_outbox)
+                tasks.start_soon(self._write)
                 tasks.start_soon(self._read_stderr)
                 with anyio.CancelScope() as reading:
                     tasks.start_soon(self._stop_reading_after_exit, reading)
@@ -170,10 +164,8 @@ class LiveCli:
                 except Exception:  # the listener's trouble must not keep the process's things
                     log.exception("cli_end_not_told", pid=self.pid)
                 self.gone.set()
-                self._close_raw()
+                self._raw.close()
                 self._child.close()
-
-    # --- reading -----------------------------------------------------------------------
 
     async def _read_stdout(self) -> None:
         await self._sink_set.wait()
@@ -183,23 +175,18 @@ class LiveCli:
             self._awaits_output = False
             if not chunk:
                 break
-            self._received += len(chunk)
             await self._keep(chunk)
             await self._handle(self._framer.feed(chunk))
             await anyio.lowlevel.checkpoint()
         await self._handle(self._framer.flush())
 
     async def _keep(self, chunk: bytes) -> None:
-        if self._spooled:
-            # The program writes the log itself, so only ending it can keep it small.
-            kept = self._received <= self._raw_limit
-            if not kept:
-                await self._child.end(term_grace=self._end_grace)
-        else:
-            kept = self._raw.write(chunk)
-        if not kept and not self._raw_full:
-            self._raw_full = True
-            await self._emit([Notice(code="raw_log_full", level="warning")])
+        if self._raw.stdout(chunk) or self._raw_full:
+            return
+        self._raw_full = True
+        await self._emit([Notice(code="raw_log_full", level="warning")])
+        if self._raw.spooled:
+            await self._child.end(term_grace=self._end_grace)
 
     async def _handle(self, lines: list[bytes | OversizeLine]) -> None:
         events: list[AgentEvent] = []
@@ -212,14 +199,14 @@ class LiveCli:
                     Oversize(
                         length_bytes=line.length,
                         sha256=line.sha256,
-                        raw_offset=max(0, line.offset - self._raw_base),
+                        raw_offset=self._raw.offset(line.offset),
                     )
                 )
                 continue
             received = self._session.receive(line)
             del line
             if received.send:
-                self._send(received.send)
+                self._outbox.send(received.send)
             events += received.events
         await self._settle(events)
 
@@ -257,7 +244,7 @@ class LiveCli:
     def _answer(self, question: PermissionRequested) -> PermissionResolved:
         allow = self._permissions == "allow"
         message = None if allow else "Nobody is there to approve this; the agent's policy denies."
-        self._send(
+        self._outbox.send(
             self._session.answer(
                 question.request_id, PermissionAnswer(allow=allow, message=message)
             )
@@ -289,15 +276,22 @@ class LiveCli:
             self._stderr += chunk
             if len(self._stderr) > 2 * STDERR_TAIL:
                 del self._stderr[:-STDERR_TAIL]
-            self._raw_stderr.write(chunk)
+            self._raw.stderr(chunk)
             await anyio.lowlevel.checkpoint()
+
+    async def _write(self) -> None:
+        try:
+            await self._outbox.write()
+        except TimeoutError:
+            log.warning("cli_does_not_read", pid=self.pid)
+            await self._child.end(term_grace=self._end_grace)
 
     async def _stop_reading_after_exit(self, reading: anyio.CancelScope) -> None:
         """A grandchild may hold stdout open for ever: stop once it is quiet after the exit."""
         await self._child.wait()
         seen = -1
-        while seen != self._received or not self._awaits_output:
-            seen = self._received
+        while seen != self._raw.received or not self._awaits_output:
+            seen = self._raw.received
             await anyio.sleep(DRAIN_QUIET_S)
         reading.cancel()
 
@@ -313,44 +307,6 @@ class LiveCli:
                     ok=False, code=FailureCode.NO_RESULT, error="the CLI ended without a result"
                 )
                 self._turn_done.set()
-
-    # --- writing -----------------------------------------------------------------------
-
-    def _send(self, data: bytes | None) -> None:
-        """Queue bytes for stdin; None closes it after them."""
-        self._outbox.append(data)
-        self._outbox_wake.set()
-
-    async def _write_outbox(self) -> None:
-        while True:
-            while self._outbox:
-                data = self._outbox.pop(0)
-                if data is None:
-                    self._child.close_stdin()
-                    continue
-                try:
-                    await self._child.write(data, timeout=WRITE_TIMEOUT_S)
-                except BrokenPipeError:
-                    return
-                except TimeoutError:
-                    log.warning("cli_does_not_read", pid=self.pid)
-                    await self._child.end(term_grace=self._end_grace)
-                    return
-            self._outbox_wake = anyio.Event()
-            await self._outbox_wake.wait()
-
-    # --- raw bytes ---------------------------------------------------------------------
-
-    def _open_raw(self, path: Path) -> None:
-        self._raw_path = path
-        self._raw = RawLog(path.with_suffix(".stdout"), self._raw_limit)
-        self._raw_stderr = RawLog(path.with_suffix(".stderr"), self._raw_limit)
-        self._raw_base = self._received
-        self._raw_full = False
-
-    def _close_raw(self) -> None:
-        self._raw.close()
-        self._raw_stderr.close()
 
 
 def _without_text(event: TurnCompleted) -> TurnCompleted:

@@ -7,7 +7,7 @@ import structlog
 from agent_runner import wire
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
-from agent_runner.events import RunFinished
+from agent_runner.runs.outcome import finished_event
 from conversation_store.records import RunOutcome
 from conversation_store.states import RunState
 from conversation_store.store import Store
@@ -26,10 +26,8 @@ async def interrupt_open_runs(store: Store) -> int:
             error=error,
             metadata=run.metadata,
         )
-        finished = RunFinished(
-            state=outcome.state, success=False, duration_ms=0, code=outcome.code, error=error
-        )
-        await store.runs.finish(run.run_id, outcome, [new_event(finished)], now=wire.now())
+        events = [new_event(finished_event(outcome))]
+        await store.runs.finish(run.run_id, outcome, events, now=wire.now())
     if runs:
         log.warning("runs_interrupted", count=len(runs))
     return len(runs)

@@ -6,43 +6,28 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import msgspec
-import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
-from agent_runner.agents.base import AgentOptions
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import (
-    AgentRunnerError,
     BadRequestError,
     ConflictError,
-    FailureCode,
     NotFoundError,
     TooLargeError,
     UnavailableError,
 )
-from agent_runner.events import RunFinished, RunQueued, RunStarted, TurnCompleted, Usage
+from agent_runner.events import RunQueued
 from agent_runner.routing.plan import decide
-from agent_runner.runners.headless import Headless, RunRequest
-from agent_runner.runners.launcher import LaunchError
+from agent_runner.runners.headless import Headless
 from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.queue import AgentQueue, Ticket
 from agent_runner.settings import LimitSettings
-from conversation_store.records import AgentRecord, RunOutcome
+from conversation_store.records import AgentRecord
 from conversation_store.runs import NewRun
-from conversation_store.states import RunState
 from conversation_store.store import Store
-
-log = structlog.get_logger(__name__)
-
-VERSION_WAIT_S = 5.0
-_STOPPED = {
-    StopReason.CANCELLED: (RunState.CANCELLED, FailureCode.CANCELLED, "the run was cancelled"),
-    StopReason.TIMED_OUT: (RunState.TIMED_OUT, FailureCode.TIMED_OUT, "the run's time was over"),
-    StopReason.SHUTDOWN: (RunState.INTERRUPTED, FailureCode.INTERRUPTED, "the service stopped"),
-}
 
 
 class RunService:
@@ -63,6 +48,7 @@ class RunService:
         self._tasks = tasks
         self._limits = limits
         self._raw_dir = raw_dir
+        self._driver = RunDriver(store, headless, tasks, limits, raw_dir)
         self._queues: dict[str, AgentQueue] = {}
         self._accepting: dict[str, anyio.Lock] = {}
         self._active: dict[str, ActiveRun] = {}
@@ -129,11 +115,16 @@ class RunService:
 
     def active(self, run_id: str) -> ActiveRun | None:
         """The run, if it is not over."""
-        return self._active.get(run_id)
+        active = self._active.get(run_id)
+        return active if active is not None and not active.done.is_set() else None
 
     def of_agent(self, agent_id: str) -> list[ActiveRun]:
         """The agent's runs that are not over, in queue order."""
-        return [active for active in self._active.values() if active.run.agent_id == agent_id]
+        return [
+            active
+            for active in self._active.values()
+            if active.run.agent_id == agent_id and not active.done.is_set()
+        ]
 
     async def cancel(self, agent_id: str, run_id: str | None) -> ActiveRun:
         """Ask the agent's run (the first in its queue, or `run_id`) to end."""
@@ -168,7 +159,7 @@ class RunService:
         await self._headless.drop(conversation_id)
         for run_id in runs:
             for suffix in (".stdout", ".stderr"):
-                self._raw_path(run_id).with_suffix(suffix).unlink(missing_ok=True)
+                (self._raw_dir / run_id).with_suffix(suffix).unlink(missing_ok=True)
 
     async def close(self) -> None:
         """Refuse new runs, stop the active ones, wait until each has ended."""
@@ -220,175 +211,11 @@ class RunService:
             return current.conversation_id, False
         return wire.new_id("conv"), True
 
-    def _raw_path(self, run_id: str) -> Path:
-        return self._raw_dir / run_id
-
-    # --- driving --------------------------------------------------------------------------
-
     async def _drive(
         self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue, ticket: Ticket
     ) -> None:
-        started = anyio.current_time()
-        outcome: RunOutcome | None = None
         try:
-            outcome = await self._wait_for_turn(active, ticket)
-            if outcome is None:
-                started = anyio.current_time()
-                outcome = await self._run(active, agent)
-        except AgentRunnerError as error:
-            outcome = RunOutcome(
-                state=RunState.FAILED, code=error.code, error=error.message, hint=error.hint
-            )
-        except Exception:
-            log.exception("run_failed_inside", run_id=active.run_id)
-            outcome = RunOutcome(
-                state=RunState.FAILED,
-                code=FailureCode.INTERNAL,
-                error="the service failed; its log has the details",
-            )
+            await self._driver.drive(active, agent, ticket)
         finally:
-            with anyio.CancelScope(shield=True):
-                if outcome is None:
-                    outcome = _stopped(StopReason.SHUTDOWN)
-                elapsed = round((anyio.current_time() - started) * 1000)
-                await self._finish(active, msgspec.structs.replace(outcome, duration_ms=elapsed))
-                queue.leave(ticket)
-
-    async def _wait_for_turn(self, active: ActiveRun, ticket: Ticket) -> RunOutcome | None:
-        """None when the agent is free for this run; how it ended if that never came."""
-        if ticket.ready.is_set() and not active.stop.is_set():
-            return None
-        with anyio.move_on_after(self._limits.queue_wait_ms / 1000):
-            async with anyio.create_task_group() as tasks:
-
-                async def stop() -> None:
-                    await active.stop.wait()
-                    tasks.cancel_scope.cancel()
-
-                tasks.start_soon(stop)
-                await ticket.ready.wait()
-                tasks.cancel_scope.cancel()
-        if active.stop_reason is not None:
-            return _stopped(active.stop_reason)
-        if ticket.ready.is_set():
-            return None
-        return RunOutcome(
-            state=RunState.TIMED_OUT,
-            code=FailureCode.QUEUE_TIMEOUT,
-            error="the agent was busy for longer than a run may wait",
-        )
-
-    async def _run(self, active: ActiveRun, agent: AgentRecord) -> RunOutcome:
-        run = active.run
-        request = RunRequest(
-            run_id=run.run_id,
-            conversation_id=run.conversation_id,
-            agent_type=agent.type,
-            options=msgspec.convert(agent.options, AgentOptions),
-            prompt=run.prompt,
-            raw_path=self._raw_path(run.run_id),
-        )
-        self._tasks.start_soon(self._headless.launcher.version, agent.type)
-        live = await self._headless.kept(request)
-        reused = live is not None
-        moves = [RunState.STARTING, RunState.RUNNING]
-        if live is None:
-            # A process may only start for a run that the store knows to be starting.
-            await self._store.runs.move(run, [moves.pop(0)], [], now=wire.now())
-            conversation = await self._store.conversations.get(run.conversation_id)
-            try:
-                live = self._headless.start(request, conversation.session_id)
-                live.session_id = conversation.session_id
-            except LaunchError as error:
-                return RunOutcome(
-                    state=RunState.FAILED, code=error.code, error=error.message, hint=error.hint
-                )
-        active.session_id = live.session_id
-        begun = RunStarted(
-            mode=run.mode,
-            reason=run.reason,
-            form=live.form,
-            agent_type=agent.type,
-            cli_version=live.cli_version,
-            pid=live.pid,
-            reused=reused,
-        )
-        form = live.form
-        await active.channel.commit(
-            lambda: self._store.runs.move(run, moves, [new_event(begun)], now=wire.now(), form=form)
-        )
-        with anyio.CancelScope() as scope:
-            async with anyio.create_task_group() as tasks:
-
-                async def time_out() -> None:
-                    await anyio.sleep(run.timeout_ms / 1000)
-                    active.request_stop(StopReason.TIMED_OUT)
-
-                tasks.start_soon(time_out)
-                verdict = await self._headless.turn(live, request, active, active.stop)
-                scope.cancel()
-        version = live.cli_version
-        if version is None:
-            with anyio.move_on_after(VERSION_WAIT_S):
-                version = await self._headless.launcher.version(agent.type)
-        return msgspec.structs.replace(
-            _judge(verdict, active.stop_reason),
-            session_id=live.session_id,
-            cli_version=version,
-            exit_code=live.exit_code,
-        )
-
-    async def _finish(self, active: ActiveRun, outcome: RunOutcome) -> None:
-        if outcome.answer is not None:
-            outcome = msgspec.structs.replace(outcome, turn_id=wire.new_id("turn"))
-        outcome = msgspec.structs.replace(outcome, metadata=active.run.metadata)
-        finished = RunFinished(
-            state=outcome.state,
-            success=outcome.state is RunState.SUCCEEDED,
-            duration_ms=outcome.duration_ms,
-            code=outcome.code,
-            error=outcome.error,
-            hint=outcome.hint,
-            turn_id=outcome.turn_id,
-            session_id=outcome.session_id,
-            exit_code=outcome.exit_code,
-            usage=msgspec.convert(outcome.usage, Usage | None),
-            cost_usd=outcome.cost_usd,
-        )
-        try:
-            await active.channel.commit(
-                lambda: self._store.runs.finish(
-                    active.run_id, outcome, [new_event(finished)], now=wire.now()
-                )
-            )
-        except Exception:
-            log.exception("run_end_not_stored", run_id=active.run_id, state=outcome.state)
-        active.outcome = outcome
-        self._active.pop(active.run_id, None)
-        active.done.set()
-
-
-def _stopped(reason: StopReason) -> RunOutcome:
-    state, code, error = _STOPPED[reason]
-    return RunOutcome(state=state, code=code, error=error)
-
-
-def _judge(verdict: TurnCompleted, stop_reason: StopReason | None) -> RunOutcome:
-    """How the run ended: a result that came in time wins over a wish to stop."""
-    outcome = (
-        RunOutcome(state=RunState.SUCCEEDED)
-        if verdict.ok
-        else _stopped(stop_reason)
-        if stop_reason is not None
-        else RunOutcome(
-            state=RunState.FAILED,
-            code=verdict.code or FailureCode.CLI_ERROR,
-            error=verdict.error or "the CLI reported a failure without a text",
-        )
-    )
-    return msgspec.structs.replace(
-        outcome,
-        answer=verdict.text,
-        usage=msgspec.to_builtins(verdict.usage) if verdict.usage is not None else None,
-        cost_usd=verdict.cost_usd,
-    )
+            del self._active[active.run_id]
+            queue.leave(ticket)

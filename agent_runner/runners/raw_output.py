@@ -1,0 +1,55 @@
+"""Where a process's bytes are kept: a file for each stream of each run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent_runner.process.raw_log import RawLog
+
+
+class RawOutput:
+    """The logs of the present run, and where in them the process's output stands."""
+
+    def __init__(self, path: Path, limit: int, *, spooled: bool) -> None:
+        self._limit = limit
+        self.spooled = spooled
+        self._received = 0
+        self._open(path)
+
+    @property
+    def received(self) -> int:
+        """Bytes of stdout so far, over all runs of the process."""
+        return self._received
+
+    def move(self, path: Path) -> None:
+        """Keep what comes from now on at `path`.stdout and `path`.stderr."""
+        if path != self._path:
+            self.close()
+            self._open(path)
+
+    def stdout(self, chunk: bytes) -> bool:
+        """Keep bytes of stdout; False if that was over the limit.
+
+        A spooled program writes the file itself, and can only be ended to keep it small.
+        """
+        self._received += len(chunk)
+        return self._received <= self._limit if self.spooled else self._stdout.write(chunk)
+
+    def stderr(self, chunk: bytes) -> None:
+        """Keep bytes of stderr."""
+        self._stderr.write(chunk)
+
+    def offset(self, position: int) -> int:
+        """Where the byte at `position` of the whole stdout lies in the present run's log."""
+        return max(0, position - self._base)
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self._stdout.close()
+        self._stderr.close()
+
+    def _open(self, path: Path) -> None:
+        self._path = path
+        self._base = self._received
+        self._stdout = RawLog(path.with_suffix(".stdout"), self._limit)
+        self._stderr = RawLog(path.with_suffix(".stderr"), self._limit)

@@ -1,0 +1,180 @@
+"""Drives one accepted run from the queue to its one end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import msgspec
+import structlog
+from anyio.abc import TaskGroup
+
+from agent_runner import wire
+from agent_runner.agents.base import AgentOptions
+from agent_runner.bus.frames import new_event
+from agent_runner.errors import AgentRunnerError, FailureCode
+from agent_runner.events import RunStarted, TurnCompleted
+from agent_runner.runners.headless import Headless, RunRequest
+from agent_runner.runners.launcher import LaunchError
+from agent_runner.runners.live import LiveCli
+from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.outcome import failed, finished_event, judge, stopped
+from agent_runner.runs.queue import Ticket
+from agent_runner.settings import LimitSettings
+from conversation_store.records import AgentRecord, RunOutcome
+from conversation_store.states import RunState
+from conversation_store.store import Store
+
+log = structlog.get_logger(__name__)
+
+VERSION_WAIT_S = 5.0
+
+
+class RunDriver:
+    """Waits for the agent, finds a process, runs the turn, commits the end."""
+
+    def __init__(
+        self,
+        store: Store,
+        headless: Headless,
+        tasks: TaskGroup,
+        limits: LimitSettings,
+        raw_dir: Path,
+    ) -> None:
+        self._store = store
+        self._headless = headless
+        self._tasks = tasks
+        self._limits = limits
+        self._raw_dir = raw_dir
+
+    async def drive(self, active: ActiveRun, agent: AgentRecord, ticket: Ticket) -> None:
+        """Bring the run to its end, whatever happens; its end is committed before this returns."""
+        started = anyio.current_time()
+        outcome: RunOutcome | None = None
+        try:
+            outcome = await self._wait_for_turn(active, ticket)
+            if outcome is None:
+                started = anyio.current_time()
+                outcome = await self._run(active, agent)
+        except LaunchError as error:
+            outcome = failed(error.code, error.message, error.hint)
+        except AgentRunnerError as error:
+            outcome = failed(error.code, error.message, error.hint)
+        except Exception:
+            log.exception("run_failed_inside", run_id=active.run_id)
+            outcome = failed(FailureCode.INTERNAL, "the service failed; its log has the details")
+        finally:
+            with anyio.CancelScope(shield=True):
+                elapsed = round((anyio.current_time() - started) * 1000)
+                ended = stopped(StopReason.SHUTDOWN) if outcome is None else outcome
+                await self._finish(active, msgspec.structs.replace(ended, duration_ms=elapsed))
+
+    async def _wait_for_turn(self, active: ActiveRun, ticket: Ticket) -> RunOutcome | None:
+        """None when the agent is free for this run; how it ended if that never came."""
+        if ticket.ready.is_set() and not active.stop.is_set():
+            return None
+        with anyio.move_on_after(self._limits.queue_wait_ms / 1000):
+            async with anyio.create_task_group() as tasks:
+
+                async def stop() -> None:
+                    await active.stop.wait()
+                    tasks.cancel_scope.cancel()
+
+                tasks.start_soon(stop)
+                await ticket.ready.wait()
+                tasks.cancel_scope.cancel()
+        if active.stop_reason is not None:
+            return stopped(active.stop_reason)
+        if ticket.ready.is_set():
+            return None
+        return RunOutcome(
+            state=RunState.TIMED_OUT,
+            code=FailureCode.QUEUE_TIMEOUT,
+            error="the agent was busy for longer than a run may wait",
+        )
+
+    async def _run(self, active: ActiveRun, agent: AgentRecord) -> RunOutcome:
+        run = active.run
+        request = RunRequest(
+            run_id=run.run_id,
+            conversation_id=run.conversation_id,
+            agent_type=agent.type,
+            options=msgspec.convert(agent.options, AgentOptions),
+            prompt=run.prompt,
+            raw_path=self._raw_dir / run.run_id,
+        )
+        self._tasks.start_soon(self._headless.launcher.version, agent.type)
+        live = await self._headless.kept(request)
+        if live is not None:
+            await self._begin(active, agent, live, [RunState.STARTING, RunState.RUNNING])
+        else:
+            # A process may only start for a run that the store knows to be starting.
+            await self._store.runs.move(run, [RunState.STARTING], [], now=wire.now())
+            conversation = await self._store.conversations.get(run.conversation_id)
+            live = self._headless.start(request, conversation.session_id)
+            live.session_id = conversation.session_id
+            await self._begin(active, agent, live, [RunState.RUNNING])
+        verdict = await self._turn(active, live, request)
+        version = live.cli_version
+        if version is None:
+            with anyio.move_on_after(VERSION_WAIT_S):
+                version = await self._headless.launcher.version(agent.type)
+        return msgspec.structs.replace(
+            judge(verdict, active.stop_reason),
+            session_id=live.session_id,
+            cli_version=version,
+            exit_code=live.exit_code,
+        )
+
+    async def _begin(
+        self, active: ActiveRun, agent: AgentRecord, live: LiveCli, moves: list[RunState]
+    ) -> None:
+        """Commit that the run has its process, which is ended if that fails."""
+        run = active.run
+        active.session_id = live.session_id
+        started = RunStarted(
+            mode=run.mode,
+            reason=run.reason,
+            form=live.form,
+            agent_type=agent.type,
+            cli_version=live.cli_version,
+            pid=live.pid,
+            reused=moves[0] is RunState.STARTING,
+        )
+        events = [new_event(started)]
+        try:
+            await active.channel.commit(
+                lambda: self._store.runs.move(run, moves, events, now=wire.now(), form=live.form)
+            )
+        except BaseException:
+            await live.end()
+            raise
+
+    async def _turn(self, active: ActiveRun, live: LiveCli, request: RunRequest) -> TurnCompleted:
+        """The agent's verdict; past its time the run is asked to stop."""
+        async with anyio.create_task_group() as tasks:
+
+            async def time_out() -> None:
+                await anyio.sleep(active.run.timeout_ms / 1000)
+                active.request_stop(StopReason.TIMED_OUT)
+
+            tasks.start_soon(time_out)
+            verdict = await self._headless.turn(live, request, active, active.stop)
+            tasks.cancel_scope.cancel()
+        return verdict
+
+    async def _finish(self, active: ActiveRun, outcome: RunOutcome) -> None:
+        outcome = msgspec.structs.replace(
+            outcome,
+            turn_id=wire.new_id("turn") if outcome.answer is not None else None,
+            metadata=active.run.metadata,
+        )
+        events = [new_event(finished_event(outcome))]
+        try:
+            await active.channel.commit(
+                lambda: self._store.runs.finish(active.run_id, outcome, events, now=wire.now())
+            )
+        except Exception:
+            log.exception("run_end_not_stored", run_id=active.run_id, state=outcome.state)
+        active.outcome = outcome
+        active.done.set()

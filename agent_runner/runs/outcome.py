@@ -1,0 +1,64 @@
+"""How a run ended: from the agent's verdict and the wish to stop it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agent_runner.errors import FailureCode
+from agent_runner.events import RunFinished, TurnCompleted, Usage
+from agent_runner.runs.active import StopReason
+from conversation_store.records import RunOutcome
+from conversation_store.states import RunState
+
+_STOPPED = {
+    StopReason.CANCELLED: (RunState.CANCELLED, FailureCode.CANCELLED, "the run was cancelled"),
+    StopReason.TIMED_OUT: (RunState.TIMED_OUT, FailureCode.TIMED_OUT, "the run's time was over"),
+    StopReason.SHUTDOWN: (RunState.INTERRUPTED, FailureCode.INTERRUPTED, "the service stopped"),
+}
+
+
+def stopped(reason: StopReason) -> RunOutcome:
+    """The end of a run that was asked to stop."""
+    state, code, error = _STOPPED[reason]
+    return RunOutcome(state=state, code=code, error=error)
+
+
+def failed(code: str, error: str, hint: str | None = None) -> RunOutcome:
+    """The end of a run that could not be brought to a verdict."""
+    return RunOutcome(state=RunState.FAILED, code=code, error=error, hint=hint)
+
+
+def judge(verdict: TurnCompleted, stop_reason: StopReason | None) -> RunOutcome:
+    """How the run ended: a result that came in time wins over a wish to stop."""
+    if verdict.ok:
+        outcome = RunOutcome(state=RunState.SUCCEEDED)
+    elif stop_reason is not None:
+        outcome = stopped(stop_reason)
+    else:
+        outcome = failed(
+            verdict.code or FailureCode.CLI_ERROR,
+            verdict.error or "the CLI reported a failure without a text",
+        )
+    return msgspec.structs.replace(
+        outcome,
+        answer=verdict.text,
+        usage=msgspec.to_builtins(verdict.usage) if verdict.usage is not None else None,
+        cost_usd=verdict.cost_usd,
+    )
+
+
+def finished_event(outcome: RunOutcome) -> RunFinished:
+    """The run's last event."""
+    return RunFinished(
+        state=outcome.state,
+        success=outcome.state is RunState.SUCCEEDED,
+        duration_ms=outcome.duration_ms,
+        code=outcome.code,
+        error=outcome.error,
+        hint=outcome.hint,
+        turn_id=outcome.turn_id,
+        session_id=outcome.session_id,
+        exit_code=outcome.exit_code,
+        usage=msgspec.convert(outcome.usage, Usage | None),
+        cost_usd=outcome.cost_usd,
+    )
