@@ -26,7 +26,7 @@ from agent_runner.api.bodies import (
 from agent_runner.api.context import Context, context
 from agent_runner.api.routes import Endpoint
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
-from agent_runner.routing.plan import check_comm_mode
+from agent_runner.routing.plan import CommMode, check_comm_mode
 from conversation_store.errors import RecordConflictError
 
 
@@ -122,7 +122,8 @@ async def patch_agent(request: Request) -> Response:
     options = _checked_options(
         ctx, agent.type, {name: value for name, value in merged.items() if value is not None}
     )
-    mode = check_comm_mode(body.comm_mode or agent.comm_mode)
+    given_mode = body.comm_mode if "comm_mode" in body.model_fields_set else agent.comm_mode
+    mode = check_comm_mode(given_mode or CommMode.HEADLESS)
     return json_reply(
         await ctx.store.agents.change(
             agent.agent_id, comm_mode=mode, options=options, now=wire.now()

@@ -48,6 +48,7 @@ def build(context: Context, token: str | None) -> Starlette:
             Exception: on_error,
         },
     )
+    application.router.redirect_slashes = False
     application.state.context = context
     application.state.slots = StreamSlots(context.settings.limits.stream_clients)
     application.state.openapi = wire.encode(openapi(ENDPOINTS, context.version))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -34,6 +35,7 @@ class StateDir:
         try:
             for folder in (self.root, self.raw, self.private, self.workspace):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.chmod(0o700)
             lock = os.open(self._lock_file, os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
             raise UnavailableError(
@@ -56,14 +58,15 @@ class StateDir:
 
     def token(self) -> str:
         """The token kept here, made at the first call."""
-        try:
-            return self.token_file.read_text("ascii").strip()
-        except FileNotFoundError:
-            token = secrets.token_urlsafe(24)
-            descriptor = os.open(self.token_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(token + "\n")
-            return token
+        with contextlib.suppress(FileNotFoundError):
+            if kept := self.token_file.read_text("ascii").strip():
+                return kept
+        token = secrets.token_urlsafe(24)
+        new = self.token_file.with_suffix(".new")
+        new.touch(mode=0o600)
+        new.write_text(f"{token}\n", "ascii")
+        new.replace(self.token_file)
+        return token
 
 
 def _owner(lock: int) -> str:

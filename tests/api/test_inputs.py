@@ -195,3 +195,17 @@ def test_a_cwd_that_went_away(live: Service) -> None:
     status, code, document = post(live, "/agents/homeless/execute", {"prompt": "x"})
     assert (status, code) == (409, "cwd_missing")
     assert document["hint"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    ["NaN", "Infinity", "-Infinity", "1e999", '"\\ud800"', "123456789012345678901234567890"],
+)
+def test_metadata_is_kept_as_it_was_given_or_refused(service: Service, metadata: str) -> None:
+    with service.client(**{"Content-Type": "application/json"}) as client:
+        body = f'{{"prompt": "x", "metadata": {{"a": {metadata}}}}}'
+        answer = client.post("/agents/worker/execute", content=body)
+        if answer.status_code == 400:
+            assert answer.json()["code"] == "invalid_json"
+        else:
+            assert answer.json()["metadata"]["a"] == json.loads(metadata)

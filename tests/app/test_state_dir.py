@@ -71,3 +71,12 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as caught, state.claim():
         raise AssertionError("claimed a file")
     assert caught.value.code == "state_dir_unusable"
+
+
+def test_an_empty_token_file_is_as_good_as_none(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    state.token_file.touch()
+    token = state.token()
+    assert len(token) >= 16
+    assert state.token() == token
+    assert state.token_file.stat().st_mode & 0o777 == 0o600
