@@ -38,8 +38,13 @@ class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def load(path: Path | None = None) -> list[Cli]:
-    """Every pinned CLI, in file order."""
-    data = tomllib.loads((path or FIXTURES / "manifest.toml").read_text())
+    """Every pinned CLI, in file order. NotFoundError outside a source checkout."""
+    file = path or FIXTURES / "manifest.toml"
+    if not file.is_file():
+        raise NotFoundError(
+            "no_fixtures", "the recordings are not installed", hint="run this in a source checkout"
+        )
+    data = tomllib.loads(file.read_text())
     return msgspec.convert(data, _Manifest).cli
 
 

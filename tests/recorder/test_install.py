@@ -11,7 +11,7 @@ import pytest
 from agent_runner.errors import NotFoundError, UnavailableError
 from agent_runner.recorder import install as installing
 from agent_runner.recorder.install import cache_folder, install
-from agent_runner.recorder.manifest import find
+from agent_runner.recorder.manifest import find, load
 
 NPM = """#!/bin/sh
 echo "$@" >> "$LOG"
@@ -99,3 +99,8 @@ def test_the_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AGENT_RUNNER_CLI_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/c")
     assert cache_folder() == Path("/c/agent-runner/clis")
+
+
+def test_without_a_source_checkout_the_manifest_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="not installed"):
+        load(tmp_path / "manifest.toml")
