@@ -25,7 +25,8 @@ def taken(agent: str, options: AgentOptions, form: Form) -> bool:
         adapter_for(agent).launch(options, form, resume=None, private_dir="/private")
         adapter_for(agent).session(options, form, resume=None)
     except BadRequestError as error:
-        assert error.code == "unsupported_option"
+        if error.code != "unsupported_option":
+            raise
         return False
     return True
 
