@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,9 @@ def real(
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.when == "call" and isinstance(item, pytest.Function) and item.cls is not None:
         cli: Cli | None = getattr(item.cls, "cli", None)
@@ -68,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("real CLIs")
     terminalreporter.write_line(f"model: scripted stand-in on 127.0.0.1; network: {_NETWORK['']}")
     forms = [str(form) for form in Form]
-    terminalreporter.write_line(f"{'':<16}{'seconds':<34}" + "".join(f"{f:>12}" for f in forms))
+    terminalreporter.write_line(f"{'seconds':<50}" + "".join(f"{f:>12}" for f in forms))
     times = {(cli, case, form): (took, how) for cli, case, form, took, how in _ROWS}
     for cli, case in dict.fromkeys((row[0], row[1]) for row in _ROWS):
         cells = ""
