@@ -36,8 +36,14 @@ from benchmarks.harness import (
 )
 
 TARGET = 20
-# A CLI tidies up after an answer; nobody sends the next prompt in the same moment.
-PAUSE_S = 0.5
+# CLI, rounds, seconds from an answer to the next prompt, target. A program asks at once, a
+# person later, when both processes have to be woken: the ratio is another one.
+CASES = (
+    (CLAUDE, 11, 0.0, TARGET),
+    (CLAUDE, 11, 0.5, TARGET),
+    (GEMINI, 4, 0.5, None),
+    (DROID, 4, 0.5, None),
+)
 FIRST = (b"event: session.started\n", b"event: message.delta\n", b"event: message.completed\n")
 FIRST_EVENTS = (SessionStarted, MessageDelta, MessageCompleted)
 
@@ -156,7 +162,7 @@ def _ended(events: list[AgentEvent]) -> bool:
 Times = dict[str, list[float]]
 
 
-async def measure(bench: Bench, warm: Service, cold: Service, samples: int) -> Times:
+async def measure(bench: Bench, warm: Service, cold: Service, samples: int, pause: float) -> Times:
     """Warm, new process and bare CLI, in turn."""
     times: Times = {}
     kind = bench.suite.agent
@@ -173,12 +179,12 @@ async def measure(bench: Bench, warm: Service, cold: Service, samples: int) -> T
                 seconds, ok = await through_service(at, agent)
                 if ok:
                     taken.append((f"{name} {turn}", seconds))
-                await asyncio.sleep(PAUSE_S)
+                await asyncio.sleep(pause)
             async with connected(at) as connection:
                 await connection.call("POST", f"/agents/{agent}/end-session", {})
         bare = Bare(bench, Form.WARM)
         taken.append(("bare first", await bare.turn(new=True)))
-        await asyncio.sleep(PAUSE_S)
+        await asyncio.sleep(pause)
         taken.append(("bare second", await bare.turn(new=False)))
         await bare.end()
         # The first round fills caches of the disk and of the CLI's home.
@@ -187,35 +193,37 @@ async def measure(bench: Bench, warm: Service, cold: Service, samples: int) -> T
     return times
 
 
-def report(kind: str, times: Times, target: int | None) -> None:
+def report(times: Times, target: int | None) -> None:
     """The rows of one CLI."""
 
-    def cells(ours: str, other: str) -> tuple[str, str, str, float]:
+    def compare(what: str, ours: str, other: str, target: int | None = None) -> None:
         a, b = median(times[ours]) * 1e3, median(times[other]) * 1e3
-        return f"{a:.1f}", f"{b:.1f}", f"{b / a:.1f}x", b / a
+        wanted = f">= {target}x sooner: {verdict(b / a >= target)}" if target else ""
+        row(what, f"{a:.1f}", f"{b:.1f}", f"{b / a:.1f}x", wanted)
 
-    other, what = "new second", "new process"
-    if other not in times:
-        # Droid's one-shot form asks Factory's own API for the session and cannot resume here.
-        other, what = "new first", "new process, new session"
-    ours, theirs, ratio, times_sooner = cells("warm second", other)
-    wanted = f">= {target}x sooner: {verdict(times_sooner >= target)}" if target else ""
-    row(f"{kind}: second turn, warm | {what}", ours, theirs, ratio, wanted)
-    row(f"{kind}: second turn, warm | bare CLI, warm", *cells("warm second", "bare second")[:3])
-    row(f"{kind}: bare CLI, second turn | first", *cells("bare second", "bare first")[:3])
-    row(f"{kind}: first turn, warm | new process", *cells("warm first", "new first")[:3])
-    row(f"{kind}: first turn, warm | bare CLI, warm", *cells("warm first", "bare first")[:3])
+    # Droid's one-shot form asks Factory's own API for the session and cannot resume here.
+    resumed = "new second" in times
+    compare(
+        "second turn, warm | new process" + ("" if resumed else ", new session"),
+        "warm second",
+        "new second" if resumed else "new first",
+        target,
+    )
+    compare("second turn, warm | bare CLI, warm", "warm second", "bare second")
+    compare("bare CLI: second turn, warm | first turn", "bare second", "bare first")
+    compare("first turn, warm | new process", "warm first", "new first")
+    compare("first turn, warm | bare CLI, warm", "warm first", "bare first")
 
 
 def main() -> None:
-    """Print the table."""
-    heading(
-        "Milliseconds from prompt to the CLI's first event (medians; real CLIs, the model a "
-        "stand-in that answers at once)"
-    )
-    columns("other")
+    """Print the tables."""
     with model() as url:
-        for suite, samples, target in ((CLAUDE, 11, TARGET), (GEMINI, 4, None), (DROID, 4, None)):
+        for suite, samples, pause, target in CASES:
+            heading(
+                f"{suite.agent}: ms from prompt to the CLI's first event, {pause} s after the "
+                "last answer (medians; the model is a stand-in that answers at once)"
+            )
+            columns("other")
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                 bench = Bench(suite, url, Path(folder))
                 programs = {suite.agent: str(bench.program)}
@@ -223,8 +231,8 @@ def main() -> None:
                     service("claude", bench.env, programs, warm_processes=2) as warm,
                     service("claude", bench.env, programs, warm_processes=0) as cold,
                 ):
-                    times = asyncio.run(measure(bench, warm, cold, samples))
-                    report(suite.agent, times, target)
+                    times = asyncio.run(measure(bench, warm, cold, samples, pause))
+                    report(times, target)
 
 
 if __name__ == "__main__":
