@@ -10,6 +10,7 @@ from anyio.abc import TaskGroup
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for, forms_of
+from agent_runner.errors import FailureCode
 from agent_runner.events import TurnCompleted
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.live import LiveCli, Sink
@@ -81,6 +82,9 @@ class Headless:
             verdict = await live.turn(request.prompt, sink, request.raw_path)
             tasks.cancel_scope.cancel()
         assert verdict is not None
-        if live.form is Form.WARM:
+        if verdict.code == FailureCode.AUTH_REQUIRED:
+            # Who logs in now does so outside: only a new process reads the new credentials.
+            await live.end()
+        elif live.form is Form.WARM:
             await self._pool.give(request.conversation_id, live, request.options)
         return verdict

@@ -436,3 +436,17 @@ async def test_drift_is_counted(serving: Serving, tmp_path: Path) -> None:
         events = [json.loads(e.payload) for e in await events_of(context, active.run_id)]
         drift = [e["data"] for e in events if e.get("code") == "drift"]
         assert drift == [{"keep_alive.novelty": 2}]
+
+
+async def test_after_a_failed_login_the_next_run_has_a_new_process(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        reused = []
+        for script in ("one", [{"error": "Invalid API key", "status": 401}], "three"):
+            active = await start(context, agent, script)
+            await ended(active)
+            begun = json.loads((await events_of(context, active.run_id))[1].payload)
+            reused.append(begun.get("reused", False))
+        assert reused == [False, True, False]
