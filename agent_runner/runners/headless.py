@@ -64,7 +64,7 @@ class Headless:
             marker=request.run_id,
             raw=request.raw_path,
         )
-        self._tasks.start_soon(live.serve)
+        self._tasks.start_soon(self._serve, live, request.run_id)
         return live
 
     async def turn(
@@ -88,3 +88,9 @@ class Headless:
         elif live.form is Form.WARM:
             await self._pool.give(request.conversation_id, live, request.options)
         return verdict
+
+    async def _serve(self, live: LiveCli, marker: str) -> None:
+        try:
+            await live.serve()
+        finally:
+            self.launcher.clean(marker)

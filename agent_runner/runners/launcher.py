@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -120,6 +121,10 @@ class Launcher:
             line_limit=self._line_limit,
             end_grace=self._end_grace,
         )
+
+    def clean(self, marker: str) -> None:
+        """Remove the private files of a process that is gone; they may hold secrets."""
+        shutil.rmtree(self._private_dir / marker, ignore_errors=True)
 
     def _environment(
         self, adapter: Adapter, launch: Mapping[str, str], own: Mapping[str, str]

@@ -450,3 +450,21 @@ async def test_after_a_failed_login_the_next_run_has_a_new_process(
             begun = json.loads((await events_of(context, active.run_id))[1].payload)
             reused.append(begun.get("reused", False))
         assert reused == [False, True, False]
+
+
+async def test_private_files_live_as_long_as_their_process(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving() as context:
+        private = context.settings.state_dir / "private"
+        servers = {"secret": {"command": "true", "env": {"KEY": "hidden"}}}
+        agent = await add_agent(context, tmp_path, mcpServers=servers)
+        active = await start(context, agent, "one")
+        await ended(active)
+        files = list(private.rglob("mcp.json"))
+        assert len(files) == 1
+        assert files[0].stat().st_mode & 0o777 == 0o600
+        await context.runs.end_session("worker")
+        with anyio.fail_after(10):
+            while list(private.iterdir()):
+                await anyio.sleep(0.005)
