@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
+from agent_runner.agents.registry import adapter_for
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
 from agent_runner.events import RunStarted, TurnCompleted
@@ -120,7 +121,7 @@ class RunDriver:
             with anyio.move_on_after(VERSION_WAIT_S):
                 version = await self._headless.launcher.version(agent.type)
         return msgspec.structs.replace(
-            judge(verdict, active.stop_reason),
+            judge(verdict, active.stop_reason, adapter_for(agent.type)),
             session_id=live.session_id,
             cli_version=version,
             exit_code=live.exit_code,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from agent_runner.agents.base import Adapter
 from agent_runner.errors import FailureCode
 from agent_runner.events import RunFinished, TurnCompleted, Usage
 from agent_runner.runs.active import StopReason
@@ -14,6 +15,14 @@ _STOPPED = {
     StopReason.CANCELLED: (RunState.CANCELLED, FailureCode.CANCELLED, "the run was cancelled"),
     StopReason.TIMED_OUT: (RunState.TIMED_OUT, FailureCode.TIMED_OUT, "the run's time was over"),
     StopReason.SHUTDOWN: (RunState.INTERRUPTED, FailureCode.INTERRUPTED, "the service stopped"),
+}
+
+_HINTS: dict[str, str] = {
+    FailureCode.SESSION_NOT_FOUND: "end the conversation (POST /agents/{agentId}/end-session) "
+    "and send the prompt again",
+    FailureCode.NO_RESULT: "the state folder's raw/ has all that the CLI printed in this run",
+    FailureCode.CLI_USAGE: "check the agent's extraArgs against the installed version",
+    FailureCode.CONTEXT_TOO_LONG: "end the conversation and start a new one",
 }
 
 
@@ -28,16 +37,18 @@ def failed(code: str, error: str, hint: str | None = None) -> RunOutcome:
     return RunOutcome(state=RunState.FAILED, code=code, error=error, hint=hint)
 
 
-def judge(verdict: TurnCompleted, stop_reason: StopReason | None) -> RunOutcome:
+def judge(verdict: TurnCompleted, stop_reason: StopReason | None, adapter: Adapter) -> RunOutcome:
     """How the run ended: a result that came in time wins over a wish to stop."""
     if verdict.ok:
         outcome = RunOutcome(state=RunState.SUCCEEDED)
     elif stop_reason is not None:
         outcome = stopped(stop_reason)
     else:
+        code = verdict.code or FailureCode.CLI_ERROR
         outcome = failed(
-            verdict.code or FailureCode.CLI_ERROR,
+            code,
             verdict.error or "the CLI reported a failure without a text",
+            adapter.login_hint if verdict.code == FailureCode.AUTH_REQUIRED else _HINTS.get(code),
         )
     return msgspec.structs.replace(
         outcome,

@@ -242,6 +242,8 @@ async def test_a_failure_has_a_code(
         agent = await add_agent(context, tmp_path)
         outcome = await run(context, agent, script)
         assert (outcome.state, outcome.code) == ("failed", code)
+        if code == "auth_required":
+            assert "log in" in (outcome.hint or "")
         assert (await run(context, agent, "again")).state == "succeeded"
 
 
