@@ -98,7 +98,7 @@ class Channel:
         if self._failure is not None:
             raise self._failure
         for event in events:
-            if event.ephemeral and not self._pending and not self._flushing:
+            if event.ephemeral and not self._pending and not self._order.locked():
                 self._publish_ephemeral(run_id, event)
                 continue
             if event.ephemeral:

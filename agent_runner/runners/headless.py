@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 import msgspec
@@ -26,6 +27,19 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     options: AgentOptions
     prompt: str
     raw_path: Path
+
+
+class Stop(Protocol):
+    """The wish to end a turn early."""
+
+    @property
+    def asked(self) -> anyio.Event:
+        """Set when it is there."""
+        ...
+
+    def time_is_over(self) -> None:
+        """Note that the turn is ended for its time."""
+        ...
 
 
 class Headless:
@@ -68,14 +82,20 @@ class Headless:
         return live
 
     async def turn(
-        self, live: LiveCli, request: RunRequest, sink: Sink, stop: anyio.Event
+        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, timeout: float
     ) -> TurnCompleted:
-        """Run the prompt on `live`; `stop` ends the turn early. Keeps a warm process."""
+        """Run the prompt on `live`; `stop`, or `timeout` seconds, end it early.
+
+        A warm process is kept for the next turn.
+        """
         verdict: TurnCompleted | None = None
         async with anyio.create_task_group() as tasks:
 
             async def stopper() -> None:
-                await stop.wait()
+                with anyio.move_on_after(timeout):
+                    await stop.asked.wait()
+                if not stop.asked.is_set():
+                    stop.time_is_over()
                 await live.stop_turn(self._grace)
 
             tasks.start_soon(stopper)

@@ -24,13 +24,13 @@ class StopReason(StrEnum):
 
 
 class ActiveRun:
-    """Takes the run's events to its conversation's channel."""
+    """Takes the run's events to its conversation's channel; `asked` is set to stop it."""
 
     def __init__(self, run: NewRun, channel: Channel, store: Store) -> None:
         self.run = run
         self.channel = channel
         self._store = store
-        self.stop = anyio.Event()
+        self.asked = anyio.Event()
         self.stop_reason: StopReason | None = None
         self.done = anyio.Event()
         self.outcome: RunOutcome | None = None
@@ -45,7 +45,11 @@ class ActiveRun:
         """Ask the run to end; the first reason counts."""
         if self.stop_reason is None:
             self.stop_reason = reason
-            self.stop.set()
+            self.asked.set()
+
+    def time_is_over(self) -> None:
+        """See `runners.headless.Stop`."""
+        self.request_stop(StopReason.TIMED_OUT)
 
     async def emit(self, events: Sequence[AgentEvent]) -> None:
         """Publish events of this run. A new CLI session is kept at once, for a later resume."""

@@ -72,13 +72,13 @@ class RunDriver:
 
     async def _wait_for_turn(self, active: ActiveRun, ticket: Ticket) -> RunOutcome | None:
         """None when the agent is free for this run; how it ended if that never came."""
-        if ticket.ready.is_set() and not active.stop.is_set():
+        if ticket.ready.is_set() and not active.asked.is_set():
             return None
         with anyio.move_on_after(self._limits.queue_wait_ms / 1000):
             async with anyio.create_task_group() as tasks:
 
                 async def stop() -> None:
-                    await active.stop.wait()
+                    await active.asked.wait()
                     tasks.cancel_scope.cancel()
 
                 tasks.start_soon(stop)
@@ -104,18 +104,24 @@ class RunDriver:
             prompt=run.prompt,
             raw_path=self._raw_dir / run.run_id,
         )
-        self._tasks.start_soon(self._headless.launcher.version, agent.type)
         live = await self._headless.kept(request)
         if live is not None:
-            await self._begin(active, agent, live, [RunState.STARTING, RunState.RUNNING])
+            # The prompt need not wait for the disk: the run is acknowledged and the process
+            # known. The channel keeps the run's events behind this commit.
+            async with anyio.create_task_group() as tasks:
+                moves = [RunState.STARTING, RunState.RUNNING]
+                tasks.start_soon(self._begin, active, agent, live, moves)
+                verdict = await self._turn(active, live, request)
         else:
             # A process may only start for a run that the store knows to be starting.
             await self._store.runs.move(run, [RunState.STARTING], [], now=wire.now())
             conversation = await self._store.conversations.get(run.conversation_id)
             live = self._headless.start(request, conversation.session_id)
             live.session_id = conversation.session_id
+            # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
+            self._tasks.start_soon(self._headless.launcher.version, agent.type)
             await self._begin(active, agent, live, [RunState.RUNNING])
-        verdict = await self._turn(active, live, request)
+            verdict = await self._turn(active, live, request)
         version = live.cli_version
         if version is None:
             with anyio.move_on_after(VERSION_WAIT_S):
@@ -152,17 +158,8 @@ class RunDriver:
             raise
 
     async def _turn(self, active: ActiveRun, live: LiveCli, request: RunRequest) -> TurnCompleted:
-        """The agent's verdict; past its time the run is asked to stop."""
-        async with anyio.create_task_group() as tasks:
-
-            async def time_out() -> None:
-                await anyio.sleep(active.run.timeout_ms / 1000)
-                active.request_stop(StopReason.TIMED_OUT)
-
-            tasks.start_soon(time_out)
-            verdict = await self._headless.turn(live, request, active, active.stop)
-            tasks.cancel_scope.cancel()
-        return verdict
+        timeout = active.run.timeout_ms / 1000
+        return await self._headless.turn(live, request, active, active, timeout)
 
     async def _finish(self, active: ActiveRun, outcome: RunOutcome) -> None:
         outcome = msgspec.structs.replace(
