@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import CancelBody, CancelReply, ExecuteBody, RunReply, read_body
-from agent_runner.api.context import Context, context
+from agent_runner.api.context import context
 from agent_runner.api.problems import RUN_PROBLEMS, problem
 from agent_runner.api.routes import CURSOR, Endpoint
 from agent_runner.api.streams import cursor, event_stream
@@ -47,10 +47,10 @@ def _run_body(run: RunRecord, turn_id: str | None, content: str | None) -> dict[
     }
 
 
-async def _answer(ctx: Context, active: ActiveRun) -> Response:
-    """The end of a run that this request has waited for; its text is still at hand."""
-    run = await ctx.store.runs.get(active.run_id)
+def _answer(active: ActiveRun) -> Response:
+    """The end of a run that this request has waited for."""
     assert active.outcome is not None
+    run = active.record()
     body = _run_body(run, active.outcome.turn_id or active.run.turn_id, active.outcome.answer)
     status = RUN_PROBLEMS.get(FailureCode(run.code)) if run.code in set(FailureCode) else None
     if status is None:
@@ -83,7 +83,7 @@ async def execute(request: Request) -> Response:
     if _wants_stream(request):
         return _run_stream(request, active, 0)
     await active.done.wait()
-    return await _answer(ctx, active)
+    return _answer(active)
 
 
 async def attach(request: Request) -> Response:

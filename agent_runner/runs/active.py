@@ -10,7 +10,7 @@ import anyio
 from agent_runner import wire
 from agent_runner.bus.channel import Channel
 from agent_runner.events import AgentEvent, SessionStarted
-from conversation_store.records import RunOutcome
+from conversation_store.records import RunOutcome, RunRecord
 from conversation_store.runs import NewRun
 from conversation_store.store import Store
 
@@ -35,11 +35,42 @@ class ActiveRun:
         self.done = anyio.Event()
         self.outcome: RunOutcome | None = None
         self.session_id: str | None = None
+        self.form: str | None = None
+        self.started_at: str | None = None
+        self.finished_at: str | None = None
 
     @property
     def run_id(self) -> str:
         """The run's id."""
         return self.run.run_id
+
+    def record(self) -> RunRecord:
+        """The run as the store has it, once it is over: an answer need not read it back."""
+        outcome, run = self.outcome, self.run
+        assert outcome is not None
+        return RunRecord(
+            run_id=run.run_id,
+            conversation_id=run.conversation_id,
+            agent_id=run.agent_id,
+            state=outcome.state,
+            code=outcome.code,
+            error=outcome.error,
+            hint=outcome.hint,
+            mode=run.mode,
+            reason=run.reason,
+            form=self.form,
+            cli_version=outcome.cli_version,
+            session_id=outcome.session_id,
+            exit_code=outcome.exit_code,
+            usage=outcome.usage,
+            cost_usd=outcome.cost_usd,
+            metadata=outcome.metadata,
+            timeout_ms=run.timeout_ms,
+            queued_at=run.now,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            duration_ms=outcome.duration_ms,
+        )
 
     def request_stop(self, reason: StopReason) -> None:
         """Ask the run to end; the first reason counts."""

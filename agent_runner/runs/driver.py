@@ -114,7 +114,8 @@ class RunDriver:
                 verdict = await self._turn(active, live, request)
         else:
             # A process may only start for a run that the store knows to be starting.
-            await self._store.runs.move(run, [RunState.STARTING], [], now=wire.now())
+            active.started_at = wire.now()
+            await self._store.runs.move(run, [RunState.STARTING], [], now=active.started_at)
             conversation = await self._store.conversations.get(run.conversation_id)
             live = self._headless.start(request, conversation.session_id)
             live.session_id = conversation.session_id
@@ -139,6 +140,9 @@ class RunDriver:
         """Commit that the run has its process, which is ended if that fails."""
         run = active.run
         active.session_id = live.session_id
+        active.form = live.form
+        now = wire.now()
+        active.started_at = active.started_at or now
         started = RunStarted(
             mode=run.mode,
             reason=run.reason,
@@ -151,7 +155,7 @@ class RunDriver:
         events = [new_event(started)]
         try:
             await active.channel.commit(
-                lambda: self._store.runs.move(run, moves, events, now=wire.now(), form=live.form)
+                lambda: self._store.runs.move(run, moves, events, now=now, form=live.form)
             )
         except BaseException:
             await live.end()
@@ -168,11 +172,13 @@ class RunDriver:
             metadata=active.run.metadata,
         )
         events = [new_event(finished_event(outcome))]
+        now = wire.now()
         try:
             await active.channel.commit(
-                lambda: self._store.runs.finish(active.run_id, outcome, events, now=wire.now())
+                lambda: self._store.runs.finish(active.run_id, outcome, events, now=now)
             )
         except Exception:
             log.exception("run_end_not_stored", run_id=active.run_id, state=outcome.state)
+        active.finished_at = now
         active.outcome = outcome
         active.done.set()

@@ -470,3 +470,18 @@ async def test_private_files_live_as_long_as_their_process(
         with anyio.fail_after(10):
             while list(private.iterdir()):
                 await anyio.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    "script", ["fine", [{"error": "no", "status": 529}], [{"die": 3}], [{"hang": True}]]
+)
+async def test_the_record_at_hand_is_the_record_in_the_store(
+    serving: Serving, tmp_path: Path, script: Script | str
+) -> None:
+    async with serving() as context:
+        for name, cwd in (("worker", tmp_path), ("lost", tmp_path / "gone")):
+            agent = await add_agent(context, cwd, name)
+            for _ in range(2):
+                active = await start(context, agent, script, timeout_ms=500, metadata={"a": 1})
+                await ended(active)
+                assert active.record() == await context.store.runs.get(active.run_id)
