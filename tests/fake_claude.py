@@ -13,6 +13,7 @@ The prompt is a JSON list of steps, done in order; any other prompt is answered 
     {"wait": path}                wait until the test makes a file
     {"child": [argv]}             start a program in a session of its own and leave it
     {"ignore_term": true}         from now on
+    {"finish_on_term": true}      from now on: no interrupt counts, SIGTERM ends the turn well
     {"die": n}                    exit at once with code n, or by signal -n
     {"error": s, "status": n}     end the turn as an API error
     {"hang": true}                never go on; an interrupt ends the turn
@@ -38,6 +39,7 @@ SESSION = next(
 inbox: list[Message] = []
 arrived = threading.Condition()
 interrupted = threading.Event()
+deaf = threading.Event()
 
 
 def say(message: Message) -> None:
@@ -57,7 +59,7 @@ def read_stdin() -> None:
     for line in sys.stdin.buffer:
         message = json.loads(line)
         if message["type"] == "control_request":
-            if message["request"]["subtype"] == "interrupt":
+            if message["request"]["subtype"] == "interrupt" and not deaf.is_set():
                 interrupted.set()
             answer = {"subtype": "success", "request_id": message["request_id"], "response": {}}
             say({"type": "control_response", "response": answer})
@@ -146,6 +148,11 @@ def wait_for(path: str) -> bool:
     return True
 
 
+def finish_and_leave(*_: object) -> None:
+    result("finished anyway")
+    os._exit(0)
+
+
 def play(steps: list[Message]) -> None:
     last = None
     for step in steps:
@@ -190,6 +197,9 @@ def play(steps: list[Message]) -> None:
             subprocess.Popen(step["child"], start_new_session=True, stdin=subprocess.DEVNULL)
         elif "ignore_term" in step:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        elif "finish_on_term" in step:
+            deaf.set()
+            signal.signal(signal.SIGTERM, finish_and_leave)
         elif "die" in step:
             if step["die"] < 0:
                 os.kill(os.getpid(), -step["die"])

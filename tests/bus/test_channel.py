@@ -403,3 +403,33 @@ async def test_a_conversation_has_one_channel_as_long_as_it_is_held(tmp_path: Pa
         await settled(h.channel)
         del h.channel
         assert (await h.bus.channel("conv_1")).last_seq == 1
+
+
+async def test_what_is_emitted_while_a_commit_is_under_way_comes_after_it(tmp_path: Path) -> None:
+    """A warm CLI may answer before the run's start is stored; its deltas still come later."""
+    begun, go_on = anyio.Event(), anyio.Event()
+    async with house(tmp_path) as h:
+
+        async def slow() -> list[StoredEvent]:
+            begun.set()
+            await go_on.wait()
+            notice = NewEvent("notice", "t", b'{"type":"notice","code":"first"}')
+            return await h.store.events.append("conv_1", [(RUN, notice)])
+
+        got: list[str] = []
+        async with listening(h.channel, after=h.channel.last_seq) as frames:
+
+            async def reader() -> None:
+                async for frame in frames:
+                    got.extend(data["type"] for _, data in parsed(frame))
+                    if len(got) >= 2:
+                        return
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(reader)
+                await anyio.wait_all_tasks_blocked()
+                tasks.start_soon(h.channel.commit, slow)
+                await begun.wait()
+                await h.channel.emit(RUN, [MessageDelta(item_id="m", text="second")])
+                go_on.set()
+        assert got == ["notice", "message.delta"]

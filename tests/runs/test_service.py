@@ -485,3 +485,17 @@ async def test_the_record_at_hand_is_the_record_in_the_store(
                 active = await start(context, agent, script, timeout_ms=500, metadata={"a": 1})
                 await ended(active)
                 assert active.record() == await context.store.runs.get(active.run_id)
+
+
+async def test_a_cli_that_finishes_well_when_it_is_ended_was_still_cancelled(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving(warm_processes=0, cancel_grace_ms=200) as context:
+        agent = await add_agent(context, tmp_path)
+        here = tmp_path / "here"
+        script: Script = [{"finish_on_term": True}, {"touch": str(here)}, {"hang": True}]
+        active = await start(context, agent, script)
+        await until(here)
+        await context.runs.cancel(agent.agent_id, None)
+        outcome = await ended(active)
+        assert (outcome.state, outcome.code) == ("cancelled", "cancelled")
