@@ -104,8 +104,11 @@ class Channel:
             if event.ephemeral:
                 self._pending.append(_Pending(run_id, event, None))
                 continue
-            durable = new_event(event)
-            self._pending.append(_Pending(run_id, None, durable, _closes(event)))
+            durable, closes = new_event(event), _closes(event)
+            if closes is not None:
+                # Who joins from here on gets the whole item; its pieces need no place any more.
+                self._open.pop(closes, None)
+            self._pending.append(_Pending(run_id, None, durable, closes))
             self._pending_bytes += len(durable.payload)
         if self._pending and not self._flushing:
             self._flushing = True
