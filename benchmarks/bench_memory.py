@@ -22,8 +22,12 @@ async def growth(order: dict[str, int], *, streamed: bool) -> int:
             before = at.resident()
             prompt = {"prompt": json.dumps(order)}
             if streamed:
-                async for _ in connection.stream("POST", path, prompt):
-                    pass
+                received, tail = 0, b""
+                async for piece in connection.stream("POST", path, prompt):
+                    received += len(piece)
+                    tail = (tail + piece)[-2000:]
+                assert b'"state":"succeeded"' in tail, tail
+                assert received > order.get("answer", 0)
             else:
                 answer = await connection.call("POST", path, prompt)
                 assert answer["success"], answer

@@ -78,12 +78,30 @@ class Events:
 
         return await self._writer.submit(unit, durable=False)
 
-    async def get(self, conversation_id: str, seq: int) -> StoredEvent | None:
-        """One event, or None."""
+    async def head(self, conversation_id: str, seq: int) -> StoredEvent | None:
+        """One event without its payload, or None."""
         rows = await self._readers.read(
-            "get_event", {"conversation_id": conversation_id, "seq": seq}
+            "event_head", {"conversation_id": conversation_id, "seq": seq}
         )
         return _event(rows[0]) if rows else None
+
+    async def pieces(self, conversation_id: str, seq: int, *, start: int) -> AsyncIterator[bytes]:
+        """An event's payload from byte `start` in pieces of PAGE_BYTES, never whole."""
+        at = start
+        while True:
+            rows = await self._readers.read(
+                "event_piece",
+                {
+                    "conversation_id": conversation_id,
+                    "seq": seq,
+                    "at": at + 1,
+                    "count": PAGE_BYTES,
+                },
+            )
+            if not rows or not rows[0][0]:
+                return
+            at += len(rows[0][0])
+            yield rows[0][0]
 
     def of_conversation(
         self, conversation_id: str, *, after: int, until: int

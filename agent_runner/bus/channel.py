@@ -10,9 +10,11 @@ import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner.bus.frames import (
+    FRAME_END,
     Frame,
     ItemSnapshot,
     ephemeral_frame,
+    frame_head,
     large_frame,
     new_event,
     stored_frame,
@@ -172,12 +174,8 @@ class Channel:
                         if pieces:
                             yield b"".join(pieces)
                             pieces = []
-                        assert frame.seq is not None
-                        event = await self._store.events.get(self.conversation_id, frame.seq)
-                        if event is not None:
-                            for piece in large_frame(event):
-                                yield piece
-                        del event
+                        async for piece in self._large(frame):
+                            yield piece
                     if frame.type == until_type:
                         ended = True
                         break
@@ -193,6 +191,17 @@ class Channel:
         async for page in self._pages(after, self._last_seq, run_id):
             for piece in _frames(page):
                 yield piece
+
+    async def _large(self, frame: Frame) -> AsyncIterator[bytes]:
+        """The frame of an event that was too large to be queued, from the store by pieces."""
+        assert frame.seq is not None
+        events = self._store.events
+        head = await events.head(self.conversation_id, frame.seq)
+        if head is not None:
+            yield frame_head(head)
+            async for piece in events.pieces(self.conversation_id, frame.seq, start=1):
+                yield piece
+            yield FRAME_END
 
     def _pages(
         self, after: int, until: int, run_id: str | None

@@ -11,6 +11,7 @@ from agent_runner.events import AgentEvent, event_type
 from conversation_store.records import NewEvent, StoredEvent
 
 PIECE = 1 << 16
+FRAME_END = b"\n\n"
 
 
 class ItemSnapshot(AgentEvent, frozen=True, kw_only=True, tag="item.snapshot"):
@@ -28,19 +29,20 @@ def new_event(event: AgentEvent) -> NewEvent:
 
 def stored_frame(event: StoredEvent) -> bytes:
     """The frame of a committed event: its envelope spliced into its stored JSON."""
-    return b"".join((_head(event), event.payload[1:], b"\n\n"))
+    return b"".join((frame_head(event), event.payload[1:], FRAME_END))
 
 
 def large_frame(event: StoredEvent) -> Iterator[bytes]:
     """The same in pieces of 64 KiB, so that a frame of megabytes is never copied whole."""
-    yield _head(event)
+    yield frame_head(event)
     view = memoryview(event.payload)[1:]
     for at in range(0, len(view), PIECE):
         yield bytes(view[at : at + PIECE])
-    yield b"\n\n"
+    yield FRAME_END
 
 
-def _head(event: StoredEvent) -> bytes:
+def frame_head(event: StoredEvent) -> bytes:
+    """All of a frame that comes before the second byte of the event's JSON."""
     return (
         f'id: {event.seq}\nevent: {event.type}\ndata: {{"seq":{event.seq},'
         f'"runId":{_string(event.run_id)},"conversationId":"{event.conversation_id}",'

@@ -27,6 +27,10 @@ SELECT seq, size FROM events
 WHERE run_id = :run_id AND seq > :after AND seq <= :until
 ORDER BY seq LIMIT :limit;
 
--- name: get_event
-SELECT conversation_id, seq, run_id, type, time, payload FROM events
+-- name: event_head
+SELECT conversation_id, seq, run_id, type, time, x'' FROM events
+WHERE conversation_id = :conversation_id AND seq = :seq;
+
+-- name: event_piece
+SELECT substr(payload, :at, :count) FROM events
 WHERE conversation_id = :conversation_id AND seq = :seq;
