@@ -147,11 +147,7 @@ class Channel:
         subscriber = Subscriber()
         self._subscribers.add(subscriber)
         live_from = self._last_seq
-        snapshot = b"".join(
-            self._snapshot(item_id, item)
-            for item_id, item in self._open.items()
-            if run_id in (None, item.run_id)
-        )
+        snapshot = self._snapshots(run_id)
         try:
             async for page in self._pages(after, live_from, run_id):
                 for piece in _frames(page):
@@ -160,7 +156,10 @@ class Channel:
                     return
             if snapshot:
                 yield snapshot
-            while frames := await subscriber.take():
+            while (frames := await subscriber.take()) or subscriber.lost_pieces:
+                # Taken together, so that the snapshot says just what was lost and no more.
+                snapshot = self._snapshots(run_id) if subscriber.lost_pieces else b""
+                subscriber.lost_pieces = False
                 ended = False
                 pieces: list[bytes] = []
                 for frame in frames:
@@ -183,6 +182,8 @@ class Channel:
                     yield b"".join(pieces)
                 if ended:
                     return
+                if snapshot:
+                    yield snapshot
         finally:
             self._subscribers.discard(subscriber)
 
@@ -288,6 +289,13 @@ class Channel:
         if item is None:
             item = self._open[key] = _OpenItem(kind, run_id)
         item.parts.append(text)
+
+    def _snapshots(self, run_id: str | None) -> bytes:
+        return b"".join(
+            self._snapshot(item_id, item)
+            for item_id, item in self._open.items()
+            if run_id in (None, item.run_id)
+        )
 
     def _snapshot(self, item_id: str, item: _OpenItem) -> bytes:
         event = ItemSnapshot(item_id=item_id, kind=item.kind, text="".join(item.parts))

@@ -433,3 +433,37 @@ async def test_what_is_emitted_while_a_commit_is_under_way_comes_after_it(tmp_pa
                 await h.channel.emit(RUN, [MessageDelta(item_id="m", text="second")])
                 go_on.set()
         assert got == ["notice", "message.delta"]
+
+
+async def test_a_burst_of_deltas_is_replaced_by_a_snapshot(tmp_path: Path) -> None:
+    """More text than a queue holds, before the reader takes any, costs it no event."""
+    piece = "x" * 5000
+    count = 3 * MAX_QUEUED_BYTES // len(piece)
+    async with house(tmp_path) as h:
+        got: list[tuple[int | None, dict[str, Any]]] = []
+        async with listening(h.channel, after=h.channel.last_seq, until_type="run.finished") as f:
+
+            async def reader() -> None:
+                async for frame in f:
+                    got.extend(parsed(frame))
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(reader)
+                await anyio.wait_all_tasks_blocked()
+                for _ in range(count):
+                    await h.channel.emit(RUN, [MessageDelta(item_id="m", text=piece)])
+                await anyio.wait_all_tasks_blocked()
+                await h.channel.emit(RUN, [MessageDelta(item_id="m", text="last")])
+                await anyio.wait_all_tasks_blocked()
+                await h.channel.emit(RUN, [MessageCompleted(item_id="m", text="whole"), END])
+        text = ""
+        for _, data in got:
+            if data["type"] == "item.snapshot":
+                text = data["text"]
+            elif data["type"] == "message.delta":
+                text += data["text"]
+        assert text == piece * count + "last"
+        assert [data["type"] for seq, data in got if seq is not None] == [
+            "message.completed",
+            "run.finished",
+        ]
