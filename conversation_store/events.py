@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Sequence
 
 from conversation_store.readers import Readers
@@ -87,21 +88,14 @@ class Events:
 
     async def pieces(self, conversation_id: str, seq: int, *, start: int) -> AsyncIterator[bytes]:
         """An event's payload from byte `start` in pieces of PAGE_BYTES, never whole."""
-        at = start
-        while True:
-            rows = await self._readers.read(
-                "event_piece",
-                {
-                    "conversation_id": conversation_id,
-                    "seq": seq,
-                    "at": at + 1,
-                    "count": PAGE_BYTES,
-                },
+        key = {"conversation_id": conversation_id, "seq": seq}
+        for at in itertools.count(start, PAGE_BYTES):
+            piece = await self._readers.read_blob(
+                "event_rowid", key, ("events", "payload"), slice(at, at + PAGE_BYTES)
             )
-            if not rows or not rows[0][0]:
+            if not piece:
                 return
-            at += len(rows[0][0])
-            yield rows[0][0]
+            yield piece
 
     def of_conversation(
         self, conversation_id: str, *, after: int, until: int

@@ -31,6 +31,5 @@ ORDER BY seq LIMIT :limit;
 SELECT conversation_id, seq, run_id, type, time, x'' FROM events
 WHERE conversation_id = :conversation_id AND seq = :seq;
 
--- name: event_piece
-SELECT substr(payload, :at, :count) FROM events
-WHERE conversation_id = :conversation_id AND seq = :seq;
+-- name: event_rowid
+SELECT rowid FROM events WHERE conversation_id = :conversation_id AND seq = :seq;
