@@ -53,6 +53,13 @@ class FailureCode(StrEnum):
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
+    START_TIMEOUT = "start_timeout"
+    STALLED = "stalled"
+    MEMORY_LIMIT = "memory_limit"
+    CPU_LIMIT = "cpu_limit"
+    PROCESS_LIMIT = "process_limit"
+    OUTPUT_LIMIT = "output_limit"
+    OOM_KILLED = "oom_killed"
     QUEUE_TIMEOUT = "queue_timeout"
     INTERNAL = "internal"
 

@@ -74,6 +74,53 @@ class RunFinished(AgentEvent, frozen=True, kw_only=True, tag="run.finished"):
     cost_usd: float | None = None
 
 
+class TimeoutExpired(AgentEvent, frozen=True, kw_only=True, tag="timeout"):
+    """One of the run's deadlines passed: `code` is start_timeout, stalled or timed_out.
+
+    `action` says whether the run is ended for it or goes on (`supervision.on_stall: warn`).
+    """
+
+    code: str
+    timeout: Literal["start", "no_output", "heartbeat", "command"]
+    limit_ms: int
+    action: Literal["cancel", "warn"] = "cancel"
+
+
+class LimitReached(AgentEvent, frozen=True, kw_only=True, tag="limit"):
+    """The CLI's tree is near a limit (`warning`) or over it, and is ended (`error`)."""
+
+    limit: Literal["memory", "cpu", "processes", "output"]
+    used: int
+    of: int
+    level: Literal["warning", "error"]
+
+
+# --- the life of a warm process (made by the run service, of no run) -------------------------
+
+
+class SessionWarning(AgentEvent, frozen=True, kw_only=True, tag="session.warning"):
+    """The conversation's warm process will end soon, unless a prompt comes (`idle_closed`)."""
+
+    reason: Literal["idle_closed", "lifetime_closed"]
+    closes_in_ms: int
+    pid: int
+
+
+class SessionClosed(AgentEvent, frozen=True, kw_only=True, tag="session.closed"):
+    """The conversation's warm process was ended; the next prompt resumes in a new one."""
+
+    reason: Literal["idle_closed", "lifetime_closed", "evicted", "low_memory"]
+    pid: int
+
+
+class SessionQuarantined(AgentEvent, frozen=True, kw_only=True, tag="session.quarantined"):
+    """The CLI could not resume its session; a new one is started and knows nothing of it."""
+
+    session_id: str
+    attempts: int
+    error: str | None = None
+
+
 # --- what the agent does (made by the adapters) ---------------------------------------------
 
 
@@ -288,6 +335,11 @@ AnyEvent = (
     RunQueued
     | RunStarted
     | RunFinished
+    | TimeoutExpired
+    | LimitReached
+    | SessionWarning
+    | SessionClosed
+    | SessionQuarantined
     | SessionStarted
     | MessageDelta
     | MessageCompleted

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
 
 from agent_runner.errors import BadRequestError
 
@@ -53,20 +54,131 @@ class LimitSettings(_Section):
     body_bytes: int = Field(16 << 20, ge=1024, description="Largest request body.")
     prompt_bytes: int = Field(8 << 20, ge=1, description="Longest prompt, in UTF-8 bytes.")
     line_bytes: int = Field(8 << 20, ge=4096, description="Longest CLI line that is decoded.")
-    raw_log_bytes: int = Field(
-        256 << 20, ge=0, description="CLI output kept byte for byte, for each run and stream."
-    )
     queue_depth: int = Field(100, ge=1, description="Runs waiting for one agent.")
     queue_wait_ms: Milliseconds = Field(300_000, description="Longest wait for the agent.")
-    run_timeout_ms: Milliseconds = Field(300_000, description="A run's time if it asks none.")
-    run_timeout_max_ms: Milliseconds = Field(1_800_000, description="The most a run may ask.")
     warm_processes: int = Field(8, ge=0, description="Warm CLI processes kept; 0 is one-shot only.")
-    warm_idle_ms: Milliseconds = Field(300_000, description="A warm process unused this long ends.")
-    cancel_grace_ms: Milliseconds = Field(5_000, description="Each step of ending a CLI.")
+    warm_memory_floor_bytes: int = Field(
+        512 << 20, ge=0, description="Warm processes end while the machine has less memory free."
+    )
     stream_clients: int = Field(1000, ge=1, description="Open SSE streams.")
     stream_send_ms: Milliseconds = Field(
         30_000, description="A stream client that takes nothing for this long is closed."
     )
+
+
+class Timeouts(_Section):
+    """How long a run and its CLI may take. Every one can be set per agent and per run."""
+
+    start_ms: Milliseconds = Field(60_000, description="From a CLI's start to its first output.")
+    no_output_ms: Milliseconds = Field(
+        300_000, description="The longest silence of a CLI in a run; any byte or heartbeat ends it."
+    )
+    heartbeat_interval_ms: Milliseconds = Field(
+        30_000, description="How often a supervised tool is to send a heartbeat."
+    )
+    heartbeat_grace_ms: Milliseconds = Field(
+        90_000, description="The longest time without a heartbeat, once a run has sent one."
+    )
+    command_ms: Milliseconds = Field(
+        300_000, description="A run's whole time; output and heartbeats do not extend it."
+    )
+    session_idle_ms: Milliseconds = Field(
+        300_000, description="A warm process that serves no run for this long ends."
+    )
+    session_lifetime_ms: Milliseconds = Field(
+        3_600_000, description="A warm process older than this ends after its run."
+    )
+    cancel_grace_ms: Milliseconds = Field(
+        5_000, description="From the wish to end a CLI to the kill of its whole tree."
+    )
+
+
+class LongestTimeouts(Timeouts):
+    """The most that an agent or a run may ask for each."""
+
+    start_ms: Milliseconds = Field(600_000, description="The most that may be asked.")
+    no_output_ms: Milliseconds = Field(1_800_000, description="The most that may be asked.")
+    heartbeat_interval_ms: Milliseconds = Field(600_000, description="The most that may be asked.")
+    heartbeat_grace_ms: Milliseconds = Field(1_800_000, description="The most that may be asked.")
+    command_ms: Milliseconds = Field(1_800_000, description="The most that may be asked.")
+    session_idle_ms: Milliseconds = Field(86_400_000, description="The most that may be asked.")
+    session_lifetime_ms: Milliseconds = Field(86_400_000, description="The most that may be asked.")
+    cancel_grace_ms: Milliseconds = Field(60_000, description="The most that may be asked.")
+
+
+class SupervisionSettings(Timeouts):
+    """How runs and CLI processes are watched. Times are of the monotonic clock."""
+
+    session_warning_ms: Milliseconds = Field(
+        30_000, description="A warning event comes this long before a warm process ends."
+    )
+    drain_ms: int = Field(
+        30_000, ge=0, description="At a stop, how long runs may go on before they are interrupted."
+    )
+    on_stall: Literal["cancel", "warn"] = Field(
+        "cancel", description="Silence over `no_output_ms` ends the run, or is only told."
+    )
+    resume_queued: bool = Field(
+        True, description="At a start, run the prompts that an earlier service had queued."
+    )
+    longest: LongestTimeouts = LongestTimeouts()
+
+    @model_validator(mode="after")
+    def _defaults_are_allowed(self) -> SupervisionSettings:
+        for name in Timeouts.model_fields:
+            if getattr(self, name) > getattr(self.longest, name):
+                raise ValueError(f"{name} is over longest.{name}")
+        return self
+
+    def with_overrides(self, *overrides: Mapping[str, int] | None) -> Timeouts:
+        """The timeouts with each of `overrides` ({"startMs": 1000}) on top of the one before.
+
+        BadRequestError `unknown_timeout` or `timeout_too_long` names the field.
+        """
+        values = {name: getattr(self, name) for name in Timeouts.model_fields}
+        for name, value in (item for given in overrides for item in (given or {}).items()):
+            field = _TIMEOUT_NAMES.get(name)
+            if field is None or value < 1:
+                raise BadRequestError(
+                    "unknown_timeout",
+                    f"timeouts.{name}={value} is no timeout",
+                    hint=f"whole milliseconds for one of {', '.join(_TIMEOUT_NAMES)}",
+                )
+            longest = getattr(self.longest, field)
+            if value > longest:
+                raise BadRequestError(
+                    "timeout_too_long", f"{name} is {value}, at most {longest} is allowed"
+                )
+            values[field] = value
+        return Timeouts.model_construct(**values)
+
+
+_TIMEOUT_NAMES = {to_camel(name): name for name in Timeouts.model_fields}
+
+
+class ResourceSettings(_Section):
+    """What one CLI and everything it starts may take together; 0 is no limit.
+
+    Looked at twice a second and more often near a limit, so a tree can be over it for a
+    moment. An agent may have its own.
+    """
+
+    memory_bytes: int = Field(
+        8 << 30, ge=0, description="Memory of a CLI's tree; told at 80 %, ended above."
+    )
+    cpu_s: int = Field(7200, ge=0, description="CPU seconds of a CLI's tree.")
+    processes: int = Field(512, ge=0, description="Processes of a CLI's tree.")
+    output_bytes: int = Field(4 << 30, ge=0, description="What a CLI may print in one run.")
+
+
+class LogSettings(_Section):
+    """The raw output of CLIs, byte for byte but for secrets, a file for each run and stream."""
+
+    run_bytes: int = Field(256 << 20, ge=0, description="Kept for each run and stream.")
+    agent_bytes: int = Field(
+        1 << 30, ge=0, description="Kept for each agent; the oldest runs' files go first."
+    )
+    agent_runs: int = Field(1000, ge=1, description="Runs of each agent whose output is kept.")
 
 
 class Settings(_Section):
@@ -84,6 +196,9 @@ class Settings(_Section):
     )
     server: ServerSettings = ServerSettings()
     limits: LimitSettings = LimitSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
+    resources: ResourceSettings = ResourceSettings()
+    logs: LogSettings = LogSettings()
 
 
 _VARIABLES: dict[str, tuple[str, ...]] = {

@@ -34,6 +34,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def seconds_since(moment: str) -> float:
+    """How long ago `moment` (as `now` gives it) was by the wall clock, which may be set back."""
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+
+
 def new_id(prefix: str) -> str:
     """A new identifier that sorts by creation time: `run_0199c2f0a1b27d1e4c…`."""
     return f"{prefix}_{time.time_ns() // 1_000_000:012x}{os.urandom(8).hex()}"

@@ -130,8 +130,8 @@ class Conversations:
 
         await self._writer.submit(unit, durable=True)
 
-    async def set_session(self, conversation_id: str, session_id: str, *, now: str) -> None:
-        """Keep the CLI's own session id for resume."""
+    async def set_session(self, conversation_id: str, session_id: str | None, *, now: str) -> None:
+        """Keep the CLI's own session id for resume; None forgets it."""
 
         def unit(transaction: Transaction) -> None:
             transaction.run(

@@ -45,7 +45,8 @@ class Readers:
             if row is None:
                 return b""
             with plain.blobopen(*column, row[0], readonly=True) as blob:
-                return blob[part]
+                piece: bytes = blob[part]  # type: ignore[assignment]
+                return piece
 
         async with self._connection() as connection:
             return await connection.run(read)

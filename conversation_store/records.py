@@ -71,10 +71,25 @@ class RunRecord(Record, frozen=True, kw_only=True):
     cost_usd: float | None
     metadata: dict[str, Any]
     timeout_ms: int
+    timeouts: dict[str, int]
     queued_at: str
     started_at: str | None
     finished_at: str | None
     duration_ms: int | None
+    request_hash: str | None
+
+
+class ProcessRecord(msgspec.Struct, frozen=True, rename="camel"):
+    """A process as written down: with the boot id, pid and start ticks name it for ever."""
+
+    process_id: str
+    run_id: str
+    conversation_id: str
+    agent_id: str
+    pid: int
+    start_ticks: int | None
+    boot_id: str
+    started_at: str
 
 
 class NewEvent(msgspec.Struct, frozen=True):

@@ -10,8 +10,15 @@ import msgspec
 from conversation_store.conversations import append_turn
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.events import append_events
+from conversation_store.processes import insert_process
 from conversation_store.readers import Readers
-from conversation_store.records import NewEvent, RunOutcome, RunRecord, StoredEvent
+from conversation_store.records import (
+    NewEvent,
+    ProcessRecord,
+    RunOutcome,
+    RunRecord,
+    StoredEvent,
+)
 from conversation_store.states import RunState, sources_of
 from conversation_store.writer import Row, Transaction, Writer
 
@@ -35,10 +42,12 @@ def _run(row: Row) -> RunRecord:
         cost_usd=row[14],
         metadata=msgspec.json.decode(row[15]),
         timeout_ms=row[16],
-        queued_at=row[17],
-        started_at=row[18],
-        finished_at=row[19],
-        duration_ms=row[20],
+        timeouts=msgspec.json.decode(row[17]),
+        queued_at=row[18],
+        started_at=row[19],
+        finished_at=row[20],
+        duration_ms=row[21],
+        request_hash=row[22],
     )
 
 
@@ -56,6 +65,9 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     timeout_ms: int
     metadata: dict[str, Any]
     now: str
+    timeouts: dict[str, int] = {}
+    idempotency_key: str | None = None
+    request_hash: str | None = None
 
 
 class Runs:
@@ -96,6 +108,9 @@ class Runs:
                     "reason": run.reason,
                     "metadata": msgspec.json.encode(run.metadata).decode(),
                     "timeout_ms": run.timeout_ms,
+                    "timeouts": msgspec.json.encode(run.timeouts).decode(),
+                    "idempotency_key": run.idempotency_key,
+                    "request_hash": run.request_hash,
                     "now": run.now,
                 },
             )
@@ -122,8 +137,9 @@ class Runs:
         *,
         now: str,
         form: str | None = None,
+        process: ProcessRecord | None = None,
     ) -> list[StoredEvent] | None:
-        """Go through the active states `targets` in one transaction.
+        """Go through the active states `targets` in one transaction, with `process` written down.
 
         None, and nothing changed, if the run may not go to the first (it is over, say).
         """
@@ -144,6 +160,8 @@ class Runs:
                 )
                 if not moved:
                     return None
+            if process is not None:
+                insert_process(transaction, process)
             if not events:
                 return []
             return append_events(transaction, run.conversation_id, run.run_id, events)
@@ -208,6 +226,18 @@ class Runs:
         if not rows:
             raise RecordNotFoundError("run_not_found", f"no run is {run_id!r}")
         return _run(rows[0])
+
+    async def by_idempotency_key(self, agent_id: str, key: str) -> str | None:
+        """The id of the agent's run that was accepted with `key`."""
+        rows = await self._readers.read(
+            "run_by_idempotency_key", {"agent_id": agent_id, "idempotency_key": key}
+        )
+        return str(rows[0][0]) if rows else None
+
+    async def of_agent(self, agent_id: str, *, limit: int) -> list[str]:
+        """The ids of an agent's newest runs, newest first."""
+        rows = await self._readers.read("runs_of_agent", {"agent_id": agent_id, "limit": limit})
+        return [str(row[0]) for row in rows]
 
     async def of_conversation(self, conversation_id: str) -> list[str]:
         """The ids of a conversation's runs, oldest first."""

@@ -48,7 +48,7 @@ CREATE TABLE runs (
   started_at TEXT,
   finished_at TEXT,
   duration_ms INTEGER
-);
+, timeouts TEXT NOT NULL DEFAULT '{}', idempotency_key TEXT, request_hash TEXT);
 
 CREATE TABLE turns (
   turn_id TEXT NOT NULL PRIMARY KEY,
@@ -81,6 +81,30 @@ CREATE TABLE events (
   PRIMARY KEY (conversation_id, seq)
 );
 
+CREATE TABLE processes (
+  process_id TEXT NOT NULL PRIMARY KEY,
+  run_id TEXT NOT NULL,
+  conversation_id TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  start_ticks INTEGER,
+  boot_id TEXT NOT NULL,
+  started_at TEXT NOT NULL
+);
+
+CREATE TABLE breakers (
+  scope TEXT NOT NULL CHECK (scope IN ('type', 'agent')),
+  name TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('closed', 'open', 'half_open')),
+  failures INTEGER NOT NULL,
+  openings INTEGER NOT NULL,
+  code TEXT,
+  opened_at TEXT,
+  retry_at TEXT,
+  changed_at TEXT NOT NULL,
+  PRIMARY KEY (scope, name)
+);
+
 CREATE INDEX conversations_by_agent ON conversations (agent_id, created_at);
 
 CREATE INDEX runs_by_conversation ON runs (conversation_id, queued_at);
@@ -92,3 +116,9 @@ CREATE INDEX runs_by_state ON runs (state);
 CREATE INDEX turns_by_run ON turns (run_id);
 
 CREATE INDEX events_by_run ON events (run_id, seq);
+
+CREATE UNIQUE INDEX runs_by_idempotency_key ON runs (agent_id, idempotency_key)
+  WHERE idempotency_key IS NOT NULL;
+
+CREATE UNIQUE INDEX one_active_run ON runs (agent_id)
+  WHERE state IN ('starting', 'running', 'waiting_approval');

@@ -16,6 +16,7 @@ from conversation_store.conversations import Conversations
 from conversation_store.errors import StoreUnusableError
 from conversation_store.events import Events
 from conversation_store.migrate import check_version, migrate
+from conversation_store.processes import Processes
 from conversation_store.readers import Readers
 from conversation_store.runs import Runs
 from conversation_store.writer import Writer
@@ -30,13 +31,14 @@ _PRAGMAS = (
 
 
 class Store:
-    """Agents, conversations, runs and events of one SQLite database."""
+    """Agents, conversations, runs, events and processes of one SQLite database."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self.agents = Agents(writer, readers)
         self.conversations = Conversations(writer, readers)
         self.runs = Runs(writer, readers)
         self.events = Events(writer, readers)
+        self.processes = Processes(writer, readers)
 
 
 async def _connect_writer(path: Path) -> Connection:

@@ -16,11 +16,13 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import BaseModel
 
 from agent_runner.api.context import Context
 from agent_runner.app.service import running_service
 from agent_runner.app.state_dir import StateDir
-from agent_runner.settings import LimitSettings, Settings
+from agent_runner.process.warden import Warden
+from agent_runner.settings import Settings
 
 FAKE = Path(__file__).with_name("fake_claude.py")
 Script = list[dict[str, Any]]
@@ -40,21 +42,43 @@ def fake_claude(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def warden() -> Iterator[Warden]:
+    """Starts programs for the tests of one session."""
+    made = Warden()
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def state_dir(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
+def sections(**values: Any) -> dict[str, dict[str, Any]]:
+    """Settings by their own names, each in the section that has it; quick to end things."""
+    given = {"cancel_grace_ms": 1000, "drain_ms": 0, **values}
+    made: dict[str, dict[str, Any]] = {}
+    for name, value in given.items():
+        (section,) = [
+            section
+            for section, field in Settings.model_fields.items()
+            if isinstance(field.default, BaseModel) and name in type(field.default).model_fields
+        ]
+        made.setdefault(section, {})[name] = value
+    return made
+
+
 @pytest.fixture
 def make_settings(fake_claude: Path, state_dir: Path, tmp_path: Path) -> Callable[..., Settings]:
-    """Settings whose claude-code is the fake; keyword arguments are limits."""
+    """Settings whose claude-code is the fake; keyword arguments are settings of any section."""
 
     def make(**limits: Any) -> Settings:
         return Settings(
             state_dir=state_dir,
             allowed_roots=[tmp_path],
             programs={"claude-code": str(fake_claude)},
-            limits=LimitSettings(**{"cancel_grace_ms": 1000, **limits}),
+            **{name: {**values} for name, values in sections(**limits).items()},
         )
 
     return make
@@ -154,7 +178,7 @@ def _services(fake_claude: Path, folder: Path) -> Iterator[Callable[..., Service
                     "allowed_roots": [str(folder)],
                     "programs": {"claude-code": str(fake_claude), "gemini": "/nonexistent/gemini"},
                     "server": server or {},
-                    "limits": {"cancel_grace_ms": 1000, **limits},
+                    **sections(**limits),
                 }
             )
         )

@@ -40,7 +40,7 @@ def test_later_sources_win(config: Path) -> None:
         ("server:\n  port: 70000", "server.port"),
         ("server: 5", "server"),
         ("server:\n  token: short", "server.token"),
-        ("limits:\n  run_timeout_ms: 0", "limits.run_timeout_ms"),
+        ("supervision:\n  command_ms: 0", "supervision.command_ms"),
         ("- a list", "expected"),
         ("a: [", "config.yaml"),
     ],

@@ -33,6 +33,7 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     `permission_mode` and `extra_args` are the CLI's own words; `permissions` is ours and
     says how a permission question is answered when nobody is asked. `command` and `dialect`
     are for the type `custom`: the program with its arguments, and what it speaks.
+    `timeouts` and `resources` stand in the place of the service's own, by camelCase name.
     """
 
     cwd: str
@@ -49,6 +50,10 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     transcript: str | None = None
     command: list[str] = []
     dialect: str | None = None
+    timeouts: dict[str, int] = {}
+    resources: dict[str, int] = {}
+    on_stall: Literal["cancel", "warn"] | None = None
+    busy: Literal["queue", "reject"] | None = None
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +140,8 @@ class Adapter(Protocol):
     forms: ClassVar[tuple[Form, ...]]
     install_hint: ClassVar[str]
     login_hint: ClassVar[str]
+    resume_settle_s: ClassVar[float]
+    """A session younger than this many seconds may not be resumable yet."""
 
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str

@@ -39,6 +39,7 @@ class ReplayAdapter:
     program: ClassVar[str] = sys.executable
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "nothing to install"
+    resume_settle_s: ClassVar[float] = 0.0
     login_hint: ClassVar[str] = "nothing to log in to"
 
     def launch(

@@ -27,6 +27,7 @@ from agent_runner.api.context import Context, context
 from agent_runner.api.routes import Endpoint
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
 from agent_runner.routing.plan import CommMode, check_comm_mode
+from agent_runner.runners.launcher import resources_of
 from conversation_store.errors import RecordConflictError
 
 
@@ -71,13 +72,19 @@ def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> 
     options["cwd"] = _checked_cwd(ctx, options.get("cwd") or str(Path.home()))
     typed = msgspec.convert(options, AgentOptions)
     forms_of(adapter_for(agent_type), typed)
+    ctx.settings.supervision.with_overrides(typed.timeouts)
+    resources_of(ctx.settings.resources, typed)
     stored: dict[str, Any] = msgspec.to_builtins(typed)
     return stored
 
 
 def _given(body: OptionsBody) -> dict[str, Any]:
     exclude = {"agent_id", "type", "comm_mode"}
-    return body.model_dump(by_alias=True, exclude_unset=True, exclude=exclude)
+    given = body.model_dump(by_alias=True, exclude_unset=True, exclude=exclude)
+    for name in ("timeouts", "resources"):
+        if given.get(name):
+            given[name] = {key: value for key, value in given[name].items() if value is not None}
+    return given
 
 
 async def register(request: Request) -> Response:

@@ -31,6 +31,35 @@ class Reply(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
 
+Duration = Annotated[int, Field(ge=1)]
+
+
+class TimeoutsBody(Body):
+    """Milliseconds in the place of the service's own; at most `supervision.longest`."""
+
+    start_ms: Duration | None = None
+    no_output_ms: Duration | None = None
+    heartbeat_interval_ms: Duration | None = None
+    heartbeat_grace_ms: Duration | None = None
+    command_ms: Duration | None = None
+    session_idle_ms: Duration | None = None
+    session_lifetime_ms: Duration | None = None
+    cancel_grace_ms: Duration | None = None
+
+    def given(self) -> dict[str, int]:
+        """Those that were given, by their name on the wire."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class ResourcesBody(Body):
+    """Limits of one CLI and all it starts, in the place of the service's own; 0 is none."""
+
+    memory_bytes: Annotated[int, Field(ge=0)] | None = None
+    cpu_s: Annotated[int, Field(ge=0)] | None = None
+    processes: Annotated[int, Field(ge=0)] | None = None
+    output_bytes: Annotated[int, Field(ge=0)] | None = None
+
+
 class OptionsBody(Body):
     """How an agent's CLI is to be run. Everything absent is the CLI's own default."""
 
@@ -52,6 +81,14 @@ class OptionsBody(Body):
     command: list[Argument] | None = Field(None, description="Type custom: the program to run.")
     dialect: ShortText | None = Field(None, description="Type custom: how its output is read.")
     transcript: ShortText | None = Field(None, description="Type replay: the recording to play.")
+    timeouts: TimeoutsBody | None = None
+    resources: ResourcesBody | None = None
+    on_stall: Literal["cancel", "warn"] | None = Field(
+        None, description="A CLI that is silent too long is ended, or only told of."
+    )
+    busy: Literal["queue", "reject"] | None = Field(
+        None, description="What becomes of a prompt while a run is not over; queue by default."
+    )
 
 
 class RegisterBody(OptionsBody):
@@ -75,7 +112,11 @@ class ExecuteBody(Body):
     conversation_id: ShortText | None = Field(
         None, description="Continue this conversation; the agent's open one by default."
     )
-    timeout_ms: Annotated[int, Field(ge=1)] | None = None
+    timeout_ms: Duration | None = Field(None, description="The same as timeouts.commandMs.")
+    timeouts: TimeoutsBody | None = None
+    busy: Literal["queue", "reject"] | None = Field(
+        None, description="What becomes of the prompt if the agent is busy; the agent's own way."
+    )
     metadata: dict[str, Any] = {}
 
 
@@ -192,6 +233,12 @@ class CancelReply(Reply):
 
     run_id: str
     conversation_id: str
+
+
+class HeartbeatReply(Reply):
+    """The run that the sign of life was noted for."""
+
+    run_id: str
 
 
 class HealthReply(Reply):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.requests import Request
 
 from agent_runner.bus.bus import Bus
+from agent_runner.process.warden import Warden
+from agent_runner.runners.headless import Headless
+from agent_runner.runs.reconcile import Reconciliation
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
 from conversation_store.store import Store
@@ -21,6 +25,10 @@ class Context:
     store: Store
     bus: Bus
     runs: RunService
+    headless: Headless
+    warden: Warden
+    raw_dir: Path
+    reconciliation: Reconciliation
     version: str
     env: Mapping[str, str]
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner.api.agents import json_reply
-from agent_runner.api.bodies import CancelBody, CancelReply, ExecuteBody, RunReply, read_body
-from agent_runner.api.context import context
+from agent_runner.api.bodies import (
+    CancelBody,
+    CancelReply,
+    EmptyBody,
+    ExecuteBody,
+    HeartbeatReply,
+    RunReply,
+    read_body,
+)
+from agent_runner.api.context import Context, context
 from agent_runner.api.problems import RUN_PROBLEMS, problem
-from agent_runner.api.routes import CURSOR, Endpoint
+from agent_runner.api.routes import CURSOR, Endpoint, Query
 from agent_runner.api.streams import cursor, event_stream
-from agent_runner.errors import ConflictError, FailureCode
+from agent_runner.errors import BadRequestError, ConflictError, FailureCode, UnavailableError
 from agent_runner.runs.active import ActiveRun
+from agent_runner.runs.request import ExecuteRequest
+from agent_runner.runs.service import Accepted
 from conversation_store.records import RunRecord
 from conversation_store.states import RunState
 
 _END = "run.finished"
+_KEY = re.compile(r"[!-~]{1,255}")
 
 
 def _run_body(run: RunRecord, turn_id: str | None, content: str | None) -> dict[str, Any]:
@@ -49,13 +61,31 @@ def _run_body(run: RunRecord, turn_id: str | None, content: str | None) -> dict[
 
 def _answer(active: ActiveRun) -> Response:
     """The end of a run that this request has waited for."""
-    assert active.outcome is not None
+    if active.outcome is None:
+        raise UnavailableError(
+            "shutting_down",
+            f"the service is shutting down; run {active.run_id} is queued and starts with it again",
+            hint=f"GET /runs/{active.run_id} when the service is up",
+        )
     run = active.record()
-    body = _run_body(run, active.outcome.turn_id or active.run.turn_id, active.outcome.answer)
+    return _reply(run, active.outcome.turn_id or active.run.turn_id, active.outcome.answer)
+
+
+def _reply(run: RunRecord, turn_id: str | None, content: str | None) -> Response:
+    body = _run_body(run, turn_id, content)
     status = RUN_PROBLEMS.get(FailureCode(run.code)) if run.code in set(FailureCode) else None
     if status is None:
         return json_reply(body)
     return problem(status, run.code or "", run.error or "", hint=run.hint, extra={"run": body})
+
+
+async def _stored(ctx: Context, run_id: str) -> tuple[RunRecord, str | None, str | None]:
+    """A run, the turn that stands for it, and its answer."""
+    run = await ctx.store.runs.get(run_id)
+    turns = await ctx.store.conversations.turns_of_run(run_id)
+    answers = [turn for turn in turns if turn.direction == "outbound"]
+    turn = (answers or turns)[0] if turns else None
+    return run, turn.turn_id if turn else None, answers[0].content if answers else None
 
 
 def _wants_stream(request: Request) -> bool:
@@ -69,21 +99,56 @@ def _run_stream(request: Request, active: ActiveRun, after: int) -> Response:
 
 
 async def execute(request: Request) -> Response:
-    """Run a prompt. The run goes on if the caller leaves."""
+    """Run a prompt. The run goes on if the caller leaves.
+
+    With an Idempotency-Key the same request may be sent again: it is answered with, or
+    attaches to, the run that the first one made.
+    """
     ctx = context(request)
     body = await read_body(request, ExecuteBody)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
-    active = await ctx.runs.execute(
+    timeouts = body.timeouts.given() if body.timeouts is not None else {}
+    if body.timeout_ms is not None:
+        timeouts["commandMs"] = body.timeout_ms
+    accepted = await ctx.runs.execute(
         agent,
-        body.prompt,
-        conversation_id=body.conversation_id,
-        timeout_ms=body.timeout_ms,
-        metadata=body.metadata,
+        ExecuteRequest(
+            prompt=body.prompt,
+            conversation_id=body.conversation_id,
+            timeouts=timeouts,
+            metadata=body.metadata,
+            busy=body.busy,
+            idempotency_key=_idempotency_key(request),
+        ),
     )
+    answer = await _outcome(request, accepted)
+    if accepted.reattached:
+        answer.headers["Idempotent-Replayed"] = "true"
+    return answer
+
+
+async def _outcome(request: Request, accepted: Accepted) -> Response:
+    """The run's stream from its start, or its end when that has come."""
+    active = accepted.active
     if _wants_stream(request):
-        return _run_stream(request, active, 0)
-    await active.done.wait()
-    return _answer(active)
+        if active is not None:
+            return _run_stream(request, active, 0)
+        run = await context(request).store.runs.get(accepted.run_id)
+        channel = await context(request).bus.channel(run.conversation_id)
+        return event_stream(request, channel.replay(after=0, run_id=run.run_id))
+    if active is not None:
+        await active.done.wait()
+        return _answer(active)
+    return _reply(*await _stored(context(request), accepted.run_id))
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise BadRequestError(
+            "invalid_idempotency_key", "an Idempotency-Key has 1 to 255 visible ASCII characters"
+        )
+    return key
 
 
 async def attach(request: Request) -> Response:
@@ -113,14 +178,15 @@ async def cancel(request: Request) -> Response:
 
 async def get_run(request: Request) -> Response:
     """One run, over or not."""
+    return json_reply(_run_body(*await _stored(context(request), request.path_params["runId"])))
+
+
+async def heartbeat(request: Request) -> Response:
+    """Note a sign of life for the agent's present run."""
     ctx = context(request)
-    run = await ctx.store.runs.get(request.path_params["runId"])
-    turns = await ctx.store.conversations.turns_of_run(run.run_id)
-    answers = [turn for turn in turns if turn.direction == "outbound"]
-    turn = (answers or turns)[0] if turns else None
-    return json_reply(
-        _run_body(run, turn.turn_id if turn else None, answers[0].content if answers else None)
-    )
+    await read_body(request, EmptyBody)
+    agent = await ctx.store.agents.get(request.path_params["agentId"])
+    return json_reply({"runId": ctx.runs.heartbeat(agent.agent_id).run_id})
 
 
 async def run_events(request: Request) -> Response:
@@ -146,6 +212,14 @@ ENDPOINTS = (
         body=ExecuteBody,
         reply=RunReply,
         streams=True,
+        parameters=(
+            Query(
+                "Idempotency-Key",
+                "Makes the request safe to send again.",
+                kind="string",
+                place="header",
+            ),
+        ),
         problems=(404, 409, 413, 422, 429, 503),
     ),
     Endpoint(
@@ -167,6 +241,16 @@ ENDPOINTS = (
         body=CancelBody,
         reply=CancelReply,
         status=202,
+        problems=(404, 409),
+    ),
+    Endpoint(
+        method="POST",
+        path="/agents/{agentId}/heartbeat",
+        handler=heartbeat,
+        summary="Note a sign of life of the agent's present run",
+        tag="runs",
+        body=EmptyBody,
+        reply=HeartbeatReply,
         problems=(404, 409),
     ),
     Endpoint(

@@ -10,20 +10,25 @@ from importlib.metadata import version
 from pathlib import Path
 
 import anyio
+from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.api.context import Context
 from agent_runner.app.state_dir import StateDir
 from agent_runner.bus.bus import Bus
-from agent_runner.errors import UnavailableError
+from agent_runner.errors import AgentRunnerError, UnavailableError
+from agent_runner.events import SessionClosed, SessionWarning
+from agent_runner.process.identity import ProcessIdentity
+from agent_runner.process.warden import Warden
 from agent_runner.replay.transcripts import DEMO_AGENT, demo_options
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.warm import WarmPool
-from agent_runner.runs.reconcile import interrupt_open_runs
+from agent_runner.runs.reconcile import interrupt, reconcile
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
-from conversation_store.errors import StoreUnusableError
+from conversation_store.errors import StoreError, StoreUnusableError
+from conversation_store.records import RunRecord
 from conversation_store.store import Store, open_store
 
 
@@ -35,41 +40,81 @@ async def running_service(
 
     At the end runs are stopped, streams ended, processes gone, the store closed.
     """
-    limits = settings.limits
-    grace = limits.cancel_grace_ms / 1000
     async with _opened(state.database) as store:
-        await interrupt_open_runs(store)
+        report, queued = await reconcile(store, resume_queued=settings.supervision.resume_queued)
         await _offer_demo(store, state)
         _clear(state)
         async with anyio.create_task_group() as tasks:
             bus = Bus(store, tasks)
-            launcher = Launcher(
-                private_dir=state.private,
-                programs=settings.programs,
-                line_limit=limits.line_bytes,
-                raw_limit=limits.raw_log_bytes,
-                end_grace=grace,
-                env=env,
-            )
-            pool = WarmPool(limits.warm_processes, limits.warm_idle_ms / 1000)
-            tasks.start_soon(pool.close_idle)
-            headless = Headless(launcher, pool, tasks, grace)
-            runs = RunService(store, bus, headless, tasks, limits, state.raw)
+            warden = Warden(state.umask)
+            headless = _headless(settings, state, warden, store, bus, tasks, env)
+            runs = RunService(store, bus, headless, tasks, settings, state.raw)
             try:
+                for run in queued:
+                    await _resume(runs, store, run)
                 yield Context(
                     settings=settings,
                     store=store,
                     bus=bus,
                     runs=runs,
+                    headless=headless,
+                    warden=warden,
+                    raw_dir=state.raw,
+                    reconciliation=report,
                     version=version("agent-runner"),
                     env=env,
                 )
             finally:
                 with anyio.CancelScope(shield=True):
                     await runs.close()
-                    await pool.close()
+                    await headless.pool.close()
                     bus.close()
                 tasks.cancel_scope.cancel()
+        warden.close()
+
+
+def _headless(
+    settings: Settings,
+    state: StateDir,
+    warden: Warden,
+    store: Store,
+    bus: Bus,
+    tasks: TaskGroup,
+    env: Mapping[str, str],
+) -> Headless:
+    limits, supervision = settings.limits, settings.supervision
+
+    async def tell(conversation_id: str, event: SessionWarning | SessionClosed) -> None:
+        await (await bus.channel(conversation_id)).emit(None, [event])
+
+    async def forget(identity: ProcessIdentity) -> None:
+        await store.processes.forget(identity.process_id)
+
+    pool = WarmPool(
+        limits.warm_processes,
+        supervision.session_warning_ms / 1000,
+        limits.warm_memory_floor_bytes,
+        tell,
+    )
+    launcher = Launcher(
+        warden,
+        private_dir=state.private,
+        programs=settings.programs,
+        line_limit=limits.line_bytes,
+        raw_limit=settings.logs.run_bytes,
+        resources=settings.resources,
+        env=env,
+    )
+    tasks.start_soon(pool.keep_time)
+    tasks.start_soon(pool.keep_memory)
+    return Headless(launcher, pool, tasks, forget)
+
+
+async def _resume(runs: RunService, store: Store, run: RunRecord) -> None:
+    try:
+        await runs.resume(run)
+    except (AgentRunnerError, StoreError) as error:
+        await interrupt(store, run, f"the run was queued and cannot be started: {error}")
 
 
 @asynccontextmanager

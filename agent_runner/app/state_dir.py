@@ -23,6 +23,8 @@ class StateDir:
         self.private = root / "private"
         self.workspace = root / "workspace"
         self.token_file = root / "token"
+        self.umask = 0o022
+        """What files of a CLI are made with: the umask from before `claim`."""
         self._lock_file = root / "lock"
 
     @contextmanager
@@ -31,7 +33,7 @@ class StateDir:
 
         UnavailableError `state_dir_in_use` if another service has it.
         """
-        os.umask(0o077)
+        self.umask = os.umask(0o077)
         try:
             for folder in (self.root, self.raw, self.private, self.workspace):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -82,7 +82,7 @@ async def _announce(context: Context, url: str, token: str | None) -> None:
     )
     out.print()
     out.print("Agent CLIs on this machine:")
-    async for finding in clis(context.settings, os.environ):
+    async for finding in clis(context.warden, context.settings, os.environ):
         out.print(_line(finding))
     out.print()
     out.print("Ready. Ctrl-C stops it.")

@@ -13,6 +13,7 @@ from agent_runner.doctor.login import LOGINS
 from agent_runner.doctor.report import CliFinding, Finding, Report
 from agent_runner.process.environment import child_environment
 from agent_runner.process.programs import find, output, version_in
+from agent_runner.process.warden import Warden
 from agent_runner.settings import Settings
 from conversation_store import engine
 
@@ -43,7 +44,9 @@ def machine(settings: Settings) -> list[Finding]:
     ]
 
 
-async def cli(adapter: Adapter, settings: Settings, env: Mapping[str, str]) -> CliFinding:
+async def cli(
+    warden: Warden, adapter: Adapter, settings: Settings, env: Mapping[str, str]
+) -> CliFinding:
     """One CLI: where it is, its version, whether it is logged in."""
     wanted = settings.programs.get(adapter.type) or adapter.program
     path: Path | None = find(wanted, env)
@@ -58,9 +61,9 @@ async def cli(adapter: Adapter, settings: Settings, env: Mapping[str, str]) -> C
             fix=adapter.install_hint,
         )
     child = child_environment(env, adapter.child_env())
-    code, text = await output([str(path), *adapter.version_argv()[1:]], child)
+    code, text = await output(warden, [str(path), *adapter.version_argv()[1:]], child)
     version = version_in(text) if code == 0 else None
-    logged_in, login = await LOGINS[adapter.type](path, child)
+    logged_in, login = await LOGINS[adapter.type](warden, path, child)
     return CliFinding(
         type=adapter.type,
         title=adapter.title,
@@ -72,15 +75,20 @@ async def cli(adapter: Adapter, settings: Settings, env: Mapping[str, str]) -> C
     )
 
 
-async def clis(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[CliFinding]:
+async def clis(
+    warden: Warden, settings: Settings, env: Mapping[str, str]
+) -> AsyncIterator[CliFinding]:
     """Every CLI that can be asked, one after the other."""
     for adapter in ADAPTERS.values():
         if adapter.type in LOGINS:
-            yield await cli(adapter, settings, env)
+            yield await cli(warden, adapter, settings, env)
 
 
 async def examine(settings: Settings, env: Mapping[str, str]) -> Report:
     """The whole report."""
-    return Report(
-        machine=machine(settings), clis=[finding async for finding in clis(settings, env)]
-    )
+    warden = Warden()
+    try:
+        found = [finding async for finding in clis(warden, settings, env)]
+    finally:
+        warden.close()
+    return Report(machine=machine(settings), clis=found)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from agent_runner.process.programs import output
+from agent_runner.process.warden import Warden
 
 Login = tuple[bool | None, str]
 
@@ -24,9 +25,9 @@ def _json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-async def claude(path: Path, env: Mapping[str, str]) -> Login:
+async def claude(warden: Warden, path: Path, env: Mapping[str, str]) -> Login:
     """`claude auth status` answers JSON with `loggedIn`, without a network call."""
-    code, text = await output([str(path), "auth", "status"], env)
+    code, text = await output(warden, [str(path), "auth", "status"], env)
     try:
         status = msgspec.json.decode(text)
     except msgspec.MsgspecError:
@@ -36,7 +37,7 @@ async def claude(path: Path, env: Mapping[str, str]) -> Login:
     return False, "not logged in"
 
 
-async def gemini(_: Path, env: Mapping[str, str]) -> Login:
+async def gemini(_: Warden, __: Path, env: Mapping[str, str]) -> Login:
     """No status command: its settings name the method, keys are in the environment."""
     home = Path(env.get("GEMINI_CLI_HOME") or env.get("HOME", "~")).expanduser() / ".gemini"
     if env.get("GEMINI_API_KEY") or env.get("GOOGLE_API_KEY"):
@@ -50,7 +51,7 @@ async def gemini(_: Path, env: Mapping[str, str]) -> Login:
     return False, "no API key"
 
 
-async def droid(_: Path, env: Mapping[str, str]) -> Login:
+async def droid(_: Warden, __: Path, env: Mapping[str, str]) -> Login:
     """Droid runs with a Factory key or login, or air-gapped with models of one's own."""
     home = Path(env.get("FACTORY_HOME_OVERRIDE") or env.get("HOME", "~")).expanduser() / ".factory"
     if env.get("FACTORY_API_KEY"):
@@ -63,7 +64,7 @@ async def droid(_: Path, env: Mapping[str, str]) -> Login:
     return False, "no Factory key or login"
 
 
-LOGINS: dict[str, Callable[[Path, Mapping[str, str]], Awaitable[Login]]] = {
+LOGINS: dict[str, Callable[[Warden, Path, Mapping[str, str]], Awaitable[Login]]] = {
     "claude-code": claude,
     "gemini": gemini,
     "factory-droid": droid,

@@ -1,69 +1,112 @@
-"""One child process: its pipes, its exit, its bounded end.
+"""One CLI process: its pipes, its exit, its bounded end, by way of its keeper.
 
 Reads and writes are plain non-blocking descriptors, so a read takes what is there, memory
-is bounded by one chunk, and not reading is back-pressure to the program. The exit is known
-from the process itself (pidfd on Linux) and never from the end of a pipe, which a
-grandchild may hold open.
+is bounded by one chunk, and not reading is back-pressure to the program. Its exit is told
+by the keeper and never by the end of a pipe, which a grandchild may hold open.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
 import signal
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import anyio
-import anyio.to_thread
-import psutil
 
 from agent_runner.process import tree
+from agent_runner.process.identity import MARKER, ProcessIdentity, boot_id
+from agent_runner.process.warden import Ends, SpawnError, TreeLimits, Warden
 
 CHUNK = 1 << 18
 TERM_GRACE_S = 5.0
 KILL_WAIT_S = 5.0
-_RESCAN_S = 0.02
+FORK_ATTEMPTS = 4
+FORK_PAUSE_S = 0.1
 _SPOOL_POLL_S = 0.005
 
-
-class SpawnError(Exception):
-    """The program did not start; `reason` is spawn_failed's text."""
+Notice = Callable[[dict[str, Any]], None]
 
 
 class Child:
-    """A started program in its own session. Make one with `spawn`."""
+    """A program in its own session, held until `go`. Make one with `spawn`."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], marker: str, spool: BinaryIO | None
+        self, ends: Ends, program: str, cwd: str, process_id: str, spool: int | None
     ) -> None:
-        assert process.stdin is not None
-        assert process.stderr is not None
-        output = spool or process.stdout
+        output = ends.stdout if spool is None else spool
         assert output is not None
-        self._process = process
-        self._marker = marker
-        self._stdin: int | None = process.stdin.fileno()
-        self._spool = spool
-        self._stdout = output.fileno()
-        self._stderr = process.stderr.fileno()
+        self.identity = ProcessIdentity(
+            process_id=process_id, pid=0, start_ticks=None, boot_id=boot_id()
+        )
+        self.oom_killed = False
+        self._names = {"program": program, "cwd": f"cwd {cwd}"}
+        self.on_notice: Notice | None = None
+        self._control = ends.control
+        self._lines = b""
+        self._reading = anyio.Lock()
+        self._stdin: int | None = ends.stdin
+        self._spooled = spool is not None
+        self._stdout = output
+        self._stderr = ends.stderr
         self._write_lock = anyio.Lock()
-        self._wait_lock = anyio.Lock()
-        self._ended = False
+        self._exit_code: int | None = None
+        self._failure: dict[str, Any] | None = None
+        self._began = False
+        self._exited = False
+        self._empty = False
+        self._heard = 0
+        self._closed = False
         for descriptor in (self._stdin, self._stdout, self._stderr):
             os.set_blocking(descriptor, False)
 
     @property
     def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
+        """The CLI's process id."""
+        return self.identity.pid
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit code, negative for a signal; None while it runs or was not waited for."""
-        return self._process.returncode
+        """Its exit code, negative for a signal; None while it runs."""
+        return self._exit_code
+
+    @property
+    def empty(self) -> bool:
+        """True when neither it nor anything that it started is left."""
+        return self._empty
+
+    # --- starting ---------------------------------------------------------------------------
+
+    async def held(self) -> None:
+        """Wait until the process is there and held; SpawnError if it could not be made."""
+        message = await self._message()
+        if message is None or "held" not in message:
+            raise self._error(message or {"failed": errno.EAGAIN})
+        self.identity = ProcessIdentity(
+            process_id=self.identity.process_id,
+            pid=message["held"],
+            start_ticks=message["ticks"],
+            boot_id=self.identity.boot_id,
+        )
+
+    async def go(self) -> None:
+        """Let the process become the program; SpawnError if that cannot be started."""
+        self._command(b"g")
+        while not self._began and not self._exited:
+            await self._receive()
+        if not self._began:
+            raise self._error(self._failure or {"failed": errno.ECHILD})
+
+    def _error(self, message: dict[str, Any]) -> SpawnError:
+        number = message["failed"]
+        name = self._names.get(message.get("what", ""), self._names["program"])
+        return SpawnError(f"{name}: {os.strerror(number)}", number)
+
+    # --- its streams ------------------------------------------------------------------------
 
     async def read_stdout(self) -> bytes:
         """Up to CHUNK bytes; b"" at the end of the stream.
@@ -71,10 +114,10 @@ class Child:
         A file has no end that it tells of: a spooled stream ends with its process, which
         some task must `wait` for.
         """
-        if self._spool is None:
+        if not self._spooled:
             return await _read(self._stdout)
         while True:
-            over = self.exit_code is not None
+            over = self._exited
             if (data := os.read(self._stdout, CHUNK)) or over:
                 return data
             await anyio.sleep(_SPOOL_POLL_S)
@@ -105,100 +148,157 @@ class Child:
     def close_stdin(self) -> None:
         """End its input. Harmless when done twice."""
         if self._stdin is not None:
+            os.close(self._stdin)
             self._stdin = None
-            assert self._process.stdin is not None
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
+
+    # --- its end ----------------------------------------------------------------------------
 
     async def wait(self) -> int:
         """Wait for the process itself (not for its pipes); returns the exit code."""
-        async with self._wait_lock:
-            if self._process.poll() is None:
-                await _wait_exit(self._process)
-        code = self._process.returncode
-        assert code is not None
-        return code
+        while not self._exited:
+            await self._receive()
+        assert self._exit_code is not None
+        return self._exit_code
 
-    async def end(self, *, term_grace: float = TERM_GRACE_S) -> int | None:
-        """End it and all it started: stdin EOF and TERM, then KILL until none is left.
+    async def end(self, *, eof_grace: float = 0.0, term_grace: float = TERM_GRACE_S) -> int | None:
+        """End it and all it started: stdin EOF, TERM, then KILL until none is left.
 
-        After its own exit this ends what it left behind. Takes at most `term_grace` +
-        KILL_WAIT_S seconds. Returns the exit code, None if it could not be had. Runs to its
-        end even when cancelled.
+        After its own exit this ends what it left behind. Takes at most `eof_grace` +
+        `term_grace` + KILL_WAIT_S seconds; `empty` then says whether all of it is gone.
+        Returns the exit code, None if it could not be had. Runs to its end even when
+        cancelled.
         """
         with anyio.CancelScope(shield=True):
             self.close_stdin()
-            if not self._ended and (left := self._members()):
-                tree.send_signal(left, signal.SIGTERM)
+            if eof_grace:
+                with anyio.move_on_after(eof_grace):
+                    await self._until_empty()
+            if not self._empty:
+                self._command(b"t")
                 with anyio.move_on_after(term_grace):
-                    await self.wait()
-                    while left := self._members():
-                        await anyio.sleep(_RESCAN_S)
+                    await self._until_empty()
+            if not self._empty:
+                self._command(b"k")
                 with anyio.move_on_after(KILL_WAIT_S):
-                    while left:
-                        tree.send_signal(left, signal.SIGKILL)
-                        await anyio.sleep(_RESCAN_S)
-                        left = self._members()
-            with anyio.move_on_after(KILL_WAIT_S):
-                await self.wait()
-                self._ended = True
-        return self.exit_code
+                    await self._until_empty()
+        return self._exit_code
 
-    def close(self) -> None:
-        """Give the descriptors back; call it when nothing reads any more."""
-        self.close_stdin()
-        for stream in (self._process.stdout, self._process.stderr, self._spool):
-            if stream is not None:
-                stream.close()
+    def mark(self) -> None:
+        """What the program has started until now is its own, and survives a `sweep`."""
+        self._command(b"m")
+
+    def sweep(self) -> None:
+        """Kill what the program has started since `mark`, not the program."""
+        self._command(b"c")
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the process itself."""
-        self._process.send_signal(number)
+        self._command(b"s" + bytes([number]))
 
-    def _members(self) -> list[psutil.Process]:
-        return tree.members(self.pid, self._marker)
+    def close(self) -> None:
+        """Give the descriptors back; call it when nothing reads any more.
+
+        With them goes the lifeline: what is left of the tree is ended by its keeper.
+        """
+        if not self._closed:
+            self._closed = True
+            self.close_stdin()
+            self._control.close()
+            os.close(self._stdout)
+            os.close(self._stderr)
+
+    # --- the keeper -------------------------------------------------------------------------
+
+    def _command(self, command: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self._control.send(command)
+
+    async def _until_empty(self) -> None:
+        while not self._empty:
+            await self._receive()
+
+    async def _receive(self) -> None:
+        """Take what the keeper says next. Whoever waits for something reads for all."""
+        heard = self._heard
+        async with self._reading:
+            if heard != self._heard:
+                return
+            message = await self._message()
+            self._heard += 1
+            if message is not None:
+                self._take(message)
+                return
+            # The keeper was killed. The warden ends what it left; here it is only proved.
+            self._empty = await tree.end(self.identity)
+            self._exit_code = -signal.SIGKILL if self._exit_code is None else self._exit_code
+            self._exited = True
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "exit" in message:
+            self._exit_code, self.oom_killed = message["exit"], message["oom"]
+            self._exited = True
+        elif "empty" in message:
+            self._empty = True
+        elif "started" in message:
+            self._began = True
+        elif "failed" in message:
+            self._failure = message
+        elif self.on_notice is not None:
+            self.on_notice(message)
+
+    async def _message(self) -> dict[str, Any] | None:
+        """The keeper's next line; None when it is gone."""
+        while b"\n" not in self._lines:
+            try:
+                data = self._control.recv(4096)
+            except BlockingIOError:
+                await anyio.wait_readable(self._control)
+                continue
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                return None
+            self._lines += data
+        line, _, self._lines = self._lines.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
 
 
-def spawn(
+async def spawn(
+    warden: Warden,
     argv: Sequence[str],
     *,
     cwd: str,
     env: Mapping[str, str],
-    marker: str,
+    process_id: str,
+    limits: TreeLimits | None = None,
     spool: Path | None = None,
 ) -> Child:
-    """Start `argv` in its own session with pipes on all three streams.
+    """A process held before `argv`, in its own session with pipes on all three streams.
 
-    `marker` goes into its environment so that its tree can be found. With `spool` its
-    stdout is that file, which is read as it grows: for programs that leave without having
-    written all they had for a pipe. SpawnError if the program cannot be started. Blocks for
-    the time of a fork and exec.
+    `process_id` goes into its environment as its mark. With `spool` its stdout is that
+    file, which is read as it grows: for programs that leave without having written all they
+    had for a pipe. SpawnError if it cannot be made; a machine that is out of processes for
+    a moment is asked again.
     """
-    if spool is None:
-        return Child(_popen(argv, cwd, env, marker, subprocess.PIPE), marker, None)
-    spool.touch(mode=0o600)
-    with spool.open("ab") as written:
-        process = _popen(argv, cwd, env, marker, written.fileno())
-    return Child(process, marker, spool.open("rb", buffering=0))
-
-
-def _popen(
-    argv: Sequence[str], cwd: str, env: Mapping[str, str], marker: str, stdout: int
-) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env={**env, tree.MARKER: marker},
-            stdin=subprocess.PIPE,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-            close_fds=True,
+    marked = {**env, MARKER: process_id}
+    for attempt in range(1, FORK_ATTEMPTS + 1):
+        ends = await warden.request(
+            argv, cwd=cwd, env=marked, limits=limits or TreeLimits(), spool=spool
         )
-    except (OSError, ValueError) as error:
-        raise SpawnError(f"{argv[0]}: {error}") from error
+        read = None if spool is None else os.open(spool, os.O_RDONLY)
+        child = Child(ends, argv[0], cwd, process_id, read)
+        try:
+            await child.held()
+        except BaseException as error:
+            child.close()
+            again = isinstance(error, SpawnError) and error.errno == errno.EAGAIN
+            if not again or attempt == FORK_ATTEMPTS:
+                raise
+            await anyio.sleep(FORK_PAUSE_S * attempt)
+        else:
+            return child
+    raise AssertionError("unreachable")
 
 
 async def _read(descriptor: int) -> bytes:
@@ -207,16 +307,3 @@ async def _read(descriptor: int) -> bytes:
             return os.read(descriptor, CHUNK)
         except BlockingIOError:
             await anyio.wait_readable(descriptor)
-
-
-async def _wait_exit(process: subprocess.Popen[bytes]) -> None:
-    try:
-        descriptor = os.pidfd_open(process.pid)
-    except (AttributeError, OSError):
-        await anyio.to_thread.run_sync(process.wait, abandon_on_cancel=True)
-        return
-    try:
-        while process.poll() is None:
-            await anyio.wait_readable(descriptor)
-    finally:
-        os.close(descriptor)

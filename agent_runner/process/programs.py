@@ -7,10 +7,12 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from secrets import token_hex
 
 import anyio
 
-from agent_runner.process.child import SpawnError, spawn
+from agent_runner.process.child import spawn
+from agent_runner.process.warden import SpawnError, Warden
 
 VERSION_TIMEOUT_S = 30.0
 _VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
@@ -35,7 +37,7 @@ def usual_places(home: Path) -> list[Path]:
 def find(program: str, env: Mapping[str, str]) -> Path | None:
     """The path of `program`: itself if it has a slash, else from PATH, else a usual place."""
     if os.sep in program:
-        path = Path(program).expanduser()
+        path = Path(program).expanduser().absolute()
         return path if path.is_file() and os.access(path, os.X_OK) else None
     if found := shutil.which(program, path=env.get("PATH", os.defpath)):
         return Path(found)
@@ -45,25 +47,31 @@ def find(program: str, env: Mapping[str, str]) -> Path | None:
 
 
 async def output(
-    argv: Sequence[str], env: Mapping[str, str], *, timeout: float = VERSION_TIMEOUT_S
+    warden: Warden,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    timeout: float = VERSION_TIMEOUT_S,
 ) -> tuple[int | None, str]:
     """Exit code and first 64 KiB of stdout of a short command; (None, "") if it hangs or fails."""
     try:
-        child = spawn(argv, cwd=os.sep, env=env, marker=f"probe-{os.getpid()}-{argv[0]}")
+        child = await spawn(warden, argv, cwd=os.sep, env=env, process_id=f"probe-{token_hex(8)}")
     except SpawnError:
         return None, ""
     try:
-        child.close_stdin()
-        text = b""
         with anyio.move_on_after(timeout):
+            await child.go()
+            child.close_stdin()
+            text = b""
             while len(text) < 1 << 16 and (chunk := await child.read_stdout()):
                 text += chunk
             return await child.wait(), text.decode("utf-8", "replace")
+    except SpawnError:
         return None, ""
     finally:
-        if child.exit_code is None:
-            await child.end(term_grace=1)
+        await child.end(term_grace=1)
         child.close()
+    return None, ""
 
 
 def version_in(text: str) -> str | None:
@@ -75,7 +83,8 @@ def version_in(text: str) -> str | None:
 class Versions:
     """Versions of installed programs, each asked once per file and modification time."""
 
-    def __init__(self) -> None:
+    def __init__(self, warden: Warden) -> None:
+        self._warden = warden
         self._known: dict[tuple[str, int], str | None] = {}
         self._lock = anyio.Lock()
 
@@ -87,6 +96,6 @@ class Versions:
             return None
         async with self._lock:
             if key not in self._known:
-                code, text = await output([str(path), *arguments], env)
+                code, text = await output(self._warden, [str(path), *arguments], env)
                 self._known[key] = version_in(text) if code == 0 else None
             return self._known[key]

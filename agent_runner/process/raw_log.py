@@ -34,3 +34,12 @@ class RawLog:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    """Put `data` in the place of as many bytes at `offset` of a log that another writes."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.pwrite(descriptor, data, offset)
+    finally:
+        os.close(descriptor)

@@ -1,44 +1,57 @@
-"""Finds and signals everything that a process started, wherever it has hidden.
+"""Ends what is left of a recorded process when its keeper is gone too.
 
-A CLI's shell tool runs in its own session, so its process group is not enough. Two nets:
-the descendants by parent, and on Linux every process whose environment holds our marker,
-which also catches a double fork that was adopted by init.
+A process is ours if it is proved to be the recorded one, stands below it, or carries its
+mark in the environment. What cannot be proved is never signalled.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
+from collections.abc import Iterable
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import psutil
 
-MARKER = "AGENT_RUNNER_PROCESS"
+from agent_runner.process.identity import ProcessIdentity, is_same, mark_of
 
-_PROC = Path("/proc")
+END_TIMEOUT_S = 5.0
+_RESCAN_S = 0.02
 
 
-def members(pid: int, marker: str) -> list[psutil.Process]:
-    """The process `pid` if it lives, its descendants, and all that carry `marker`."""
+def members(recorded: ProcessIdentity) -> list[psutil.Process]:
+    """The living processes of the recorded one's tree. Reads all of /proc: some milliseconds."""
     found: dict[int, psutil.Process] = {}
-    with contextlib.suppress(psutil.NoSuchProcess):
-        root = psutil.Process(pid)
-        found[pid] = root
-        for child in root.children(recursive=True):
-            found[child.pid] = child
-    for marked in _marked(marker):
-        if marked not in found:
+    if is_same(recorded):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            root = psutil.Process(recorded.pid)
+            found = {process.pid: process for process in (root, *root.children(recursive=True))}
+    for pid in _pids():
+        if pid not in found and mark_of(pid) == recorded.process_id:
             with contextlib.suppress(psutil.NoSuchProcess):
-                found[marked] = psutil.Process(marked)
+                found[pid] = psutil.Process(pid)
     return [process for process in found.values() if _lives(process)]
 
 
-def send_signal(processes: list[psutil.Process], number: signal.Signals) -> None:
-    """Signal each process; psutil refuses a pid that was given to another since."""
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            process.send_signal(number)
+def living(recorded: Iterable[ProcessIdentity]) -> set[str]:
+    """The process ids of those of which anything lives. Reads /proc once for all."""
+    marks = {mark for pid in _pids() if (mark := mark_of(pid)) is not None}
+    return {one.process_id for one in recorded if one.process_id in marks or is_same(one)}
+
+
+async def end(recorded: ProcessIdentity, timeout: float = END_TIMEOUT_S) -> bool:
+    """Kill the tree until none of it is left; False if some is after `timeout` seconds."""
+    with anyio.move_on_after(timeout):
+        while left := await anyio.to_thread.run_sync(members, recorded):
+            for process in left:
+                # psutil refuses a pid that was given to another process since.
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                    process.kill()
+            await anyio.sleep(_RESCAN_S)
+        return True
+    return False
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -47,15 +60,8 @@ def _lives(process: psutil.Process) -> bool:
     return False
 
 
-def _marked(marker: str) -> list[int]:
-    if not _PROC.joinpath("self").exists():
-        return []
-    needle = f"{MARKER}={marker}\0".encode()
+def _pids() -> list[int]:
     own = os.getpid()
-    found = []
-    for name in os.listdir(_PROC):
-        if name.isdigit() and int(name) != own:
-            with contextlib.suppress(OSError):
-                if needle in _PROC.joinpath(name, "environ").read_bytes():
-                    found.append(int(name))
-    return found
+    if not Path("/proc/self").exists():
+        return []
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != own]

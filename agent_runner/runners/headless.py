@@ -7,19 +7,27 @@ from typing import Protocol
 
 import anyio
 import msgspec
+import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for, forms_of
 from agent_runner.errors import FailureCode
 from agent_runner.events import TurnCompleted
-from agent_runner.runners.launcher import Launcher
+from agent_runner.process import tree
+from agent_runner.process.identity import ProcessIdentity
+from agent_runner.process.warden import SpawnError
+from agent_runner.runners.launcher import Launcher, LaunchError
 from agent_runner.runners.live import LiveCli, Sink
 from agent_runner.runners.warm import WarmPool
+from agent_runner.runners.watchdog import Watchdog
+from agent_runner.settings import Timeouts
+
+log = structlog.get_logger(__name__)
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run, and where its CLI's bytes are kept."""
+    """What to run, how long it may take, and where its CLI's bytes are kept."""
 
     run_id: str
     conversation_id: str
@@ -27,6 +35,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     options: AgentOptions
     prompt: str
     raw_path: Path
+    timeouts: Timeouts
+    warn_on_stall: bool
 
 
 class Stop(Protocol):
@@ -37,54 +47,90 @@ class Stop(Protocol):
         """Set when it is there."""
         ...
 
-    def time_is_over(self) -> None:
-        """Note that the turn is ended for its time."""
+    def expire(self, code: FailureCode) -> None:
+        """Note that the turn is ended for a deadline that passed."""
+        ...
+
+
+class Gone(Protocol):
+    """Told when a process is gone with all that it started."""
+
+    async def __call__(self, identity: ProcessIdentity) -> None:
+        """Forget the process."""
         ...
 
 
 class Headless:
     """Runs prompts; one at a time per conversation is the caller's promise."""
 
-    def __init__(self, launcher: Launcher, pool: WarmPool, tasks: TaskGroup, grace: float) -> None:
+    def __init__(self, launcher: Launcher, pool: WarmPool, tasks: TaskGroup, on_gone: Gone) -> None:
         self.launcher = launcher
-        self._pool = pool
+        self.pool = pool
         self._tasks = tasks
-        self._grace = grace
+        self._on_gone = on_gone
+        self._living: dict[str, LiveCli] = {}
+        self._stuck: dict[str, ProcessIdentity] = {}
 
-    def form_for(self, request: RunRequest) -> Form:
+    @property
+    def living(self) -> list[LiveCli]:
+        """Every process, at work or kept."""
+        return list(self._living.values())
+
+    def form_for(self, agent_type: str, options: AgentOptions) -> Form:
         """Warm where the CLI offers it and processes may be kept."""
-        warm = self._pool.size > 0 and Form.WARM in forms_of(
-            adapter_for(request.agent_type), request.options
-        )
+        warm = self.pool.size > 0 and Form.WARM in forms_of(adapter_for(agent_type), options)
         return Form.WARM if warm else Form.ONE_SHOT
 
     async def drop(self, conversation_id: str) -> None:
         """End the conversation's warm process, if it has one."""
-        await self._pool.drop(conversation_id)
+        await self.pool.drop(conversation_id)
 
     async def kept(self, request: RunRequest) -> LiveCli | None:
         """The conversation's warm process, if it has one that fits."""
-        if self.form_for(request) is Form.ONE_SHOT:
+        if self.form_for(request.agent_type, request.options) is Form.ONE_SHOT:
             return None
-        return await self._pool.take(request.conversation_id, request.options)
+        return await self.pool.take(request.conversation_id, request.options)
 
-    def start(self, request: RunRequest, session_id: str | None) -> LiveCli:
-        """A new process that goes on with CLI session `session_id`; LaunchError if it fails."""
-        live = self.launcher.start(
+    async def start(self, request: RunRequest, session_id: str | None, process_id: str) -> LiveCli:
+        """A held process that will go on with CLI session `session_id`; LaunchError if it fails.
+
+        No process of the conversation may live besides it: `session_in_use` if one cannot
+        be ended.
+        """
+        if (stuck := self._stuck.get(request.conversation_id)) is not None:
+            if not await tree.end(stuck):
+                raise LaunchError(
+                    FailureCode.SESSION_IN_USE,
+                    f"an older process of this conversation (pid {stuck.pid}) cannot be ended",
+                    "end it by hand, or end the conversation and start a new one",
+                )
+            del self._stuck[request.conversation_id]
+            await self._on_gone(stuck)
+        live = await self.launcher.start(
             request.agent_type,
             request.options,
-            self.form_for(request),
+            self.form_for(request.agent_type, request.options),
             resume=session_id,
-            marker=request.run_id,
+            process_id=process_id,
             raw=request.raw_path,
+            end_grace=request.timeouts.cancel_grace_ms / 1000,
         )
-        self._tasks.start_soon(self._serve, live, request.run_id)
+        self._living[process_id] = live
+        self._tasks.start_soon(self._serve, live, request.conversation_id)
         return live
 
+    async def go(self, live: LiveCli) -> None:
+        """Let a held process begin; LaunchError `spawn_failed` if its program cannot be started."""
+        try:
+            await live.go()
+        except SpawnError as error:
+            await live.end(0)
+            raise LaunchError(FailureCode.SPAWN_FAILED, str(error)) from error
+
     async def turn(
-        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, timeout: float
+        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> TurnCompleted:
-        """Run the prompt on `live`; `stop`, or `timeout` seconds, end it early.
+        """Run the prompt on `live`; `stop`, or a deadline, ends it early.
 
         A warm process is kept for the next turn.
         """
@@ -92,11 +138,8 @@ class Headless:
         async with anyio.create_task_group() as tasks:
 
             async def stopper() -> None:
-                with anyio.move_on_after(timeout):
-                    await stop.asked.wait()
-                if not stop.asked.is_set():
-                    stop.time_is_over()
-                await live.stop_turn(self._grace)
+                await self._watch(live, request, sink, stop, cold=cold)
+                await live.stop_turn(request.timeouts.cancel_grace_ms / 1000)
 
             tasks.start_soon(stopper)
             verdict = await live.turn(request.prompt, sink, request.raw_path)
@@ -106,11 +149,38 @@ class Headless:
             # Who logs in now does so outside: only a new process reads the new credentials.
             await live.end()
         elif live.form is Form.WARM:
-            await self._pool.give(request.conversation_id, live, request.options)
+            await self.pool.give(request.conversation_id, live, request.options, request.timeouts)
         return verdict
 
-    async def _serve(self, live: LiveCli, marker: str) -> None:
+    async def _watch(
+        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+    ) -> None:
+        """Return when the turn is to be ended."""
+        watchdog = Watchdog(live, request.timeouts, anyio.current_time(), cold=cold)
+        while not stop.asked.is_set():
+            now = anyio.current_time()
+            deadline = watchdog.next(now)
+            if deadline.due > now:
+                with anyio.move_on_after(deadline.due - now):
+                    await stop.asked.wait()
+                continue
+            if request.warn_on_stall and deadline.code is FailureCode.STALLED:
+                watchdog.forgive(now)
+                await sink.emit([deadline.event("warn")])
+                continue
+            stop.expire(deadline.code)
+            await sink.emit([deadline.event("cancel")])
+
+    async def _serve(self, live: LiveCli, conversation_id: str) -> None:
+        identity = live.identity
         try:
             await live.serve()
         finally:
-            self.launcher.clean(marker)
+            del self._living[identity.process_id]
+            self.launcher.clean(identity.process_id)
+            if live.left_over:
+                log.error("process_left_over", pid=live.pid, conversation_id=conversation_id)
+                self._stuck[conversation_id] = identity
+            else:
+                with anyio.CancelScope(shield=True):
+                    await self._on_gone(identity)

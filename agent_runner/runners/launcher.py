@@ -7,14 +7,19 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic.alias_generators import to_camel
+
 from agent_runner.agents.base import Adapter, AgentOptions, Form
 from agent_runner.agents.registry import adapter_for
-from agent_runner.errors import FailureCode
-from agent_runner.process.child import SpawnError, spawn
+from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.process.child import spawn
 from agent_runner.process.environment import child_environment
 from agent_runner.process.programs import Versions, find
+from agent_runner.process.redact import secrets_in
+from agent_runner.process.warden import SpawnError, TreeLimits, Warden
 from agent_runner.runners.live import LiveCli
 from agent_runner.runners.raw_output import RawOutput
+from agent_runner.settings import ResourceSettings
 
 
 class LaunchError(Exception):
@@ -32,21 +37,23 @@ class Launcher:
 
     def __init__(
         self,
+        warden: Warden,
         *,
         private_dir: Path,
         programs: Mapping[str, str],
         line_limit: int,
         raw_limit: int,
-        end_grace: float,
+        resources: ResourceSettings,
         env: Mapping[str, str] = os.environ,
     ) -> None:
+        self._warden = warden
         self._private_dir = private_dir
         self._programs = programs
         self._line_limit = line_limit
         self._raw_limit = raw_limit
-        self._end_grace = end_grace
+        self._resources = resources
         self._env = env
-        self._versions = Versions()
+        self._versions = Versions(warden)
 
     def find(self, adapter: Adapter, program: str | None = None) -> Path:
         """The adapter's program; LaunchError `cli_not_found` with the line that installs it."""
@@ -72,17 +79,18 @@ class Launcher:
             return None
         return await self._versions.of(path, argv[1:], self._environment(adapter, {}, {}))
 
-    def start(
+    async def start(
         self,
         agent_type: str,
         options: AgentOptions,
         form: Form,
         *,
         resume: str | None,
-        marker: str,
+        process_id: str,
         raw: Path,
+        end_grace: float,
     ) -> LiveCli:
-        """Start the CLI; LaunchError says why it could not be.
+        """A process held before the CLI, which `LiveCli.go` lets begin; LaunchError says why not.
 
         Its bytes go to `raw`.stdout and .stderr until a turn names another place.
         """
@@ -93,7 +101,7 @@ class Launcher:
                 f"the agent's cwd {options.cwd} is not a folder",
                 "create it, or PATCH the agent with another cwd",
             )
-        private = self._private_dir / marker
+        private = self._private_dir / process_id
         launch = adapter.launch(options, form, resume=resume, private_dir=str(private))
         path = self.find(adapter, launch.argv[0])
         if launch.files:
@@ -102,15 +110,24 @@ class Launcher:
                 file = private / name
                 file.touch(mode=0o600)
                 file.write_bytes(content)
+        environment = self._environment(adapter, launch.env, options.env)
+        limits = resources_of(self._resources, options)
         try:
-            child = spawn(
+            child = await spawn(
+                self._warden,
                 [str(path), *launch.argv[1:]],
                 cwd=options.cwd,
-                env=self._environment(adapter, launch.env, options.env),
-                marker=marker,
+                env=environment,
+                process_id=process_id,
+                limits=TreeLimits(
+                    memory_bytes=limits.memory_bytes,
+                    cpu_s=limits.cpu_s,
+                    processes=limits.processes,
+                ),
                 spool=raw.with_suffix(".stdout") if launch.spool else None,
             )
         except SpawnError as error:
+            self.clean(process_id)
             raise LaunchError(FailureCode.SPAWN_FAILED, str(error)) from error
         return LiveCli(
             child,
@@ -118,15 +135,38 @@ class Launcher:
             form,
             raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),
             permissions=options.permissions,
+            secrets=secrets_in(environment),
             line_limit=self._line_limit,
-            end_grace=self._end_grace,
+            output_limit=limits.output_bytes,
+            end_grace=end_grace,
         )
 
-    def clean(self, marker: str) -> None:
+    def clean(self, process_id: str) -> None:
         """Remove the private files of a process that is gone; they may hold secrets."""
-        shutil.rmtree(self._private_dir / marker, ignore_errors=True)
+        shutil.rmtree(self._private_dir / process_id, ignore_errors=True)
 
     def _environment(
         self, adapter: Adapter, launch: Mapping[str, str], own: Mapping[str, str]
     ) -> dict[str, str]:
         return child_environment(self._env, adapter.child_env(), launch, own)
+
+
+def resources_of(service: ResourceSettings, options: AgentOptions) -> ResourceSettings:
+    """The service's limits with the agent's own in their place.
+
+    BadRequestError `unknown_resource` names what is none.
+    """
+    values = service.model_dump()
+    for name, value in options.resources.items():
+        field = _RESOURCE_NAMES.get(name)
+        if field is None or value < 0:
+            raise BadRequestError(
+                "unknown_resource",
+                f"resources.{name}={value} is no limit",
+                hint=f"whole numbers for one of {', '.join(_RESOURCE_NAMES)}",
+            )
+        values[field] = value
+    return ResourceSettings.model_construct(**values)
+
+
+_RESOURCE_NAMES = {to_camel(name): name for name in ResourceSettings.model_fields}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
@@ -15,15 +16,19 @@ from agent_runner.agents.base import Exit, Form, PermissionAnswer, Session
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     AgentEvent,
+    LimitReached,
     Notice,
     Oversize,
     PermissionRequested,
     PermissionResolved,
     SessionStarted,
+    ToolStarted,
     TurnCompleted,
 )
 from agent_runner.process.child import Child
+from agent_runner.process.identity import ProcessIdentity
 from agent_runner.process.lines import LineFramer, OversizeLine
+from agent_runner.process.redact import Redactor
 from agent_runner.runners.outbox import Outbox
 from agent_runner.runners.raw_output import RawOutput
 
@@ -32,6 +37,17 @@ log = structlog.get_logger(__name__)
 STDERR_TAIL = 64 << 10
 EXIT_GRACE_S = 5.0
 DRAIN_QUIET_S = 1.0
+
+# How the time to end a turn is shared out: asking, closing its input, TERM; then KILL.
+_ASK_SHARE = 0.5
+_EOF_SHARE = 0.1
+
+_LIMIT_CODES = {
+    "memory": FailureCode.MEMORY_LIMIT,
+    "cpu": FailureCode.CPU_LIMIT,
+    "processes": FailureCode.PROCESS_LIMIT,
+    "output": FailureCode.OUTPUT_LIMIT,
+}
 
 
 class Sink(Protocol):
@@ -57,17 +73,24 @@ class LiveCli:
         *,
         raw: RawOutput,
         permissions: str,
+        secrets: Iterable[str],
         line_limit: int,
+        output_limit: int,
         end_grace: float,
     ) -> None:
         self.form = form
         self.session_id: str | None = None
         self.cli_version: str | None = None
         self.gone = anyio.Event()
+        self.born = anyio.current_time()
+        self.last_output: float | None = None
+        self.last_heartbeat: float | None = None
         self._child = child
         self._session = session
         self._permissions = permissions
         self._framer = LineFramer(line_limit)
+        self._redactor, self._stderr_redactor = Redactor(secrets), Redactor(secrets)
+        self._output_left = self._output_limit = output_limit or math.inf
         self._end_grace = end_grace
         self._sink: Sink | None = None
         self._sink_set = anyio.Event()
@@ -77,8 +100,14 @@ class LiveCli:
         self._verdict: TurnCompleted | None = None
         self._turn_open = False
         self._cut_short = False
+        self._tool_started = False
+        self._marked = False
+        self._limit: LimitReached | None = None
+        self._notices: list[AgentEvent] = []
+        self._noticed = anyio.Event()
         self._turn_done = anyio.Event()
         self._stderr = bytearray()
+        child.on_notice = self._on_notice
         self._outbox = Outbox(child)
         self._outbox.send(session.open())
 
@@ -86,6 +115,21 @@ class LiveCli:
     def pid(self) -> int:
         """The process id."""
         return self._child.pid
+
+    @property
+    def identity(self) -> ProcessIdentity:
+        """The process, as it can be recorded."""
+        return self._child.identity
+
+    @property
+    def left_over(self) -> bool:
+        """True if the process or something that it started could not be ended."""
+        return self.gone.is_set() and not self._child.empty
+
+    @property
+    def waits_for_answer(self) -> bool:
+        """See `watchdog.Signs`: a policy answers every question at once."""
+        return False
 
     @property
     def alive(self) -> bool:
@@ -96,6 +140,10 @@ class LiveCli:
     def exit_code(self) -> int | None:
         """The exit code, once the process is gone."""
         return self._child.exit_code
+
+    async def go(self) -> None:
+        """Let the held process become the CLI; SpawnError if that cannot be started."""
+        await self._child.go()
 
     async def turn(self, prompt: str, sink: Sink, raw: Path) -> TurnCompleted:
         """Send `prompt`; its events go to `sink`, its bytes to `raw`.stdout and .stderr."""
@@ -121,24 +169,42 @@ class LiveCli:
         self._sink = sink
         self._sink_set.set()
         self._verdict = None
+        self.last_output = self.last_heartbeat = None
+        self._output_left = self._output_limit
+        self._tool_started = False
+        if self._marked:
+            self._child.mark()
         self._turn_open = True
         self._turn_done = anyio.Event()
 
+    def heartbeat(self) -> None:
+        """Note a sign of life that came another way than by output."""
+        self.last_heartbeat = anyio.current_time()
+
     async def stop_turn(self, grace: float) -> None:
-        """End the present turn: by message where the CLI has one, else the whole process."""
+        """End the present turn within `grace` seconds and a kill.
+
+        By message where the CLI has one, and then what its tools have left running is
+        killed; else the whole process is ended.
+        """
+        left = grace
         interrupt = self._session.interrupt() if self.alive else None
         if interrupt is not None:
             self._outbox.send(interrupt)
-            with anyio.move_on_after(grace):
+            with anyio.move_on_after(grace * _ASK_SHARE):
                 await self._turn_done.wait()
+                if self._tool_started:
+                    self._child.sweep()
                 return
+            left -= grace * _ASK_SHARE
         self._cut_short = self._turn_open
-        await self.end()
+        await self.end(left)
 
-    async def end(self) -> None:
+    async def end(self, grace: float | None = None) -> None:
         """End the process and all it started; returns when `serve` has seen it go."""
         if self.alive:
-            await self._child.end(term_grace=self._end_grace)
+            whole = self._end_grace if grace is None else grace
+            await self._child.end(eof_grace=whole * _EOF_SHARE, term_grace=whole * (1 - _EOF_SHARE))
         await self.gone.wait()
 
     async def serve(self) -> None:
@@ -147,6 +213,7 @@ class LiveCli:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._write)
                 tasks.start_soon(self._read_stderr)
+                tasks.start_soon(self._tell_notices)
                 with anyio.CancelScope() as reading:
                     tasks.start_soon(self._stop_reading_after_exit, reading)
                     await self._read_stdout()
@@ -175,13 +242,28 @@ class LiveCli:
             self._awaits_output = False
             if not chunk:
                 break
-            await self._keep(chunk)
-            await self._handle(self._framer.feed(chunk))
+            self.last_output = anyio.current_time()
+            self._output_left -= len(chunk)
+            if self._output_left < 0 and self._limit is None:
+                await self._end_for_output()
+            clear = self._redactor.feed(chunk)
+            await self._keep(clear, masked=clear != chunk)
+            await self._handle(self._framer.feed(clear))
             await anyio.lowlevel.checkpoint()
+        if held := self._redactor.flush():
+            await self._keep(held, masked=False)
+            await self._handle(self._framer.feed(held))
         await self._handle(self._framer.flush())
 
-    async def _keep(self, chunk: bytes) -> None:
-        if self._raw.stdout(chunk) or self._raw_full:
+    async def _end_for_output(self) -> None:
+        limit = round(self._output_limit)
+        used = round(limit - self._output_left)
+        self._limit = LimitReached(limit="output", used=used, of=limit, level="error")
+        await self._emit([self._limit])
+        await self._child.end(term_grace=0)
+
+    async def _keep(self, chunk: bytes, *, masked: bool) -> None:
+        if self._raw.stdout(chunk, masked=masked) or self._raw_full:
             return
         self._raw_full = True
         await self._emit([Notice(code="raw_log_full", level="warning")])
@@ -224,6 +306,12 @@ class LiveCli:
             if isinstance(event, SessionStarted):
                 self.session_id = event.session_id
                 self.cli_version = event.cli_version or self.cli_version
+                if not self._marked:
+                    # What runs before the first tool is the CLI's own: servers of MCP, say.
+                    self._marked = True
+                    self._child.mark()
+            elif isinstance(event, ToolStarted):
+                self._tool_started = True
             elif isinstance(event, PermissionRequested):
                 passed.append(self._answer(event))
         if verdict is not None and self._session.drift:
@@ -272,12 +360,39 @@ class LiveCli:
             await self._sink.emit(events)
 
     async def _read_stderr(self) -> None:
-        while chunk := await self._child.read_stderr():
-            self._stderr += chunk
+        more = True
+        while more:
+            chunk = await self._child.read_stderr()
+            more = bool(chunk)
+            clear = self._stderr_redactor.feed(chunk) if more else self._stderr_redactor.flush()
+            self._stderr += clear
             if len(self._stderr) > 2 * STDERR_TAIL:
                 del self._stderr[:-STDERR_TAIL]
-            self._raw.stderr(chunk)
+            self._raw.stderr(clear)
             await anyio.lowlevel.checkpoint()
+
+    def _on_notice(self, message: dict[str, Any]) -> None:
+        """The keeper says that the tree is near a limit or was ended for being over it."""
+        over = "limit" in message
+        name = message["limit" if over else "warning"]
+        event = LimitReached(
+            limit=name,
+            used=message["used"],
+            of=message["of"],
+            level="error" if over else "warning",
+        )
+        if over and self._limit is None:
+            self._limit = event
+        self._notices.append(event)
+        self._noticed.set()
+
+    async def _tell_notices(self) -> None:
+        await self._sink_set.wait()
+        while True:
+            await self._noticed.wait()
+            self._noticed = anyio.Event()
+            notices, self._notices = self._notices, []
+            await self._emit(notices)
 
     async def _write(self) -> None:
         try:
@@ -297,9 +412,11 @@ class LiveCli:
 
     async def _finish(self) -> None:
         tail = bytes(self._stderr[-STDERR_TAIL:]).decode("utf-8", "replace")
-        events = self._session.finish(Exit(code=self._child.exit_code, stderr_tail=tail))
+        events: list[AgentEvent] = [*self._notices]
+        events += self._session.finish(Exit(code=self._child.exit_code, stderr_tail=tail))
+        self._notices = []
         try:
-            await self._settle(events)
+            await self._settle([self._explained(event) for event in events])
         finally:
             if self._turn_open:
                 self._turn_open = False
@@ -307,6 +424,21 @@ class LiveCli:
                     ok=False, code=FailureCode.NO_RESULT, error="the CLI ended without a result"
                 )
                 self._turn_done.set()
+
+    def _explained(self, event: AgentEvent) -> AgentEvent:
+        """A verdict without a result, with the reason that only the machine knows."""
+        if not isinstance(event, TurnCompleted) or event.ok:
+            return event
+        if self._limit is not None:
+            over = self._limit
+            error = f"the CLI and what it started were over their {over.limit} limit"
+            return msgspec.structs.replace(
+                event, code=_LIMIT_CODES[over.limit], error=f"{error}: {over.used} of {over.of}"
+            )
+        if self._child.oom_killed:
+            error = "the machine ran out of memory and the kernel killed the CLI"
+            return msgspec.structs.replace(event, code=FailureCode.OOM_KILLED, error=error)
+        return event
 
 
 def _without_text(event: TurnCompleted) -> TurnCompleted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent_runner.process.raw_log import RawLog
+from agent_runner.process.raw_log import RawLog, overwrite
 
 
 class RawOutput:
@@ -27,13 +27,18 @@ class RawOutput:
             self.close()
             self._open(path)
 
-    def stdout(self, chunk: bytes) -> bool:
+    def stdout(self, chunk: bytes, *, masked: bool = False) -> bool:
         """Keep bytes of stdout; False if that was over the limit.
 
-        A spooled program writes the file itself, and can only be ended to keep it small.
+        A spooled program writes the file itself, and can only be ended to keep it small;
+        what was masked in its output since is written over there.
         """
-        self._received += len(chunk)
-        return self._received <= self._limit if self.spooled else self._stdout.write(chunk)
+        at, self._received = self._received, self._received + len(chunk)
+        if not self.spooled:
+            return self._stdout.write(chunk)
+        if masked:
+            overwrite(self._path.with_suffix(".stdout"), at, chunk)
+        return self._received <= self._limit
 
     def stderr(self, chunk: bytes) -> None:
         """Keep bytes of stderr."""

@@ -3,72 +3,156 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Literal, Protocol
 
 import anyio
+import psutil
 import structlog
 
 from agent_runner.agents.base import AgentOptions
+from agent_runner.events import SessionClosed, SessionWarning
 from agent_runner.runners.live import LiveCli
+from agent_runner.settings import Timeouts
 
 log = structlog.get_logger(__name__)
 
-_CHECK_S = 1.0
+_MEMORY_CHECK_S = 1.0
+
+Expiry = Literal["idle_closed", "lifetime_closed"]
+Reason = Literal["idle_closed", "lifetime_closed", "evicted", "low_memory"]
 
 
-class _Kept:
-    """A process between two turns, and what it was started for."""
+class Tell(Protocol):
+    """Takes what happens to a conversation's process between two runs."""
 
-    def __init__(self, live: LiveCli, options: AgentOptions, until: float) -> None:
+    async def __call__(self, conversation_id: str, event: SessionWarning | SessionClosed) -> None:
+        """Publish it."""
+        ...
+
+
+class Kept:
+    """A process between two turns, what it was started for, and when it ends by itself."""
+
+    def __init__(self, live: LiveCli, options: AgentOptions, timeouts: Timeouts) -> None:
         self.live = live
         self.options = options
-        self.until = until
+        self.since = anyio.current_time()
+        idle = self.since + timeouts.session_idle_ms / 1000
+        lifetime = live.born + timeouts.session_lifetime_ms / 1000
+        self.until = min(idle, lifetime)
+        self.reason: Expiry = "idle_closed" if idle <= lifetime else "lifetime_closed"
+        self.warned = False
 
 
 class WarmPool:
-    """Keeps at most `size` processes, each for `idle` seconds; the longest unused goes first."""
+    """Keeps at most `size` processes, each for its time; the longest unused goes first.
 
-    def __init__(self, size: int, idle: float) -> None:
+    Before one ends by its time a warning comes, `warning` seconds ahead. While the machine
+    has less than `memory_floor` bytes of memory to give, processes end as well.
+    """
+
+    def __init__(self, size: int, warning: float, memory_floor: int, tell: Tell) -> None:
         self.size = size
-        self._idle = idle
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._warning = warning
+        self._memory_floor = memory_floor
+        self._tell = tell
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._changed = anyio.Event()
+        self._ending: dict[str, anyio.Event] = {}
+
+    @property
+    def kept(self) -> dict[str, Kept]:
+        """What is kept, by conversation; the longest unused first."""
+        return dict(self._kept)
 
     async def take(self, conversation_id: str, options: AgentOptions) -> LiveCli | None:
-        """The conversation's process, if it lives and was started with these options."""
+        """The conversation's process, if it lives and was started with these options.
+
+        When this returns None, no earlier process of the conversation lives any more.
+        """
+        if (ending := self._ending.get(conversation_id)) is not None:
+            await ending.wait()
         kept = self._kept.pop(conversation_id, None)
         if kept is None:
             return None
-        if kept.live.alive and kept.options == options:
+        if kept.live.alive and kept.options == options and anyio.current_time() < kept.until:
             return kept.live
         await kept.live.end()
         return None
 
-    async def give(self, conversation_id: str, live: LiveCli, options: AgentOptions) -> None:
+    async def give(
+        self, conversation_id: str, live: LiveCli, options: AgentOptions, timeouts: Timeouts
+    ) -> None:
         """Keep a process whose turn is over, in the place of the longest unused one."""
         if not live.alive:
             return
-        self._kept[conversation_id] = _Kept(live, options, anyio.current_time() + self._idle)
+        self._kept[conversation_id] = Kept(live, options, timeouts)
+        self._changed.set()
         while len(self._kept) > self.size:
-            _, oldest = self._kept.popitem(last=False)
-            await oldest.live.end()
+            await self._close(next(iter(self._kept)), "evicted")
 
     async def drop(self, conversation_id: str) -> bool:
         """End the conversation's process; False if it has none."""
+        if (ending := self._ending.get(conversation_id)) is not None:
+            await ending.wait()
         kept = self._kept.pop(conversation_id, None)
         if kept is None:
             return False
         await kept.live.end()
         return True
 
-    async def close_idle(self) -> None:
-        """End processes as their time comes; runs for ever."""
+    async def keep_time(self) -> None:
+        """Warn of and end processes as their time comes; runs for ever."""
         while True:
-            await anyio.sleep(_CHECK_S)
+            self._changed = anyio.Event()
             now = anyio.current_time()
-            for key in [key for key, kept in self._kept.items() if kept.until <= now]:
-                log.info("warm_process_idle", conversation_id=key)
-                await self.drop(key)
+            for conversation_id, kept in list(self._kept.items()):
+                if kept.until <= now:
+                    await self._close(conversation_id, kept.reason)
+                elif not kept.warned and kept.until - self._warning <= now:
+                    kept.warned = True
+                    await self._warn(conversation_id, kept, kept.until - now)
+            moments = [
+                kept.until if kept.warned else kept.until - self._warning
+                for kept in self._kept.values()
+            ]
+            with anyio.move_on_after(min(moments) - anyio.current_time() if moments else None):
+                await self._changed.wait()
+
+    async def keep_memory(self) -> None:
+        """End the longest unused process while the machine is short of memory; runs for ever."""
+        while True:
+            await anyio.sleep(_MEMORY_CHECK_S)
+            if self._kept and psutil.virtual_memory().available < self._memory_floor:
+                await self._close(next(iter(self._kept)), "low_memory")
 
     async def close(self) -> None:
-        """End every process."""
-        while self._kept:
-            await self.drop(next(iter(self._kept)))
+        """End every process, side by side."""
+        async with anyio.create_task_group() as tasks:
+            while self._kept:
+                _, kept = self._kept.popitem()
+                tasks.start_soon(kept.live.end)
+
+    async def _close(self, conversation_id: str, reason: Reason) -> None:
+        kept = self._kept.pop(conversation_id)
+        ended = self._ending[conversation_id] = anyio.Event()
+        log.info("warm_process_closed", conversation_id=conversation_id, reason=reason)
+        try:
+            await kept.live.end()
+            event = SessionClosed(reason=reason, pid=kept.live.pid)
+            await self._told(conversation_id, event)
+        finally:
+            del self._ending[conversation_id]
+            ended.set()
+
+    async def _warn(self, conversation_id: str, kept: Kept, left: float) -> None:
+        event = SessionWarning(
+            reason=kept.reason, closes_in_ms=round(left * 1000), pid=kept.live.pid
+        )
+        await self._told(conversation_id, event)
+
+    async def _told(self, conversation_id: str, event: SessionWarning | SessionClosed) -> None:
+        try:
+            await self._tell(conversation_id, event)
+        except Exception:  # a stream that cannot be told must not keep a process alive
+            log.exception("session_event_not_told", conversation_id=conversation_id)

@@ -9,7 +9,10 @@ import anyio
 
 from agent_runner import wire
 from agent_runner.bus.channel import Channel
+from agent_runner.errors import FailureCode
 from agent_runner.events import AgentEvent, SessionStarted
+from agent_runner.runners.live import LiveCli
+from agent_runner.settings import Timeouts
 from conversation_store.records import RunOutcome, RunRecord
 from conversation_store.runs import NewRun
 from conversation_store.store import Store
@@ -20,20 +23,28 @@ class StopReason(StrEnum):
 
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
+    START_TIMEOUT = "start_timeout"
+    STALLED = "stalled"
     SHUTDOWN = "shutdown"
 
 
 class ActiveRun:
-    """Takes the run's events to its conversation's channel; `asked` is set to stop it."""
+    """Takes the run's events to its conversation's channel; `asked` is set to stop it.
 
-    def __init__(self, run: NewRun, channel: Channel, store: Store) -> None:
+    `done` without an `outcome`: the service stopped while the run was queued, and will
+    start it when it is up again.
+    """
+
+    def __init__(self, run: NewRun, timeouts: Timeouts, channel: Channel, store: Store) -> None:
         self.run = run
+        self.timeouts = timeouts
         self.channel = channel
         self._store = store
         self.asked = anyio.Event()
         self.stop_reason: StopReason | None = None
         self.done = anyio.Event()
         self.outcome: RunOutcome | None = None
+        self.live: LiveCli | None = None
         self.session_id: str | None = None
         self.form: str | None = None
         self.started_at: str | None = None
@@ -66,10 +77,12 @@ class ActiveRun:
             cost_usd=outcome.cost_usd,
             metadata=outcome.metadata,
             timeout_ms=run.timeout_ms,
+            timeouts=run.timeouts,
             queued_at=run.now,
             started_at=self.started_at,
             finished_at=self.finished_at,
             duration_ms=outcome.duration_ms,
+            request_hash=run.request_hash,
         )
 
     def request_stop(self, reason: StopReason) -> None:
@@ -78,9 +91,9 @@ class ActiveRun:
             self.stop_reason = reason
             self.asked.set()
 
-    def time_is_over(self) -> None:
+    def expire(self, code: FailureCode) -> None:
         """See `runners.headless.Stop`."""
-        self.request_stop(StopReason.TIMED_OUT)
+        self.request_stop(StopReason(code))
 
     async def emit(self, events: Sequence[AgentEvent]) -> None:
         """Publish events of this run. A new CLI session is kept at once, for a later resume."""

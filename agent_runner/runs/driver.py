@@ -14,14 +14,13 @@ from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
-from agent_runner.events import RunStarted, TurnCompleted
 from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
-from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.attempts import Attempts
 from agent_runner.runs.outcome import failed, finished_event, judge, stopped
 from agent_runner.runs.queue import Ticket
-from agent_runner.settings import LimitSettings
+from agent_runner.settings import Settings
 from conversation_store.records import AgentRecord, RunOutcome
 from conversation_store.states import RunState
 from conversation_store.store import Store
@@ -39,42 +38,51 @@ class RunDriver:
         store: Store,
         headless: Headless,
         tasks: TaskGroup,
-        limits: LimitSettings,
+        settings: Settings,
         raw_dir: Path,
     ) -> None:
         self._store = store
         self._headless = headless
         self._tasks = tasks
-        self._limits = limits
+        self._settings = settings
         self._raw_dir = raw_dir
 
     async def drive(self, active: ActiveRun, agent: AgentRecord, ticket: Ticket) -> None:
-        """Bring the run to its end, whatever happens; its end is committed before this returns."""
-        started = anyio.current_time()
+        """Bring the run to its end, whatever happens; its end is committed before this returns.
+
+        Only a run that the service stops for while it is queued may stay so, for the next start.
+        """
         outcome: RunOutcome | None = None
+        begun = anyio.current_time()
         try:
             outcome = await self._wait_for_turn(active, ticket)
             if outcome is None:
-                started = anyio.current_time()
+                begun = anyio.current_time()
                 outcome = await self._run(active, agent)
-        except LaunchError as error:
-            outcome = failed(error.code, error.message, error.hint)
-        except AgentRunnerError as error:
+            elif self._stays_queued(active):
+                active.done.set()
+                return
+        except (LaunchError, AgentRunnerError) as error:
             outcome = failed(error.code, error.message, error.hint)
         except Exception:
             log.exception("run_failed_inside", run_id=active.run_id)
             outcome = failed(FailureCode.INTERNAL, "the service failed; its log has the details")
         finally:
-            with anyio.CancelScope(shield=True):
-                elapsed = round((anyio.current_time() - started) * 1000)
+            if not active.done.is_set():
+                elapsed = round((anyio.current_time() - begun) * 1000)
                 ended = stopped(StopReason.SHUTDOWN) if outcome is None else outcome
-                await self._finish(active, msgspec.structs.replace(ended, duration_ms=elapsed))
+                with anyio.CancelScope(shield=True):
+                    await self._finish(active, msgspec.structs.replace(ended, duration_ms=elapsed))
+
+    def _stays_queued(self, active: ActiveRun) -> bool:
+        shutdown = active.stop_reason is StopReason.SHUTDOWN
+        return shutdown and self._settings.supervision.resume_queued
 
     async def _wait_for_turn(self, active: ActiveRun, ticket: Ticket) -> RunOutcome | None:
         """None when the agent is free for this run; how it ended if that never came."""
         if ticket.ready.is_set() and not active.asked.is_set():
             return None
-        with anyio.move_on_after(self._limits.queue_wait_ms / 1000):
+        with anyio.move_on_after(self._settings.limits.queue_wait_ms / 1000):
             async with anyio.create_task_group() as tasks:
 
                 async def stop() -> None:
@@ -96,33 +104,19 @@ class RunDriver:
 
     async def _run(self, active: ActiveRun, agent: AgentRecord) -> RunOutcome:
         run = active.run
+        options = msgspec.convert(agent.options, AgentOptions)
         request = RunRequest(
             run_id=run.run_id,
             conversation_id=run.conversation_id,
             agent_type=agent.type,
-            options=msgspec.convert(agent.options, AgentOptions),
+            options=options,
             prompt=run.prompt,
             raw_path=self._raw_dir / run.run_id,
+            timeouts=active.timeouts,
+            warn_on_stall=(options.on_stall or self._settings.supervision.on_stall) == "warn",
         )
-        live = await self._headless.kept(request)
-        if live is not None:
-            # The prompt need not wait for the disk: the run is acknowledged and the process
-            # known. The channel keeps the run's events behind this commit.
-            async with anyio.create_task_group() as tasks:
-                moves = [RunState.STARTING, RunState.RUNNING]
-                tasks.start_soon(self._begin, active, agent, live, moves)
-                verdict = await self._turn(active, live, request)
-        else:
-            # A process may only start for a run that the store knows to be starting.
-            active.started_at = wire.now()
-            await self._store.runs.move(run, [RunState.STARTING], [], now=active.started_at)
-            conversation = await self._store.conversations.get(run.conversation_id)
-            live = self._headless.start(request, conversation.session_id)
-            live.session_id = conversation.session_id
-            # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
-            self._tasks.start_soon(self._headless.launcher.version, agent.type)
-            await self._begin(active, agent, live, [RunState.RUNNING])
-            verdict = await self._turn(active, live, request)
+        attempts = Attempts(self._store, self._headless, self._tasks, active, request)
+        live, verdict = await attempts.run()
         version = live.cli_version
         if version is None:
             with anyio.move_on_after(VERSION_WAIT_S):
@@ -133,37 +127,6 @@ class RunDriver:
             cli_version=version,
             exit_code=live.exit_code,
         )
-
-    async def _begin(
-        self, active: ActiveRun, agent: AgentRecord, live: LiveCli, moves: list[RunState]
-    ) -> None:
-        """Commit that the run has its process, which is ended if that fails."""
-        run = active.run
-        active.session_id = live.session_id
-        active.form = live.form
-        now = wire.now()
-        active.started_at = active.started_at or now
-        started = RunStarted(
-            mode=run.mode,
-            reason=run.reason,
-            form=live.form,
-            agent_type=agent.type,
-            cli_version=live.cli_version,
-            pid=live.pid,
-            reused=moves[0] is RunState.STARTING,
-        )
-        events = [new_event(started)]
-        try:
-            await active.channel.commit(
-                lambda: self._store.runs.move(run, moves, events, now=now, form=live.form)
-            )
-        except BaseException:
-            await live.end()
-            raise
-
-    async def _turn(self, active: ActiveRun, live: LiveCli, request: RunRequest) -> TurnCompleted:
-        timeout = active.run.timeout_ms / 1000
-        return await self._headless.turn(live, request, active, active, timeout)
 
     async def _finish(self, active: ActiveRun, outcome: RunOutcome) -> None:
         outcome = msgspec.structs.replace(

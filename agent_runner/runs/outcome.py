@@ -14,6 +14,16 @@ from conversation_store.states import RunState
 _STOPPED = {
     StopReason.CANCELLED: (RunState.CANCELLED, FailureCode.CANCELLED, "the run was cancelled"),
     StopReason.TIMED_OUT: (RunState.TIMED_OUT, FailureCode.TIMED_OUT, "the run's time was over"),
+    StopReason.START_TIMEOUT: (
+        RunState.TIMED_OUT,
+        FailureCode.START_TIMEOUT,
+        "the CLI printed nothing after its start",
+    ),
+    StopReason.STALLED: (
+        RunState.TIMED_OUT,
+        FailureCode.STALLED,
+        "the CLI gave no sign of life for too long",
+    ),
     StopReason.SHUTDOWN: (RunState.INTERRUPTED, FailureCode.INTERRUPTED, "the service stopped"),
 }
 
@@ -23,6 +33,11 @@ _HINTS: dict[str, str] = {
     FailureCode.NO_RESULT: "the state folder's raw/ has all that the CLI printed in this run",
     FailureCode.CLI_USAGE: "check the agent's extraArgs against the installed version",
     FailureCode.CONTEXT_TOO_LONG: "end the conversation and start a new one",
+    FailureCode.MEMORY_LIMIT: "raise resources.memoryBytes of the agent, or give it less to do",
+    FailureCode.CPU_LIMIT: "raise resources.cpuS of the agent",
+    FailureCode.PROCESS_LIMIT: "raise resources.processes of the agent",
+    FailureCode.OUTPUT_LIMIT: "raise resources.outputBytes of the agent",
+    FailureCode.OOM_KILLED: "give the machine more memory, or set resources.memoryBytes",
 }
 
 

@@ -1,33 +1,97 @@
-"""Settles, before traffic is accepted, the runs that an earlier service left open."""
+"""Settles, before traffic is accepted, what an earlier service left open."""
 
 from __future__ import annotations
 
+import anyio
+import anyio.to_thread
+import msgspec
 import structlog
 
 from agent_runner import wire
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
+from agent_runner.process import tree
+from agent_runner.process.identity import ProcessIdentity
 from agent_runner.runs.outcome import finished_event
-from conversation_store.records import RunOutcome
+from conversation_store.records import ProcessRecord, RunOutcome, RunRecord
 from conversation_store.states import RunState
 from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
 
 
-async def interrupt_open_runs(store: Store) -> int:
-    """End every open run as `interrupted`; returns how many. Running it again changes nothing."""
+class Reconciliation(msgspec.Struct, kw_only=True, rename="camel"):
+    """What was found at the start and what became of it."""
+
+    at: str
+    processes_found_dead: int = 0
+    processes_ended: int = 0
+    processes_not_ended: list[int] = []
+    runs_interrupted: int = 0
+    runs_resumed: int = 0
+    duration_ms: int = 0
+
+
+async def reconcile(store: Store, *, resume_queued: bool) -> tuple[Reconciliation, list[RunRecord]]:
+    """End every process and every begun run of an earlier service.
+
+    Returns the report and the queued runs that are to be started, oldest first. Killed
+    midway it can be done again; done twice it changes nothing.
+    """
+    begun = anyio.current_time()
+    report = Reconciliation(at=wire.now())
+    recorded = [_identity(process) for process in await store.processes.all()]
+    living = await anyio.to_thread.run_sync(tree.living, recorded)
+    async with anyio.create_task_group() as tasks:
+        for identity in recorded:
+            lives = identity.process_id in living
+            tasks.start_soon(_settle_process, store, identity, lives, report)
     runs = await store.runs.open_runs()
-    for run in runs:
-        error = f"the service stopped while the run was {run.state}"
-        outcome = RunOutcome(
-            state=RunState.INTERRUPTED,
-            code=FailureCode.INTERRUPTED,
-            error=error,
-            metadata=run.metadata,
-        )
-        events = [new_event(finished_event(outcome))]
-        await store.runs.finish(run.run_id, outcome, events, now=wire.now())
-    if runs:
-        log.warning("runs_interrupted", count=len(runs))
-    return len(runs)
+    queued = [run for run in runs if resume_queued and run.state is RunState.QUEUED]
+    async with anyio.create_task_group() as tasks:
+        for run in runs:
+            if run not in queued:
+                tasks.start_soon(_interrupt, store, run, report)
+    report.runs_resumed = len(queued)
+    report.duration_ms = round((anyio.current_time() - begun) * 1000)
+    log.info("reconciled", **msgspec.to_builtins(report))
+    return report, queued
+
+
+def _identity(process: ProcessRecord) -> ProcessIdentity:
+    return ProcessIdentity(
+        process_id=process.process_id,
+        pid=process.pid,
+        start_ticks=process.start_ticks,
+        boot_id=process.boot_id,
+    )
+
+
+async def _settle_process(
+    store: Store, identity: ProcessIdentity, lives: bool, report: Reconciliation
+) -> None:
+    """A process's keeper ends it when its service dies; here that is proved, or done."""
+    if lives and not await tree.end(identity):
+        log.error("process_not_ended", pid=identity.pid, process_id=identity.process_id)
+        report.processes_not_ended.append(identity.pid)
+        return
+    report.processes_ended += lives
+    report.processes_found_dead += not lives
+    await store.processes.forget(identity.process_id)
+
+
+async def _interrupt(store: Store, run: RunRecord, report: Reconciliation) -> None:
+    if await interrupt(store, run, f"the service stopped while the run was {run.state}"):
+        report.runs_interrupted += 1
+
+
+async def interrupt(store: Store, run: RunRecord, error: str) -> bool:
+    """End a run that nothing drives any more; False if it is over already."""
+    outcome = RunOutcome(
+        state=RunState.INTERRUPTED,
+        code=FailureCode.INTERRUPTED,
+        error=error,
+        metadata=run.metadata,
+    )
+    events = [new_event(finished_event(outcome))]
+    return await store.runs.finish(run.run_id, outcome, events, now=wire.now()) is not None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
+from agent_runner.agents.base import AgentOptions
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import (
@@ -24,10 +25,19 @@ from agent_runner.runners.headless import Headless
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.queue import AgentQueue, Ticket
-from agent_runner.settings import LimitSettings
-from conversation_store.records import AgentRecord
+from agent_runner.runs.request import ExecuteRequest
+from agent_runner.settings import Settings, Timeouts
+from conversation_store.records import AgentRecord, RunRecord
 from conversation_store.runs import NewRun
 from conversation_store.store import Store
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A run in the store; `active` unless it is over, `reattached` if it was there before."""
+
+    run_id: str
+    active: ActiveRun | None
+    reattached: bool
 
 
 class RunService:
@@ -39,16 +49,17 @@ class RunService:
         bus: Bus,
         headless: Headless,
         tasks: TaskGroup,
-        limits: LimitSettings,
+        settings: Settings,
         raw_dir: Path,
     ) -> None:
         self._store = store
         self._bus = bus
         self._headless = headless
         self._tasks = tasks
-        self._limits = limits
+        self._settings = settings
+        self._limits = settings.limits
         self._raw_dir = raw_dir
-        self._driver = RunDriver(store, headless, tasks, limits, raw_dir)
+        self._driver = RunDriver(store, headless, tasks, settings, raw_dir)
         self._queues: dict[str, AgentQueue] = {}
         self._accepting: dict[str, anyio.Lock] = {}
         self._active: dict[str, ActiveRun] = {}
@@ -61,57 +72,115 @@ class RunService:
 
     # --- what callers do ------------------------------------------------------------------
 
-    async def execute(
-        self,
-        agent: AgentRecord,
-        prompt: str,
-        *,
-        conversation_id: str | None,
-        timeout_ms: int | None,
-        metadata: dict[str, Any],
-    ) -> ActiveRun:
+    async def execute(self, agent: AgentRecord, request: ExecuteRequest) -> Accepted:
         """Commit the prompt as a queued run and start driving it.
 
         When this returns the run is acknowledged: it is in the store and will end in a
-        terminal state, whatever happens to the caller.
+        terminal state, whatever happens to the caller. A request whose key was seen before
+        gives the run that the first one made; ConflictError `idempotency_key_reused` if it
+        asked something else.
         """
-        self._check_prompt(prompt)
-        timeout = self._check_timeout(timeout_ms)
+        self._check_prompt(request.prompt)
+        options = msgspec.convert(agent.options, AgentOptions)
+        timeouts = self._settings.supervision.with_overrides(options.timeouts, request.timeouts)
         if self._closing:
             raise UnavailableError("shutting_down", "the service is shutting down")
-        plan = decide(agent.comm_mode)
-        queue = self._queues.setdefault(agent.agent_id, AgentQueue(self._limits.queue_depth))
+        queue = self._queue(agent.agent_id)
         async with self._accepting.setdefault(agent.agent_id, anyio.Lock()):
+            if (seen := await self._seen(agent.agent_id, request)) is not None:
+                return seen
+            if len(queue) and (request.busy or options.busy) == "reject":
+                raise ConflictError(
+                    "agent_busy",
+                    "this agent has a run that is not over",
+                    hint="wait for it, cancel it, or ask with busy: queue",
+                )
             queue.check_room()
-            conversation, is_new = await self._conversation(agent.agent_id, conversation_id)
-            run = NewRun(
-                run_id=wire.new_id("run"),
-                turn_id=wire.new_id("turn"),
-                conversation_id=conversation,
-                conversation_is_new=is_new,
-                agent_id=agent.agent_id,
-                prompt=prompt,
-                mode=plan.mode,
-                reason=plan.reason,
-                timeout_ms=timeout,
-                metadata=metadata,
-                now=wire.now(),
+            active = await self._accept(agent, request, timeouts, queue)
+        return Accepted(active.run_id, active, reattached=False)
+
+    async def resume(self, run: RunRecord) -> None:
+        """Drive a run that an earlier service had accepted and not begun."""
+        agent = await self._store.agents.get(run.agent_id)
+        options = msgspec.convert(agent.options, AgentOptions)
+        (turn,) = await self._store.conversations.turns_of_run(run.run_id)
+        queued = NewRun(
+            run_id=run.run_id,
+            turn_id=turn.turn_id,
+            conversation_id=run.conversation_id,
+            conversation_is_new=False,
+            agent_id=run.agent_id,
+            prompt=turn.content,
+            mode=run.mode,
+            reason=run.reason,
+            timeout_ms=run.timeout_ms,
+            metadata=run.metadata,
+            now=run.queued_at,
+            timeouts=run.timeouts,
+            request_hash=run.request_hash,
+        )
+        channel = await self._bus.channel(run.conversation_id)
+        timeouts = self._settings.supervision.with_overrides(options.timeouts, run.timeouts)
+        self._enter(
+            ActiveRun(queued, timeouts, channel, self._store), agent, self._queue(agent.agent_id)
+        )
+
+    async def _seen(self, agent_id: str, request: ExecuteRequest) -> Accepted | None:
+        """The run that an earlier request with this key made."""
+        if request.idempotency_key is None:
+            return None
+        run_id = await self._store.runs.by_idempotency_key(agent_id, request.idempotency_key)
+        if run_id is None:
+            return None
+        run = await self._store.runs.get(run_id)
+        if run.request_hash != request.fingerprint():
+            raise ConflictError(
+                "idempotency_key_reused",
+                f"this Idempotency-Key came with another request, which made run {run_id}",
+                hint="use a new key for a new request",
             )
-            channel = (
-                self._bus.new_channel(conversation)
-                if is_new
-                else await self._bus.channel(conversation)
-            )
-            queued = RunQueued(
-                turn_id=run.turn_id, agent_id=agent.agent_id, prompt=prompt, position=len(queue)
-            )
-            active = ActiveRun(run, channel, self._store)
-            with anyio.CancelScope(shield=True):
-                await channel.commit(lambda: self._store.runs.accept(run, [new_event(queued)]))
-                self._active[run.run_id] = active
-                ticket = queue.enter()
-                self._tasks.start_soon(self._drive, active, agent, queue, ticket)
+        return Accepted(run_id, self.active(run_id), reattached=True)
+
+    async def _accept(
+        self, agent: AgentRecord, request: ExecuteRequest, timeouts: Timeouts, queue: AgentQueue
+    ) -> ActiveRun:
+        plan = decide(agent.comm_mode)
+        conversation, is_new = await self._conversation(agent.agent_id, request.conversation_id)
+        keyed = request.idempotency_key is not None
+        run = NewRun(
+            run_id=wire.new_id("run"),
+            turn_id=wire.new_id("turn"),
+            conversation_id=conversation,
+            conversation_is_new=is_new,
+            agent_id=agent.agent_id,
+            prompt=request.prompt,
+            mode=plan.mode,
+            reason=plan.reason,
+            timeout_ms=timeouts.command_ms,
+            metadata=request.metadata,
+            now=wire.now(),
+            timeouts=request.timeouts,
+            idempotency_key=request.idempotency_key,
+            request_hash=request.fingerprint() if keyed else None,
+        )
+        channel = (
+            self._bus.new_channel(conversation) if is_new else await self._bus.channel(conversation)
+        )
+        queued = RunQueued(
+            turn_id=run.turn_id, agent_id=agent.agent_id, prompt=run.prompt, position=len(queue)
+        )
+        active = ActiveRun(run, timeouts, channel, self._store)
+        with anyio.CancelScope(shield=True):
+            await channel.commit(lambda: self._store.runs.accept(run, [new_event(queued)]))
+            self._enter(active, agent, queue)
         return active
+
+    def _enter(self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue) -> None:
+        self._active[active.run_id] = active
+        self._tasks.start_soon(self._drive, active, agent, queue, queue.enter())
+
+    def _queue(self, agent_id: str) -> AgentQueue:
+        return self._queues.setdefault(agent_id, AgentQueue(self._limits.queue_depth))
 
     def active(self, run_id: str) -> ActiveRun | None:
         """The run, if it is not over."""
@@ -161,13 +230,29 @@ class RunService:
             for suffix in (".stdout", ".stderr"):
                 (self._raw_dir / run_id).with_suffix(suffix).unlink(missing_ok=True)
 
+    def heartbeat(self, agent_id: str) -> ActiveRun:
+        """Note a sign of life of the agent's present run, which did not come as output."""
+        for active in self.of_agent(agent_id):
+            if active.live is not None:
+                active.live.heartbeat()
+                return active
+        raise ConflictError("nothing_running", "this agent runs nothing")
+
     async def close(self) -> None:
-        """Refuse new runs, stop the active ones, wait until each has ended."""
+        """Refuse new runs, give the begun ones time to end, stop the rest, wait for each end."""
         self._closing = True
-        for active in list(self._active.values()):
-            active.request_stop(StopReason.SHUTDOWN)
-        for active in list(self._active.values()):
-            await active.done.wait()
+        active = list(self._active.values())
+        begun = [run for run in active if run.started_at is not None]
+        for run in active:
+            if run not in begun:
+                run.request_stop(StopReason.SHUTDOWN)
+        with anyio.move_on_after(self._settings.supervision.drain_ms / 1000):
+            for run in begun:
+                await run.done.wait()
+        for run in active:
+            run.request_stop(StopReason.SHUTDOWN)
+        for run in active:
+            await run.done.wait()
 
     # --- checks ---------------------------------------------------------------------------
 
@@ -187,16 +272,6 @@ class RunService:
                 "prompt_too_large",
                 f"the prompt has {size} bytes, at most {self._limits.prompt_bytes} are taken",
             )
-
-    def _check_timeout(self, timeout_ms: int | None) -> int:
-        longest = self._limits.run_timeout_max_ms
-        if timeout_ms is None:
-            return min(self._limits.run_timeout_ms, longest)
-        if timeout_ms > longest:
-            raise BadRequestError(
-                "timeout_too_long", f"timeoutMs is {timeout_ms}, at most {longest} is allowed"
-            )
-        return timeout_ms
 
     async def _conversation(self, agent_id: str, wanted: str | None) -> tuple[str, bool]:
         if wanted is not None:

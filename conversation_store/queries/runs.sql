@@ -1,19 +1,22 @@
 -- name: insert_run
 INSERT INTO runs (run_id, conversation_id, agent_id, state, mode, reason, metadata,
-  timeout_ms, queued_at)
+  timeout_ms, timeouts, idempotency_key, request_hash, queued_at)
 VALUES (:run_id, :conversation_id, :agent_id, :state, :mode, :reason, :metadata,
-  :timeout_ms, :now);
+  :timeout_ms, :timeouts, :idempotency_key, :request_hash, :now);
 
 -- name: get_run
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
-  cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, queued_at,
-  started_at, finished_at, duration_ms
+  cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, timeouts,
+  queued_at, started_at, finished_at, duration_ms, request_hash
 FROM runs WHERE run_id = :run_id;
+
+-- name: run_by_idempotency_key
+SELECT run_id FROM runs WHERE agent_id = :agent_id AND idempotency_key = :idempotency_key;
 
 -- name: open_runs
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
-  cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, queued_at,
-  started_at, finished_at, duration_ms
+  cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, timeouts,
+  queued_at, started_at, finished_at, duration_ms, request_hash
 FROM runs JOIN run_states ON run_states.name = runs.state
 WHERE run_states.terminal = 0 ORDER BY queued_at, run_id;
 
@@ -33,3 +36,7 @@ RETURNING conversation_id;
 
 -- name: runs_of_conversation
 SELECT run_id FROM runs WHERE conversation_id = :conversation_id ORDER BY run_id;
+
+-- name: runs_of_agent
+SELECT run_id FROM runs WHERE agent_id = :agent_id ORDER BY queued_at DESC, run_id DESC
+LIMIT :limit;

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agent_runner.doctor.login import droid, gemini
+from agent_runner.process.warden import Warden
 
 
 def doctor(tmp_path: Path, **programs: str) -> tuple[int, dict[str, Any]]:
@@ -72,14 +73,14 @@ def test_a_machine_with_none_exits_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_logins_are_told_by_what_is_there(tmp_path: Path) -> None:
+async def test_logins_are_told_by_what_is_there(warden: Warden, tmp_path: Path) -> None:
     env = {"HOME": str(tmp_path)}
     path = tmp_path / "cli"
-    assert (await gemini(path, env))[0] is False
-    assert (await gemini(path, {**env, "GEMINI_API_KEY": "k"}))[0] is True
+    assert (await gemini(warden, path, env))[0] is False
+    assert (await gemini(warden, path, {**env, "GEMINI_API_KEY": "k"}))[0] is True
     (tmp_path / ".gemini").mkdir()
     for broken in ("", "{", "[]", '{"security": 1}', '{"security": {}}'):
         (tmp_path / ".gemini/settings.json").write_text(broken)
-        assert (await gemini(path, env))[0] is False
-    assert (await droid(path, env))[0] is False
-    assert (await droid(path, {**env, "FACTORY_API_KEY": "k"}))[0] is True
+        assert (await gemini(warden, path, env))[0] is False
+    assert (await droid(warden, path, env))[0] is False
+    assert (await droid(warden, path, {**env, "FACTORY_API_KEY": "k"}))[0] is True

@@ -11,7 +11,8 @@ import pytest
 from agent_runner.agents.registry import ADAPTERS
 from agent_runner.process import programs
 from agent_runner.process.environment import COMMON, child_environment
-from agent_runner.process.tree import MARKER
+from agent_runner.process.identity import MARKER
+from agent_runner.process.warden import Warden
 
 SECRETS = {
     "AGENT_RUNNER_TOKEN": "service-token",
@@ -48,12 +49,12 @@ def test_no_cli_asks_for_what_is_not_its_own(agent_type: str) -> None:
     assert not set(COMMON) & set(SECRETS)
 
 
-def test_a_real_child_sees_just_this() -> None:
+def test_a_real_child_sees_just_this(warden: Warden) -> None:
     env = child_environment({**SECRETS, "PATH": "/bin", "LC_ALL": "C.UTF-8"}, ["MY_KEY"])
     code = "import json, os; print(json.dumps(dict(os.environ)))"
 
     async def ask() -> tuple[int | None, str]:
-        return await programs.output([sys.executable, "-I", "-S", "-c", code], env)
+        return await programs.output(warden, [sys.executable, "-I", "-S", "-c", code], env)
 
     exit_code, text = anyio.run(ask)
     assert exit_code == 0

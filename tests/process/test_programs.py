@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from agent_runner.process.programs import Versions, find, output, version_in
+from agent_runner.process.warden import Warden
 
 pytestmark = pytest.mark.anyio
 
@@ -86,10 +87,10 @@ def test_versions_in_texts(text: str, version: str | None) -> None:
     assert version_in(text) == version
 
 
-async def test_each_file_is_asked_once(tmp_path: Path) -> None:
+async def test_each_file_is_asked_once(warden: Warden, tmp_path: Path) -> None:
     asked = tmp_path / "asked"
     cli = make(tmp_path / "cli", f'echo x >> "{asked}"; sleep 0.05; echo "$1 1.2.3"')
-    versions = Versions()
+    versions = Versions(warden)
     found: list[str | None] = []
 
     async def ask() -> None:
@@ -106,26 +107,26 @@ async def test_each_file_is_asked_once(tmp_path: Path) -> None:
     assert asked.read_text() == "x\nx\n"
 
 
-async def test_no_version_is_none(tmp_path: Path) -> None:
-    versions = Versions()
+async def test_no_version_is_none(warden: Warden, tmp_path: Path) -> None:
+    versions = Versions(warden)
     assert await versions.of(tmp_path / "nothing", [], {}) is None
     assert await versions.of(make(tmp_path / "bad", "echo 1.2.3; exit 3"), [], {}) is None
     assert await versions.of(make(tmp_path / "mute"), [], {}) is None
 
 
-async def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
+async def test_a_command_that_hangs_is_ended(warden: Warden, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     cli = make(tmp_path / "cli", f'echo $$ > "{pid_file}"; echo 1.0; exec sleep 4711')
-    assert await output([str(cli)], os.environ, timeout=1) == (None, "")
+    assert await output(warden, [str(cli)], os.environ, timeout=1) == (None, "")
     assert not psutil.pid_exists(int(pid_file.read_text()))
 
 
-async def test_a_flood_is_not_read_to_its_end(tmp_path: Path) -> None:
+async def test_a_flood_is_not_read_to_its_end(warden: Warden, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     cli = make(tmp_path / "cli", f'echo $$ > "{pid_file}"; exec yes')
-    assert await output([str(cli)], os.environ, timeout=1) == (None, "")
+    assert await output(warden, [str(cli)], os.environ, timeout=1) == (None, "")
     assert not psutil.pid_exists(int(pid_file.read_text()))
 
 
-async def test_a_command_that_does_not_start(tmp_path: Path) -> None:
-    assert await output([str(tmp_path / "nothing")], {}) == (None, "")
+async def test_a_command_that_does_not_start(warden: Warden, tmp_path: Path) -> None:
+    assert await output(warden, [str(tmp_path / "nothing")], {}) == (None, "")

@@ -22,7 +22,7 @@ import httpx
 import psutil
 
 from agent_runner.agents.base import Form
-from agent_runner.process.tree import MARKER
+from agent_runner.process.identity import MARKER
 from agent_runner.recorder.models import ModelServer, Reply
 from tests.api.frames import blocks, data_of, replayed, seq_of
 from tests.conftest import Service
@@ -57,8 +57,11 @@ class Real:
             "programs": {cli.agent: str(program)},
             "limits": {
                 "warm_processes": 8 if form is Form.WARM else 0,
+            },
+            "supervision": {
                 "cancel_grace_ms": GRACE_MS,
-                "run_timeout_ms": int(PATIENCE_S * 1000),
+                "command_ms": int(PATIENCE_S * 1000),
+                "drain_ms": 0,
             },
         }
         config.write_text(json.dumps(settings))

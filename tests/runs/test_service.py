@@ -14,6 +14,7 @@ from agent_runner import wire
 from agent_runner.api.context import Context
 from agent_runner.errors import BadRequestError, BusyError, ConflictError, TooLargeError
 from agent_runner.runs.active import ActiveRun
+from agent_runner.runs.request import ExecuteRequest
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from tests.conftest import Script, Serving
@@ -37,8 +38,12 @@ async def start(
     context: Context, agent: AgentRecord, script: Script | str, **fields: Any
 ) -> ActiveRun:
     prompt = script if isinstance(script, str) else json.dumps(script)
-    arguments = {"conversation_id": None, "timeout_ms": None, "metadata": {}, **fields}
-    return await context.runs.execute(agent, prompt, **arguments)
+    timeout_ms = fields.pop("timeout_ms", None)
+    timeouts = {"commandMs": timeout_ms} if timeout_ms else {}
+    request = ExecuteRequest(**{"prompt": prompt, "timeouts": timeouts, **fields})
+    accepted = await context.runs.execute(agent, request)
+    assert accepted.active is not None
+    return accepted.active
 
 
 async def run(context: Context, agent: AgentRecord, script: Script | str, **f: Any) -> RunOutcome:
@@ -336,7 +341,7 @@ async def test_a_warm_process_that_died_is_replaced(serving: Serving, tmp_path: 
 
 
 async def test_idle_warm_processes_end(serving: Serving, tmp_path: Path) -> None:
-    async with serving(warm_idle_ms=1) as context:
+    async with serving(session_idle_ms=1) as context:
         agent = await add_agent(context, tmp_path)
         first = await start(context, agent, "one")
         await ended(first)
@@ -380,14 +385,14 @@ async def test_deleting_a_conversation_removes_its_raw_logs(
 
 
 async def test_prompts_that_are_refused(serving: Serving, tmp_path: Path) -> None:
-    async with serving(prompt_bytes=100, run_timeout_max_ms=1000) as context:
+    async with serving(prompt_bytes=100, command_ms=1000, longest={"command_ms": 1000}) as context:
         agent = await add_agent(context, tmp_path)
         for prompt in ("", " \n", "a\0b", "\ud800"):
             with pytest.raises(BadRequestError):
                 await start(context, agent, prompt)
         with pytest.raises(TooLargeError):
             await start(context, agent, "é" * 51)
-        with pytest.raises(BadRequestError, match="timeoutMs"):
+        with pytest.raises(BadRequestError, match="commandMs"):
             await start(context, agent, "x", timeout_ms=1001)
         assert await context.store.conversations.current("worker") is None
 

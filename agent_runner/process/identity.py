@@ -1,0 +1,62 @@
+"""Names one process for ever: pid, start ticks, boot id, and our mark in its environment.
+
+A pid alone is given to another process some day; a signal goes only to a process that is
+proved to be the recorded one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import msgspec
+
+MARKER = "AGENT_RUNNER_PROCESS"
+_MARK = f"{MARKER}=".encode()
+
+_PROC = Path("/proc")
+_BOOT_ID = _PROC / "sys/kernel/random/boot_id"
+
+
+class ProcessIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """A process as recorded. `start_ticks` is field 22 of /proc/PID/stat, None elsewhere."""
+
+    process_id: str
+    pid: int
+    start_ticks: int | None
+    boot_id: str
+
+
+def boot_id() -> str:
+    """This boot of this machine; "" where the system does not tell."""
+    with contextlib.suppress(OSError):
+        return _BOOT_ID.read_text("ascii").strip()
+    return ""
+
+
+def start_ticks(pid: int) -> int | None:
+    """When `pid` was started, in ticks since boot; None if it is not there."""
+    try:
+        text = _PROC.joinpath(str(pid), "stat").read_text("utf-8", "replace")
+        return int(text.rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def mark_of(pid: int) -> str | None:
+    """The process id in our mark in the environment of `pid`; None if it has none."""
+    with contextlib.suppress(OSError):
+        for entry in _PROC.joinpath(str(pid), "environ").read_bytes().split(b"\0"):
+            if entry.startswith(_MARK):
+                return entry.removeprefix(_MARK).decode("utf-8", "replace")
+    return None
+
+
+def is_same(recorded: ProcessIdentity) -> bool:
+    """True if the recorded process still lives and is proved to be that one."""
+    return (
+        recorded.start_ticks is not None
+        and recorded.boot_id == boot_id()
+        and start_ticks(recorded.pid) == recorded.start_ticks
+        and mark_of(recorded.pid) == recorded.process_id
+    )

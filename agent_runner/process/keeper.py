@@ -1,0 +1,445 @@
+"""The keeper: a program of its own that stands between the service and every CLI process.
+
+Started once as `python -I -S keeper.py FD`, it is the *warden*: small, so that a fork of it
+takes a millisecond. For each message on FD (one byte, with the ends of a control socket and
+of three pipes) it forks a *keeper*, which starts one CLI in a session of its own and is the
+subreaper of its tree: whatever a double fork or setsid orphans becomes the keeper's child,
+so the tree is known without guessing. The control socket is a lifeline. When the service is
+gone, even by SIGKILL, the keeper ends the tree: TERM, half a second later KILL, until none
+is left. If a keeper itself is killed, the warden inherits its tree and kills it.
+
+On the control socket the service writes the length (4 bytes, big endian) and the JSON of
+what to start: argv, cwd, env, limits; then commands of one byte:
+
+    g  let the held process go on to exec the CLI      t  TERM to the whole tree
+    k  KILL the whole tree until none is left          c  KILL what was started after `m`
+    m  mark: what is there now may stay                s  the next byte is a signal for the CLI
+
+The keeper answers with JSON lines: {"held": pid, "ticks": n}, {"started": true} or
+{"failed": errno}, {"warning": name, ...}, {"limit": name, ...}, {"exit": code, "oom": bool},
+{"empty": true}. Standard library only: it starts without site packages.
+"""
+
+import contextlib
+import ctypes
+import errno
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from typing import Any
+
+PR_SET_CHILD_SUBREAPER = 36
+LIFELINE_GRACE_S = 0.5
+RESWEEP_S = 0.02
+CALM_POLL_S = 0.5
+TENSE_POLL_S = 0.1
+SOFT_SHARE = 0.8
+FREEZE_ROUNDS = 50
+WARDEN_LEAVE_S = 10.0
+OOM_SCORE = 500
+TICK = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
+
+
+def become_subreaper() -> None:
+    """Have orphans below this process become its children. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def wakeups() -> socket.socket:
+    """A socket that becomes readable when a child ends."""
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    signal.set_wakeup_fd(os.dup(writer.fileno()), warn_on_full_buffer=False)
+    writer.close()
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return reader
+
+
+def drain(reader: socket.socket) -> None:
+    """Empty a wakeup socket."""
+    with contextlib.suppress(BlockingIOError):
+        while reader.recv(4096):
+            pass
+
+
+# --- what /proc says ------------------------------------------------------------------------
+
+
+def children(pid: int) -> list[int]:
+    """The direct children of all threads of `pid`; empty where /proc does not tell."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below `pid`, zombies too."""
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        below = children(waiting.pop())
+        found += below
+        waiting += below
+    return found
+
+
+def stat_fields(pid: int) -> list[str]:
+    """/proc/PID/stat from field 3 (state) on."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()
+
+
+def start_ticks(pid: int) -> int | None:
+    """Field 22 of /proc/PID/stat: with the pid and the boot id it names one process for ever."""
+    try:
+        return int(stat_fields(pid)[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def memory_bytes(pid: int) -> int:
+    """Anonymous and shared memory; mapped program files are nobody's fault."""
+    anonymous = 0
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
+        for line in file:
+            if line.startswith(("RssAnon:", "RssShmem:")):
+                anonymous += int(line.split()[1]) << 10
+    return anonymous
+
+
+def cpu_seconds(pid: int) -> float:
+    """Its own time and that of its children that it has waited for."""
+    try:
+        return sum(map(int, stat_fields(pid)[11:15])) / TICK
+    except (OSError, ValueError):
+        return 0.0
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed for memory since boot."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/vmstat") as file:
+        for line in file:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+# --- one CLI --------------------------------------------------------------------------------
+
+
+class Keeper:
+    """Starts one CLI and answers for its tree until none of it is left."""
+
+    def __init__(self, control: socket.socket, streams: list[int]) -> None:
+        self.control = control
+        self.streams = streams
+        self.child = 0
+        self.start = -1
+        self.failure = -1
+        self.exited = False
+        self.lifeline = True
+        self.killing = False
+        self.kill_at: float | None = None
+        self.may_stay: set[tuple[int, int | None]] = set()
+        self.limits: dict[str, int] = {}
+        self.warned = False
+        self.limited = False
+        self.poll_s = CALM_POLL_S
+        self.oom_before = 0
+
+    def run(self) -> None:
+        """Live as long as the tree."""
+        become_subreaper()
+        woken = wakeups()
+        spec = self.read_spec()
+        if spec is None:
+            return
+        self.limits = spec["limits"]
+        self.oom_before = oom_kills()
+        start, failure = os.pipe(), os.pipe()
+        try:
+            self.child = os.fork()
+        except OSError as error:
+            self.say(failed=error.errno)
+            return
+        if self.child == 0:
+            os.close(start[1])
+            become_cli(spec, start[0], failure[1], self.streams)
+        for descriptor in (*self.streams, start[0], failure[1]):
+            os.close(descriptor)
+        self.start, self.failure = start[1], failure[0]
+        self.say(held=self.child, ticks=start_ticks(self.child))
+        self.watch(woken)
+
+    def read_spec(self) -> dict[str, Any] | None:
+        """What to start; None if the service left before it said so."""
+        data = b""
+        while len(data) < 4 or len(data) < 4 + struct.unpack(">I", data[:4])[0]:
+            more = self.control.recv(1 << 16 if len(data) >= 4 else 4 - len(data))
+            if not more:
+                return None
+            data += more
+        spec: dict[str, Any] = json.loads(data[4:])
+        return spec
+
+    def say(self, **message: object) -> None:
+        """One line to the service, if it is there."""
+        with contextlib.suppress(OSError):
+            self.control.sendall(json.dumps(message).encode() + b"\n")
+
+    def watch(self, woken: socket.socket) -> None:
+        """Serve commands, limits and exits until no process is left."""
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        poll.register(woken, select.POLLIN)
+        poll.register(self.failure, select.POLLIN)
+        next_look = time.monotonic() + self.poll_s
+        while True:
+            for descriptor, _ in poll.poll(self.timeout_ms(next_look)):
+                if descriptor == woken.fileno():
+                    drain(woken)
+                elif descriptor == self.failure:
+                    poll.unregister(self.failure)
+                    self.tell_start()
+                elif not self.obey():
+                    poll.unregister(self.control)
+            if not self.reap():
+                self.say(empty=True)
+                return
+            now = time.monotonic()
+            if self.kill_at is not None and now >= self.kill_at:
+                self.killing = True
+            if self.killing:
+                kill(descendants(os.getpid()))
+            elif now >= next_look:
+                self.look()
+                next_look = now + self.poll_s
+
+    def timeout_ms(self, next_look: float) -> int:
+        """How long nothing need be done by itself."""
+        if self.killing:
+            return round(RESWEEP_S * 1000)
+        due = next_look if self.kill_at is None else min(next_look, self.kill_at)
+        return max(0, round((due - time.monotonic()) * 1000) + 1)
+
+    def obey(self) -> bool:
+        """Do what the service asks; False when it is gone."""
+        try:
+            commands = self.control.recv(256)
+        except OSError:
+            commands = b""
+        if not commands:
+            self.lifeline = False
+            signal_all(descendants(os.getpid()), signal.SIGTERM)
+            self.kill_at = time.monotonic() + LIFELINE_GRACE_S
+            return False
+        position = 0
+        while position < len(commands):
+            command = commands[position : position + 1]
+            position += 1
+            if command == b"g":
+                os.write(self.start, b"g")
+            elif command == b"t":
+                signal_all(descendants(os.getpid()), signal.SIGTERM)
+            elif command == b"k":
+                self.killing = True
+            elif command == b"m":
+                self.may_stay = {(p, start_ticks(p)) for p in descendants(os.getpid())}
+            elif command == b"c":
+                kill(
+                    [
+                        p
+                        for p in descendants(os.getpid())
+                        if p != self.child and (p, start_ticks(p)) not in self.may_stay
+                    ]
+                )
+            elif command == b"s" and position < len(commands):
+                signal_all([] if self.exited else [self.child], commands[position])
+                position += 1
+        return True
+
+    def tell_start(self) -> None:
+        """The pipe closes with exec; before that it tells why there was none."""
+        number, _, what = os.read(self.failure, 32).decode().partition(" ")
+        self.failure = -1
+        self.say(**({"failed": int(number), "what": what} if number else {"started": True}))
+
+    def reap(self) -> bool:
+        """Take the exits there are; False when no child is left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self.child:
+                self.exited = True
+                if self.failure >= 0:
+                    self.tell_start()
+                code = os.waitstatus_to_exitcode(status)
+                oom = code == -signal.SIGKILL and not self.killing and not self.limited
+                self.say(exit=code, oom=oom and oom_kills() > self.oom_before)
+
+    def look(self) -> None:
+        """Hold the tree against its limits."""
+        if not self.limits:
+            return
+        tree = descendants(os.getpid())
+        waited = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = {
+            "processes": len(tree),
+            "memory": sum(map(memory_bytes, tree)),
+            "cpu": round(waited.ru_utime + waited.ru_stime + sum(map(cpu_seconds, tree))),
+        }
+        share = 0.0
+        for name, limit in self.limits.items():
+            share = max(share, used[name] / limit)
+            if used[name] > limit and not self.limited:
+                self.limited = self.killing = True
+                kill(tree)
+                self.say(limit=name, used=used[name], of=limit)
+        memory = self.limits.get("memory")
+        if memory and not self.warned and used["memory"] > memory * SOFT_SHARE:
+            self.warned = True
+            self.say(warning="memory", used=used["memory"], of=memory)
+        self.poll_s = TENSE_POLL_S if share > 0.5 else CALM_POLL_S
+
+
+def become_cli(spec: dict[str, Any], start: int, failure: int, streams: list[int]) -> None:
+    """In the fork: wait for the start byte, then be the CLI. Never returns."""
+    what = "start"
+    try:
+        signal.set_wakeup_fd(-1)
+        for name in (signal.SIGCHLD, *IGNORED):
+            signal.signal(name, signal.SIG_DFL)
+        os.setsid()
+        if os.read(start, 1) != b"g":
+            os._exit(0)
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write(str(OOM_SCORE))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for number, descriptor in enumerate(streams):
+            os.dup2(descriptor, number)
+        what = "cwd"
+        os.chdir(spec["cwd"])
+        what = "program"
+        os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606
+    except OSError as error:
+        os.write(failure, f"{error.errno} {what}".encode())
+    except BaseException:
+        os.write(failure, f"{errno.EINVAL} {what}".encode())
+    finally:
+        os._exit(127)
+
+
+def signal_all(pids: list[int], number: int) -> None:
+    """Signal each that is still there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def kill(pids: list[int]) -> None:
+    """Freeze `pids` and what they have started meanwhile, until nothing new appears; then kill."""
+    frozen: set[int] = set()
+    new = set(pids)
+    for _ in range(FREEZE_ROUNDS):
+        signal_all(list(new), signal.SIGSTOP)
+        frozen |= new
+        new = {p for pid in frozen for p in children(pid)} - frozen
+        if not new:
+            break
+    signal_all(list(frozen | new), signal.SIGKILL)
+
+
+# --- the warden -----------------------------------------------------------------------------
+
+
+def warden(requests: socket.socket) -> None:
+    """Fork a keeper for each request until the service is gone."""
+    become_subreaper()
+    woken = wakeups()
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    gc.freeze()
+    keepers: set[int] = set()
+    poll = select.poll()
+    poll.register(requests, select.POLLIN)
+    poll.register(woken, select.POLLIN)
+    leave_at: float | None = None
+    while leave_at is None or (keepers and time.monotonic() < leave_at):
+        for descriptor, _ in poll.poll(200 if leave_at else None):
+            if descriptor == woken.fileno():
+                drain(woken)
+                continue
+            data, streams, _, _ = socket.recv_fds(requests, 1, 4, CLOEXEC)
+            if data:
+                fork_keeper(requests, woken, streams, keepers)
+            else:
+                poll.unregister(requests)
+                leave_at = time.monotonic() + WARDEN_LEAVE_S
+        bury(keepers)
+
+
+def fork_keeper(
+    requests: socket.socket, woken: socket.socket, streams: list[int], keepers: set[int]
+) -> None:
+    """Hand the request's descriptors to a fork of this process."""
+    try:
+        pid = os.fork() if len(streams) == 4 else -1
+    except OSError as error:
+        pid = -1
+        with contextlib.suppress(OSError):
+            os.write(streams[0], json.dumps({"failed": error.errno}).encode() + b"\n")
+    if pid == 0:
+        code = 1
+        try:
+            requests.close()
+            woken.close()
+            Keeper(socket.socket(fileno=streams[0]), streams[1:]).run()
+            code = 0
+        finally:
+            os._exit(code)
+    for descriptor in streams:
+        os.close(descriptor)
+    if pid > 0:
+        keepers.add(pid)
+
+
+def bury(keepers: set[int]) -> None:
+    """Take ended keepers; what a killed one left behind is ours now, and is killed."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            break
+        keepers.discard(pid)
+        if os.waitstatus_to_exitcode(status) == 0:
+            continue
+        while orphans := [p for p in children(os.getpid()) if p not in keepers]:
+            kill([p for orphan in orphans for p in (orphan, *descendants(orphan))])
+            for orphan in orphans:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(orphan, 0)
+
+
+if __name__ == "__main__":
+    warden(socket.socket(fileno=int(sys.argv[1])))

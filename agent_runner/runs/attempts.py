@@ -1,0 +1,169 @@
+"""A run's way to its verdict: on the kept process, on a resumed one, in a new session."""
+
+from __future__ import annotations
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from agent_runner import wire
+from agent_runner.agents.registry import adapter_for
+from agent_runner.bus.frames import new_event
+from agent_runner.errors import FailureCode
+from agent_runner.events import Notice, RunStarted, SessionQuarantined, TurnCompleted
+from agent_runner.runners.headless import Headless, RunRequest
+from agent_runner.runners.live import LiveCli
+from agent_runner.runs.active import ActiveRun
+from conversation_store.records import ConversationRecord, ProcessRecord
+from conversation_store.states import RunState
+from conversation_store.store import Store
+
+RESUME_ATTEMPTS = 2
+
+log = structlog.get_logger(__name__)
+
+
+class Attempts:
+    """Runs one prompt; a process that cannot serve it is replaced as long as nothing was done."""
+
+    def __init__(
+        self,
+        store: Store,
+        headless: Headless,
+        tasks: TaskGroup,
+        active: ActiveRun,
+        request: RunRequest,
+    ) -> None:
+        self._store = store
+        self._headless = headless
+        self._tasks = tasks
+        self._active = active
+        self._request = request
+
+    async def run(self) -> tuple[LiveCli, TurnCompleted]:
+        """The verdict, and the process that gave it. LaunchError if none could be started."""
+        live = await self._headless.kept(self._request)
+        if live is not None:
+            verdict = await self._on_kept(live)
+            if verdict.ok or live.alive or live.last_output is not None or self._stopped:
+                return live, verdict
+            # It had died since its last turn, or at the prompt: nothing was done with it.
+            log.info("warm_process_replaced", run_id=self._active.run_id, pid=live.pid)
+        conversation = await self._store.conversations.get(self._request.conversation_id)
+        session_id = conversation.session_id
+        if session_id is not None:
+            for attempt in range(1, RESUME_ATTEMPTS + 1):
+                live, verdict = await self._on_new(session_id)
+                if verdict.code != FailureCode.SESSION_NOT_FOUND or self._stopped:
+                    return live, verdict
+                await self._resume_failed(attempt, verdict)
+                if attempt < RESUME_ATTEMPTS:
+                    await self._settle(conversation)
+            await self._quarantine(session_id, verdict)
+        return await self._on_new(None)
+
+    @property
+    def _stopped(self) -> bool:
+        return self._active.asked.is_set()
+
+    async def _on_kept(self, live: LiveCli) -> TurnCompleted:
+        # The prompt need not wait for the disk: the run is acknowledged and the process
+        # known. The channel keeps the run's events behind this commit.
+        async with anyio.create_task_group() as tasks:
+            moves = [RunState.STARTING, RunState.RUNNING]
+            tasks.start_soon(self._begin, live, moves)
+            return await self._turn(live, cold=False)
+        raise AssertionError("unreachable")
+
+    async def _on_new(self, session_id: str | None) -> tuple[LiveCli, TurnCompleted]:
+        """A process is written down while it is held, and does nothing before that."""
+        process_id = wire.new_id("proc")
+        live = await self._headless.start(self._request, session_id, process_id)
+        live.session_id = session_id
+        # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
+        self._tasks.start_soon(self._headless.launcher.version, self._request.agent_type)
+        first = self._active.live is None
+        try:
+            await self._write_down(live, first=first)
+            await self._headless.go(live)
+        except BaseException:
+            await live.end(0)
+            raise
+        if first:
+            await self._begin(live, [RunState.RUNNING])
+        self._active.live = live
+        return live, await self._turn(live, cold=True)
+
+    async def _write_down(self, live: LiveCli, *, first: bool) -> None:
+        run, identity, now = self._active.run, live.identity, wire.now()
+        process = ProcessRecord(
+            process_id=identity.process_id,
+            run_id=run.run_id,
+            conversation_id=run.conversation_id,
+            agent_id=run.agent_id,
+            pid=identity.pid,
+            start_ticks=identity.start_ticks,
+            boot_id=identity.boot_id,
+            started_at=now,
+        )
+        if first:
+            self._active.started_at = now
+            await self._store.runs.move(run, [RunState.STARTING], [], now=now, process=process)
+        else:
+            await self._store.processes.add(process)
+
+    async def _begin(self, live: LiveCli, moves: list[RunState]) -> None:
+        """Commit that the run has its process, which is ended if that fails."""
+        active, run = self._active, self._active.run
+        active.live = live
+        active.session_id = live.session_id
+        active.form = live.form
+        now = wire.now()
+        active.started_at = active.started_at or now
+        started = RunStarted(
+            mode=run.mode,
+            reason=run.reason,
+            form=live.form,
+            agent_type=self._request.agent_type,
+            cli_version=live.cli_version,
+            pid=live.pid,
+            reused=moves[0] is RunState.STARTING,
+        )
+        events = [new_event(started)]
+        try:
+            await active.channel.commit(
+                lambda: self._store.runs.move(run, moves, events, now=now, form=live.form)
+            )
+        except BaseException:
+            await live.end()
+            raise
+
+    async def _turn(self, live: LiveCli, *, cold: bool) -> TurnCompleted:
+        return await self._headless.turn(live, self._request, self._active, self._active, cold=cold)
+
+    async def _resume_failed(self, attempt: int, verdict: TurnCompleted) -> None:
+        notice = Notice(
+            code="session_resume_failed",
+            level="warning",
+            message=verdict.error or "the CLI does not know its session",
+            data={"attempt": attempt, "of": RESUME_ATTEMPTS},
+        )
+        await self._active.emit([notice])
+
+    async def _settle(self, conversation: ConversationRecord) -> None:
+        """Wait as long as the CLI may not find a session for its youth."""
+        settle = adapter_for(self._request.agent_type).resume_settle_s
+        left = settle - wire.seconds_since(conversation.created_at)
+        if left > 0:
+            with anyio.move_on_after(left):
+                await self._active.asked.wait()
+
+    async def _quarantine(self, session_id: str, verdict: TurnCompleted) -> None:
+        """Give the session up: the conversation goes on in a new one, and says so."""
+        await self._store.conversations.set_session(
+            self._request.conversation_id, None, now=wire.now()
+        )
+        event = SessionQuarantined(
+            session_id=session_id, attempts=RESUME_ATTEMPTS, error=verdict.error
+        )
+        await self._active.emit([event])

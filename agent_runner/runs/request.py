@@ -1,0 +1,29 @@
+"""What a caller asks of an agent, and how to tell that he asks the same again."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+import msgspec
+
+Busy = Literal["queue", "reject"]
+
+
+class ExecuteRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt. `timeouts` are camelCase milliseconds over the agent's and the service's.
+
+    With an `idempotency_key` the request may be sent any number of times and makes one run.
+    """
+
+    prompt: str
+    conversation_id: str | None = None
+    timeouts: dict[str, int] = {}
+    metadata: dict[str, Any] = {}
+    busy: Busy | None = None
+    idempotency_key: str | None = None
+
+    def fingerprint(self) -> str:
+        """The same for the same request, whatever its key and the order of its fields."""
+        asked = msgspec.structs.replace(self, idempotency_key=None)
+        return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()

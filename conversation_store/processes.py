@@ -1,0 +1,48 @@
+"""The processes that do work for runs, written down before they begin."""
+
+from __future__ import annotations
+
+from conversation_store.readers import Readers
+from conversation_store.records import ProcessRecord
+from conversation_store.writer import Transaction, Writer
+
+
+def insert_process(transaction: Transaction, process: ProcessRecord) -> None:
+    """Write a process down, in the transaction that lets its run start."""
+    transaction.run(
+        "insert_process",
+        {
+            "process_id": process.process_id,
+            "run_id": process.run_id,
+            "conversation_id": process.conversation_id,
+            "agent_id": process.agent_id,
+            "pid": process.pid,
+            "start_ticks": process.start_ticks,
+            "boot_id": process.boot_id,
+            "now": process.started_at,
+        },
+    )
+
+
+class Processes:
+    """Rows exist for living processes, and for those that a crash left unproved."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def add(self, process: ProcessRecord) -> None:
+        """Write a further process of a running run down."""
+        await self._writer.submit(lambda t: insert_process(t, process), durable=False)
+
+    async def forget(self, process_id: str) -> None:
+        """It is proved to be gone with all that it started."""
+
+        def unit(transaction: Transaction) -> None:
+            transaction.run("delete_process", {"process_id": process_id})
+
+        await self._writer.submit(unit, durable=False)
+
+    async def all(self) -> list[ProcessRecord]:
+        """Every process written down, oldest first."""
+        return [ProcessRecord(*row) for row in await self._readers.read("list_processes", {})]
