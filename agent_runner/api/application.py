@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from agent_runner import wire
-from agent_runner.api import agents, conversations, health, runs
+from agent_runner.api import agents, conversations, health, runs, sessions
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
 from agent_runner.api.problems import on_error
@@ -17,7 +17,9 @@ from agent_runner.api.streams import StreamSlots
 from agent_runner.errors import AgentRunnerError
 from conversation_store.errors import StoreError
 
+# Fixed paths before those with a name in the same place.
 ENDPOINTS = (
+    *sessions.ENDPOINTS,
     *agents.ENDPOINTS,
     *runs.ENDPOINTS,
     *conversations.ENDPOINTS,

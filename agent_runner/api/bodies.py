@@ -235,6 +235,84 @@ class CancelReply(Reply):
     conversation_id: str
 
 
+class LockReply(Reply):
+    """The run that holds an agent, since when, and the process that serves it."""
+
+    run_id: str
+    conversation_id: str
+    since: str
+    pid: int | None
+    session_id: str | None
+
+
+class WarmReply(Reply):
+    """A warm process between two runs."""
+
+    conversation_id: str
+    session_id: str | None
+    pid: int
+    idle_ms: int
+    age_ms: int
+    closes_in_ms: int
+    closes_for: str
+
+
+class SessionReply(Reply):
+    """One agent: `state` is busy, queued, warm or idle."""
+
+    agent_id: str
+    type: str
+    state: str
+    lock: LockReply | None
+    queued: list[str]
+    warm: list[WarmReply]
+
+
+class SessionListReply(Reply):
+    """`GET /agents/sessions/status`."""
+
+    sessions: list[SessionReply]
+
+
+class ProcessReply(Reply):
+    """A living CLI; the last three are of its whole tree."""
+
+    process_id: str
+    pid: int
+    agent_id: str
+    conversation_id: str
+    run_id: str | None
+    form: str
+    session_id: str | None
+    started_at: str
+    age_ms: int
+    processes: int
+    memory_bytes: int
+    cpu_s: float
+
+
+class ProcessListReply(Reply):
+    """`GET /agents/processes/status`."""
+
+    warden_pid: int
+    processes: list[ProcessReply]
+
+
+class LogReply(Reply):
+    """One run's raw output on one stream."""
+
+    run_id: str
+    stream: str
+    size_bytes: int
+    modified_at: str
+
+
+class LogListReply(Reply):
+    """`GET /agents/{agentId}/logs`, newest run first."""
+
+    logs: list[LogReply]
+
+
 class HeartbeatReply(Reply):
     """The run that the sign of life was noted for."""
 

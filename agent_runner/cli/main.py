@@ -14,6 +14,7 @@ from agent_runner.cli.doctor import doctor
 from agent_runner.cli.execute import execute
 from agent_runner.cli.record import record_command
 from agent_runner.cli.serve import serve
+from agent_runner.cli.sessions import sessions
 
 app = typer.Typer(
     name="agent-runner",
@@ -48,6 +49,7 @@ app.command("serve")(serve)
 app.command("exec")(execute)
 app.add_typer(agents, name="agents")
 app.add_typer(conversations, name="conversations")
+app.command("sessions")(sessions)
 app.command("doctor")(doctor)
 app.command("record")(record_command)
 app.command("bench")(bench)

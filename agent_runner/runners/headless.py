@@ -19,7 +19,7 @@ from agent_runner.process.identity import ProcessIdentity
 from agent_runner.process.warden import SpawnError
 from agent_runner.runners.launcher import Launcher, LaunchError
 from agent_runner.runners.live import LiveCli, Sink
-from agent_runner.runners.warm import WarmPool
+from agent_runner.runners.warm import Kept, WarmPool
 from agent_runner.runners.watchdog import Watchdog
 from agent_runner.settings import Timeouts
 
@@ -31,6 +31,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     run_id: str
     conversation_id: str
+    agent_id: str
     agent_type: str
     options: AgentOptions
     prompt: str
@@ -149,7 +150,8 @@ class Headless:
             # Who logs in now does so outside: only a new process reads the new credentials.
             await live.end()
         elif live.form is Form.WARM:
-            await self.pool.give(request.conversation_id, live, request.options, request.timeouts)
+            kept = Kept(request.agent_id, live, request.options, request.timeouts)
+            await self.pool.give(request.conversation_id, kept)
         return verdict
 
     async def _watch(

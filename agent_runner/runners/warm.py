@@ -33,7 +33,10 @@ class Tell(Protocol):
 class Kept:
     """A process between two turns, what it was started for, and when it ends by itself."""
 
-    def __init__(self, live: LiveCli, options: AgentOptions, timeouts: Timeouts) -> None:
+    def __init__(
+        self, agent_id: str, live: LiveCli, options: AgentOptions, timeouts: Timeouts
+    ) -> None:
+        self.agent_id = agent_id
         self.live = live
         self.options = options
         self.since = anyio.current_time()
@@ -80,13 +83,11 @@ class WarmPool:
         await kept.live.end()
         return None
 
-    async def give(
-        self, conversation_id: str, live: LiveCli, options: AgentOptions, timeouts: Timeouts
-    ) -> None:
+    async def give(self, conversation_id: str, kept: Kept) -> None:
         """Keep a process whose turn is over, in the place of the longest unused one."""
-        if not live.alive:
+        if not kept.live.alive:
             return
-        self._kept[conversation_id] = Kept(live, options, timeouts)
+        self._kept[conversation_id] = kept
         self._changed.set()
         while len(self._kept) > self.size:
             await self._close(next(iter(self._kept)), "evicted")

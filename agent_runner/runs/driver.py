@@ -108,6 +108,7 @@ class RunDriver:
         request = RunRequest(
             run_id=run.run_id,
             conversation_id=run.conversation_id,
+            agent_id=agent.agent_id,
             agent_type=agent.type,
             options=options,
             prompt=run.prompt,

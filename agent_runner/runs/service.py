@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import msgspec
+import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
@@ -25,11 +28,17 @@ from agent_runner.runners.headless import Headless
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.queue import AgentQueue, Ticket
+from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.settings import Settings, Timeouts
 from conversation_store.records import AgentRecord, RunRecord
 from conversation_store.runs import NewRun
 from conversation_store.store import Store
+
+log = structlog.get_logger(__name__)
+
+_ROTATE_EVERY = 10
+_ROTATE_LOOK = 1000
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -58,11 +67,12 @@ class RunService:
         self._tasks = tasks
         self._settings = settings
         self._limits = settings.limits
-        self._raw_dir = raw_dir
+        self._raw_files = RawFiles(raw_dir)
         self._driver = RunDriver(store, headless, tasks, settings, raw_dir)
         self._queues: dict[str, AgentQueue] = {}
         self._accepting: dict[str, anyio.Lock] = {}
         self._active: dict[str, ActiveRun] = {}
+        self._unrotated: dict[str, int] = {}
         self._closing = False
 
     @property
@@ -187,13 +197,13 @@ class RunService:
         active = self._active.get(run_id)
         return active if active is not None and not active.done.is_set() else None
 
+    def all_active(self) -> list[ActiveRun]:
+        """Every run that is not over."""
+        return [active for active in self._active.values() if not active.done.is_set()]
+
     def of_agent(self, agent_id: str) -> list[ActiveRun]:
         """The agent's runs that are not over, in queue order."""
-        return [
-            active
-            for active in self._active.values()
-            if active.run.agent_id == agent_id and not active.done.is_set()
-        ]
+        return [active for active in self.all_active() if active.run.agent_id == agent_id]
 
     async def cancel(self, agent_id: str, run_id: str | None) -> ActiveRun:
         """Ask the agent's run (the first in its queue, or `run_id`) to end."""
@@ -227,8 +237,7 @@ class RunService:
         await self._store.conversations.delete(conversation_id)
         await self._headless.drop(conversation_id)
         for run_id in runs:
-            for suffix in (".stdout", ".stderr"):
-                (self._raw_dir / run_id).with_suffix(suffix).unlink(missing_ok=True)
+            self._raw_files.remove(run_id)
 
     def heartbeat(self, agent_id: str) -> ActiveRun:
         """Note a sign of life of the agent's present run, which did not come as output."""
@@ -294,3 +303,18 @@ class RunService:
         finally:
             del self._active[active.run_id]
             queue.leave(ticket)
+        await self._rotate(agent.agent_id)
+
+    async def _rotate(self, agent_id: str) -> None:
+        """Keep the agent's raw output within its bounds; looked at every few runs."""
+        self._unrotated[agent_id] = self._unrotated.get(agent_id, 0) + 1
+        if self._unrotated[agent_id] < _ROTATE_EVERY:
+            return
+        self._unrotated[agent_id] = 0
+        logs = self._settings.logs
+        runs = await self._store.runs.of_agent(agent_id, limit=logs.agent_runs + _ROTATE_LOOK)
+        rotate = partial(
+            self._raw_files.rotate, runs, keep_bytes=logs.agent_bytes, keep_runs=logs.agent_runs
+        )
+        if removed := await anyio.to_thread.run_sync(rotate):
+            log.info("raw_output_rotated", agent_id=agent_id, runs=len(removed))

@@ -111,11 +111,16 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
             assert data_of(next(held))["type"] == "run.queued"
             while b"session.started" not in next(held):
                 pass
+            call("POST", "/agents/{agentId}/heartbeat", 200, {}, **a)
+            call("GET", "/agents/sessions/status", 200)
+            call("GET", "/agents/processes/status", 200)
             call("POST", "/agents/{agentId}/execute/cancel", 202, {}, **a)
             for _ in held:
                 pass
     for run in (good, failed):
         call("GET", "/runs/{runId}", 200, runId=run["runId"])
+    call("GET", "/agents/{agentId}/logs", 200, **a)
+    call("GET", "/agents/sessions/status", 200)
     page = call("GET", "/agents/{agentId}/conversation", 200, **a)
     assert page["turns"]
     turn = page["turns"][0]["turnId"]

@@ -70,6 +70,7 @@ async def test_the_store_allows_exactly_the_moves_of_the_table(tmp_path: Path) -
             if not moved:
                 assert after == before
             assert len(await events_of(store, f"conv_{number}")) == len(WAYS[source]) + moved
+            await go(store, run, RunState.CANCELLED)
 
 
 @pytest.mark.anyio

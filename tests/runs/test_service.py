@@ -401,7 +401,7 @@ async def test_stopping_the_service_interrupts_runs_and_leaves_no_process(
     serving: Serving, tmp_path: Path
 ) -> None:
     here = tmp_path / "here"
-    async with serving() as context:
+    async with serving(resume_queued=False) as context:
         agent = await add_agent(context, tmp_path)
         warm = await start(context, await add_agent(context, tmp_path, "warm"), "hi")
         await ended(warm)

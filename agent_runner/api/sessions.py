@@ -1,0 +1,193 @@
+"""Who holds which agent, which processes live, and what they printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent_runner.api.agents import json_reply
+from agent_runner.api.bodies import (
+    LogListReply,
+    ProcessListReply,
+    SessionListReply,
+    integer_parameter,
+)
+from agent_runner.api.context import Context, context
+from agent_runner.api.routes import Endpoint, Query
+from agent_runner.errors import NotFoundError
+from agent_runner.process import usage
+from agent_runner.runs.raw_files import STREAMS, RawFiles
+from conversation_store.records import AgentRecord
+
+_LOG_PAGE = 1 << 20
+
+
+async def sessions_status(request: Request) -> Response:
+    """Each agent: the run that holds it, the runs that wait, and its warm process."""
+    ctx = context(request)
+    now = anyio.current_time()
+    return json_reply(
+        {"sessions": [_session(ctx, agent, now) for agent in await ctx.store.agents.all()]}
+    )
+
+
+def _session(ctx: Context, agent: AgentRecord, now: float) -> dict[str, Any]:
+    runs = ctx.runs.of_agent(agent.agent_id)
+    holder = runs[0] if runs and runs[0].started_at is not None else None
+    warm = [
+        {
+            "conversationId": conversation_id,
+            "sessionId": kept.live.session_id,
+            "pid": kept.live.pid,
+            "idleMs": round((now - kept.since) * 1000),
+            "ageMs": round((now - kept.live.born) * 1000),
+            "closesInMs": max(0, round((kept.until - now) * 1000)),
+            "closesFor": kept.reason,
+        }
+        for conversation_id, kept in ctx.headless.pool.kept.items()
+        if kept.agent_id == agent.agent_id
+    ]
+    return {
+        "agentId": agent.agent_id,
+        "type": agent.type,
+        "state": "busy" if holder else "queued" if runs else "warm" if warm else "idle",
+        "lock": None
+        if holder is None
+        else {
+            "runId": holder.run_id,
+            "conversationId": holder.run.conversation_id,
+            "since": holder.started_at,
+            "pid": holder.live.pid if holder.live is not None else None,
+            "sessionId": holder.session_id,
+        },
+        "queued": [run.run_id for run in runs if run is not holder],
+        "warm": warm,
+    }
+
+
+async def processes_status(request: Request) -> Response:
+    """Each living CLI with what it and all it started take."""
+    ctx = context(request)
+    living = ctx.headless.living
+    used = await anyio.to_thread.run_sync(usage.of_trees, [live.pid for live in living])
+    working = {active.live: active.run_id for active in ctx.runs.all_active()}
+    now = anyio.current_time()
+    rows = []
+    for process in await ctx.store.processes.all():
+        live = next((x for x in living if x.identity.process_id == process.process_id), None)
+        if live is None:
+            continue
+        tree = used.get(live.pid, usage.Usage())
+        rows.append(
+            {
+                "processId": process.process_id,
+                "pid": process.pid,
+                "agentId": process.agent_id,
+                "conversationId": process.conversation_id,
+                "runId": working.get(live),
+                "form": live.form,
+                "sessionId": live.session_id,
+                "startedAt": process.started_at,
+                "ageMs": round((now - live.born) * 1000),
+                "processes": tree.processes,
+                "memoryBytes": tree.memory_bytes,
+                "cpuS": tree.cpu_s,
+            }
+        )
+    return json_reply({"wardenPid": ctx.warden.pid, "processes": rows})
+
+
+async def agent_logs(request: Request) -> Response:
+    """Which runs of the agent have raw output, newest first."""
+    ctx = context(request)
+    agent = await ctx.store.agents.get(request.path_params["agentId"])
+    files = RawFiles(ctx.raw_dir)
+    limit = integer_parameter(request, "limit", 50, low=1, high=1000)
+    runs = await ctx.store.runs.of_agent(agent.agent_id, limit=limit)
+    return json_reply({"logs": [log for run_id in runs for log in files.of_run(run_id)]})
+
+
+async def agent_log(request: Request) -> Response:
+    """The raw bytes of one stream of one run, secrets masked: a page, or with `tail` the end."""
+    ctx = context(request)
+    run = await ctx.store.runs.get(request.path_params["runId"])
+    stream = request.path_params["stream"]
+    if run.agent_id != request.path_params["agentId"] or stream not in STREAMS:
+        raise NotFoundError(
+            "log_not_found",
+            f"agent {request.path_params['agentId']!r} has no log {run.run_id}/{stream}",
+            hint="GET /agents/{agentId}/logs lists them",
+        )
+    path: Path = RawFiles(ctx.raw_dir).path(run.run_id, stream)
+    offset = integer_parameter(request, "offset", 0)
+    limit = integer_parameter(request, "limit", _LOG_PAGE, low=1, high=_LOG_PAGE)
+    tail = integer_parameter(request, "tail", 0, high=_LOG_PAGE)
+
+    def read() -> tuple[int, int, bytes]:
+        try:
+            with path.open("rb") as file:
+                size = path.stat().st_size
+                at = max(0, size - tail) if tail else min(offset, size)
+                file.seek(at)
+                return size, at, file.read(tail or limit)
+        except FileNotFoundError:
+            return 0, 0, b""
+
+    size, at, data = await anyio.to_thread.run_sync(read)
+    return Response(
+        data,
+        media_type="text/plain; charset=utf-8",
+        headers={
+            "X-Log-Size": str(size),
+            "X-Log-Offset": str(at),
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/agents/sessions/status",
+        handler=sessions_status,
+        summary="Who holds which agent, who waits, which sessions are warm",
+        tag="sessions",
+        reply=SessionListReply,
+    ),
+    Endpoint(
+        method="GET",
+        path="/agents/processes/status",
+        handler=processes_status,
+        summary="Living CLI processes and what their trees take",
+        tag="sessions",
+        reply=ProcessListReply,
+    ),
+    Endpoint(
+        method="GET",
+        path="/agents/{agentId}/logs",
+        handler=agent_logs,
+        summary="Runs of the agent with raw output",
+        tag="sessions",
+        reply=LogListReply,
+        parameters=(Query("limit", "Newest runs to list; 50."),),
+        problems=(400, 404),
+    ),
+    Endpoint(
+        method="GET",
+        path="/agents/{agentId}/logs/{runId}/{stream}",
+        handler=agent_log,
+        summary="Raw stdout or stderr of a run",
+        tag="sessions",
+        parameters=(
+            Query("offset", "First byte; 0."),
+            Query("limit", "Bytes at the most; 1 MiB."),
+            Query("tail", "The last so many bytes instead."),
+        ),
+        problems=(400, 404),
+    ),
+)
