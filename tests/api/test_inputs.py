@@ -14,7 +14,8 @@ LIMIT = 100_000
 
 @pytest.fixture(scope="module")
 def live(module_service: ModuleService) -> Service:
-    service = module_service(prompt_bytes=LIMIT, run_timeout_max_ms=10_000)
+    missing = {"gemini": "/nonexistent/gemini"}
+    service = module_service(programs=missing, prompt_bytes=LIMIT, run_timeout_max_ms=10_000)
     service.register()
     service.register("other")
     service.run("first")
