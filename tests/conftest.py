@@ -1,4 +1,4 @@
-"""What the tests stand on: the fake CLI, the service in this process, the service as a program."""
+"""What the tests stand on: scripted CLIs, the service in this process, the service as a program."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from agent_runner.app.state_dir import StateDir
 from agent_runner.process.warden import Warden
 from agent_runner.settings import Settings
 
-FAKE = Path(__file__).with_name("fake_claude.py")
+SCRIPTED = Path(__file__).parents[1] / "fixtures" / "scripted" / "cli.py"
 Script = list[dict[str, Any]]
 
 
@@ -33,13 +33,42 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
-def fake_claude(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fake CLI as an executable run by this interpreter, without site packages."""
-    path = tmp_path_factory.mktemp("bin") / "claude"
-    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{FAKE}" "$@"\n')
+def _scripted(factory: pytest.TempPathFactory, name: str) -> Path:
+    """The scripted CLI as an executable run by this interpreter, without site packages."""
+    path = factory.mktemp("bin") / name
+    path.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -I -S "{SCRIPTED}" --dialect={name} "$@"\n'
+    )
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
+
+
+@pytest.fixture(scope="session")
+def fake_claude(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that speaks Claude Code's dialect and does what its prompt says."""
+    return _scripted(tmp_path_factory, "claude")
+
+
+@pytest.fixture(scope="session")
+def fake_gemini(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for Gemini CLI."""
+    return _scripted(tmp_path_factory, "gemini")
+
+
+@pytest.fixture(scope="session")
+def fake_droid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for Factory Droid."""
+    return _scripted(tmp_path_factory, "droid")
+
+
+@pytest.fixture(scope="session")
+def fakes(fake_claude: Path, fake_gemini: Path, fake_droid: Path) -> dict[str, str]:
+    """The scripted program of each agent type."""
+    return {
+        "claude-code": str(fake_claude),
+        "gemini": str(fake_gemini),
+        "factory-droid": str(fake_droid),
+    }
 
 
 @pytest.fixture(scope="session")
@@ -70,14 +99,16 @@ def sections(**values: Any) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def make_settings(fake_claude: Path, state_dir: Path, tmp_path: Path) -> Callable[..., Settings]:
-    """Settings whose claude-code is the fake; keyword arguments are settings of any section."""
+def make_settings(
+    fakes: dict[str, str], state_dir: Path, tmp_path: Path
+) -> Callable[..., Settings]:
+    """Settings whose CLIs are the scripted ones; keyword arguments are settings of any section."""
 
     def make(**limits: Any) -> Settings:
         return Settings(
             state_dir=state_dir,
             allowed_roots=[tmp_path],
-            programs={"claude-code": str(fake_claude)},
+            programs=dict(fakes),
             **{name: {**values} for name, values in sections(**limits).items()},
         )
 
@@ -167,16 +198,21 @@ class Service:
 
 
 @contextlib.contextmanager
-def _services(fake_claude: Path, folder: Path) -> Iterator[Callable[..., Service]]:
+def _services(fakes: dict[str, str], folder: Path) -> Iterator[Callable[..., Service]]:
     services: list[Service] = []
 
-    def make(*, server: dict[str, Any] | None = None, **limits: Any) -> Service:
+    def make(
+        *,
+        server: dict[str, Any] | None = None,
+        programs: dict[str, str] | None = None,
+        **limits: Any,
+    ) -> Service:
         config = folder / f"config{len(services)}.yaml"
         config.write_text(
             json.dumps(
                 {
                     "allowed_roots": [str(folder)],
-                    "programs": {"claude-code": str(fake_claude), "gemini": "/nonexistent/gemini"},
+                    "programs": {**fakes, **(programs or {})},
                     "server": server or {},
                     **sections(**limits),
                 }
@@ -200,9 +236,12 @@ def _services(fake_claude: Path, folder: Path) -> Iterator[Callable[..., Service
 
 
 @pytest.fixture
-def make_service(fake_claude: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Starts services on free ports; `server` and `limits` are sections of their config."""
-    with _services(fake_claude, tmp_path) as make:
+def make_service(fakes: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts services on free ports.
+
+    `server`, `programs` and all else (`limits`) are sections of their config.
+    """
+    with _services(fakes, tmp_path) as make:
         yield make
 
 
@@ -211,16 +250,16 @@ ModuleService = Callable[..., Service]
 
 @pytest.fixture(scope="module")
 def module_service(
-    fake_claude: Path, tmp_path_factory: pytest.TempPathFactory
+    fakes: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ModuleService]:
     """The same for a whole module of tests that do not disturb each other."""
-    with _services(fake_claude, tmp_path_factory.mktemp("service")) as make:
+    with _services(fakes, tmp_path_factory.mktemp("service")) as make:
         yield make
 
 
 @pytest.fixture
 def service(make_service: Callable[..., Service]) -> Service:
-    """One service with one registered agent, `worker`, driven by the fake CLI."""
+    """One service with one registered agent, `worker`, driven by the scripted CLI."""
     started = make_service()
     started.register()
     return started

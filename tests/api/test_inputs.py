@@ -14,7 +14,12 @@ LIMIT = 100_000
 
 @pytest.fixture(scope="module")
 def live(module_service: ModuleService) -> Service:
-    service = module_service(prompt_bytes=LIMIT, command_ms=10_000, longest={"command_ms": 10_000})
+    service = module_service(
+        programs={"gemini": "/nonexistent/gemini"},
+        prompt_bytes=LIMIT,
+        command_ms=10_000,
+        longest={"command_ms": 10_000},
+    )
     service.register()
     service.register("other")
     service.run("first")
