@@ -19,7 +19,7 @@ from agent_runner.bus.bus import Bus
 from agent_runner.errors import AgentRunnerError, UnavailableError
 from agent_runner.events import SessionClosed, SessionWarning
 from agent_runner.process.identity import ProcessIdentity
-from agent_runner.process.warden import Warden
+from agent_runner.process.warden import Warden, open_warden
 from agent_runner.replay.transcripts import DEMO_AGENT, demo_options
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
@@ -44,9 +44,8 @@ async def running_service(
         report, queued = await reconcile(store, resume_queued=settings.supervision.resume_queued)
         await _offer_demo(store, state)
         _clear(state)
-        async with anyio.create_task_group() as tasks:
+        async with open_warden(state.umask) as warden, anyio.create_task_group() as tasks:
             bus = Bus(store, tasks)
-            warden = Warden(state.umask)
             headless = _headless(settings, state, warden, store, bus, tasks, env)
             runs = RunService(store, bus, headless, tasks, settings, state.raw)
             try:
@@ -70,7 +69,6 @@ async def running_service(
                     await headless.pool.close()
                     bus.close()
                 tasks.cancel_scope.cancel()
-        warden.close()
 
 
 def _headless(

@@ -13,7 +13,7 @@ from agent_runner.doctor.login import LOGINS
 from agent_runner.doctor.report import CliFinding, Finding, Report
 from agent_runner.process.environment import child_environment
 from agent_runner.process.programs import find, output, version_in
-from agent_runner.process.warden import Warden
+from agent_runner.process.warden import Warden, open_warden
 from agent_runner.settings import Settings
 from conversation_store import engine
 
@@ -86,9 +86,6 @@ async def clis(
 
 async def examine(settings: Settings, env: Mapping[str, str]) -> Report:
     """The whole report."""
-    warden = Warden()
-    try:
+    async with open_warden() as warden:
         found = [finding async for finding in clis(warden, settings, env)]
-    finally:
-        warden.close()
     return Report(machine=machine(settings), clis=found)

@@ -168,6 +168,8 @@ class Child:
         Returns the exit code, None if it could not be had. Runs to its end even when
         cancelled.
         """
+        if self._closed:
+            return self._exit_code
         with anyio.CancelScope(shield=True):
             self.close_stdin()
             if eof_grace:

@@ -46,7 +46,6 @@ WARDEN_LEAVE_S = 10.0
 OOM_SCORE = 500
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
 
 
@@ -388,7 +387,9 @@ def warden(requests: socket.socket) -> None:
             if descriptor == woken.fileno():
                 drain(woken)
                 continue
-            data, streams, _, _ = socket.recv_fds(requests, 1, 4, CLOEXEC)
+            data, streams, _, _ = socket.recv_fds(requests, 1, 4)
+            for stream in streams:
+                os.set_inheritable(stream, False)
             if data:
                 fork_keeper(requests, woken, streams, keepers)
             else:

@@ -9,7 +9,8 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -131,6 +132,16 @@ class Warden:
                 start_new_session=True,
                 umask=self._umask,
             )
+
+
+@asynccontextmanager
+async def open_warden(umask: int = 0o022) -> AsyncIterator[Warden]:
+    """A warden for as long as the block runs. CLIs get `umask`, not the service's own."""
+    warden = Warden(umask)
+    try:
+        yield warden
+    finally:
+        warden.close()
 
 
 def _pipe(first: contextlib.ExitStack, second: contextlib.ExitStack) -> tuple[int, int]:

@@ -1,0 +1,239 @@
+"""What the keeper promises: nothing unrecorded works, nothing outlives its service."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import psutil
+import pytest
+
+from agent_runner.process.child import Child, spawn
+from agent_runner.process.warden import TreeLimits, Warden
+
+pytestmark = pytest.mark.anyio
+
+ENV = {"PATH": os.environ["PATH"]}
+FAMILY = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def sleep():
+    print(os.getpid(), flush=True)
+    while True:
+        time.sleep(100)
+for number in range({count}):
+    if os.fork() == 0:
+        if number % 2:
+            os.setsid()
+        if number % 3 == 0 and os.fork():
+            os._exit(0)
+        sleep()
+sleep()
+"""
+
+
+@asynccontextmanager
+async def running(warden: Warden, code: str, **options: Any) -> AsyncIterator[Child]:
+    argv = [sys.executable, "-I", "-S", "-c", code]
+    process_id = f"keeper-{os.getpid()}-{os.urandom(4).hex()}"
+    child = await spawn(warden, argv, cwd="/", env=ENV, process_id=process_id, **options)
+    try:
+        yield child
+    finally:
+        await child.end(term_grace=0.1)
+        child.close()
+
+
+async def lines(child: Child, count: int) -> list[str]:
+    text = b""
+    with anyio.fail_after(20):
+        while text.count(b"\n") < count:
+            text += await child.read_stdout()
+    return text.decode().split()
+
+
+async def true(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(20):
+        while not condition():
+            await anyio.sleep(0.005)
+
+
+def lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_a_held_process_does_nothing(warden: Warden, tmp_path: Path) -> None:
+    file = tmp_path / "worked"
+    async with running(warden, f"open({str(file)!r}, 'w').close()") as child:
+        await true(lambda: psutil.Process(child.pid).status() == psutil.STATUS_SLEEPING)
+        assert child.identity.start_ticks is not None
+        await child.end()
+        assert child.exit_code == -signal.SIGTERM
+    assert not file.exists()
+
+
+async def test_a_held_process_ends_with_its_service(warden: Warden, tmp_path: Path) -> None:
+    file = tmp_path / "worked"
+    async with running(warden, f"open({str(file)!r}, 'w').close()") as child:
+        child.close()
+        await true(lambda: not lives(child.pid))
+    assert not file.exists()
+
+
+async def test_without_the_lifeline_nothing_is_left(warden: Warden) -> None:
+    """What the keeper does when its service is killed: here only the socket is closed."""
+    async with running(warden, FAMILY.format(count=12)) as child:
+        await child.go()
+        pids = [int(word) for word in await lines(child, 13)]
+        assert all(map(lives, pids))
+        child.close()
+        await true(lambda: not any(map(lives, pids)))
+
+
+async def test_a_killed_keeper_leaves_nothing(warden: Warden) -> None:
+    async with running(warden, FAMILY.format(count=12)) as child:
+        await child.go()
+        pids = [int(word) for word in await lines(child, 13)]
+        keeper = psutil.Process(child.pid).parent()
+        assert keeper is not None
+        assert keeper.ppid() == warden.pid
+        keeper.kill()
+        with anyio.fail_after(20):
+            assert await child.wait() == -signal.SIGKILL
+            await child.end()
+        assert child.empty
+        assert not any(map(lives, pids))
+
+
+async def test_a_killed_warden_is_replaced_and_its_keepers_stay() -> None:
+    warden = Warden()
+    try:
+        async with running(warden, FAMILY.format(count=3)) as child:
+            await child.go()
+            pids = [int(word) for word in await lines(child, 4)]
+            os.kill(warden.pid, signal.SIGKILL)
+            async with running(warden, "print(1)") as other:
+                await other.go()
+                assert await lines(other, 1) == ["1"]
+            await child.end(term_grace=0.1)
+            assert child.empty
+            assert not any(map(lives, pids))
+    finally:
+        warden.close()
+
+
+async def test_a_hundred_that_ignore_term_are_ended(warden: Warden) -> None:
+    async with running(warden, FAMILY.format(count=100)) as child:
+        await child.go()
+        pids = [int(word) for word in await lines(child, 101)]
+        await child.end(term_grace=0.1)
+        assert child.empty
+        assert not any(map(lives, pids))
+
+
+async def test_the_program_finds_a_plain_world(warden: Warden) -> None:
+    code = """
+import os
+print(sorted(map(int, os.listdir('/proc/self/fd')))[:3], len(os.listdir('/proc/self/fd')))
+status = dict(line.split(':', 1) for line in open('/proc/self/status'))
+print(status['SigIgn'].strip(), status['SigBlk'].strip(), status['Umask'].strip())
+print(open('/proc/self/oom_score_adj').read().strip(), os.getsid(0) == os.getpid())
+"""
+    async with running(warden, code) as child:
+        await child.go()
+        # The fourth descriptor is that of the listing itself; Python ignores PIPE and XFSZ.
+        python_ignores = f"{1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1):016x}"
+        assert " ".join(await lines(child, 3)) == (
+            f"[0, 1, 2] 4 {python_ignores} {0:016x} 0022 500 True"
+        )
+
+
+async def test_no_zombie_is_left(warden: Warden) -> None:
+    for _ in range(20):
+        async with running(warden, "import os\nif os.fork(): os._exit(0)") as child:
+            await child.go()
+            assert await child.wait() == 0
+    await true(lambda: psutil.Process(warden.pid).children(recursive=True) == [])
+
+
+HOG = "b = []\nwhile True:\n    b.append(bytearray(b'x' * 4_000_000)); time.sleep(0.002)"
+IN_A_GRANDCHILD = "import os, time\nif os.fork() == 0:\n    os.setsid()\n"
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "limits"),
+    [
+        ("memory", f"import time\n{HOG}", TreeLimits(memory_bytes=100 << 20)),
+        (
+            "memory",
+            IN_A_GRANDCHILD + "    " + HOG.replace("\n", "\n    ") + "\ntime.sleep(4711)",
+            TreeLimits(memory_bytes=100 << 20),
+        ),
+        ("cpu", "while True: pass", TreeLimits(cpu_s=1)),
+        (
+            "processes",
+            "import os, time\nwhile True:\n    os.fork() or time.sleep(4711)\n    time.sleep(0.01)",
+            TreeLimits(processes=20),
+        ),
+    ],
+    ids=["memory", "memory of a grandchild", "cpu", "processes"],
+)
+async def test_a_tree_over_a_limit_is_ended(
+    warden: Warden, limit: str, code: str, limits: TreeLimits
+) -> None:
+    notices: list[dict[str, Any]] = []
+    async with running(warden, code, limits=limits) as child:
+        child.on_notice = notices.append
+        await child.go()
+        with anyio.fail_after(30):
+            assert await child.wait() == -signal.SIGKILL
+            await child.end()
+        assert child.empty
+        (over,) = [notice for notice in notices if "limit" in notice]
+        assert over["limit"] == limit
+        assert over["used"] > over["of"]
+        assert not child.oom_killed
+
+
+async def test_near_the_memory_limit_comes_a_warning(warden: Warden) -> None:
+    notices: list[dict[str, Any]] = []
+    code = "b = bytearray(b'x' * 90_000_000)\ninput()"
+    async with running(warden, code, limits=TreeLimits(memory_bytes=100 << 20)) as child:
+        child.on_notice = notices.append
+        await child.go()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(child.wait)
+            await true(lambda: bool(notices))
+            child.close_stdin()
+        assert notices == [{"warning": "memory", "used": notices[0]["used"], "of": 100 << 20}]
+
+
+async def test_a_sweep_spares_what_was_marked(warden: Warden) -> None:
+    code = """
+import os, subprocess, sys, time
+def start():
+    print(subprocess.Popen(["sleep", "4711"], start_new_session=True).pid, flush=True)
+start()
+sys.stdin.readline()
+start()
+time.sleep(4711)
+"""
+    async with running(warden, code) as child:
+        await child.go()
+        (own,) = map(int, await lines(child, 1))
+        child.mark()
+        await child.write(b"\n", timeout=5)
+        (tools,) = map(int, await lines(child, 1))
+        child.sweep()
+        await true(lambda: not lives(tools))
+        assert lives(own)
+        assert lives(child.pid)

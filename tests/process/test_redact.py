@@ -1,0 +1,77 @@
+"""Secrets are masked wherever the stream is cut, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_runner.process.redact import Redactor, secrets_in
+
+SECRETS = ["sk-ant-0123456789", "sk-ant-0123", 'with "quotes" \\ inside', "aaaaaaaab"]
+WORDS = [
+    *SECRETS,
+    json.dumps(SECRETS[2]),
+    "sk-ant-",
+    "aaaaaaaa",
+    "a",
+    "plain",
+    "\n",
+    "sk-sk-ant-0123456789",
+]
+
+
+def masked(data: bytes) -> bytes:
+    forms = {form for s in SECRETS for form in (s, json.dumps(s)[1:-1])}
+    for form in sorted(forms, key=len, reverse=True):
+        data = data.replace(form.encode(), b"*" * len(form.encode()))
+    return data
+
+
+@given(st.lists(st.sampled_from(WORDS)), st.lists(st.integers(1, 12), min_size=1))
+def test_any_cut_gives_the_same(words: list[str], sizes: list[int]) -> None:
+    data = "".join(words).encode()
+    redactor, out, at, turn = Redactor(SECRETS), b"", 0, 0
+    while at < len(data):
+        size = sizes[turn % len(sizes)]
+        out += redactor.feed(data[at : at + size])
+        at, turn = at + size, turn + 1
+    out += redactor.flush()
+    assert len(out) == len(data)
+    for secret in SECRETS:
+        assert secret.encode() not in out
+
+
+@given(st.lists(st.sampled_from(WORDS)))
+def test_only_secrets_change(words: list[str]) -> None:
+    data = "".join(words).encode()
+    redactor = Redactor(SECRETS)
+    assert redactor.feed(data) + redactor.flush() == masked(data)
+
+
+def test_a_line_is_not_held_back() -> None:
+    redactor = Redactor(SECRETS)
+    assert redactor.feed(b"sk-ant\n") == b"sk-ant\n"
+    assert redactor.feed(b"x sk-ant") == b"x "
+    assert redactor.feed(b"-0123456789 y") == b"***************** y"
+
+
+def test_without_secrets_the_very_bytes_pass() -> None:
+    chunk = b"anything"
+    assert Redactor().feed(chunk) is chunk
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("ANTHROPIC_API_KEY", "k" * 20, True),
+        ("GITHUB_TOKEN", "t" * 20, True),
+        ("my_password", "p" * 20, True),
+        ("ANTHROPIC_API_KEY", "short", False),
+        ("PATH", "/usr/bin:/bin", False),
+    ],
+)
+def test_which_values_are_secret(name: str, value: str, secret: bool) -> None:
+    assert secrets_in({name: value}) == ([value] if secret else [])

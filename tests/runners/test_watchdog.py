@@ -1,0 +1,64 @@
+"""The next deadline, from signs of life alone. No clock, no process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent_runner.runners.watchdog import Watchdog
+from agent_runner.settings import Timeouts
+
+LIMITS = Timeouts.model_validate(
+    {"start_ms": 10_000, "no_output_ms": 20_000, "heartbeat_grace_ms": 5_000, "command_ms": 60_000}
+)
+
+
+@dataclass
+class Signs:
+    last_output: float | None = None
+    last_heartbeat: float | None = None
+    waits_for_answer: bool = False
+
+
+@pytest.mark.parametrize(
+    ("cold", "signs", "name", "due"),
+    [
+        (True, Signs(), "start", 110.0),
+        (False, Signs(), "no_output", 120.0),
+        (True, Signs(last_output=105.0), "no_output", 125.0),
+        (True, Signs(last_output=150.0), "command", 160.0),
+        (True, Signs(last_heartbeat=105.0), "start", 110.0),
+        (False, Signs(last_heartbeat=110.0), "heartbeat", 115.0),
+        (False, Signs(last_output=112.0, last_heartbeat=110.0), "heartbeat", 115.0),
+        (False, Signs(last_heartbeat=158.0), "command", 160.0),
+        (True, Signs(waits_for_answer=True), "command", 160.0),
+    ],
+)
+def test_the_next_deadline(cold: bool, signs: Signs, name: str, due: float) -> None:
+    deadline = Watchdog(signs, LIMITS, 100.0, cold=cold).next(100.0)
+    assert (deadline.name, deadline.due) == (name, due)
+
+
+def test_silence_begins_anew_after_an_answer_and_when_it_is_forgiven() -> None:
+    signs = Signs(last_output=101.0)
+    watchdog = Watchdog(signs, LIMITS, 100.0, cold=True)
+    signs.waits_for_answer = True
+    assert watchdog.next(118.0).name == "command"
+    signs.waits_for_answer = False
+    assert (watchdog.next(119.0).name, watchdog.next(119.0).due) == ("no_output", 138.0)
+    watchdog.forgive(130.0)
+    assert watchdog.next(131.0).due == 150.0
+
+
+moments = st.one_of(st.none(), st.floats(100, 160))
+
+
+@given(moments, moments, st.booleans(), st.booleans())
+def test_nothing_extends_the_whole_time(
+    output: float | None, heartbeat: float | None, waits: bool, cold: bool
+) -> None:
+    watchdog = Watchdog(Signs(output, heartbeat, waits), LIMITS, 100.0, cold=cold)
+    assert watchdog.next(130.0).due <= 160.0
