@@ -191,6 +191,13 @@ class Service:
             response = client.post("/agents/register", json=body)
             assert response.status_code in (200, 201), response.text
 
+    def queued(self, name: str) -> list[str]:
+        """The runs that wait for an agent."""
+        with self.client() as client:
+            sessions = client.get("/agents/sessions/status").json()["sessions"]
+        (found,) = [session["queued"] for session in sessions if session["agentId"] == name]
+        return list(found)
+
     def run(self, script: Script | str, name: str = "worker", **fields: Any) -> httpx.Response:
         prompt = script if isinstance(script, str) else json.dumps(script)
         with self.client() as client:

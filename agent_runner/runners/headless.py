@@ -163,7 +163,7 @@ class Headless:
             now = anyio.current_time()
             deadline = watchdog.next(now)
             if deadline.due > now:
-                with anyio.move_on_after(deadline.due - now):
+                with anyio.move_on_after(watchdog.wait(deadline, now)):
                     await stop.asked.wait()
                 continue
             if request.warn_on_stall and deadline.code is FailureCode.STALLED:

@@ -88,6 +88,12 @@ class Watchdog:
                 deadlines.append(self._deadline("heartbeat", limits.heartbeat_grace_ms, life))
         return min(deadlines, key=lambda deadline: deadline.due)
 
+    def wait(self, deadline: Deadline, now: float) -> float:
+        """Seconds to sleep before `next` must be asked again: a sign of life starts others."""
+        limits = self._timeouts
+        soonest = min(limits.no_output_ms, limits.heartbeat_grace_ms) / 1000
+        return min(deadline.due - now, soonest)
+
     def forgive(self, now: float) -> None:
         """Let the silence begin anew."""
         self._forgiven = now

@@ -53,6 +53,13 @@ def test_silence_begins_anew_after_an_answer_and_when_it_is_forgiven() -> None:
     assert watchdog.next(131.0).due == 150.0
 
 
+def test_a_first_output_may_bring_a_nearer_deadline() -> None:
+    limits = LIMITS.model_copy(update={"start_ms": 60_000, "no_output_ms": 300})
+    signs = Signs()
+    watchdog = Watchdog(signs, limits, 100.0, cold=True)
+    assert watchdog.wait(watchdog.next(100.0), 100.0) <= 0.3
+
+
 moments = st.one_of(st.none(), st.floats(100, 160))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_runner.agents.gemini import GeminiAdapter
 from tests.conftest import SCRIPTED, Script, Serving
 from tests.faults.trial import EVERY_WAY, ONCE, WARM, Way, add_agent, ended, start, suffer, until
 
@@ -47,14 +48,22 @@ async def test_a_later_turn_goes_on_in_the_session(
 
 @pytest.mark.parametrize("way", EVERY_WAY)
 async def test_a_session_that_is_gone_cannot_be_resumed(
-    serving: Serving, tmp_path: Path, way: Way
+    serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(GeminiAdapter, "resume_settle_s", 0.0)
     async with serving(**way.limits) as context:
         env = {"SCRIPTED_NO_RESUME": "1"}
         agent = await add_agent(context, "worker", way.agent_type, tmp_path, env=env)
         await ended(await start(context, agent, "one"))
     async with serving(**way.limits) as context:
-        assert (await ended(await start(context, agent, "two"))).code == "session_not_found"
+        second = await start(context, agent, "two")
+        assert (await ended(second)).answer == "echo: two"
+        events = [
+            event
+            async for page in context.store.events.of_run(second.run_id, after=0, until=99)
+            for event in page
+        ]
+        assert [e.type for e in events].count("session.quarantined") == 1
 
 
 @pytest.mark.parametrize("way", EVERY_WAY)

@@ -1,0 +1,119 @@
+"""A request that is sent again makes no second run; a busy agent can refuse."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.frames import data_of
+from tests.conftest import Service
+
+BODY = {"prompt": "hello", "metadata": {"b": 1, "a": 2}}
+
+
+def send(service: Service, key: str, body: object = BODY, **headers: str) -> httpx.Response:
+    with service.client(**{"Idempotency-Key": key, **headers}) as client:
+        return client.post("/agents/worker/execute", json=body)
+
+
+def runs_of(service: Service) -> list[str]:
+    with service.client() as client:
+        page = client.get("/agents/worker/conversation").json()
+    return [turn["runId"] for turn in page["turns"] if turn["role"] == "user"]
+
+
+def test_a_hundred_at_once_are_one_run(service: Service, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    body = {"prompt": json.dumps([{"wait": str(gate)}, {"text": "once"}])}
+    with ThreadPoolExecutor(100) as pool:
+        answers = [pool.submit(send, service, "key-1", body) for _ in range(100)]
+        gate.touch()
+        got = [answer.result() for answer in answers]
+    assert {answer.status_code for answer in got} == {200}
+    assert len({answer.content for answer in got}) == 1
+    assert got[0].json()["content"] == "once"
+    assert len(runs_of(service)) == 1
+    assert [a.headers.get("Idempotent-Replayed") for a in got].count(None) == 1
+
+
+def test_the_same_answer_later_and_after_a_restart(service: Service) -> None:
+    first = send(service, "key-1")
+    again = send(service, "key-1", {"metadata": {"a": 2, "b": 1}, "prompt": "hello"})
+    assert again.json() == first.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    service.restart()
+    assert send(service, "key-1").json() == first.json()
+    assert len(runs_of(service)) == 1
+    stream = send(service, "key-1", Accept="text/event-stream")
+    kinds = [data_of(frame.encode())["type"] for frame in stream.text.split("\n\n") if frame]
+    assert (kinds[0], kinds[-1]) == ("run.queued", "run.finished")
+    assert send(service, "key-2").json()["runId"] != first.json()["runId"]
+
+
+def test_a_failed_run_is_answered_alike(service: Service) -> None:
+    body = {"prompt": json.dumps([{"error": "Invalid API key", "status": 401}])}
+    first, again = send(service, "key-1", body), send(service, "key-1", body)
+    assert first.status_code == again.status_code == 503
+    assert first.json() == again.json()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"prompt": "other"}, {"metadata": {}}, {"timeoutMs": 5}, {"busy": "reject"}],
+    ids=str,
+)
+def test_another_request_with_the_key_is_refused(
+    service: Service, changed: dict[str, object]
+) -> None:
+    assert send(service, "key-1").status_code == 200
+    answer = send(service, "key-1", {**BODY, **changed})
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_reused")
+    assert len(runs_of(service)) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a b"])
+def test_a_key_that_is_none(service: Service, key: str) -> None:
+    answer = send(service, key)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_idempotency_key")
+
+
+def test_a_key_belongs_to_its_agent(service: Service) -> None:
+    service.register("other")
+    first = send(service, "key-1").json()
+    with service.client(**{"Idempotency-Key": "key-1"}) as client:
+        second = client.post("/agents/other/execute", json=BODY).json()
+    assert second["agentId"] == "other"
+    assert first["runId"] != second["runId"]
+
+
+def test_a_busy_agent_queues_or_refuses(service: Service, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    service.register("shy", busy="reject")
+    hold = json.dumps([{"wait": str(gate)}])
+    for name, fields, status in (
+        ("worker", {"busy": "reject"}, 409),
+        ("shy", {}, 409),
+        ("shy", {"busy": "queue"}, 200),
+    ):
+        gate.unlink(missing_ok=True)
+        with service.client(Accept="text/event-stream") as client:
+            path = f"/agents/{name}/execute"
+            with client.stream("POST", path, json={"prompt": hold}) as held:
+                frames = held.iter_raw()
+                next(frames)
+                with ThreadPoolExecutor(1) as pool:
+                    second = pool.submit(service.run, "second", name, **fields)
+                    if status == 200:
+                        while not service.queued(name):
+                            pass
+                        gate.touch()
+                    answer = second.result()
+                gate.touch()
+                for _ in frames:
+                    pass
+        assert answer.status_code == status
+        assert answer.json().get("code") == ("agent_busy" if status == 409 else None)
