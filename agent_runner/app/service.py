@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.api.context import Context
+from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.state_dir import StateDir
 from agent_runner.bus.bus import Bus
 from agent_runner.errors import AgentRunnerError, UnavailableError
@@ -44,7 +45,11 @@ async def running_service(
         report, queued = await reconcile(store, resume_queued=settings.supervision.resume_queued)
         await _offer_demo(store, state)
         _clear(state)
-        async with open_warden(state.umask) as warden, anyio.create_task_group() as tasks:
+        async with (
+            watch_loop(),
+            open_warden(state.umask) as warden,
+            anyio.create_task_group() as tasks,
+        ):
             bus = Bus(store, tasks)
             headless = _headless(settings, state, warden, store, bus, tasks, env)
             runs = RunService(store, bus, headless, tasks, settings, state.raw)

@@ -11,6 +11,7 @@ from agent_runner.agents.base import Adapter
 from agent_runner.agents.registry import ADAPTERS
 from agent_runner.doctor.login import LOGINS
 from agent_runner.doctor.report import CliFinding, Finding, Report
+from agent_runner.process import capabilities
 from agent_runner.process.environment import child_environment
 from agent_runner.process.programs import find, output, version_in
 from agent_runner.process.warden import Warden, open_warden
@@ -41,7 +42,20 @@ def machine(settings: Settings) -> list[Finding]:
             detail=f"{state}, {free >> 20} MiB free",
             fix=None if free > _LOW_DISK else "free some disk space, or choose --state-dir",
         ),
+        containment(),
     ]
+
+
+def containment() -> Finding:
+    """What keeps a CLI's processes together on this machine."""
+    missing = capabilities.missing()
+    return Finding(
+        name="containment",
+        status="warning" if missing else "ok",
+        detail="; ".join(missing)
+        or "whole trees are ended, also when the service is killed; limits are watched",
+        fix="run the service on Linux" if missing else None,
+    )
 
 
 async def cli(
