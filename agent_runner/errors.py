@@ -61,6 +61,7 @@ class FailureCode(StrEnum):
     OUTPUT_LIMIT = "output_limit"
     OOM_KILLED = "oom_killed"
     QUEUE_TIMEOUT = "queue_timeout"
+    CIRCUIT_OPEN = "circuit_open"
     INTERNAL = "internal"
 
 
@@ -125,6 +126,17 @@ class BusyError(AgentRunnerError):
 
 
 class UnavailableError(AgentRunnerError):
-    """The service or the CLI cannot take work now."""
+    """The service or the CLI cannot take work now; `retry_after_s` says when to ask again."""
 
     status = 503
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(code, message, hint=hint)
+        self.retry_after_s = retry_after_s

@@ -95,6 +95,20 @@ class LimitReached(AgentEvent, frozen=True, kw_only=True, tag="limit"):
     level: Literal["warning", "error"]
 
 
+class CircuitChanged(AgentEvent, frozen=True, kw_only=True, tag="circuit.changed"):
+    """This run's outcome opened or closed the circuit of its agent or of its CLI.
+
+    While it is `open` no run is tried for `retry_in_ms`; then one is (`half_open`).
+    """
+
+    scope: Literal["agent", "type"]
+    name: str
+    state: Literal["closed", "open", "half_open"]
+    failures: int
+    code: str | None = None
+    retry_in_ms: int | None = None
+
+
 # --- the life of a warm process (made by the run service, of no run) -------------------------
 
 
@@ -337,6 +351,7 @@ AnyEvent = (
     | RunFinished
     | TimeoutExpired
     | LimitReached
+    | CircuitChanged
     | SessionWarning
     | SessionClosed
     | SessionQuarantined

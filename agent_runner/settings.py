@@ -156,6 +156,21 @@ class SupervisionSettings(Timeouts):
 _TIMEOUT_NAMES = {to_camel(name): name for name in Timeouts.model_fields}
 
 
+class BreakerSettings(_Section):
+    """When a CLI that fails again and again is left alone for a while."""
+
+    agent_failures: int = Field(
+        3, ge=1, description="Failures of an agent in a row that open its circuit."
+    )
+    type_failures: int = Field(
+        5, ge=1, description="Failures in a row over all agents of a CLI that open its circuit."
+    )
+    cooldown_ms: Milliseconds = Field(
+        30_000, description="How long an open circuit waits before one run is tried; then doubled."
+    )
+    longest_cooldown_ms: Milliseconds = Field(600_000, description="The longest such wait.")
+
+
 class ResourceSettings(_Section):
     """What one CLI and everything it starts may take together; 0 is no limit.
 
@@ -197,6 +212,7 @@ class Settings(_Section):
     server: ServerSettings = ServerSettings()
     limits: LimitSettings = LimitSettings()
     supervision: SupervisionSettings = SupervisionSettings()
+    breaker: BreakerSettings = BreakerSettings()
     resources: ResourceSettings = ResourceSettings()
     logs: LogSettings = LogSettings()
 

@@ -92,6 +92,19 @@ class ProcessRecord(msgspec.Struct, frozen=True, rename="camel"):
     started_at: str
 
 
+class BreakerRecord(msgspec.Struct, frozen=True, rename="camel"):
+    """A circuit breaker of a CLI type or of an agent (`scope`), as written down."""
+
+    scope: str
+    name: str
+    state: str
+    failures: int
+    openings: int
+    code: str | None
+    retry_at: str | None
+    changed_at: str
+
+
 class NewEvent(msgspec.Struct, frozen=True):
     """An event to append: its type and its JSON object, encoded."""
 

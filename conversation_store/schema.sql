@@ -99,7 +99,6 @@ CREATE TABLE breakers (
   failures INTEGER NOT NULL,
   openings INTEGER NOT NULL,
   code TEXT,
-  opened_at TEXT,
   retry_at TEXT,
   changed_at TEXT NOT NULL,
   PRIMARY KEY (scope, name)

@@ -11,6 +11,7 @@ from pathlib import Path
 import anyio
 
 from conversation_store.agents import Agents
+from conversation_store.breakers import Breakers
 from conversation_store.connection import Connection, connect
 from conversation_store.conversations import Conversations
 from conversation_store.errors import StoreUnusableError
@@ -39,6 +40,7 @@ class Store:
         self.runs = Runs(writer, readers)
         self.events = Events(writer, readers)
         self.processes = Processes(writer, readers)
+        self.breakers = Breakers(writer, readers)
 
 
 async def _connect_writer(path: Path) -> Connection:

@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from agent_runner import wire
-from agent_runner.api import agents, conversations, health, runs, sessions
+from agent_runner.api import agents, circuits, conversations, health, runs, sessions
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
 from agent_runner.api.problems import on_error
@@ -20,6 +20,7 @@ from conversation_store.errors import StoreError
 # Fixed paths before those with a name in the same place.
 ENDPOINTS = (
     *sessions.ENDPOINTS,
+    *circuits.ENDPOINTS,
     *agents.ENDPOINTS,
     *runs.ENDPOINTS,
     *conversations.ENDPOINTS,

@@ -313,6 +313,24 @@ class LogListReply(Reply):
     logs: list[LogReply]
 
 
+class CircuitReply(Reply):
+    """A breaker of an agent or of a CLI type (`scope`): closed, open or half_open."""
+
+    scope: str
+    name: str
+    state: str
+    failures: int
+    openings: int
+    code: str | None
+    retry_in_ms: int | None
+
+
+class CircuitListReply(Reply):
+    """Breakers by scope and name; one that has seen nothing is not listed."""
+
+    circuits: list[CircuitReply]
+
+
 class HeartbeatReply(Reply):
     """The run that the sign of life was noted for."""
 

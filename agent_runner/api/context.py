@@ -11,6 +11,7 @@ from starlette.requests import Request
 from agent_runner.bus.bus import Bus
 from agent_runner.process.warden import Warden
 from agent_runner.runners.headless import Headless
+from agent_runner.runs.circuits import Circuits
 from agent_runner.runs.reconcile import Reconciliation
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
@@ -26,6 +27,7 @@ class Context:
     bus: Bus
     runs: RunService
     headless: Headless
+    circuits: Circuits
     warden: Warden
     raw_dir: Path
     reconciliation: Reconciliation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner import wire
-from agent_runner.errors import AgentRunnerError, FailureCode
+from agent_runner.errors import AgentRunnerError, FailureCode, UnavailableError
 from conversation_store.errors import (
     RecordConflictError,
     RecordNotFoundError,
@@ -30,6 +31,7 @@ RUN_PROBLEMS = {
     FailureCode.CWD_MISSING: 409,
     FailureCode.INTERNAL: 500,
     FailureCode.QUEUE_TIMEOUT: 503,
+    FailureCode.CIRCUIT_OPEN: 503,
 }
 
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
@@ -60,10 +62,16 @@ def problem(
     )
 
 
+def _retry_after(error: AgentRunnerError) -> dict[str, str] | None:
+    if isinstance(error, UnavailableError) and error.retry_after_s is not None:
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+    return {"Retry-After": "1"} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
+
+
 async def on_error(_: Request, error: Exception) -> Response:
     """The answer to an exception from a handler."""
     if isinstance(error, AgentRunnerError):
-        headers = {"Retry-After": "1"} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
+        headers = _retry_after(error)
         return problem(error.status, error.code, error.message, hint=error.hint, headers=headers)
     if isinstance(error, StoreError):
         status = (

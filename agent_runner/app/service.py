@@ -25,6 +25,7 @@ from agent_runner.replay.transcripts import DEMO_AGENT, demo_options
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.warm import WarmPool
+from agent_runner.runs.circuits import Circuits
 from agent_runner.runs.reconcile import interrupt, reconcile
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
@@ -52,7 +53,9 @@ async def running_service(
         ):
             bus = Bus(store, tasks)
             headless = _headless(settings, state, warden, store, bus, tasks, env)
-            runs = RunService(store, bus, headless, tasks, settings, state.raw)
+            circuits = Circuits(store, settings.breaker)
+            await circuits.load()
+            runs = RunService(store, bus, headless, circuits, tasks, settings, state.raw)
             try:
                 for run in queued:
                     await _resume(runs, store, run)
@@ -62,6 +65,7 @@ async def running_service(
                     bus=bus,
                     runs=runs,
                     headless=headless,
+                    circuits=circuits,
                     warden=warden,
                     raw_dir=state.raw,
                     reconciliation=report,

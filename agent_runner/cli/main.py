@@ -9,6 +9,7 @@ import typer
 
 from agent_runner.cli.agents import agents
 from agent_runner.cli.bench import bench
+from agent_runner.cli.circuits import circuits
 from agent_runner.cli.conversations import conversations
 from agent_runner.cli.doctor import doctor
 from agent_runner.cli.execute import execute
@@ -49,6 +50,7 @@ app.command("serve")(serve)
 app.command("exec")(execute)
 app.add_typer(agents, name="agents")
 app.add_typer(conversations, name="conversations")
+app.add_typer(circuits, name="circuits")
 app.command("sessions")(sessions)
 app.command("doctor")(doctor)
 app.command("record")(record_command)

@@ -10,7 +10,7 @@ import anyio
 from agent_runner import wire
 from agent_runner.bus.channel import Channel
 from agent_runner.errors import FailureCode
-from agent_runner.events import AgentEvent, SessionStarted
+from agent_runner.events import AgentEvent, ParseError, SessionStarted, Unknown
 from agent_runner.runners.live import LiveCli
 from agent_runner.settings import Timeouts
 from conversation_store.records import RunOutcome, RunRecord
@@ -45,6 +45,7 @@ class ActiveRun:
         self.done = anyio.Event()
         self.outcome: RunOutcome | None = None
         self.live: LiveCli | None = None
+        self.broken_lines = 0
         self.session_id: str | None = None
         self.form: str | None = None
         self.started_at: str | None = None
@@ -98,6 +99,8 @@ class ActiveRun:
     async def emit(self, events: Sequence[AgentEvent]) -> None:
         """Publish events of this run. A new CLI session is kept at once, for a later resume."""
         for event in events:
+            if isinstance(event, ParseError | Unknown):
+                self.broken_lines += 1
             if isinstance(event, SessionStarted) and event.session_id != self.session_id:
                 self.session_id = event.session_id
                 await self._store.conversations.set_session(

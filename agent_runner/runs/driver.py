@@ -18,6 +18,7 @@ from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.attempts import Attempts
+from agent_runner.runs.circuits import Circuits, Scope
 from agent_runner.runs.outcome import failed, finished_event, judge, stopped
 from agent_runner.runs.queue import Ticket
 from agent_runner.settings import Settings
@@ -37,12 +38,14 @@ class RunDriver:
         self,
         store: Store,
         headless: Headless,
+        circuits: Circuits,
         tasks: TaskGroup,
         settings: Settings,
         raw_dir: Path,
     ) -> None:
         self._store = store
         self._headless = headless
+        self._circuits = circuits
         self._tasks = tasks
         self._settings = settings
         self._raw_dir = raw_dir
@@ -53,11 +56,13 @@ class RunDriver:
         Only a run that the service stops for while it is queued may stay so, for the next start.
         """
         outcome: RunOutcome | None = None
+        trials: set[Scope] | None = None
         begun = anyio.current_time()
         try:
             outcome = await self._wait_for_turn(active, ticket)
             if outcome is None:
                 begun = anyio.current_time()
+                trials = self._circuits.admit(agent)
                 outcome = await self._run(active, agent)
             elif self._stays_queued(active):
                 active.done.set()
@@ -72,7 +77,19 @@ class RunDriver:
                 elapsed = round((anyio.current_time() - begun) * 1000)
                 ended = stopped(StopReason.SHUTDOWN) if outcome is None else outcome
                 with anyio.CancelScope(shield=True):
+                    if trials is not None:
+                        await self._learn(active, agent, ended, trials)
                     await self._finish(active, msgspec.structs.replace(ended, duration_ms=elapsed))
+
+    async def _learn(
+        self, active: ActiveRun, agent: AgentRecord, outcome: RunOutcome, trials: set[Scope]
+    ) -> None:
+        try:
+            changes = await self._circuits.record(agent, outcome, active.broken_lines, trials)
+            if changes:
+                await active.emit(changes)
+        except Exception:  # what cannot be told of a circuit must not keep a run open
+            log.exception("circuit_not_recorded", run_id=active.run_id)
 
     def _stays_queued(self, active: ActiveRun) -> bool:
         shutdown = active.stop_reason is StopReason.SHUTDOWN

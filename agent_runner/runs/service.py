@@ -26,6 +26,7 @@ from agent_runner.events import RunQueued
 from agent_runner.routing.plan import decide
 from agent_runner.runners.headless import Headless
 from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.circuits import Circuits
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.queue import AgentQueue, Ticket
 from agent_runner.runs.raw_files import RawFiles
@@ -57,6 +58,7 @@ class RunService:
         store: Store,
         bus: Bus,
         headless: Headless,
+        circuits: Circuits,
         tasks: TaskGroup,
         settings: Settings,
         raw_dir: Path,
@@ -64,11 +66,12 @@ class RunService:
         self._store = store
         self._bus = bus
         self._headless = headless
+        self._circuits = circuits
         self._tasks = tasks
         self._settings = settings
         self._limits = settings.limits
         self._raw_files = RawFiles(raw_dir)
-        self._driver = RunDriver(store, headless, tasks, settings, raw_dir)
+        self._driver = RunDriver(store, headless, circuits, tasks, settings, raw_dir)
         self._queues: dict[str, AgentQueue] = {}
         self._accepting: dict[str, anyio.Lock] = {}
         self._active: dict[str, ActiveRun] = {}
@@ -106,6 +109,7 @@ class RunService:
                     hint="wait for it, cancel it, or ask with busy: queue",
                 )
             queue.check_room()
+            self._circuits.check(agent)
             active = await self._accept(agent, request, timeouts, queue)
         return Accepted(active.run_id, active, reattached=False)
 

@@ -21,7 +21,7 @@ CREATE UNIQUE INDEX runs_by_idempotency_key ON runs (agent_id, idempotency_key)
 CREATE UNIQUE INDEX one_active_run ON runs (agent_id)
   WHERE state IN ('starting', 'running', 'waiting_approval');
 
--- What the circuit breakers knew; `opened_at` and `retry_at` are RFC 3339.
+-- What the circuit breakers knew; `retry_at` is RFC 3339.
 CREATE TABLE breakers (
   scope TEXT NOT NULL CHECK (scope IN ('type', 'agent')),
   name TEXT NOT NULL,
@@ -29,7 +29,6 @@ CREATE TABLE breakers (
   failures INTEGER NOT NULL,
   openings INTEGER NOT NULL,
   code TEXT,
-  opened_at TEXT,
   retry_at TEXT,
   changed_at TEXT NOT NULL,
   PRIMARY KEY (scope, name)

@@ -120,6 +120,8 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
     for run in (good, failed):
         call("GET", "/runs/{runId}", 200, runId=run["runId"])
     call("GET", "/agents/{agentId}/logs", 200, **a)
+    call("GET", "/agents/circuits/status", 200)
+    call("POST", "/agents/{agentId}/circuit/reset", 200, {}, **a)
     call("GET", "/agents/sessions/status", 200)
     page = call("GET", "/agents/{agentId}/conversation", 200, **a)
     assert page["turns"]

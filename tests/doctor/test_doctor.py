@@ -54,6 +54,7 @@ def test_a_machine_with_one_cli(tmp_path: Path) -> None:
         "python",
         "sqlite",
         "state folder",
+        "containment",
     }
     assert all(f["status"] in ("ok", "warning", "missing") for f in report["machine"])
     found = {finding["type"]: finding for finding in report["clis"]}

@@ -1,0 +1,233 @@
+"""The circuit breakers of the service: one for each agent and one for each CLI type."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import msgspec
+import structlog
+
+from agent_runner import wire
+from agent_runner.agents.registry import adapter_for
+from agent_runner.errors import FailureCode, UnavailableError
+from agent_runner.events import CircuitChanged
+from agent_runner.settings import BreakerSettings
+from conversation_store.records import AgentRecord, BreakerRecord, RunOutcome
+from conversation_store.states import RunState
+from conversation_store.store import Store
+from fallback.breaker import Breaker, BreakerState, Policy, Verdict
+
+log = structlog.get_logger(__name__)
+
+Scope = Literal["agent", "type"]
+
+# Failures of the CLI and of this machine. What the user ended, and what the model or its
+# provider answered, says nothing of them.
+_COUNTED = frozenset(
+    {
+        FailureCode.SPAWN_FAILED,
+        FailureCode.CLI_NOT_FOUND,
+        FailureCode.START_TIMEOUT,
+        FailureCode.STALLED,
+        FailureCode.NO_RESULT,
+        FailureCode.CLI_ERROR,
+        FailureCode.CLI_KILLED,
+        FailureCode.CLI_USAGE,
+        FailureCode.PROTOCOL_ERROR,
+    }
+)
+PARSE_DRIFT = "parse_drift"
+DRIFT_LINES = 10
+
+
+class Circuit(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A breaker as it is told."""
+
+    scope: Scope
+    name: str
+    state: BreakerState
+    failures: int
+    openings: int
+    code: str | None
+    retry_in_ms: int | None
+
+
+class Circuits:
+    """Says whether a run may be tried, and learns from what became of it."""
+
+    def __init__(
+        self, store: Store, settings: BreakerSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._policies: dict[Scope, Policy] = {
+            "agent": self._policy(settings, settings.agent_failures),
+            "type": self._policy(settings, settings.type_failures),
+        }
+        self._breakers: dict[tuple[Scope, str], Breaker] = {}
+
+    async def load(self) -> None:
+        """Take up what an earlier service knew. A trial that it had begun counts for nothing."""
+        for record in await self._store.breakers.all():
+            scope: Scope = "agent" if record.scope == "agent" else "type"
+            state = BreakerState(record.state)
+            policy = self._policies[scope]
+            left = 0.0
+            if record.retry_at is not None:
+                left = -wire.seconds_since(record.retry_at)
+                left = min(max(left, 0.0), policy.longest_cooldown_s)
+            self._breakers[scope, record.name] = Breaker(
+                policy=policy,
+                state=BreakerState.CLOSED if state is BreakerState.CLOSED else BreakerState.OPEN,
+                failures=record.failures,
+                openings=record.openings,
+                code=record.code,
+                retry_at=None if state is BreakerState.CLOSED else self._clock() + left,
+            )
+
+    def check(self, agent: AgentRecord) -> None:
+        """UnavailableError if a run of this agent would not be tried now."""
+        now = self._clock()
+        for scope, name in _keys(agent):
+            breaker = self._breaker(scope, name)
+            if breaker.retry_in(now) > 0:
+                raise _refusal(scope, name, agent, breaker, now)
+
+    def admit(self, agent: AgentRecord) -> set[Scope]:
+        """Let one run of this agent through; UnavailableError if none may be.
+
+        Returns the scopes whose one trial it is; its end must be told to `record`.
+        """
+        self.check(agent)
+        now = self._clock()
+        trials: set[Scope] = set()
+        for key in _keys(agent):
+            admitted = self._breaker(*key).admit(now)
+            assert admitted is not None
+            if admitted.state is BreakerState.HALF_OPEN:
+                self._breakers[key] = admitted
+                trials.add(key[0])
+        return trials
+
+    async def record(
+        self, agent: AgentRecord, outcome: RunOutcome, broken_lines: int, trials: set[Scope]
+    ) -> list[CircuitChanged]:
+        """Learn from the end of a run that was let through; returns what changed by it."""
+        verdict, code = _verdict(outcome, broken_lines)
+        changes = []
+        for scope, name in _keys(agent):
+            before = self._breaker(scope, name)
+            told = verdict
+            if scope == "type" and verdict is Verdict.AUTH:
+                # An agent may have a key of its own: one that fails says little of the others.
+                told = Verdict.FAILURE
+            after = before.record(told, code, self._clock(), trial=scope in trials)
+            if after == before:
+                continue
+            await self._keep(scope, name, after)
+            opened = after.state is BreakerState.OPEN and before.state is not BreakerState.OPEN
+            closed = after.state is BreakerState.CLOSED and before.state is not BreakerState.CLOSED
+            if opened or closed:
+                changes.append(self._change(scope, name, after))
+        return changes
+
+    async def reset(self, agent: AgentRecord) -> list[Circuit]:
+        """Close the circuits of an agent and of its CLI, whatever they have seen."""
+        for scope, name in _keys(agent):
+            await self._keep(scope, name, Breaker(policy=self._policies[scope]))
+        return [self._circuit(*key) for key in _keys(agent)]
+
+    def status(self) -> list[Circuit]:
+        """Every breaker that has seen something."""
+        return [self._circuit(*key) for key in sorted(self._breakers)]
+
+    def _breaker(self, scope: Scope, name: str) -> Breaker:
+        found = self._breakers.get((scope, name))
+        return found if found is not None else Breaker(policy=self._policies[scope])
+
+    async def _keep(self, scope: Scope, name: str, breaker: Breaker) -> None:
+        self._breakers[scope, name] = breaker
+        left = breaker.retry_in(self._clock())
+        retry_at = datetime.now(UTC) + timedelta(seconds=left)
+        await self._store.breakers.save(
+            BreakerRecord(
+                scope=scope,
+                name=name,
+                state=breaker.state,
+                failures=breaker.failures,
+                openings=breaker.openings,
+                code=breaker.code,
+                retry_at=retry_at.isoformat() if breaker.retry_at is not None else None,
+                changed_at=wire.now(),
+            )
+        )
+
+    def _change(self, scope: Scope, name: str, breaker: Breaker) -> CircuitChanged:
+        circuit = self._circuit(scope, name)
+        log.warning("circuit_changed", **msgspec.to_builtins(circuit))
+        return CircuitChanged(
+            scope=scope,
+            name=name,
+            state=breaker.state.value,
+            failures=breaker.failures,
+            code=breaker.code,
+            retry_in_ms=circuit.retry_in_ms,
+        )
+
+    def _circuit(self, scope: Scope, name: str) -> Circuit:
+        breaker = self._breaker(scope, name)
+        waits = breaker.state is BreakerState.OPEN
+        return Circuit(
+            scope=scope,
+            name=name,
+            state=breaker.state,
+            failures=breaker.failures,
+            openings=breaker.openings,
+            code=breaker.code,
+            retry_in_ms=round(breaker.retry_in(self._clock()) * 1000) if waits else None,
+        )
+
+    @staticmethod
+    def _policy(settings: BreakerSettings, failures: int) -> Policy:
+        return Policy(
+            failures=failures,
+            cooldown_s=settings.cooldown_ms / 1000,
+            longest_cooldown_s=settings.longest_cooldown_ms / 1000,
+        )
+
+
+def _keys(agent: AgentRecord) -> list[tuple[Scope, str]]:
+    return [("agent", agent.agent_id), ("type", agent.type)]
+
+
+def _verdict(outcome: RunOutcome, broken_lines: int) -> tuple[Verdict, str | None]:
+    if outcome.code == FailureCode.AUTH_REQUIRED:
+        return Verdict.AUTH, outcome.code
+    if outcome.code in _COUNTED:
+        return Verdict.FAILURE, outcome.code
+    if broken_lines >= DRIFT_LINES:
+        return Verdict.FAILURE, PARSE_DRIFT
+    if outcome.state is RunState.SUCCEEDED:
+        return Verdict.SUCCESS, None
+    return Verdict.NEUTRAL, None
+
+
+def _refusal(
+    scope: Scope, name: str, agent: AgentRecord, breaker: Breaker, now: float
+) -> UnavailableError:
+    left = breaker.retry_in(now)
+    trial = breaker.state is BreakerState.HALF_OPEN
+    when = "while one run is tried" if trial else f"for {left:.0f} s"
+    what = f"agent {name}" if scope == "agent" else f"the CLI type {name}"
+    hint = "agent-runner circuits reset AGENT tries it at once"
+    if breaker.code == FailureCode.AUTH_REQUIRED:
+        hint = f"{adapter_for(agent.type).login_hint}; then {hint}"
+    return UnavailableError(
+        FailureCode.CIRCUIT_OPEN,
+        f"{what} failed {breaker.failures} times ({breaker.code}) and is left alone {when}",
+        hint=hint,
+        retry_after_s=1.0 if trial else left,
+    )

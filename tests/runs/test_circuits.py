@@ -1,0 +1,135 @@
+"""A CLI that fails again and again is left alone, and comes back by one trial."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_runner.errors import UnavailableError
+from tests.conftest import Script, Service, Serving
+from tests.runs.test_service import add_agent, ended, run, start
+from tests.runs.test_supervision import payloads
+
+pytestmark = pytest.mark.anyio
+
+DEAD: Script = [{"die": 3}]
+
+
+async def test_failures_open_it_and_a_trial_closes_it(serving: Serving, tmp_path: Path) -> None:
+    async with serving(agent_failures=2, cooldown_ms=300) as context:
+        agent = await add_agent(context, tmp_path)
+        assert (await run(context, agent, DEAD)).state == "failed"
+        last = await start(context, agent, DEAD)
+        await ended(last)
+        (change,) = [e for e in await payloads(context, last) if e["type"] == "circuit.changed"]
+        assert (change["scope"], change["state"], change["failures"]) == ("agent", "open", 2)
+        with pytest.raises(UnavailableError) as caught:
+            await start(context, agent, "hello")
+        assert caught.value.code == "circuit_open"
+        assert caught.value.retry_after_s is not None
+        assert (await run(context, await add_agent(context, tmp_path, "other"), "hi")).answer
+        while context.circuits.status()[0].retry_in_ms:
+            pass
+        trial = await start(context, agent, "hello")
+        assert (await ended(trial)).answer == "echo: hello"
+        (change,) = [e for e in await payloads(context, trial) if e["type"] == "circuit.changed"]
+        assert change["state"] == "closed"
+
+
+@pytest.mark.parametrize(
+    ("script", "counts"),
+    [
+        (DEAD, True),
+        ([{"die": -9}], True),
+        ([{"line": "no json"}] * 12 + [{"text": "drift"}], True),
+        ([{"line": "no json"}, {"text": "well"}], False),
+        ([{"error": "Overloaded", "status": 529}], False),
+        ([{"error": "slow down", "status": 429}], False),
+    ],
+    ids=["no result", "killed", "drift", "one broken line", "overloaded", "rate limit"],
+)
+async def test_what_counts(serving: Serving, tmp_path: Path, script: Script, counts: bool) -> None:
+    async with serving(agent_failures=1, type_failures=9) as context:
+        agent = await add_agent(context, tmp_path)
+        await run(context, agent, script)
+        states = {c.scope: c.state for c in context.circuits.status()}
+        assert states.get("agent", "closed") == ("open" if counts else "closed")
+
+
+async def test_a_cancelled_run_does_not_count(serving: Serving, tmp_path: Path) -> None:
+    async with serving(agent_failures=1) as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, [{"hang": True}])
+        await context.runs.cancel("worker", None)
+        assert (await ended(active)).state == "cancelled"
+        assert context.circuits.status() == []
+
+
+async def test_the_cli_type_has_its_own(serving: Serving, tmp_path: Path) -> None:
+    async with serving(agent_failures=9, type_failures=3) as context:
+        for number in range(3):
+            await run(context, await add_agent(context, tmp_path, f"a{number}"), DEAD)
+        with pytest.raises(UnavailableError, match="CLI type claude-code"):
+            await start(context, await add_agent(context, tmp_path, "fresh"), "hello")
+
+
+async def test_a_queued_run_is_not_tried_either(serving: Serving, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    async with serving(agent_failures=1) as context:
+        agent = await add_agent(context, tmp_path)
+        first = await start(context, agent, [{"wait": str(gate)}, {"die": 3}])
+        second = await start(context, agent, "hello")
+        gate.touch()
+        assert (await ended(first)).state == "failed"
+        outcome = await ended(second)
+        assert (outcome.state, outcome.code) == ("failed", "circuit_open")
+
+
+async def test_it_is_remembered_over_a_restart(serving: Serving, tmp_path: Path) -> None:
+    async with serving(agent_failures=1) as context:
+        agent = await add_agent(context, tmp_path)
+        await run(context, agent, DEAD)
+    async with serving(agent_failures=1) as context:
+        (circuit, _) = context.circuits.status()
+        assert (circuit.state, circuit.code) == ("open", "cli_error")
+        assert circuit.retry_in_ms is not None
+        assert 0 < circuit.retry_in_ms <= 30_000
+        with pytest.raises(UnavailableError):
+            await start(context, agent, "hello")
+        await context.circuits.reset(agent)
+        assert (await run(context, agent, "hello")).state == "succeeded"
+
+
+async def test_no_login_is_tried_three_times_and_says_what_to_run(
+    serving: Serving, tmp_path: Path
+) -> None:
+    script: Script = [{"error": "Invalid API key", "status": 401}]
+    async with serving(type_failures=9) as context:
+        agent = await add_agent(context, tmp_path)
+        assert (await run(context, agent, script)).code == "auth_required"
+        with pytest.raises(UnavailableError) as caught:
+            await start(context, agent, "hello")
+        assert "log in" in str(caught.value.hint)
+        assert caught.value.retry_after_s is not None
+        assert caught.value.retry_after_s <= 1
+
+
+def test_over_http(service: Service) -> None:
+    def call(method: str, path: str, body: Any = None) -> Any:
+        with service.client() as client:
+            return client.request(method, path, json=body)
+
+    for _ in range(3):
+        service.run(DEAD)
+    refused = service.run("hello")
+    assert (refused.status_code, refused.json()["code"]) == (503, "circuit_open")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 30
+    (agent, cli) = call("GET", "/agents/circuits/status").json()["circuits"]
+    assert (agent["scope"], agent["name"], agent["state"]) == ("agent", "worker", "open")
+    assert (cli["scope"], cli["name"], cli["state"]) == ("type", "claude-code", "closed")
+    closed = call("POST", "/agents/worker/circuit/reset", {}).json()["circuits"]
+    assert {circuit["state"] for circuit in closed} == {"closed"}
+    assert json.loads(service.run("hello").content)["content"] == "echo: hello"
