@@ -154,6 +154,17 @@ class Service:
         self.stop(number)
         self.start()
 
+    def memory(self, name: str) -> int:
+        """VmRSS (now) or VmHWM (the most since `reset_peak`), in bytes."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+        raise LookupError(name)
+
+    def reset_peak(self) -> None:
+        """Let the peak of its memory begin anew."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
     def client(self, **headers: str) -> httpx.Client:
         return httpx.Client(
             base_url=self.url,
