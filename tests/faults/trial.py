@@ -8,6 +8,7 @@ has; the bytes that the CLI printed are kept.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ class Trial:
     answer: str | None
     events: list[dict[str, Any]]
     ephemeral: list[dict[str, Any]]
+    replayed: bytes
     printed: bytes
     raw: bytes
     stderr: bytes
@@ -117,6 +119,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await anyio.sleep(0.005)
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """The same where nothing is asynchronous."""
+    deadline = time.monotonic() + LONGEST_S
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.005)
+
+
 async def stored(pages: AsyncIterator[list[StoredEvent]]) -> list[StoredEvent]:
     return [event async for page in pages for event in page]
 
@@ -161,13 +171,14 @@ async def suffer(
         assert (calm_outcome.state, calm_outcome.answer) == (RunState.SUCCEEDED, "untouched")
 
         await context.runs.end_session("patient")
-        run, events, ephemeral = await _check_told(context, active, b"".join(seen))
+        run, events, ephemeral, replayed = await _check_told(context, active, b"".join(seen))
         raw = context.settings.state_dir / "raw" / active.run_id
         trial = Trial(
             run=run,
             answer=outcome.answer,
             events=events,
             ephemeral=ephemeral,
+            replayed=replayed,
             printed=_bytes(copy),
             raw=_bytes(raw.with_suffix(".stdout")),
             stderr=_bytes(raw.with_suffix(".stderr")),
@@ -184,7 +195,7 @@ async def _watch(active: ActiveRun, seen: list[bytes]) -> None:
 
 async def _check_told(
     context: Context, active: ActiveRun, seen: bytes
-) -> tuple[RunRecord, list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[RunRecord, list[dict[str, Any]], list[dict[str, Any]], bytes]:
     """One end with its reason; seen live, replayed and stored are the same."""
     store = context.store
     run = await store.runs.get(active.run_id)
@@ -211,7 +222,7 @@ async def _check_told(
     ephemeral = [
         json.loads(block.partition(b"\ndata: ")[2]) for block in live if block not in set(durable)
     ]
-    return run, events, ephemeral
+    return run, events, ephemeral, replayed
 
 
 def _check_kept(trial: Trial, *, cut: bool) -> None:
