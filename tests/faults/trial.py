@@ -138,6 +138,9 @@ async def suffer(
     script: Script | str,
     *,
     env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    options: dict[str, Any] | None = None,
+    program: Path | None = None,
     timeout_ms: int | None = None,
     during: During | None = None,
     cut: bool = False,
@@ -145,18 +148,21 @@ async def suffer(
 ) -> Trial:
     """Run `script` on a CLI driven this way, and hold the service to the rule.
 
-    `during` happens once the run is accepted. `cut` says that the CLI is ended while it
-    prints: then what is kept may lack the end of what it had for the pipe.
+    `program` takes the CLI's place. `during` happens once the run is accepted. `cut` says that
+    the CLI is ended while it prints: then what is kept may lack the end of what it had for the
+    pipe.
     """
     async with serving(**way.limits, **limits) as context:
         copy = tmp_path / "printed"
         here, gate = tmp_path / "bystander is here", tmp_path / "bystander may go"
-        options = {"env": {"SCRIPTED_COPY": str(copy), **(env or {})}}
-        patient = await add_agent(context, "patient", way.agent_type, tmp_path, **options)
+        given = {"env": {"SCRIPTED_COPY": str(copy), **(env or {})}, **(options or {})}
+        patient = await add_agent(context, "patient", way.agent_type, cwd or tmp_path, **given)
         bystander = await add_agent(context, "bystander", "claude-code", tmp_path)
         calm: Script = [{"touch": str(here)}, {"wait": str(gate)}, {"text": "untouched"}]
         other = await start(context, bystander, calm)
         await until(here.exists)
+        if program is not None:
+            context.settings.programs[way.agent_type] = str(program)
 
         active = await start(context, patient, script, timeout_ms)
         seen: list[bytes] = []
