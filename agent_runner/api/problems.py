@@ -32,6 +32,9 @@ RUN_PROBLEMS = {
     FailureCode.QUEUE_TIMEOUT: 503,
 }
 
+# What is left of a late body must not be read as the next request.
+_HEADERS = {429: {"Retry-After": "1"}, 408: {"Connection": "close"}}
+
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
@@ -63,7 +66,7 @@ def problem(
 async def on_error(_: Request, error: Exception) -> Response:
     """The answer to an exception from a handler."""
     if isinstance(error, AgentRunnerError):
-        headers = {"Retry-After": "1"} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
+        headers = _HEADERS.get(error.status)
         return problem(error.status, error.code, error.message, hint=error.hint, headers=headers)
     if isinstance(error, StoreError):
         status = (
