@@ -170,13 +170,34 @@ class Service:
             self.process.send_signal(number)
         code = self.process.wait(20)
         assert self.process.stdout is not None
-        self.output += self.process.stdout.read()
-        self.process.stdout.close()
+        if not self.process.stdout.closed:
+            self.output += self.process.stdout.read()
+            self.process.stdout.close()
         return code
 
     def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.stop(number)
         self.start()
+
+    def memory(self, name: str) -> int:
+        """VmRSS (now) or VmHWM (the most since `reset_peak`), in bytes."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+        raise LookupError(name)
+
+    def reset_peak(self) -> None:
+        """Let the peak of its memory begin anew."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def sockets(self) -> int:
+        """How many sockets it has open."""
+        folder = Path(f"/proc/{self.process.pid}/fd")
+        count = 0
+        for descriptor in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                count += os.readlink(descriptor).startswith("socket:")
+        return count
 
     def client(self, **headers: str) -> httpx.Client:
         return httpx.Client(
@@ -204,6 +225,17 @@ class Service:
             return client.post(f"/agents/{name}/execute", json={"prompt": prompt, **fields})
 
 
+def _program(constants: dict[str, Any]) -> list[str]:
+    """Python's arguments that start agent-runner with other constants: `module.NAME` to value."""
+    if not constants:
+        return ["-m", "agent_runner.cli.main"]
+    lines = ["import importlib"]
+    for name, value in constants.items():
+        module, _, attribute = name.rpartition(".")
+        lines.append(f"importlib.import_module({module!r}).{attribute} = {value!r}")
+    return ["-c", "\n".join([*lines, "from agent_runner.cli.main import main", "main()"])]
+
+
 @contextlib.contextmanager
 def _services(fakes: dict[str, str], folder: Path) -> Iterator[Callable[..., Service]]:
     services: list[Service] = []
@@ -212,6 +244,7 @@ def _services(fakes: dict[str, str], folder: Path) -> Iterator[Callable[..., Ser
         *,
         server: dict[str, Any] | None = None,
         programs: dict[str, str] | None = None,
+        constants: dict[str, Any] | None = None,
         **limits: Any,
     ) -> Service:
         config = folder / f"config{len(services)}.yaml"
@@ -225,7 +258,7 @@ def _services(fakes: dict[str, str], folder: Path) -> Iterator[Callable[..., Ser
                 }
             )
         )
-        argv = [sys.executable, "-m", "agent_runner.cli.main", "serve", "--port", "0"]
+        argv = [sys.executable, *_program(constants or {}), "serve", "--port", "0"]
         argv += ["--state-dir", str(folder / "state"), "--config", str(config)]
         env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
         service = Service(argv, env, folder)
@@ -246,7 +279,8 @@ def _services(fakes: dict[str, str], folder: Path) -> Iterator[Callable[..., Ser
 def make_service(fakes: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Starts services on free ports.
 
-    `server`, `programs` and all else (`limits`) are sections of their config.
+    `server`, `programs` and all else (`limits`) are sections of their config; `constants`
+    change what cannot be set, for tests of long waits: `{"agent_runner.x.NAME": value}`.
     """
     with _services(fakes, tmp_path) as make:
         yield make

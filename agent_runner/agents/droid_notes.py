@@ -2,7 +2,7 @@
 
 Text pieces carry a message id and a block index, which make the item id; `create_message`
 brings the whole message. Pieces that no whole message follows (an interrupted turn) are
-completed from what came.
+completed from what came, up to MAX_PIECES characters in all.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from agent_runner.events import (
     Usage,
     UsageReported,
 )
+from agent_runner.pieces import Pieces
 from agent_runner.schemas import droid_rpc as d
 from agent_runner.schemas.decode import plain, whole
 
@@ -54,6 +55,8 @@ _RETRIES = {
     "timeout": FailureCode.CONNECTION_FAILED,
     "network": FailureCode.CONNECTION_FAILED,
 }
+
+MAX_PIECES = 32 << 20
 
 _QUIET = frozenset(
     {
@@ -92,7 +95,8 @@ class DroidReader:
         self._session = session
         self._end_turn = end_turn
         self.model = model
-        self._pieces: dict[tuple[str, bool], list[str]] = {}
+        self._pieces: dict[tuple[str, bool], Pieces] = {}
+        self._pieces_size = 0
         self._growing: dict[str, d.ToolUse] = {}
         self._ended: set[str] = set()
         self._error: str | None = None
@@ -161,7 +165,9 @@ class DroidReader:
     def _delta(self, name: str, note: d.TextDelta) -> AgentEvent:
         item_id = f"{note.messageId or 'message'}:{note.blockIndex or 0}"
         thinking = name == "thinking_text_delta"
-        self._pieces.setdefault((item_id, thinking), []).append(note.textDelta)
+        if self._pieces_size < MAX_PIECES:
+            self._pieces_size += len(note.textDelta)
+            self._pieces.setdefault((item_id, thinking), Pieces()).add(note.textDelta)
         if thinking:
             return ReasoningDelta(item_id=item_id, text=note.textDelta)
         return MessageDelta(item_id=item_id, text=note.textDelta)
@@ -173,15 +179,20 @@ class DroidReader:
         for index, block in enumerate(message.content):
             item_id = f"{message.id or 'message'}:{index}"
             if block.type == "text":
-                self._pieces.pop((item_id, False), None)
+                self._forget_pieces(item_id, thinking=False)
                 events.append(self._text(item_id, block.text or ""))
             elif block.type == "thinking":
-                self._pieces.pop((item_id, True), None)
+                self._forget_pieces(item_id, thinking=True)
                 events.append(ReasoningCompleted(item_id=item_id, text=block.thinking or ""))
             elif block.type == "tool_use" and block.id:
                 call = d.ToolUse(id=block.id, name=block.name or "tool", input=block.input)
                 events += self.start(call)
         return events
+
+    def _forget_pieces(self, item_id: str, *, thinking: bool) -> None:
+        pieces = self._pieces.pop((item_id, thinking), None)
+        if pieces is not None:
+            self._pieces_size -= pieces.size
 
     def _text(self, item_id: str, text: str) -> AgentEvent:
         self.last_text = text
@@ -191,12 +202,13 @@ class DroidReader:
         """Complete the text that no whole message followed."""
         events: list[AgentEvent] = []
         for (item_id, thinking), pieces in self._pieces.items():
-            text = "".join(pieces)
+            text = pieces.text()
             if thinking:
                 events.append(ReasoningCompleted(item_id=item_id, text=text))
             else:
                 events.append(self._text(item_id, text))
         self._pieces.clear()
+        self._pieces_size = 0
         return events
 
     # --- tools -----------------------------------------------------------------------------

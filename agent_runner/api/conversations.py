@@ -87,6 +87,7 @@ async def delete_conversation(request: Request) -> Response:
     ctx = context(request)
     conversation = await _conversation(ctx, request)
     await ctx.runs.delete_conversation(conversation.conversation_id)
+    ctx.bus.end(conversation.conversation_id)
     return Response(status_code=204)
 
 

@@ -78,7 +78,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     if content:
         success["content"] = content
     responses: dict[str, Any] = {str(endpoint.status): success}
-    body_problems = (413, 415, 422) if endpoint.body is not None else ()
+    body_problems = (408, 413, 415, 422) if endpoint.body is not None else ()
     for status in sorted({*_EVERY_PROBLEM, *endpoint.problems, *body_problems}):
         responses[str(status)] = {
             "description": HTTPStatus(status).phrase,

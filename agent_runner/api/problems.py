@@ -34,6 +34,9 @@ RUN_PROBLEMS = {
     FailureCode.CIRCUIT_OPEN: 503,
 }
 
+# What is left of a late body must not be read as the next request.
+_HEADERS = {429: {"Retry-After": "1"}, 408: {"Connection": "close"}}
+
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
@@ -62,16 +65,16 @@ def problem(
     )
 
 
-def _retry_after(error: AgentRunnerError) -> dict[str, str] | None:
+def _headers(error: AgentRunnerError) -> dict[str, str] | None:
     if isinstance(error, UnavailableError) and error.retry_after_s is not None:
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
-    return {"Retry-After": "1"} if error.status == HTTPStatus.TOO_MANY_REQUESTS else None
+    return _HEADERS.get(error.status)
 
 
 async def on_error(_: Request, error: Exception) -> Response:
     """The answer to an exception from a handler."""
     if isinstance(error, AgentRunnerError):
-        headers = _retry_after(error)
+        headers = _headers(error)
         return problem(error.status, error.code, error.message, hint=error.hint, headers=headers)
     if isinstance(error, StoreError):
         status = (

@@ -6,6 +6,7 @@ import re
 from hmac import compare_digest
 from ipaddress import ip_address
 
+import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +20,8 @@ from agent_runner.errors import (
     UnsupportedMediaTypeError,
 )
 
+BODY_TIMEOUT_S = 30.0
+
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:@\[\]]+))(?::[0-9]+)?")
 _OWN_SITES = frozenset({"same-origin", "none"})
@@ -28,6 +31,12 @@ class BadHostError(BadRequestError):
     """No Host header."""
 
     status = 400
+
+
+class BodyTimeoutError(BadRequestError):
+    """The body did not come to its end in BODY_TIMEOUT_S."""
+
+    status = 408
 
 
 def is_loopback(host: str) -> bool:
@@ -83,7 +92,9 @@ class Gate:
             )
             await answer(scope, receive, send)
             return
-        await self._app(scope, self._limited(receive), send)
+        if scope["method"] in _WITH_BODY:
+            receive = self._limited(receive)
+        await self._app(scope, receive, send)
 
     def _check(self, method: str, headers: Headers) -> None:
         host = headers.get("host")
@@ -127,12 +138,24 @@ class Gate:
             )
 
     def _limited(self, receive: Receive) -> Receive:
+        """`receive`, as long as the body is neither too large nor too slow."""
         received = 0
+        whole = False
+        deadline = anyio.current_time() + BODY_TIMEOUT_S
 
         async def limited() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, whole
+            if whole:
+                return await receive()
+            try:
+                with anyio.fail_after(max(0, deadline - anyio.current_time())):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTimeoutError(
+                    "body_timeout", f"the body was not there after {BODY_TIMEOUT_S:g} s"
+                ) from None
             received += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
             if received > self._body_limit:
                 raise self._too_large()
             return message

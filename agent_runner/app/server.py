@@ -16,6 +16,7 @@ from sse_starlette.sse import AppStatus
 from agent_runner.api.application import build
 from agent_runner.api.context import Context
 from agent_runner.api.security import is_loopback
+from agent_runner.api.streams import HEARTBEAT_S
 from agent_runner.app.memory import return_large_buffers
 from agent_runner.app.service import running_service
 from agent_runner.app.state_dir import StateDir
@@ -81,6 +82,25 @@ def _bind(server: ServerSettings) -> socket.socket:
     return listener
 
 
+def _notice_dead_peers(listener: socket.socket, patience_ms: int) -> None:
+    """Have the kernel close connections whose other side is gone without a word.
+
+    Connections take these options over from their listener. What is sent and not acknowledged
+    for `patience_ms` closes the connection; an idle one is probed once a heartbeat. Where the
+    system has no such option, its own much longer time counts.
+    """
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    probe_s = max(1, round(HEARTBEAT_S))
+    for name, value in (
+        ("TCP_KEEPIDLE", probe_s),
+        ("TCP_KEEPINTVL", probe_s),
+        ("TCP_USER_TIMEOUT", patience_ms),
+    ):
+        option = getattr(socket, name, None)
+        if option is not None:
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 async def serve(settings: Settings, announce: Announce) -> None:
     """Run the service until SIGINT or SIGTERM; `announce` is called when it takes requests.
 
@@ -92,6 +112,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
     AppStatus.enable_automatic_graceful_drain = False
     state = StateDir(settings.state_dir.expanduser())
     with state.claim(), contextlib.closing(_bind(settings.server)) as listener:
+        _notice_dead_peers(listener, settings.limits.stream_send_ms)
         token = settings.server.token or state.token() if settings.server.auth == "token" else None
         async with anyio.create_task_group() as tasks:
             async with running_service(settings, state) as context:

@@ -31,6 +31,12 @@ class Bus:
         """The channel of a conversation that is about to be created."""
         return self._make(conversation_id, 0)
 
+    def end(self, conversation_id: str) -> None:
+        """End the streams of a conversation that is no more."""
+        channel = self._channels.pop(conversation_id, None)
+        if channel is not None:
+            channel.close()
+
     def close(self) -> None:
         """End every stream."""
         for channel in list(self._channels.values()):

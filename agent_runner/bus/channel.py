@@ -30,12 +30,15 @@ from agent_runner.events import (
     ToolStarted,
     event_type,
 )
+from agent_runner.pieces import Pieces
 from conversation_store.records import NewEvent, StoredEvent
 from conversation_store.store import Store
 
 MAX_PENDING_EVENTS = 512
 MAX_PENDING_BYTES = 4 << 20
 LARGE_FRAME = 1 << 16
+MAX_OPEN_TEXT = 8 << 20
+_ITEM_OVERHEAD = 512
 
 log = structlog.get_logger(__name__)
 
@@ -55,12 +58,18 @@ class _Pending(msgspec.Struct, frozen=True):
 
 
 class _OpenItem:
-    """An item that has begun and is not complete: its text so far."""
+    """An item that has begun and is not complete: its text so far, or only the beginning."""
 
     def __init__(self, kind: str, run_id: str | None) -> None:
         self.kind = kind
         self.run_id = run_id
-        self.parts: list[str] = []
+        self.pieces = Pieces()
+        self.cut = False
+
+    @property
+    def size(self) -> int:
+        """What it counts for."""
+        return _ITEM_OVERHEAD + self.pieces.size
 
 
 class Channel:
@@ -69,7 +78,8 @@ class Channel:
     `emit` returns at once unless too much waits for the disk; that wait is the
     back-pressure that reaches the CLI's pipe. A listener is registered and the present
     position read in one step without a suspension point, which is the lock between
-    replay and live: no gap, no duplicate.
+    replay and live: no gap, no duplicate. Of the items that are open, MAX_OPEN_TEXT characters
+    are kept for those who join: an item that is over it has a snapshot that says `cut`.
     """
 
     def __init__(self, conversation_id: str, store: Store, tasks: TaskGroup, last_seq: int) -> None:
@@ -79,6 +89,7 @@ class Channel:
         self._last_seq = last_seq
         self._subscribers: set[Subscriber] = set()
         self._open: dict[str, _OpenItem] = {}
+        self._open_size = 0
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
         self._writing_bytes = 0
@@ -109,7 +120,7 @@ class Channel:
             durable, closes = new_event(event), _closes(event)
             if closes is not None:
                 # Who joins from here on gets the whole item; its pieces need no place any more.
-                self._open.pop(closes, None)
+                self._close_item(closes)
             self._pending.append(_Pending(run_id, None, durable, closes))
             self._pending_bytes += len(durable.payload)
         if self._pending and not self._flushing:
@@ -250,16 +261,15 @@ class Channel:
                 self._publish_ephemeral(item.run_id, item.ephemeral)
                 continue
             if item.closes is not None:
-                self._open.pop(item.closes, None)
+                self._close_item(item.closes)
             self._publish_stored(stored[position])
             position += 1
 
     def _publish_stored(self, event: StoredEvent) -> None:
         self._last_seq = event.seq
         if event.type == "run.finished":
-            self._open = {
-                key: item for key, item in self._open.items() if item.run_id != event.run_id
-            }
+            for key in [key for key, item in self._open.items() if item.run_id == event.run_id]:
+                self._close_item(key)
         if not self._subscribers:
             return
         data = stored_frame(event) if len(event.payload) <= LARGE_FRAME else None
@@ -287,8 +297,19 @@ class Channel:
             return
         item = self._open.get(key)
         if item is None:
+            if self._open_size + _ITEM_OVERHEAD > MAX_OPEN_TEXT:
+                return
             item = self._open[key] = _OpenItem(kind, run_id)
-        item.parts.append(text)
+            self._open_size += _ITEM_OVERHEAD
+        item.cut = item.cut or self._open_size + len(text) > MAX_OPEN_TEXT
+        if not item.cut:
+            item.pieces.add(text)
+            self._open_size += len(text)
+
+    def _close_item(self, key: str) -> None:
+        item = self._open.pop(key, None)
+        if item is not None:
+            self._open_size -= item.size
 
     def _snapshots(self, run_id: str | None) -> bytes:
         return b"".join(
@@ -298,7 +319,8 @@ class Channel:
         )
 
     def _snapshot(self, item_id: str, item: _OpenItem) -> bytes:
-        event = ItemSnapshot(item_id=item_id, kind=item.kind, text="".join(item.parts))
+        text = item.pieces.text()
+        event = ItemSnapshot(item_id=item_id, kind=item.kind, text=text, cut=item.cut)
         return ephemeral_frame(self.conversation_id, item.run_id, event)
 
 

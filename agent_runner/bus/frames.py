@@ -15,11 +15,15 @@ FRAME_END = b"\n\n"
 
 
 class ItemSnapshot(AgentEvent, frozen=True, kw_only=True, tag="item.snapshot"):
-    """The text so far of an item that is still open, for those who connect in the middle."""
+    """The text so far of an item that is still open, for those who connect in the middle.
+
+    `cut` says that it is very long and this is only its beginning.
+    """
 
     item_id: str
     kind: str
     text: str
+    cut: bool = False
 
 
 def new_event(event: AgentEvent) -> NewEvent:

@@ -98,6 +98,18 @@ def test_text_is_joined_into_items() -> None:
     assert events[-1]["usage"] == {"inputTokens": 5, "outputTokens": 2}
 
 
+def test_an_endless_text_becomes_several_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent_runner.agents.text_items.MAX_ITEM", 10)
+    driver = ready()
+    driver.prompt()
+    events = driver.take(*(chunk("12345") for _ in range(5)))
+    whole = [(e["itemId"], e["text"]) for e in events if e["type"] == "message.completed"]
+    assert whole == [("m1", "1234512345"), ("m2", "1234512345")]
+    assert [e["itemId"] for e in events if e["type"] == "message.delta"] == [
+        "m1", "m1", "m2", "m2", "m3",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("given", "changes"),
     [

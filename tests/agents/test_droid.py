@@ -226,6 +226,24 @@ def test_text_of_an_interrupted_turn_is_completed() -> None:
     assert events[-1]["code"] == "interrupted"
 
 
+def test_pieces_are_kept_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent_runner.agents.droid_notes.MAX_PIECES", 10)
+
+    def piece(message: str) -> dict[str, Any]:
+        return note("assistant_text_delta", messageId=message, blockIndex=0, textDelta="12345")
+
+    def whole(message: str) -> dict[str, Any]:
+        content = [{"type": "text", "text": "whole"}]
+        body = {"id": message, "role": "assistant", "content": content}
+        return note("create_message", message=body)
+
+    driver = rpc()
+    driver.prompt()
+    driver.take(*(piece("a") for _ in range(5)), whole("a"), *(piece("b") for _ in range(5)))
+    events = driver.take(note("agent_turn_completed", reason="cancelled"))
+    assert [e["text"] for e in events if e["type"] == "message.completed"] == ["1234512345"]
+
+
 @pytest.mark.parametrize(
     ("reason", "text", "code"),
     [

@@ -16,7 +16,7 @@ import anyio.lowlevel
 import pytest
 
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.channel import LARGE_FRAME, Channel
+from agent_runner.bus.channel import LARGE_FRAME, MAX_OPEN_TEXT, Channel
 from agent_runner.bus.subscriber import MAX_QUEUED_BYTES
 from agent_runner.events import (
     AgentEvent,
@@ -467,3 +467,37 @@ async def test_a_burst_of_deltas_is_replaced_by_a_snapshot(tmp_path: Path) -> No
             "message.completed",
             "run.finished",
         ]
+
+
+async def test_the_snapshots_of_endless_items_are_bounded(tmp_path: Path) -> None:
+    """A CLI that never completes what it begins costs the service no more than that."""
+    piece = "x" * (1 << 20)
+    async with house(tmp_path) as h:
+        for number in range(12):
+            await h.channel.emit(RUN, [MessageDelta(item_id="endless", text=piece)])
+            await h.channel.emit(RUN, [MessageDelta(item_id=f"m{number}", text=piece)])
+        for number in range(20_000):
+            await h.channel.emit(RUN, [MessageDelta(item_id=f"small{number}", text="y")])
+        got: list[dict[str, Any]] = []
+        async with listening(h.channel, after=h.channel.last_seq, until_type="run.finished") as f:
+
+            async def reader() -> None:
+                async for frame in f:
+                    got.extend(data for _, data in parsed(frame))
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(reader)
+                await anyio.wait_all_tasks_blocked()
+                done = [MessageCompleted(item_id="endless", text="whole"), END]
+                await h.channel.emit(RUN, done)
+        snapshots = {d["itemId"]: d for d in got if d["type"] == "item.snapshot"}
+        assert snapshots["endless"]["cut"] is True
+        assert "cut" not in snapshots["m0"]
+        assert set(snapshots["endless"]["text"]) == {"x"}
+        assert sum(len(d["text"]) + 512 for d in snapshots.values()) <= MAX_OPEN_TEXT
+        assert [d["type"] for d in got[-2:]] == ["message.completed", "run.finished"]
+
+        await h.channel.emit(RUN, [MessageDelta(item_id="next", text="room again")])
+        async with listening(h.channel, after=h.channel.last_seq) as frames:
+            ((_, data),) = parsed(await anext(frames))
+        assert (data["itemId"], data["text"]) == ("next", "room again")

@@ -8,6 +8,7 @@ has; the bytes that the CLI printed are kept.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ class Trial:
     answer: str | None
     events: list[dict[str, Any]]
     ephemeral: list[dict[str, Any]]
+    replayed: bytes
     printed: bytes
     raw: bytes
     stderr: bytes
@@ -119,6 +121,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await anyio.sleep(0.005)
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """The same where nothing is asynchronous."""
+    deadline = time.monotonic() + LONGEST_S
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.005)
+
+
 async def stored(pages: AsyncIterator[list[StoredEvent]]) -> list[StoredEvent]:
     return [event async for page in pages for event in page]
 
@@ -130,6 +140,9 @@ async def suffer(
     script: Script | str,
     *,
     env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    options: dict[str, Any] | None = None,
+    program: Path | None = None,
     timeout_ms: int | None = None,
     during: During | None = None,
     cut: bool = False,
@@ -137,18 +150,21 @@ async def suffer(
 ) -> Trial:
     """Run `script` on a CLI driven this way, and hold the service to the rule.
 
-    `during` happens once the run is accepted. `cut` says that the CLI is ended while it
-    prints: then what is kept may lack the end of what it had for the pipe.
+    `program` takes the CLI's place. `during` happens once the run is accepted. `cut` says that
+    the CLI is ended while it prints: then what is kept may lack the end of what it had for the
+    pipe.
     """
     async with serving(**way.limits, **limits) as context:
         copy = tmp_path / "printed"
         here, gate = tmp_path / "bystander is here", tmp_path / "bystander may go"
-        options = {"env": {"SCRIPTED_COPY": str(copy), **(env or {})}}
-        patient = await add_agent(context, "patient", way.agent_type, tmp_path, **options)
+        given = {"env": {"SCRIPTED_COPY": str(copy), **(env or {})}, **(options or {})}
+        patient = await add_agent(context, "patient", way.agent_type, cwd or tmp_path, **given)
         bystander = await add_agent(context, "bystander", "claude-code", tmp_path)
         calm: Script = [{"touch": str(here)}, {"wait": str(gate)}, {"text": "untouched"}]
         other = await start(context, bystander, calm)
         await until(here.exists)
+        if program is not None:
+            context.settings.programs[way.agent_type] = str(program)
 
         active = await start(context, patient, script, timeout_ms)
         seen: list[bytes] = []
@@ -163,13 +179,14 @@ async def suffer(
         assert (calm_outcome.state, calm_outcome.answer) == (RunState.SUCCEEDED, "untouched")
 
         await context.runs.end_session("patient")
-        run, events, ephemeral = await _check_told(context, active, b"".join(seen))
+        run, events, ephemeral, replayed = await _check_told(context, active, b"".join(seen))
         raw = context.settings.state_dir / "raw" / active.run_id
         trial = Trial(
             run=run,
             answer=outcome.answer,
             events=events,
             ephemeral=ephemeral,
+            replayed=replayed,
             printed=_bytes(copy),
             raw=_bytes(raw.with_suffix(".stdout")),
             stderr=_bytes(raw.with_suffix(".stderr")),
@@ -186,7 +203,7 @@ async def _watch(active: ActiveRun, seen: list[bytes]) -> None:
 
 async def _check_told(
     context: Context, active: ActiveRun, seen: bytes
-) -> tuple[RunRecord, list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[RunRecord, list[dict[str, Any]], list[dict[str, Any]], bytes]:
     """One end with its reason; seen live, replayed and stored are the same."""
     store = context.store
     run = await store.runs.get(active.run_id)
@@ -213,7 +230,7 @@ async def _check_told(
     ephemeral = [
         json.loads(block.partition(b"\ndata: ")[2]) for block in live if block not in set(durable)
     ]
-    return run, events, ephemeral
+    return run, events, ephemeral, replayed
 
 
 def _check_kept(trial: Trial, *, cut: bool) -> None:

@@ -1,0 +1,249 @@
+"""Faults 20 and 22 to 32: how a CLI ends, or does not, and what its pipes do meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from agent_runner.api.context import Context
+from agent_runner.cli.terminal import clean
+from agent_runner.runs.active import ActiveRun
+from tests.api.frames import replayed, seq_of
+from tests.conftest import Script, Service, Serving
+from tests.faults.trial import (
+    CLAUDE,
+    DROID,
+    EVERY_WAY,
+    GEMINI,
+    ONCE,
+    ONE_WAY_EACH,
+    WARM,
+    Way,
+    ended,
+    suffer,
+    until,
+    wait_until,
+)
+
+pytestmark = pytest.mark.anyio
+
+# A warm CLI gets its prompt once it has answered the handshake.
+HANDSHAKE_LINES = {CLAUDE: 0, DROID: 1, GEMINI: 2}
+FLOOD = (
+    {"delta": 1_000_000, "event": 1_000_000}
+    if os.environ.get("FULL_SIZE")
+    else {"delta": 100_000, "event": 10_000}
+)
+LONG_PROMPT = "x" * 1_000_000
+"""More than a pipe holds."""
+
+
+def pids_in(path: Path) -> list[int]:
+    return [int(line) for line in path.read_text().split()]
+
+
+def lives(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_20_exit_0_without_a_result(serving: Serving, tmp_path: Path, way: Way) -> None:
+    trial = await suffer(serving, tmp_path, way, [{"text": "almost"}, {"die": 0}])
+    assert (trial.run.state, trial.run.code) == ("failed", "no_result")
+    assert trial.run.exit_code == 0
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_22_result_then_an_exit_code(serving: Serving, tmp_path: Path, way: Way) -> None:
+    script: Script = [{"text": "kept"}, {"result": True}, {"die": 3}]
+    trial = await suffer(serving, tmp_path, way, script)
+    assert (trial.run.state, trial.answer) == ("succeeded", "kept")
+    if not way.warm:
+        assert trial.run.exit_code == 3
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_23_two_results(serving: Serving, tmp_path: Path, way: Way) -> None:
+    results: Script = [{"result": "first"}, {"result": "second"}]
+    script: Script = [{"text": "first"}, {"at_once": results}]
+    trial = await suffer(serving, tmp_path, way, script)
+    assert (trial.run.state, trial.answer) == ("succeeded", "first")
+
+
+LATE: Script = [{"late": "too late"}, {"text": "in time"}, {"result": True}, {"die": 0}]
+
+
+@pytest.mark.parametrize("way", ONCE)
+async def test_24_output_after_the_exit(serving: Serving, tmp_path: Path, way: Way) -> None:
+    trial = await suffer(serving, tmp_path, way, LATE)
+    assert (trial.run.state, trial.answer) == ("succeeded", "in time")
+    assert trial.raw.endswith(b"too late\n")
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=BaseExceptionGroup,
+    reason="what a warm CLI prints after its result is stored behind run.finished",
+)
+@pytest.mark.parametrize("way", WARM)
+async def test_24_output_after_the_result(serving: Serving, tmp_path: Path, way: Way) -> None:
+    gate = tmp_path / "gate"
+
+    async def late(context: Context, active: ActiveRun) -> None:
+        await ended(active)
+        gate.touch()
+        raw = context.settings.state_dir / "raw" / f"{active.run_id}.stdout"
+        await until(lambda: raw.read_bytes().endswith(b"too late\n"))
+
+    script: Script = [{"late": "too late", "after": str(gate)}, *LATE[1:]]
+    trial = await suffer(serving, tmp_path, way, script, during=late)
+    assert (trial.run.state, trial.answer) == ("succeeded", "in time")
+
+
+@pytest.mark.parametrize("way", ONCE)
+async def test_24_output_after_a_cancel(serving: Serving, tmp_path: Path, way: Way) -> None:
+    here = tmp_path / "here"
+
+    async def cancel(context: Context, active: ActiveRun) -> None:
+        await until(here.exists)
+        await context.runs.cancel("patient", None)
+
+    script: Script = [{"late": "after the cancel"}, {"touch": str(here)}, {"hang": True}]
+    trial = await suffer(serving, tmp_path, way, script, during=cancel)
+    assert (trial.run.state, trial.run.code) == ("cancelled", "cancelled")
+    assert trial.raw.endswith(b"after the cancel\n")
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_25_stderr_flood(serving: Serving, tmp_path: Path, way: Way) -> None:
+    length = 5_000_000
+    script: Script = [{"stderr_flood": length}, {"stderr": "\nError: at last\n"}, {"die": 9}]
+    trial = await suffer(serving, tmp_path, way, script)
+    assert (trial.run.state, trial.run.exit_code) == ("failed", 9)
+    assert trial.run.error == "Error: at last", "the end of stderr is what counts"
+    assert len(trial.stderr) == length + len("\nError: at last\n")
+
+
+@pytest.mark.parametrize("way", WARM)
+async def test_26_stdout_closed_but_alive(
+    serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_runner.runners.live.EXIT_GRACE_S", 0.2)
+    script: Script = [{"text": "x"}, {"ignore_term": True}, {"close_stdout": True}, {"hang": True}]
+    trial = await suffer(serving, tmp_path, way, script, cancel_grace_ms=200)
+    assert (trial.run.state, trial.run.code) == ("failed", "cli_killed")
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_27_a_grandchild_holds_stdout(serving: Serving, tmp_path: Path, way: Way) -> None:
+    pids = tmp_path / "pids"
+    holder = {"fork": 1, "hold": True, "setsid": 1, "ignore_term": True, "pids": str(pids)}
+    trial = await suffer(
+        serving, tmp_path, way, [holder, {"text": "x"}, {"die": 0}], cancel_grace_ms=200
+    )
+    assert (trial.run.state, trial.run.code) == ("failed", "no_result")
+    assert not any(lives(pid) for pid in pids_in(pids))
+
+
+def never_reads(way: Way) -> dict[str, str]:
+    """The environment of a CLI that does not read its prompt."""
+    start = {"stop_reading": HANDSHAKE_LINES[way]} if way.warm else {"hang": True}
+    return {"SCRIPTED_START": json.dumps([start])}
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_28_stdin_is_never_read(
+    serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_runner.runners.outbox.WRITE_TIMEOUT_S", 0.1)
+    trial = await suffer(serving, tmp_path, way, LONG_PROMPT, env=never_reads(way))
+    assert (trial.run.state, trial.answer) == ("failed", None)
+
+
+@pytest.mark.parametrize("way", ONE_WAY_EACH)
+async def test_28_stdin_is_never_read_and_the_time_is_over(
+    serving: Serving, tmp_path: Path, way: Way
+) -> None:
+    env = never_reads(way)
+    trial = await suffer(
+        serving, tmp_path, way, LONG_PROMPT, env=env, timeout_ms=200, cancel_grace_ms=200
+    )
+    assert (trial.run.state, trial.run.code) == ("timed_out", "timed_out")
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_29_exit_before_stdin_is_read(serving: Serving, tmp_path: Path, way: Way) -> None:
+    env = {"SCRIPTED_START": json.dumps([{"stderr": "Error: no mood\n"}, {"die": 3}])}
+    trial = await suffer(serving, tmp_path, way, LONG_PROMPT, env=env)
+    assert (trial.run.state, trial.run.exit_code) == ("failed", 3)
+    assert trial.run.error == "Error: no mood"
+
+
+@pytest.mark.parametrize("way", ONCE)
+async def test_30_the_cli_waits_for_the_end_of_stdin(
+    serving: Serving, tmp_path: Path, way: Way
+) -> None:
+    """Gemini and Droid read their prompt to its end; Claude leaves only when stdin ends."""
+    trial = await suffer(serving, tmp_path, way, "hello")
+    assert (trial.run.state, trial.answer) == ("succeeded", "echo: hello")
+    assert trial.run.exit_code == 0
+
+
+@pytest.mark.parametrize("way", ONE_WAY_EACH)
+async def test_31_terminal_controls_in_text(serving: Serving, tmp_path: Path, way: Way) -> None:
+    evil = "\x1b]52;c;cHduZWQ=\x07\x1b[2J\x9b31m\x7f\u202e ok"
+    trial = await suffer(serving, tmp_path, way, [{"tool": "Bash", "output": evil}, {"text": evil}])
+    assert (trial.run.state, trial.answer) == ("succeeded", evil)
+    assert [event["output"] for event in trial.of("tool.completed")] == [evil]
+    assert b"\x1b" not in trial.replayed
+    assert b"\x07" not in trial.replayed
+    assert not set("\x1b\x07\x9b\x7f\u202e") & set(clean(evil))
+
+
+@pytest.mark.parametrize("kind", ["delta", "event"])
+@pytest.mark.parametrize("way", ["claude-code", "gemini", "factory-droid"])
+def test_32_a_flood_of_tiny_events(
+    make_service: Callable[..., Service], tmp_path: Path, way: str, kind: str
+) -> None:
+    """Without end, it holds up nobody; of a size, it is stored whole and in small memory."""
+    service = make_service(line_bytes=64 << 20)
+    service.register(type=way)
+    service.register("other")
+    assert service.run("warm up", "other").json()["success"]
+    before = service.memory("VmRSS")
+    count = FLOOD[kind]
+    script: Script = [{"flood": count, "of": kind}, {"tool": "Bash"}, {"text": "fine"}]
+    run = service.run(script).json()
+    assert (run["success"], run["content"]) == (True, "fine")
+    text = 16 * count if kind == "delta" else 0
+    assert service.memory("VmHWM") - before <= (32 << 20) + 4 * text
+    if kind == "event":
+        with service.client() as client:
+            last = client.get(f"/conversations/{run['conversationId']}").json()["conversation"][
+                "lastEventSeq"
+            ]
+            events = replayed(client, run["conversationId"], last)
+        assert [seq_of(event) for event in events] == list(range(1, last + 1))
+        assert sum(b"\nevent: unknown\n" in event[:60] for event in events) == count
+
+    here = tmp_path / "here"
+    endless: Script = [{"touch": str(here)}, {"flood": 0, "of": kind}]
+    answers: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: answers.append(service.run(endless)))
+    thread.start()
+    wait_until(here.exists)
+    assert service.run("calm", "other").json()["content"] == "echo: calm"
+    with service.client() as client:
+        assert client.post("/agents/worker/execute/cancel", json={}).status_code == 202
+    thread.join(30)
+    assert answers[0].json()["status"] == "cancelled"
