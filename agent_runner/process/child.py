@@ -185,13 +185,9 @@ class Child:
                     await self._until_empty()
         return self._exit_code
 
-    def mark(self) -> None:
-        """What the program has started until now is its own, and survives a `sweep`."""
-        self._command(b"m")
-
-    def sweep(self) -> None:
-        """Kill what the program has started since `mark`, not the program."""
-        self._command(b"c")
+    def sweep(self, since: int) -> None:
+        """Kill what the program has started since the tick `since`, not the program."""
+        self._command(b"c" + since.to_bytes(8, "big"))
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the process itself."""

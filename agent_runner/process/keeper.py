@@ -12,8 +12,9 @@ On the control socket the service writes the length (4 bytes, big endian) and th
 what to start: argv, cwd, env, limits; then commands of one byte:
 
     g  let the held process go on to exec the CLI      t  TERM to the whole tree
-    k  KILL the whole tree until none is left          c  KILL what was started after `m`
-    m  mark: what is there now may stay                s  the next byte is a signal for the CLI
+    k  KILL the whole tree until none is left          s  the next byte is a signal for the CLI
+    c  KILL what was started since the moment in the next 8 bytes:
+       clock ticks since boot, as in field 22 of /proc/PID/stat
 
 The keeper answers with JSON lines: {"held": pid, "ticks": n}, {"started": true} or
 {"failed": errno}, {"warning": name, ...}, {"limit": name, ...}, {"exit": code, "oom": bool},
@@ -44,6 +45,7 @@ SOFT_SHARE = 0.8
 FREEZE_ROUNDS = 50
 WARDEN_LEAVE_S = 10.0
 OOM_SCORE = 500
+ARGUMENT_BYTES = {b"s": 1, b"c": 8}
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
@@ -154,7 +156,7 @@ class Keeper:
         self.lifeline = True
         self.killing = False
         self.kill_at: float | None = None
-        self.may_stay: set[tuple[int, int | None]] = set()
+        self.unread = b""
         self.limits: dict[str, int] = {}
         self.warned = False
         self.limited = False
@@ -247,30 +249,26 @@ class Keeper:
             signal_all(descendants(os.getpid()), signal.SIGTERM)
             self.kill_at = time.monotonic() + LIFELINE_GRACE_S
             return False
-        position = 0
-        while position < len(commands):
-            command = commands[position : position + 1]
-            position += 1
-            if command == b"g":
-                os.write(self.start, b"g")
-            elif command == b"t":
-                signal_all(descendants(os.getpid()), signal.SIGTERM)
-            elif command == b"k":
-                self.killing = True
-            elif command == b"m":
-                self.may_stay = {(p, start_ticks(p)) for p in descendants(os.getpid())}
-            elif command == b"c":
-                kill(
-                    [
-                        p
-                        for p in descendants(os.getpid())
-                        if p != self.child and (p, start_ticks(p)) not in self.may_stay
-                    ]
-                )
-            elif command == b"s" and position < len(commands):
-                signal_all([] if self.exited else [self.child], commands[position])
-                position += 1
+        self.unread += commands
+        while self.unread and len(self.unread) > ARGUMENT_BYTES.get(self.unread[:1], 0):
+            length = 1 + ARGUMENT_BYTES.get(self.unread[:1], 0)
+            command, self.unread = self.unread[:length], self.unread[length:]
+            self.do(command[:1], int.from_bytes(command[1:], "big"))
         return True
+
+    def do(self, command: bytes, argument: int) -> None:
+        """One command of the service."""
+        if command == b"g":
+            os.write(self.start, b"g")
+        elif command == b"t":
+            signal_all(descendants(os.getpid()), signal.SIGTERM)
+        elif command == b"k":
+            self.killing = True
+        elif command == b"s" and not self.exited:
+            signal_all([self.child], argument)
+        elif command == b"c":
+            tree = [pid for pid in descendants(os.getpid()) if pid != self.child]
+            kill([pid for pid in tree if (start_ticks(pid) or 0) >= argument])
 
     def tell_start(self) -> None:
         """The pipe closes with exec; before that it tells why there was none."""

@@ -26,7 +26,7 @@ from agent_runner.events import (
     TurnCompleted,
 )
 from agent_runner.process.child import Child
-from agent_runner.process.identity import ProcessIdentity
+from agent_runner.process.identity import ProcessIdentity, ticks_now
 from agent_runner.process.lines import LineFramer, OversizeLine
 from agent_runner.process.redact import Redactor
 from agent_runner.runners.outbox import Outbox
@@ -101,7 +101,7 @@ class LiveCli:
         self._turn_open = False
         self._cut_short = False
         self._tool_started = False
-        self._marked = False
+        self._tools_since = 0
         self._limit: LimitReached | None = None
         self._notices: list[AgentEvent] = []
         self._noticed = anyio.Event()
@@ -172,8 +172,7 @@ class LiveCli:
         self.last_output = self.last_heartbeat = None
         self._output_left = self._output_limit
         self._tool_started = False
-        if self._marked:
-            self._child.mark()
+        self._tools_since = ticks_now()
         self._turn_open = True
         self._turn_done = anyio.Event()
 
@@ -194,7 +193,7 @@ class LiveCli:
             with anyio.move_on_after(grace * _ASK_SHARE):
                 await self._turn_done.wait()
                 if self._tool_started:
-                    self._child.sweep()
+                    self._child.sweep(self._tools_since)
                 return
             left -= grace * _ASK_SHARE
         self._cut_short = self._turn_open
@@ -306,10 +305,9 @@ class LiveCli:
             if isinstance(event, SessionStarted):
                 self.session_id = event.session_id
                 self.cli_version = event.cli_version or self.cli_version
-                if not self._marked:
+                if not self._tool_started:
                     # What runs before the first tool is the CLI's own: servers of MCP, say.
-                    self._marked = True
-                    self._child.mark()
+                    self._tools_since = ticks_now()
             elif isinstance(event, ToolStarted):
                 self._tool_started = True
             elif isinstance(event, PermissionRequested):

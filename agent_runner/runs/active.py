@@ -10,7 +10,7 @@ import anyio
 from agent_runner import wire
 from agent_runner.bus.channel import Channel
 from agent_runner.errors import FailureCode
-from agent_runner.events import AgentEvent, ParseError, SessionStarted, Unknown
+from agent_runner.events import AgentEvent, Notice, ParseError, SessionStarted, Unknown
 from agent_runner.runners.live import LiveCli
 from agent_runner.settings import Timeouts
 from conversation_store.records import RunOutcome, RunRecord
@@ -46,6 +46,8 @@ class ActiveRun:
         self.outcome: RunOutcome | None = None
         self.live: LiveCli | None = None
         self.broken_lines = 0
+        self.over = False
+        self._late = False
         self.session_id: str | None = None
         self.form: str | None = None
         self.started_at: str | None = None
@@ -97,7 +99,17 @@ class ActiveRun:
         self.request_stop(StopReason(code))
 
     async def emit(self, events: Sequence[AgentEvent]) -> None:
-        """Publish events of this run. A new CLI session is kept at once, for a later resume."""
+        """Publish events of this run. A new CLI session is kept at once, for a later resume.
+
+        What comes after the run's end is of the conversation and of no run, and said to be late.
+        """
+        if self.over:
+            if not self._late:
+                self._late = True
+                late = Notice(code="late_output", data={"runId": self.run_id})
+                events = [late, *events]
+            await self.channel.emit(None, events)
+            return
         for event in events:
             if isinstance(event, ParseError | Unknown):
                 self.broken_lines += 1

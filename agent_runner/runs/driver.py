@@ -152,6 +152,7 @@ class RunDriver:
             turn_id=wire.new_id("turn") if outcome.answer is not None else None,
             metadata=active.run.metadata,
         )
+        active.over = True
         events = [new_event(finished_event(outcome))]
         now = wire.now()
         try:

@@ -67,7 +67,9 @@ def test_a_prompt_may_come_by_stdin_or_look_like_a_flag(live: Service) -> None:
 
 
 def test_every_end_has_its_exit_code(live: Service, tmp_path: Path) -> None:
-    code, out, err = execute(live, [{"error": "Invalid API key", "status": 401}])
+    live.register("stranger")
+    script = json.dumps([{"error": "Invalid API key", "status": 401}])
+    code, out, err = call(live, "exec", "stranger", script)
     assert (code, out) == (ExitCode.FAILED, "")
     assert "[auth_required]" in err
     assert "hint:" in err or "failed" in err

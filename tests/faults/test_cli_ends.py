@@ -90,11 +90,6 @@ async def test_24_output_after_the_exit(serving: Serving, tmp_path: Path, way: W
     assert trial.raw.endswith(b"too late\n")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=BaseExceptionGroup,
-    reason="what a warm CLI prints after its result is stored behind run.finished",
-)
 @pytest.mark.parametrize("way", WARM)
 async def test_24_output_after_the_result(serving: Serving, tmp_path: Path, way: Way) -> None:
     gate = tmp_path / "gate"
@@ -108,6 +103,7 @@ async def test_24_output_after_the_result(serving: Serving, tmp_path: Path, way:
     script: Script = [{"late": "too late", "after": str(gate)}, *LATE[1:]]
     trial = await suffer(serving, tmp_path, way, script, during=late)
     assert (trial.run.state, trial.answer) == ("succeeded", "in time")
+    assert trial.events[-1]["type"] == "run.finished"
 
 
 @pytest.mark.parametrize("way", ONCE)

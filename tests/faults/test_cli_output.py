@@ -103,7 +103,7 @@ LONG_LINE = (1024 if os.environ.get("FULL_SIZE") else 100) * MIB
 @pytest.mark.parametrize("way", [CLAUDE, GEMINI_ONCE], ids=["pipe", "file"])
 def test_07_line_of_100_megabytes(make_service: Callable[..., Service], way: Way) -> None:
     """It costs no memory, is told with its length and hash, and lies in the raw log."""
-    service = make_service(raw_log_bytes=2 * LONG_LINE, **way.limits)
+    service = make_service(run_bytes=2 * LONG_LINE, **way.limits)
     service.register(type=way.agent_type)
     assert service.run("warm up").json()["success"]
     service.reset_peak()
@@ -137,7 +137,7 @@ async def test_08_output_that_never_ends_a_line(serving: Serving, tmp_path: Path
         cut=True,
         cancel_grace_ms=100,
         line_bytes=100_000,
-        raw_log_bytes=1_000_000,
+        run_bytes=1_000_000,
     )
     assert len(trial.notices("raw_log_full")) == 1
     assert [event["lengthBytes"] > 100_000 for event in trial.of("oversize")] == [True]

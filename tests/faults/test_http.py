@@ -100,7 +100,6 @@ def test_58_body_that_never_ends(live: Service, chunked: bool, slowly: bool) -> 
     assert b"\r\nconnection: close\r\n" in data.lower()
 
 
-@pytest.mark.xfail(strict=True, reason="there is no Idempotency-Key yet")
 def test_59_the_same_idempotency_key(live: Service) -> None:
     live.register("idempotent")
     body = {"prompt": "once"}

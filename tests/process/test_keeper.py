@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from agent_runner.process.child import Child, spawn
+from agent_runner.process.identity import ticks_now
 from agent_runner.process.warden import TreeLimits, Warden
 
 pytestmark = pytest.mark.anyio
@@ -217,7 +218,7 @@ async def test_near_the_memory_limit_comes_a_warning(warden: Warden) -> None:
         assert notices == [{"warning": "memory", "used": notices[0]["used"], "of": 100 << 20}]
 
 
-async def test_a_sweep_spares_what_was_marked(warden: Warden) -> None:
+async def test_a_sweep_spares_what_was_there_before(warden: Warden) -> None:
     code = """
 import os, subprocess, sys, time
 def start():
@@ -230,10 +231,12 @@ time.sleep(4711)
     async with running(warden, code) as child:
         await child.go()
         (own,) = map(int, await lines(child, 1))
-        child.mark()
+        there = ticks_now()
+        await true(lambda: ticks_now() > there)
+        since = ticks_now()
         await child.write(b"\n", timeout=5)
         (tools,) = map(int, await lines(child, 1))
-        child.sweep()
+        child.sweep(since)
         await true(lambda: not lives(tools))
         assert lives(own)
         assert lives(child.pid)

@@ -249,6 +249,7 @@ async def test_a_failure_has_a_code(
         assert (outcome.state, outcome.code) == ("failed", code)
         if code == "auth_required":
             assert "log in" in (outcome.hint or "")
+            await context.circuits.reset(agent)
         assert (await run(context, agent, "again")).state == "succeeded"
 
 
@@ -456,6 +457,7 @@ async def test_after_a_failed_login_the_next_run_has_a_new_process(
             await ended(active)
             begun = json.loads((await events_of(context, active.run_id))[1].payload)
             reused.append(begun.get("reused", False))
+            await context.circuits.reset(agent)
         assert reused == [False, True, False]
 
 
