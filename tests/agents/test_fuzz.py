@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_runner import wire
-from agent_runner.agents.base import AgentOptions, Exit, Form, Session
+from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Session
 from agent_runner.agents.registry import adapter_for
-from agent_runner.events import TurnCompleted
+from agent_runner.events import ParseError, PermissionRequested, TurnCompleted, Unknown
+from agent_runner.process.lines import LineFramer, OversizeLine
+from agent_runner.schemas.decode import shown
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -134,3 +138,117 @@ def test_a_process_that_prints_nothing_fails_its_prompt(name: str) -> None:
     assert not verdicts[0].ok
     assert verdicts[0].code
     assert verdicts[0].error
+
+
+# --- many lines, as a stream of bytes ---------------------------------------------------------
+
+COUNT = 100_000 if os.environ.get("FULL_SIZE") else 10_000
+LINES_OF_A_SESSION = 250
+LINE_LIMIT = 2500
+ODD = (
+    b"null", b"true", b"0", b"1", b'"x"', b'["x"]', b'{"type":"x"}', b"[]", b"{}", b'""',
+    b"NaN", b"-Infinity", b"1e999", b"1" * 400, str(2**64).encode(), b"-0.0", b"[" * 2000,
+    b'"\\ud800"', b'"\\u0000"', b'"\xff"', b'{"a":1,"a":2}', b"'x'", b'"\\u2028\r"', b"",
+    b'{"type":"result"}', b"\0", b"\xef\xbb\xbf", b"\n", b"\r\n", b"{}{}",
+)  # fmt: skip
+KINDS = ("cut", "insert", "flip", "splice", "noise", *["whole"] * 4, *["drop"] * 3, *["value"] * 5)
+
+
+def lines_of(agent: str, form: Form) -> list[bytes]:
+    """What the real CLI printed in this form."""
+    lines: set[bytes] = set()
+    for path in FIXTURES.glob(f"{agent}/*/*/stdout.jsonl"):
+        if json.loads(path.with_name("command").read_bytes())["form"] == form:
+            lines.update(line for line in path.read_bytes().split(b"\n") if 0 < len(line) < 3000)
+    return sorted(lines)
+
+
+def fuzzed(chance: random.Random, lines: list[bytes]) -> bytes:
+    """A real line, most often with something wrong, or noise."""
+    line = chance.choice(lines)
+    at = chance.randint(0, len(line))
+    kind = chance.choice(KINDS)
+    if kind == "cut":
+        return line[:at]
+    if kind == "insert":
+        return line[:at] + chance.choice(ODD) + line[at:]
+    if kind == "flip":
+        return line[:at] + chance.randbytes(chance.randint(1, 4)) + line[at + 1 :]
+    if kind == "splice":
+        other = chance.choice(lines)
+        return line[:at] + other[chance.randint(0, len(other)) :]
+    if kind == "noise":
+        return chance.randbytes(chance.randint(0, 80))
+    try:
+        data = json.loads(line)
+    except ValueError:
+        return line
+    spots = list(places(data))
+    if kind == "whole" or not spots:
+        return line
+    holder, key = chance.choice(spots)
+    if kind == "drop":
+        del holder[key]
+        return json.dumps(data).encode()
+    holder[key] = "@odd@"
+    return json.dumps(data).encode().replace(b'"@odd@"', chance.choice(ODD))
+
+
+def stream_of(chance: random.Random, lines: list[bytes], count: int) -> bytes:
+    """`count` fuzzed lines as a CLI prints them; the last one may have no end."""
+    text = b"\n".join(fuzzed(chance, lines) for _ in range(count))
+    return text + chance.choice((b"\n", b""))
+
+
+def framed(chance: random.Random, data: bytes) -> list[bytes | OversizeLine]:
+    """The lines of `data` when it arrives in pieces of any size; every byte is in one of them."""
+    framer = LineFramer(LINE_LIMIT)
+    found: list[bytes | OversizeLine] = []
+    at = 0
+    while at < len(data):
+        size = chance.choice((1, 7, 100, 4096, 1 << 16))
+        found += framer.feed(data[at : at + size])
+        at += size
+    ended = len(found)
+    found += framer.flush()
+    lengths = [line.length if isinstance(line, OversizeLine) else len(line) for line in found]
+    assert sum(lengths) + ended == len(data)
+    return found
+
+
+def take(session: Any, line: bytes, chance: random.Random) -> None:
+    """One line: it is told, or counted, or blank; what is told can be stored and streamed."""
+    before = sum(session.seen.values())
+    received = session.receive(line)
+    assert received.events or sum(session.seen.values()) > before or not line.strip(BLANKS)
+    for event in received.events:
+        wire.encode(event)
+        if isinstance(event, ParseError | Unknown):
+            assert event.raw == shown(line)
+        elif isinstance(event, PermissionRequested):
+            answer = PermissionAnswer(allow=chance.random() < 0.5, message="no")
+            assert session.answer(event.request_id, answer)
+        elif isinstance(event, TurnCompleted):
+            session.prompt("again")
+    if chance.random() < 0.01:
+        session.interrupt()
+
+
+BLANKS = b"\xef\xbb\xbf \t\r\n"
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", SESSIONS)
+def test_many_lines_without_a_crash_or_a_lost_byte(name: str) -> None:
+    chance = random.Random(f"lines of {name}")
+    agent, form, dialect = SESSIONS[name]
+    own = lines_of("gemini" if dialect == "acp" else agent, form) or LINES
+    taken = 0
+    while taken < COUNT:
+        session = session_of(name, resume=chance.choice((None, "0000-1111")))
+        for line in framed(chance, stream_of(chance, own + LINES[::50], LINES_OF_A_SESSION)):
+            taken += 1
+            if not isinstance(line, OversizeLine):
+                take(session, line, chance)
+        for event in session.finish(Exit(code=chance.choice((0, 1, -9, None)))):
+            wire.encode(event)
