@@ -17,7 +17,8 @@ from agent_runner.errors import AgentRunnerError
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 err = Console(highlight=False, markup=False, emoji=False, stderr=True, soft_wrap=True)
 
-_PIPE_WIDTH = 100_000
+if not out.is_terminal:
+    out.width = 100_000
 
 # C0 and C1 controls except newline and tab, ESC, DEL, and the characters that reorder text:
 # a tool's output must not move the cursor, set the clipboard or forge a prompt.
@@ -63,7 +64,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("-" if cell is None else clean(str(cell)) for cell in row))
-    out.print(table, width=None if out.is_terminal else _PIPE_WIDTH)
+    out.print(table)
 
 
 def fail(error: AgentRunnerError, *, as_json: bool = False) -> NoReturn:
