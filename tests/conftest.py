@@ -137,7 +137,7 @@ class Service:
     """The service as a program of its own, spoken to over HTTP."""
 
     def __init__(self, argv: list[str], env: dict[str, str], cwd: Path) -> None:
-        self._argv, self._env, self._cwd = argv, env, cwd
+        self._argv, self.env, self._cwd = argv, env, cwd
         self.cwd = cwd
         self.state_dir = cwd / "state"
         self.process: subprocess.Popen[str]
@@ -147,7 +147,7 @@ class Service:
     def start(self) -> None:
         self.process = subprocess.Popen(
             self._argv,
-            env=self._env,
+            env=self.env,
             cwd=self._cwd,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,115 @@
+"""SIGKILL at every named point of a run's life; then the books must be right."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from tests.chaos.crashing import VARIABLE, names
+from tests.chaos.world import (
+    ORPHAN_LIMIT_S,
+    Books,
+    Table,
+    make_service,
+    nothing_left,
+    wait_for,
+)
+from tests.conftest import Service
+
+TERMINAL = {"succeeded", "failed", "cancelled", "timed_out", "interrupted"}
+
+
+def _live(service: Service, pids: Path) -> list[str]:
+    """A conversation that passes every point; the runs that were acknowledged."""
+    acknowledged: list[str] = []
+    forks = {"fork": 2, "daemon": True, "ignore_term": True, "pids": str(pids)}
+    scripts = [
+        [forks, {"tool": "Bash", "input": {}}, {"text": "one"}],
+        [{"text": "two", "deltas": 3}],
+        [{"die": 3}],
+        [{"error": "Invalid API key", "status": 401}],
+        [{"hang": True}],
+    ]
+    with contextlib.suppress(httpx.HTTPError, OSError):
+        service.register()
+        for script in scripts:
+            hangs = script == [{"hang": True}]
+            body = {"prompt": json.dumps(script), "timeoutMs": 300 if hangs else 20_000}
+            with (
+                service.client(Accept="text/event-stream") as client,
+                client.stream("POST", "/agents/worker/execute", json=body) as response,
+            ):
+                held = b""
+                for piece in response.iter_raw():
+                    held += piece
+                    if b"run.queued" in held and b"\n\n" in held:
+                        line = held.split(b"data: ", 1)[1].split(b"\n", 1)[0]
+                        acknowledged.append(json.loads(line)["runId"])
+                        held = b""
+                        break
+                for _ in response.iter_raw():
+                    pass
+            with service.client() as client:
+                client.post("/agents/worker/circuit/reset", json={})
+        with service.client() as client:
+            client.post("/agents/worker/end-session", json={})
+    return acknowledged
+
+
+def _is_killed(service: Service) -> bool:
+    return service.process.poll() == -signal.SIGKILL
+
+
+def _all_ended(books: Books) -> bool:
+    return set(books.states().values()) <= TERMINAL
+
+
+def crashes(table: Table) -> None:
+    """Every point once; a point that is never reached is told."""
+    broken: list[str] = []
+    reached = 0
+    points = names()
+    for point in points:
+        with tempfile.TemporaryDirectory(prefix="chaos") as name:
+            folder = Path(name)
+            pids = folder / "pids"
+            service = make_service(folder, module="tests.chaos.crashing", cancel_grace_ms=300)
+            service.env[VARIABLE] = point
+            with contextlib.suppress(AssertionError):
+                service.start()
+            acknowledged = _live(service, pids)
+            died = wait_for(partial(_is_killed, service), 1.0)
+            reached += died
+            hidden = [int(pid) for pid in pids.read_text().split()] if pids.exists() else []
+            if died and not wait_for(partial(nothing_left, folder, hidden), ORPHAN_LIMIT_S):
+                broken.append(f"{point}: processes left")
+            del service.env[VARIABLE]
+            service.stop()
+            service.start()
+            books = Books(service.state_dir)
+            wait_for(partial(_all_ended, books), 20.0)
+            states, ends = books.states(), books.ends()
+            if not books.intact() or books.bad_sequences():
+                broken.append(f"{point}: database")
+            if set(acknowledged) - set(states):
+                broken.append(f"{point}: a run was lost")
+            if any(s not in TERMINAL for s in states.values()) or any(
+                ends.get(r, 0) != 1 for r in states
+            ):
+                broken.append(f"{point}: a run has not one end")
+            service.register()
+            answer = service.run("hello")
+            if answer.json().get("content") != "echo: hello":
+                broken.append(f"{point}: no further run ({answer.text[:80]})")
+            service.stop()
+    table.row("named crash points", len(points))
+    table.row("  of them reached and died at", reached)
+    table.row("  points after which a promise was broken", len(broken), "0", ok=not broken)
+    for line in broken:
+        table.row(f"    {line}", "")

@@ -1,0 +1,82 @@
+"""The service as a program that kills itself at one named point: `AGENT_RUNNER_CRASH_AT`."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from agent_runner.bus.channel import Channel
+from agent_runner.cli.main import main
+from agent_runner.process import tree
+from agent_runner.process.child import Child
+from agent_runner.process.warden import Warden
+from agent_runner.runners.headless import Headless
+from agent_runner.runners.live import LiveCli
+from agent_runner.runs.circuits import Circuits
+from conversation_store.breakers import Breakers
+from conversation_store.conversations import Conversations
+from conversation_store.events import Events
+from conversation_store.processes import Processes
+from conversation_store.runs import Runs
+
+VARIABLE = "AGENT_RUNNER_CRASH_AT"
+
+POINTS: dict[str, tuple[Any, str]] = {
+    "accept": (Runs, "accept"),
+    "move": (Runs, "move"),
+    "finish": (Runs, "finish"),
+    "append": (Events, "append"),
+    "set_session": (Conversations, "set_session"),
+    "process_forget": (Processes, "forget"),
+    "breaker_save": (Breakers, "save"),
+    "circuit_record": (Circuits, "record"),
+    "warden_request": (Warden, "request"),
+    "child_held": (Child, "held"),
+    "child_go": (Child, "go"),
+    "child_end": (Child, "end"),
+    "start": (Headless, "start"),
+    "turn": (LiveCli, "turn"),
+    "stop_turn": (LiveCli, "stop_turn"),
+    "commit": (Channel, "commit"),
+    "tree_end": (tree, "end"),
+}
+
+
+def names() -> list[str]:
+    """Every crash point: before and after each call above, at its first and second time."""
+    return [
+        f"{when} {name} {time}"
+        for name in POINTS
+        for when in ("before", "after")
+        for time in (1, 2)
+    ]
+
+
+def arm(point: str) -> None:
+    """Make the call kill the process."""
+    when, name, time = point.split()
+    owner, attribute = POINTS[name]
+    original: Callable[..., Any] = getattr(owner, attribute)
+    calls = 0
+
+    @functools.wraps(original)
+    async def deadly(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if when == "before" and calls == int(time):
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = await original(*arguments, **named)
+        if when == "after" and calls == int(time):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, attribute, deadly)
+
+
+if __name__ == "__main__":
+    if VARIABLE in os.environ:
+        arm(os.environ[VARIABLE])
+    main()
