@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach v,python3.11 python3.12 python3.13 python3,$(shell command -v $(v) 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: help run test check test-real record bench lock clean
+.PHONY: help run test check test-real chaos soak record bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -26,6 +26,14 @@ test-real: ## Install the real CLIs and test them against a local model server
 	@$(PYTHON) .ci/bootstrap.py dev
 	@$(PYTHON) .ci/bootstrap.py real
 	@$(BIN)/pytest -q -m real tests/real $(ARGS)
+
+chaos: ## Kill, crash, race and cut the service; figures beside thresholds (ARGS=--kills=1000)
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
+soak: ## Ten minutes of mixed work, and what it leaves behind (ARGS=--hours=8)
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 record: ## Record the real CLIs anew (fixtures/)
 	@$(PYTHON) .ci/bootstrap.py real

@@ -46,15 +46,12 @@ def _live(service: Service, pids: Path) -> list[str]:
                 client.stream("POST", "/agents/worker/execute", json=body) as response,
             ):
                 held = b""
-                for piece in response.iter_raw():
-                    held += piece
-                    if b"run.queued" in held and b"\n\n" in held:
-                        line = held.split(b"data: ", 1)[1].split(b"\n", 1)[0]
-                        acknowledged.append(json.loads(line)["runId"])
-                        held = b""
-                        break
-                for _ in response.iter_raw():
-                    pass
+                with contextlib.suppress(httpx.HTTPError):
+                    for piece in response.iter_raw():
+                        held += piece
+                first = held.split(b"\n\n", 1)[0]
+                if b"data: " in first:
+                    acknowledged.append(json.loads(first.split(b"data: ", 1)[1])["runId"])
             with service.client() as client:
                 client.post("/agents/worker/circuit/reset", json={})
         with service.client() as client:

@@ -70,22 +70,19 @@ class RealCases:
         assert turn.status == {"auth_required": 503, "model_not_found": 200}[code]
         assert turn.run["error"]
         if real.form is Form.WARM:
-            # A refused login ends the process: the next one loads the session, where it can.
-            turn = agent.turn("again", says("Still here."))
-            if not real.cli.loads_at_once and turn.run["code"] == "session_not_found":
-                agent.end_session()
-                turn = agent.turn("anew", says("Still here."))
-            assert succeeded(turn)
+            # A refused login ends the process: the next one loads the session.
+            agent.reset_circuit()
+            assert succeeded(agent.turn("again", says("Still here.")))
 
     def test_second_turn(self, real: Real) -> None:
         agent = real.agent("second")
         first = agent.turn("the first prompt", says("The first answer."))
         assert succeeded(first)
         turn = agent.turn("the second prompt", says("The second answer."))
-        if real.form is Form.ONE_SHOT and not real.cli.resumes:
-            assert (turn.run["status"], turn.run["code"]) == ("failed", "session_not_found")
-            return
         assert succeeded(turn)
+        if real.form is Form.ONE_SHOT and not real.cli.resumes:
+            self.assert_quarantined(turn, first)
+            return
         assert turn.run["content"] == turn.text == "The second answer."
         self.assert_remembers(real, "the first prompt", "The first answer.", "the second prompt")
         assert turn.run["sessionId"] == first.run["sessionId"]
@@ -100,10 +97,10 @@ class RealCases:
         real.stop()
         real.service.start()
         turn = agent.turn("the second prompt", says("The second answer."))
-        if real.form is Form.ONE_SHOT and not real.cli.resumes:
-            assert (turn.run["status"], turn.run["code"]) == ("failed", "session_not_found")
-            return
         assert succeeded(turn)
+        if real.form is Form.ONE_SHOT and not real.cli.resumes:
+            self.assert_quarantined(turn, first)
+            return
         assert turn.run["content"] == turn.text == "The second answer."
         self.assert_remembers(real, "the first prompt", "The first answer.", "the second prompt")
         assert turn.run["sessionId"] == first.run["sessionId"]
@@ -130,13 +127,44 @@ class RealCases:
         real.stop()
         real.service.start()
 
+    @pytest.mark.parametrize("way", ["cli killed", "timed out", "service killed"])
+    def test_end_in_a_tool(self, real: Real, way: str) -> None:
+        """However a run ends in the middle of a command, nothing is left and the next goes on."""
+        agent = real.agent(way.replace(" ", "-"), **real.cli.tools)
+        assert succeeded(agent.turn("the first prompt", says("The first answer.")))
+        if way == "timed out":
+            agent.change(timeouts={"commandMs": 3000})
+        pending = agent.begin("run it", Reply([Shell(WAIT)]), says("Never said."))
+        wait_until(lambda: real.runs_command(WAIT) or pending.over(), "the command runs")
+        if way == "cli killed":
+            real.kill_cli(agent.name)
+        elif way == "service killed":
+            real.service.process.kill()
+            real.service.process.wait()
+        wait_until(lambda: not real.runs_command(WAIT), "the command is gone", 15)
+        if way == "service killed":
+            wait_until(lambda: real.processes() == [], "nothing is left", 2)
+            pending.abandon()
+            real.service.stop()
+            real.service.start()
+            assert agent.last_run()["status"] == "interrupted"
+        else:
+            turn = pending.finish()
+            ends = {"cli killed": ("failed", "cli_killed"), "timed out": ("timed_out",) * 2}
+            assert (turn.run["status"], turn.run["code"]) == ends[way]
+        agent.change(timeouts=None)
+        with real.service.client() as client:
+            real.model.script([says("Still here.")])
+            answer = client.post(
+                f"/agents/{agent.name}/execute", json={"prompt": "go on"}, timeout=90
+            ).json()
+        assert answer["content"] == "Still here.", answer
+        if real.form is Form.WARM or real.cli.resumes:
+            self.assert_remembers(real, "the first prompt", "The first answer.", "go on")
+
     def go_on(self, real: Real, agent: Agent) -> None:
         """After a cancelled run the conversation takes the next prompt."""
         turn = agent.turn("go on", says("Still here."))
-        if real.form is Form.ONE_SHOT and not real.cli.resumes:
-            assert turn.run["code"] == "session_not_found"
-            agent.end_session()
-            turn = agent.turn("go on anew", says("Still here."))
         assert succeeded(turn)
         assert turn.run["content"] == "Still here."
 
@@ -151,6 +179,12 @@ class RealCases:
 
     def asked(self, real: Real) -> bool:
         return any(request["method"] == "POST" for request in real.model.requests())
+
+    def assert_quarantined(self, turn: Turn, first: Turn) -> None:
+        """The session could not be resumed: a new one was started, and the stream says so."""
+        (event,) = turn.of("session.quarantined")
+        assert event["sessionId"] == first.run["sessionId"]
+        assert turn.run["sessionId"] != first.run["sessionId"]
 
     def assert_remembers(self, real: Real, *texts: str) -> None:
         """One of the CLI's requests of the last turn holds all of `texts`."""

@@ -16,9 +16,8 @@ class Cli:
     """One CLI: its pinned version, its home as the recorder sets it up, its words.
 
     `tools` are the agent's options that let it write files and run commands unasked.
-    `resumes` is whether its one-shot form goes on with an earlier session offline,
-    `loads_at_once` whether its warm form does so within a minute. `no_model` is how its
-    provider says that it does not know a model.
+    `resumes` is whether its one-shot form goes on with an earlier session offline. `no_model`
+    is how its provider says that it does not know a model.
     """
 
     suite: Suite
@@ -26,7 +25,6 @@ class Cli:
     tools: dict[str, Any]
     no_model: str = "model: no-such-model"
     resumes: bool = True
-    loads_at_once: bool = True
     env: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -46,7 +44,6 @@ GEMINI = Cli(
     tools={"permissionMode": "yolo"},
     no_model="models/no-such-model is not found for API version v1beta, or is not supported "
     "for generateContent. Call ListModels to see the list of available models.",
-    loads_at_once=False,
 )
 DROID = Cli(suite=DROID_SUITE, version="0.215.0", tools={"permissionMode": "low"}, resumes=False)
 ALL = (CLAUDE, GEMINI, DROID)

@@ -111,6 +111,13 @@ class Real:
                     return True
         return False
 
+    def kill_cli(self, agent: str) -> None:
+        """SIGKILL the agent's CLI itself, as the machine may."""
+        with self.service.client() as client:
+            found = client.get("/agents/processes/status").json()["processes"]
+        (pid,) = [process["pid"] for process in found if process["agentId"] == agent]
+        psutil.Process(pid).kill()
+
     def stop(self) -> None:
         """Stop the service and see that nothing is left of its CLI."""
         code = self.service.stop()
@@ -175,6 +182,10 @@ class Pending:
         self._agent.settle(self._prompt, turn)
         return turn
 
+    def abandon(self) -> None:
+        """Give up waiting: the service is gone."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     def _client(self) -> httpx.Client:
         client = self._agent.real.service.client()
         client.timeout = httpx.Timeout(PATIENCE_S)
@@ -232,6 +243,24 @@ class Agent:
         with self.real.service.client() as client:
             response = client.post(f"/agents/{self.name}/execute/cancel", json={})
             assert response.status_code == 202, response.text
+
+    def change(self, **options: Any) -> None:
+        """Change the agent's options."""
+        with self.real.service.client() as client:
+            response = client.patch(f"/agents/{self.name}", json=options)
+            assert response.status_code == 200, response.text
+
+    def reset_circuit(self) -> None:
+        """Let the agent be tried at once after a failure."""
+        with self.real.service.client() as client:
+            client.post(f"/agents/{self.name}/circuit/reset", json={})
+
+    def last_run(self) -> dict[str, Any]:
+        """The newest run of the open conversation."""
+        with self.real.service.client() as client:
+            page = client.get(f"/agents/{self.name}/conversation").json()
+            run: dict[str, Any] = client.get(f"/runs/{page['turns'][-1]['runId']}").json()
+        return run
 
     def end_session(self) -> None:
         """Close the conversation: the next prompt begins another one."""
