@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.frames import data_of, replayed
 from tests.conftest import ModuleService, Service
 from tests.faults.sockets import answer, connect, head, post, reset, status
 from tests.faults.trial import wait_until
@@ -113,7 +114,7 @@ def test_59_the_same_idempotency_key(live: Service) -> None:
 
 
 def test_60_a_second_turn_while_busy(live: Service, tmp_path: Path) -> None:
-    """It waits; what the CLI was doing when tells that there were never two at once."""
+    """It waits: there are never two at once."""
     live.register("busy")
     gate = live.cwd / "gate"
 
@@ -128,19 +129,22 @@ def test_60_a_second_turn_while_busy(live: Service, tmp_path: Path) -> None:
     ]
     for thread in threads:
         thread.start()
-    with live.client() as client:
-
-        def accepted() -> int:
-            page = client.get("/agents/busy/conversation").json()
-            return len(page["turns"])
-
-        wait_until(lambda: accepted() == len(threads))
+    wait_until(lambda: len(prompts(live, "busy")) == len(threads))
     wait_until(lambda: bool(list(live.cwd.glob("inside *"))))
+    # What would begin too early has begun by the time that a later run is over.
+    live.register("later")
+    assert live.run("hello", "later").json()["success"]
     assert len(list(live.cwd.glob("inside *"))) == 1
     gate.touch()
     for thread in threads:
         thread.join(30)
     assert sorted(reply.json()["content"] for reply in answers) == ["0", "1", "2", "3"]
+    conversation = answers[0].json()["conversationId"]
+    with live.client() as client:
+        last = client.get(f"/conversations/{conversation}").json()["conversation"]["lastEventSeq"]
+        kinds = [data_of(block)["type"] for block in replayed(client, conversation, last)]
+    steps = [kind for kind in kinds if kind in ("run.started", "run.finished")]
+    assert steps == ["run.started", "run.finished"] * len(threads)
 
 
 def test_61_client_drops_during_the_post(live: Service) -> None:

@@ -1,8 +1,8 @@
 """A run that meets a fault, and the rule that holds whatever the fault is.
 
-The service stays up and another agent's run does not notice; the run ends in exactly one
-terminal state with a reason; a reader that was there sees what a replay shows and the store
-has; the bytes that the CLI printed are kept.
+The service stays up and logs no error, and another agent's run does not notice; the run ends
+in exactly one terminal state with a reason; a reader that was there sees what a replay shows
+and the store has; the bytes that the CLI printed are kept.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from agent_runner import wire
 from agent_runner.api.context import Context
@@ -154,6 +155,28 @@ async def suffer(
     the CLI is ended while it prints: then what is kept may lack the end of what it had for the
     pipe.
     """
+    with capture_logs() as logs:
+        trial = await _suffer(
+            serving, tmp_path, way, script, env, cwd, options, program, timeout_ms, during, limits
+        )
+    assert [entry for entry in logs if entry["log_level"] in ("error", "critical")] == []
+    _check_kept(trial, cut=cut)
+    return trial
+
+
+async def _suffer(
+    serving: Serving,
+    tmp_path: Path,
+    way: Way,
+    script: Script | str,
+    env: dict[str, str] | None,
+    cwd: Path | None,
+    options: dict[str, Any] | None,
+    program: Path | None,
+    timeout_ms: int | None,
+    during: During | None,
+    limits: dict[str, Any],
+) -> Trial:
     async with serving(**way.limits, **limits) as context:
         copy = tmp_path / "printed"
         here, gate = tmp_path / "bystander is here", tmp_path / "bystander may go"
@@ -181,7 +204,7 @@ async def suffer(
         await context.runs.end_session("patient")
         run, events, ephemeral, replayed = await _check_told(context, active, b"".join(seen))
         raw = context.settings.state_dir / "raw" / active.run_id
-        trial = Trial(
+        return Trial(
             run=run,
             answer=outcome.answer,
             events=events,
@@ -191,8 +214,6 @@ async def suffer(
             raw=_bytes(raw.with_suffix(".stdout")),
             stderr=_bytes(raw.with_suffix(".stderr")),
         )
-    _check_kept(trial, cut=cut)
-    return trial
 
 
 async def _watch(active: ActiveRun, seen: list[bytes]) -> None:
