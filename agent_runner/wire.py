@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -37,6 +37,13 @@ def now() -> str:
 def seconds_since(moment: str) -> float:
     """How long ago `moment` (as `now` gives it) was by the wall clock, which may be set back."""
     return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+
+
+def seconds_left_of_minute(moment: str) -> float:
+    """How long the minute of `moment` (as `now` gives it) goes on; 0 if it is over."""
+    present = datetime.now(UTC)
+    end = datetime.fromisoformat(moment).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return min(60.0, max(0.0, (end - present).total_seconds()))
 
 
 def new_id(prefix: str) -> str:

@@ -24,6 +24,7 @@ def _conversation(row: Row) -> ConversationRecord:
         last_turn_seq=row[5],
         created_at=row[6],
         updated_at=row[7],
+        session_at=row[8],
     )
 
 

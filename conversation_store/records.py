@@ -25,7 +25,7 @@ class AgentRecord(Record, frozen=True, kw_only=True):
 
 
 class ConversationRecord(Record, frozen=True, kw_only=True):
-    """An agent's chat; `session_id` is the CLI's own, for resume."""
+    """An agent's chat; `session_id` is the CLI's own, for resume, known since `session_at`."""
 
     conversation_id: str
     agent_id: str
@@ -35,6 +35,7 @@ class ConversationRecord(Record, frozen=True, kw_only=True):
     last_turn_seq: int
     created_at: str
     updated_at: str
+    session_at: str | None
 
 
 class TurnRecord(Record, frozen=True, kw_only=True):

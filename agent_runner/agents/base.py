@@ -140,8 +140,9 @@ class Adapter(Protocol):
     forms: ClassVar[tuple[Form, ...]]
     install_hint: ClassVar[str]
     login_hint: ClassVar[str]
-    resume_settle_s: ClassVar[float]
-    """A session younger than this many seconds may not be resumable yet."""
+    session_of_the_minute: ClassVar[bool]
+    """Sessions are files named by the minute, and a process that resumes one in the very
+    minute of its creation overwrites it (seen in Gemini CLI 0.61.0)."""
 
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str

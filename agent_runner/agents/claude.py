@@ -53,7 +53,7 @@ class ClaudeAdapter:
     program: ClassVar[str] = "claude"
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g @anthropic-ai/claude-code"
-    resume_settle_s: ClassVar[float] = 0.0
+    session_of_the_minute: ClassVar[bool] = False
     login_hint: ClassVar[str] = "run `claude` once and log in, or set ANTHROPIC_API_KEY"
 
     def launch(

@@ -40,7 +40,7 @@ class CustomAdapter:
     program: ClassVar[str] = ""
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "set options.command to a program that exists"
-    resume_settle_s: ClassVar[float] = 0.0
+    session_of_the_minute: ClassVar[bool] = False
     login_hint: ClassVar[str] = "see the program's own documentation"
 
     def launch(

@@ -31,7 +31,7 @@ class DroidAdapter:
     program: ClassVar[str] = "droid"
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g droid"
-    resume_settle_s: ClassVar[float] = 0.0
+    session_of_the_minute: ClassVar[bool] = False
     login_hint: ClassVar[str] = (
         "set FACTORY_API_KEY, or FACTORY_AIRGAP_ENABLED=true with a custom model"
     )

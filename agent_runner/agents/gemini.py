@@ -31,7 +31,7 @@ class GeminiAdapter:
     program: ClassVar[str] = "gemini"
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g @google/gemini-cli"
-    resume_settle_s: ClassVar[float] = 60.0
+    session_of_the_minute: ClassVar[bool] = True
     login_hint: ClassVar[str] = "set GEMINI_API_KEY, or run `gemini` once and log in"
 
     def launch(

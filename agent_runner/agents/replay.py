@@ -39,7 +39,7 @@ class ReplayAdapter:
     program: ClassVar[str] = sys.executable
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "nothing to install"
-    resume_settle_s: ClassVar[float] = 0.0
+    session_of_the_minute: ClassVar[bool] = False
     login_hint: ClassVar[str] = "nothing to log in to"
 
     def launch(

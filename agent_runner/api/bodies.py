@@ -191,6 +191,7 @@ class ConversationReply(Reply):
     last_turn_seq: int
     created_at: str
     updated_at: str
+    session_at: str | None
 
 
 class ConversationListReply(Reply):

@@ -19,6 +19,7 @@ from conversation_store.states import RunState
 from conversation_store.store import Store
 
 RESUME_ATTEMPTS = 2
+_MINUTE_MARGIN_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -52,13 +53,12 @@ class Attempts:
         conversation = await self._store.conversations.get(self._request.conversation_id)
         session_id = conversation.session_id
         if session_id is not None:
+            await self._settle(conversation)
             for attempt in range(1, RESUME_ATTEMPTS + 1):
                 live, verdict = await self._on_new(session_id)
                 if verdict.code != FailureCode.SESSION_NOT_FOUND or self._stopped:
                     return live, verdict
                 await self._resume_failed(attempt, verdict)
-                if attempt < RESUME_ATTEMPTS:
-                    await self._settle(conversation)
             await self._quarantine(session_id, verdict)
         return await self._on_new(None)
 
@@ -151,11 +151,16 @@ class Attempts:
         await self._active.emit([notice])
 
     async def _settle(self, conversation: ConversationRecord) -> None:
-        """Wait as long as the CLI may not find a session for its youth."""
-        settle = adapter_for(self._request.agent_type).resume_settle_s
-        left = settle - wire.seconds_since(conversation.created_at)
+        """Wait until the CLI can resume the session without overwriting it."""
+        if not adapter_for(self._request.agent_type).session_of_the_minute:
+            return
+        left = wire.seconds_left_of_minute(conversation.session_at or conversation.created_at)
         if left > 0:
-            with anyio.move_on_after(left):
+            wait = left + _MINUTE_MARGIN_S
+            message = "the CLI cannot resume a session in the minute of its creation"
+            data = {"waitMs": round(wait * 1000)}
+            await self._active.emit([Notice(code="session_settles", message=message, data=data)])
+            with anyio.move_on_after(wait):
                 await self._active.asked.wait()
 
     async def _quarantine(self, session_id: str, verdict: TurnCompleted) -> None:

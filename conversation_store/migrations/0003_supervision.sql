@@ -10,6 +10,8 @@ CREATE TABLE processes (
   started_at TEXT NOT NULL
 );
 
+ALTER TABLE conversations ADD COLUMN session_at TEXT;
+
 ALTER TABLE runs ADD COLUMN timeouts TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE runs ADD COLUMN idempotency_key TEXT;
 ALTER TABLE runs ADD COLUMN request_hash TEXT;

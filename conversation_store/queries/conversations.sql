@@ -4,18 +4,18 @@ VALUES (:conversation_id, :agent_id, 'open', :now, :now);
 
 -- name: get_conversation
 SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,
-  created_at, updated_at
+  created_at, updated_at, session_at
 FROM conversations WHERE conversation_id = :conversation_id;
 
 -- name: current_conversation
 SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,
-  created_at, updated_at
+  created_at, updated_at, session_at
 FROM conversations WHERE agent_id = :agent_id AND state = 'open'
 ORDER BY created_at DESC, conversation_id DESC LIMIT 1;
 
 -- name: list_conversations
 SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,
-  created_at, updated_at
+  created_at, updated_at, session_at
 FROM conversations WHERE agent_id = :agent_id AND conversation_id < :before
 ORDER BY conversation_id DESC LIMIT :limit;
 
@@ -32,7 +32,9 @@ DELETE FROM conversations WHERE conversation_id = :conversation_id
 RETURNING conversation_id;
 
 -- name: set_session
-UPDATE conversations SET session_id = :session_id, updated_at = :now
+UPDATE conversations SET
+  session_at = CASE WHEN session_id = :session_id THEN session_at ELSE :now END,
+  session_id = :session_id, updated_at = :now
 WHERE conversation_id = :conversation_id;
 
 -- name: reserve_event_seqs

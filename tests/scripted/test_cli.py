@@ -50,7 +50,7 @@ async def test_a_later_turn_goes_on_in_the_session(
 async def test_a_session_that_is_gone_cannot_be_resumed(
     serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GeminiAdapter, "resume_settle_s", 0.0)
+    monkeypatch.setattr(GeminiAdapter, "session_of_the_minute", False)
     async with serving(**way.limits) as context:
         env = {"SCRIPTED_NO_RESUME": "1"}
         agent = await add_agent(context, "worker", way.agent_type, tmp_path, env=env)
