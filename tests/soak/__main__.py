@@ -25,6 +25,8 @@ AGENTS = 8
 TYPES = ("claude-code", "claude-code", "gemini", "factory-droid")
 WARM_UP_SHARE = 0.2
 SAMPLE_S = 2.0
+# A Gemini session is not resumed in the minute of its creation: its next prompt waits.
+PATIENCE_S = 120.0
 LONGEST_WAL = 64 << 20
 
 
@@ -50,13 +52,13 @@ class Worker(threading.Thread):
     def _work(self) -> None:
         pick = self.random.random()
         if pick < 0.55:
-            self._end(self.service.run(self._script(), self.agent))
+            self._prompt(self._script())
         elif pick < 0.75:
             self._leave_a_stream()
         elif pick < 0.9:
             self._cancel()
         elif pick < 0.95:
-            self._end(self.service.run([{"die": self.random.choice([0, 1, -9])}], self.agent))
+            self._prompt([{"die": self.random.choice([0, 1, -9])}])
         else:
             with self.service.client() as client:
                 client.post(f"/agents/{self.agent}/end-session", json={})
@@ -66,15 +68,20 @@ class Worker(threading.Thread):
         forks: Script = [{"fork": 2, "daemon": True}] if self.random.random() < 0.2 else []
         return [*forks, {"tool": "Bash", "input": {}, "output": "x" * size}, {"big": size}]
 
-    def _end(self, answer: httpx.Response) -> None:
-        body = answer.json()
+    def _prompt(self, script: Script) -> None:
+        with self.service.client() as client:
+            client.timeout = httpx.Timeout(PATIENCE_S)
+            prompt = {"prompt": json.dumps(script)}
+            body = client.post(f"/agents/{self.agent}/execute", json=prompt).json()
         self.ends[body.get("status") if "runId" in body else str(body.get("code"))] += 1
 
     def _leave_a_stream(self) -> None:
         body = {"prompt": json.dumps([*self._script(), {"beat": 5, "every_ms": 5}])}
         with (
             self.service.client(Accept="text/event-stream") as client,
-            client.stream("POST", f"/agents/{self.agent}/execute", json=body) as response,
+            client.stream(
+                "POST", f"/agents/{self.agent}/execute", json=body, timeout=PATIENCE_S
+            ) as response,
         ):
             for number, _ in enumerate(response.iter_raw()):
                 if number > self.random.randint(0, 5):
@@ -85,10 +92,12 @@ class Worker(threading.Thread):
         body = {"prompt": json.dumps([{"text": "begun"}, {"hang": True}])}
         with (
             self.service.client(Accept="text/event-stream") as client,
-            client.stream("POST", f"/agents/{self.agent}/execute", json=body) as response,
+            client.stream(
+                "POST", f"/agents/{self.agent}/execute", json=body, timeout=PATIENCE_S
+            ) as response,
         ):
             for piece in response.iter_raw():
-                if b"session.started" in piece:
+                if b"event: message." in piece:
                     client.post(f"/agents/{self.agent}/execute/cancel", json={}, timeout=30)
         self.ends["cancel"] += 1
 
@@ -212,7 +221,7 @@ def _pause(
             samples.append(Sample(service))
     for worker, kept in zip(at_work, workers, strict=True):
         worker.over = True
-        worker.join(60)
+        worker.join(PATIENCE_S)
         kept.ends += worker.ends
         kept.errors += worker.errors
     return _at_rest(service)
