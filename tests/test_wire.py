@@ -43,3 +43,9 @@ def test_times_and_ids() -> None:
     assert len(set(ids)) == 1000
     assert all(re.fullmatch(r"run_[0-9a-f]{28}", one) for one in ids)
     assert [one[:16] for one in ids] == sorted(one[:16] for one in ids)
+
+
+def test_the_rest_of_a_minute() -> None:
+    assert 0 < wire.seconds_left_of_minute(wire.now()) <= 60
+    assert wire.seconds_left_of_minute("2020-01-01T00:00:59.000Z") == 0
+    assert wire.seconds_left_of_minute("2999-01-01T00:00:00.000Z") == 60

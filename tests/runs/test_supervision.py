@@ -10,6 +10,8 @@ import anyio
 import psutil
 import pytest
 
+from agent_runner import wire
+from agent_runner.agents.claude import ClaudeAdapter
 from agent_runner.api.context import Context
 from agent_runner.runs.active import ActiveRun
 from tests.conftest import Script, Serving
@@ -234,6 +236,25 @@ async def test_a_session_that_is_gone_is_quarantined(serving: Serving, tmp_path:
         assert second.session_id not in (None, first.session_id)
         assert (await run(context, changed, "three")).state == "succeeded"
         assert await context.store.runs.open_runs() == []
+
+
+async def test_a_session_of_the_minute_is_left_to_settle(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClaudeAdapter, "session_of_the_minute", True)
+    monkeypatch.setattr(wire, "seconds_left_of_minute", lambda _: 0.05)
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        first = await start(context, agent, "one")
+        await ended(first)
+        await context.headless.drop(first.run.conversation_id)
+        second = await start(context, agent, "two")
+        assert (await ended(second)).answer == "echo: two"
+        assert second.session_id == first.session_id
+        assert "session_settles" in [e.get("code") for e in await payloads(context, second)]
+        third = await start(context, agent, "three")
+        await ended(third)
+        assert "session_settles" not in [e.get("code") for e in await payloads(context, third)]
 
 
 # --- limits ----------------------------------------------------------------------------------

@@ -35,8 +35,9 @@ async def test_good_behaviour_is_understood(serving: Serving, tmp_path: Path, wa
 
 @pytest.mark.parametrize("way", EVERY_WAY)
 async def test_a_later_turn_goes_on_in_the_session(
-    serving: Serving, tmp_path: Path, way: Way
+    serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(GeminiAdapter, "session_of_the_minute", False)
     async with serving(**way.limits) as context:
         agent = await add_agent(context, "worker", way.agent_type, tmp_path)
         outcomes = [await ended(await start(context, agent, text)) for text in ("one", "two")]
