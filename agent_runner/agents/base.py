@@ -141,7 +141,7 @@ class Adapter(Protocol):
     install_hint: ClassVar[str]
     login_hint: ClassVar[str]
     session_of_the_minute: ClassVar[bool]
-    """Sessions are files named by the minute, and a process that resumes one in the very
+    """Sessions are files named by the minute, and a warm process that resumes one in the very
     minute of its creation overwrites it (seen in Gemini CLI 0.61.0)."""
 
     def launch(

@@ -7,6 +7,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
+from agent_runner.agents.base import Form
 from agent_runner.agents.registry import adapter_for
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
@@ -152,7 +153,9 @@ class Attempts:
 
     async def _settle(self, conversation: ConversationRecord) -> None:
         """Wait until the CLI can resume the session without overwriting it."""
-        if not adapter_for(self._request.agent_type).session_of_the_minute:
+        request = self._request
+        one_shot = self._headless.form_for(request.agent_type, request.options) is Form.ONE_SHOT
+        if one_shot or not adapter_for(request.agent_type).session_of_the_minute:
             return
         left = wire.seconds_left_of_minute(conversation.session_at or conversation.created_at)
         if left > 0:
