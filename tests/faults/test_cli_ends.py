@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -17,7 +16,7 @@ from agent_runner.api.context import Context
 from agent_runner.cli.terminal import clean
 from agent_runner.runs.active import ActiveRun
 from tests.api.frames import replayed, seq_of
-from tests.conftest import Script, Service, Serving
+from tests.conftest import ModuleService, Script, Service, Serving
 from tests.faults.trial import (
     CLAUDE,
     DROID,
@@ -40,7 +39,7 @@ HANDSHAKE_LINES = {CLAUDE: 0, DROID: 1, GEMINI: 2}
 FLOOD = (
     {"delta": 1_000_000, "event": 1_000_000}
     if os.environ.get("FULL_SIZE")
-    else {"delta": 100_000, "event": 10_000}
+    else {"delta": 50_000, "event": 5_000}
 )
 LONG_PROMPT = "x" * 1_000_000
 """More than a pipe holds."""
@@ -206,40 +205,48 @@ async def test_31_terminal_controls_in_text(serving: Serving, tmp_path: Path, wa
     assert not set("\x1b\x07\x9b\x7f\u202e") & set(clean(evil))
 
 
-@pytest.mark.parametrize("kind", ["delta", "event"])
-@pytest.mark.parametrize("way", ["claude-code", "gemini", "factory-droid"])
-def test_32_a_flood_of_tiny_events(
-    make_service: Callable[..., Service], tmp_path: Path, way: str, kind: str
-) -> None:
-    """Without end, it holds up nobody; of a size, it is stored whole and in small memory."""
-    service = make_service(line_bytes=64 << 20)
-    service.register(type=way)
+@pytest.fixture(scope="module")
+def flooded(module_service: ModuleService) -> Service:
+    service = module_service(line_bytes=64 << 20)
     service.register("other")
-    assert service.run("warm up", "other").json()["success"]
-    before = service.memory("VmRSS")
-    count = FLOOD[kind]
+    return service
+
+
+@pytest.mark.parametrize("kind", ["delta", "event"])
+@pytest.mark.parametrize("agent_type", ["claude-code", "gemini", "factory-droid"])
+def test_32_a_flood_of_tiny_events(flooded: Service, agent_type: str, kind: str) -> None:
+    """It is stored whole and costs little memory."""
+    agent, count = f"{agent_type}-{kind}", FLOOD[kind]
+    flooded.register(agent, type=agent_type)
+    assert flooded.run("warm up", agent).json()["success"]
+    flooded.reset_peak()
+    before = flooded.memory("VmRSS")
     script: Script = [{"flood": count, "of": kind}, {"tool": "Bash"}, {"text": "fine"}]
-    run = service.run(script).json()
+    run = flooded.run(script, agent).json()
     assert (run["success"], run["content"]) == (True, "fine")
     text = 16 * count if kind == "delta" else 0
-    assert service.memory("VmHWM") - before <= (32 << 20) + 4 * text
+    assert flooded.memory("VmHWM") - before <= (32 << 20) + 4 * text
     if kind == "event":
-        with service.client() as client:
-            last = client.get(f"/conversations/{run['conversationId']}").json()["conversation"][
-                "lastEventSeq"
-            ]
-            events = replayed(client, run["conversationId"], last)
+        conversation = run["conversationId"]
+        with flooded.client() as client:
+            page = client.get(f"/conversations/{conversation}").json()
+            last = page["conversation"]["lastEventSeq"]
+            events = replayed(client, conversation, last)
         assert [seq_of(event) for event in events] == list(range(1, last + 1))
         assert sum(b"\nevent: unknown\n" in event[:60] for event in events) == count
 
-    here = tmp_path / "here"
+
+@pytest.mark.parametrize("kind", ["delta", "event"])
+def test_32_an_endless_flood_holds_up_nobody(flooded: Service, tmp_path: Path, kind: str) -> None:
+    agent, here = f"endless-{kind}", tmp_path / "here"
+    flooded.register(agent)
     endless: Script = [{"touch": str(here)}, {"flood": 0, "of": kind}]
     answers: list[httpx.Response] = []
-    thread = threading.Thread(target=lambda: answers.append(service.run(endless)))
+    thread = threading.Thread(target=lambda: answers.append(flooded.run(endless, agent)))
     thread.start()
     wait_until(here.exists)
-    assert service.run("calm", "other").json()["content"] == "echo: calm"
-    with service.client() as client:
-        assert client.post("/agents/worker/execute/cancel", json={}).status_code == 202
+    assert flooded.run("calm", "other").json()["content"] == "echo: calm"
+    with flooded.client() as client:
+        assert client.post(f"/agents/{agent}/execute/cancel", json={}).status_code == 202
     thread.join(30)
     assert answers[0].json()["status"] == "cancelled"

@@ -139,7 +139,6 @@ def test_39_what_a_command_line_cannot_hold(
         "invalid_cwd",
     )
     assert "bad" not in known
-    assert live.run("still here").json()["content"] == "echo: still here"
 
 
 @pytest.mark.parametrize("prompt", ["a\0b", "\ud800"], ids=["nul", "surrogate"])
