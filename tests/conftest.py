@@ -137,16 +137,17 @@ class Service:
     """The service as a program of its own, spoken to over HTTP."""
 
     def __init__(self, argv: list[str], env: dict[str, str], cwd: Path) -> None:
-        self._argv, self.env, self._cwd = argv, env, cwd
+        self.argv, self.env, self._cwd = argv, env, cwd
         self.cwd = cwd
         self.state_dir = cwd / "state"
         self.process: subprocess.Popen[str]
         self.url = ""
         self.token = ""
 
-    def start(self) -> None:
+    def start(self, until: str = "Ready") -> None:
+        """Start it and read what it prints until a line that begins so."""
         self.process = subprocess.Popen(
-            self._argv,
+            self.argv,
             env=self.env,
             cwd=self._cwd,
             stdout=subprocess.PIPE,
@@ -161,7 +162,7 @@ class Service:
                 self.url = line.split()[-1]
             elif line.startswith("  token"):
                 self.token = line.split()[1]
-            elif line.startswith("Ready"):
+            if line.startswith(until):
                 return
         raise AssertionError(f"the service did not start:\n{self.output}")
 
@@ -245,6 +246,8 @@ def _services(fakes: dict[str, str], folder: Path) -> Iterator[Callable[..., Ser
         server: dict[str, Any] | None = None,
         programs: dict[str, str] | None = None,
         constants: dict[str, Any] | None = None,
+        module: str | None = None,
+        env: dict[str, str] | None = None,
         **limits: Any,
     ) -> Service:
         config = folder / f"config{len(services)}.yaml"
@@ -258,10 +261,12 @@ def _services(fakes: dict[str, str], folder: Path) -> Iterator[Callable[..., Ser
                 }
             )
         )
-        argv = [sys.executable, *_program(constants or {}), "serve", "--port", "0"]
+        program = ["-m", module] if module is not None else _program(constants or {})
+        argv = [sys.executable, *program, "serve", "--port", "0"]
         argv += ["--state-dir", str(folder / "state"), "--config", str(config)]
-        env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
-        service = Service(argv, env, folder)
+        given = {"PYTHONPATH": str(SCRIPTED.parents[2])} if module is not None else {}
+        given |= {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+        service = Service(argv, {**given, **(env or {})}, folder)
         services.append(service)
         service.start()
         return service

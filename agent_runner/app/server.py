@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
@@ -20,7 +21,7 @@ from agent_runner.api.streams import HEARTBEAT_S
 from agent_runner.app.memory import return_large_buffers
 from agent_runner.app.service import running_service
 from agent_runner.app.state_dir import StateDir
-from agent_runner.errors import BadRequestError, UnavailableError
+from agent_runner.errors import AgentRunnerError, BadRequestError, UnavailableError
 from agent_runner.settings import ServerSettings, Settings
 
 log = structlog.get_logger(__name__)
@@ -101,9 +102,11 @@ def _notice_dead_peers(listener: socket.socket, patience_ms: int) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-async def serve(settings: Settings, announce: Announce) -> None:
+async def serve(settings: Settings, announce: Announce, load: Callable[[], Settings]) -> None:
     """Run the service until SIGINT or SIGTERM; `announce` is called when it takes requests.
 
+    At SIGHUP the configuration is read again by `load` and only checked: what is wrong with
+    it is logged, and a restart would apply it.
     At the first signal runs are stopped and their streams get their last event; at the
     second the process leaves at once.
     """
@@ -125,6 +128,7 @@ async def serve(settings: Settings, announce: Announce) -> None:
                 tasks.start_soon(serving)
                 await server.up.wait()
                 tasks.start_soon(announce, context, _url(listener), token)
+                tasks.start_soon(_check_at_hangup, load)
                 await _signal()
                 tasks.start_soon(_leave_at_signal)
             server.should_exit = True
@@ -157,5 +161,17 @@ async def _signal() -> signal.Signals:
     raise AssertionError("unreachable")
 
 
+async def _check_at_hangup(load: Callable[[], Settings]) -> None:
+    with anyio.open_signal_receiver(signal.SIGHUP) as signals:
+        async for _ in signals:
+            try:
+                load()
+            except AgentRunnerError as error:
+                log.error("config_invalid", error=error.message, kept="the present one")
+            else:
+                log.info("config_valid", applied="at the next start")
+
+
 async def _leave_at_signal() -> None:
-    raise SystemExit(128 + await _signal())
+    """What is committed is kept, and the keepers end every CLI when this process is gone."""
+    os._exit(128 + await _signal())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +38,9 @@ def serve(
 
     The same can be set by AGENT_RUNNER_HOST, _PORT, _STATE_DIR and _CONFIG; the token by
     AGENT_RUNNER_TOKEN. AGENT_RUNNER_AUTH=none asks for no token (loopback only).
-    Ctrl-C stops it: runs are ended and recorded first. Twice: at once.
+    Ctrl-C stops it: runs may go on for a while (supervision.drain_ms), then they are ended and
+    recorded; queued ones start with the next service. Twice: at once. SIGHUP checks the
+    configuration file and logs what is wrong with it.
     """
     _log_to_stderr()
     overrides: dict[tuple[str, ...], Any] = {
@@ -46,11 +49,12 @@ def serve(
         ("state_dir",): state_dir,
     }
     try:
-        settings = load_settings(config, overrides)
+        load = partial(load_settings, config, overrides)
         anyio.run(
             serve_forever,
-            settings,
+            load(),
             _announce,
+            load,
             backend_options={"use_uvloop": sys.platform != "win32"},
         )
     except AgentRunnerError as error:

@@ -12,6 +12,7 @@ from agent_runner.bus.channel import Channel
 from agent_runner.cli.main import main
 from agent_runner.process import tree
 from agent_runner.process.child import Child
+from agent_runner.process.identity import MARKER
 from agent_runner.process.warden import Warden
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.live import LiveCli
@@ -55,6 +56,14 @@ def names() -> list[str]:
     ]
 
 
+def _is_probe(arguments: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """True for a process that only tells a CLI's version."""
+    process_id = named.get("env", {}).get(MARKER, "")
+    if isinstance(arguments[0], Child):
+        process_id = arguments[0].identity.process_id
+    return bool(process_id.startswith("probe-"))
+
+
 def arm(point: str) -> None:
     """Make the call kill the process."""
     when, name, time = point.split()
@@ -65,11 +74,12 @@ def arm(point: str) -> None:
     @functools.wraps(original)
     async def deadly(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
-        calls += 1
-        if when == "before" and calls == int(time):
+        calls += not _is_probe(arguments, named)
+        here = calls == int(time) and not _is_probe(arguments, named)
+        if when == "before" and here:
             os.kill(os.getpid(), signal.SIGKILL)
         result = await original(*arguments, **named)
-        if when == "after" and calls == int(time):
+        if when == "after" and here:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
