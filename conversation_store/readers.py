@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import anyio
 
 from conversation_store.connection import Connection, connect
+from conversation_store.faults import fault_of
+from conversation_store.health import Health
 from conversation_store.statements import statements
 from conversation_store.writer import Row
 
@@ -16,21 +19,30 @@ from conversation_store.writer import Row
 class Readers:
     """Hands out connections first come, first served."""
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path, size: int, health: Health) -> None:
         self._path = path
+        self._health = health
         self._idle: list[Connection] = []
         self._free = anyio.Semaphore(size)
         self._statements = statements()
 
     async def read(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """The rows of the statement `name`."""
+        """The rows of the statement `name`; StoreUnusableError if the database cannot be read."""
         sql = self._statements[name]
-        async with self._free:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            try:
-                return await connection.run(lambda plain: plain.execute(sql, parameters).fetchall())
-            finally:
-                self._idle.append(connection)
+        try:
+            async with self._free:
+                connection = self._idle.pop() if self._idle else await self._connect()
+                try:
+                    return await connection.run(lambda p: p.execute(sql, parameters).fetchall())
+                finally:
+                    self._idle.append(connection)
+        except sqlite3.Error as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            if fault.final:
+                self._health.set(fault)
+            raise fault.error() from error
 
     async def close(self) -> None:
         """Close every idle connection; call it when nothing reads any more."""

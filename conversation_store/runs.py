@@ -13,7 +13,7 @@ from conversation_store.events import append_events
 from conversation_store.readers import Readers
 from conversation_store.records import NewEvent, RunOutcome, RunRecord, StoredEvent
 from conversation_store.states import RunState, sources_of
-from conversation_store.writer import Row, Transaction, Writer
+from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 
 def _run(row: Row) -> RunRecord:
@@ -96,6 +96,7 @@ class Runs:
                     "reason": run.reason,
                     "metadata": msgspec.json.encode(run.metadata).decode(),
                     "timeout_ms": run.timeout_ms,
+                    "epoch": transaction.epoch,
                     "now": run.now,
                 },
             )
@@ -126,6 +127,7 @@ class Runs:
         """Go through the active states `targets` in one transaction.
 
         None, and nothing changed, if the run may not go to the first (it is over, say).
+        Waits, as `finish` does, for a database that cannot be written now.
         """
 
         def unit(transaction: Transaction) -> list[StoredEvent] | None:
@@ -148,7 +150,7 @@ class Runs:
                 return []
             return append_events(transaction, run.conversation_id, run.run_id, events)
 
-        return await self._writer.submit(unit, durable=False)
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
     async def finish(
         self, run_id: str, outcome: RunOutcome, events: Sequence[NewEvent], *, now: str
@@ -200,7 +202,7 @@ class Runs:
                 )
             return append_events(transaction, conversation_id, run_id, events)
 
-        return await self._writer.submit(unit, durable=True)
+        return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 
     async def get(self, run_id: str) -> RunRecord:
         """One run; RecordNotFoundError if there is none."""

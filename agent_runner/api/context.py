@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from agent_runner.bus.bus import Bus
+from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
 from conversation_store.store import Store
@@ -21,6 +22,7 @@ class Context:
     store: Store
     bus: Bus
     runs: RunService
+    watch: StoreWatch
     version: str
     env: Mapping[str, str]
 

@@ -85,7 +85,8 @@ async def serve(settings: Settings, announce: Announce) -> None:
     """Run the service until SIGINT or SIGTERM; `announce` is called when it takes requests.
 
     At the first signal runs are stopped and their streams get their last event; at the
-    second the process leaves at once.
+    second the process leaves at once. UnavailableError `fenced`, after the same end, if
+    another service has taken the database over.
     """
     check_exposure(settings.server)
     return_large_buffers()
@@ -104,9 +105,15 @@ async def serve(settings: Settings, announce: Announce) -> None:
                 tasks.start_soon(serving)
                 await server.up.wait()
                 tasks.start_soon(announce, context, _url(listener), token)
-                await _signal()
+                await _signal_or(context.watch.fenced)
                 tasks.start_soon(_leave_at_signal)
             server.should_exit = True
+    if context.watch.fenced.is_set():
+        raise UnavailableError(
+            "fenced",
+            f"{context.watch.health().detail}; this service has left",
+            hint=f"let only one service use {state.root}",
+        )
 
 
 def _server(context: Context, token: str | None) -> _Server:
@@ -134,6 +141,18 @@ async def _signal() -> signal.Signals:
             log.info("stopping", signal=number.name)
             return number
     raise AssertionError("unreachable")
+
+
+async def _signal_or(event: anyio.Event) -> None:
+    async with anyio.create_task_group() as tasks:
+
+        async def wait() -> None:
+            await event.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(wait)
+        await _signal()
+        tasks.cancel_scope.cancel()
 
 
 async def _leave_at_signal() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -13,9 +14,10 @@ import anyio
 
 from agent_runner import wire
 from agent_runner.api.context import Context
+from agent_runner.app.refusal import refused
 from agent_runner.app.state_dir import StateDir
 from agent_runner.bus.bus import Bus
-from agent_runner.errors import UnavailableError
+from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.replay.transcripts import DEMO_AGENT, demo_options
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
@@ -24,7 +26,11 @@ from agent_runner.runs.reconcile import interrupt_open_runs
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
 from conversation_store.errors import StoreUnusableError
+from conversation_store.lease import Owner
 from conversation_store.store import Store, open_store
+
+PATIENCE_AT_END_S = 5.0
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @asynccontextmanager
@@ -37,50 +43,66 @@ async def running_service(
     """
     limits = settings.limits
     grace = limits.cancel_grace_ms / 1000
-    async with _opened(state.database) as store:
-        await interrupt_open_runs(store)
-        await _offer_demo(store, state)
-        _clear(state)
-        async with anyio.create_task_group() as tasks:
-            bus = Bus(store, tasks)
-            launcher = Launcher(
-                private_dir=state.private,
-                programs=settings.programs,
-                line_limit=limits.line_bytes,
-                raw_limit=limits.raw_log_bytes,
-                end_grace=grace,
+    async with _opened(state) as store, anyio.create_task_group() as tasks:
+        watch = StoreWatch(store, state.database, state.backups)
+        tasks.start_soon(watch.run)
+        await _settle(store, state)
+        bus = Bus(store, tasks)
+        launcher = Launcher(
+            private_dir=state.private,
+            programs=settings.programs,
+            line_limit=limits.line_bytes,
+            raw_limit=limits.raw_log_bytes,
+            end_grace=grace,
+            env=env,
+        )
+        pool = WarmPool(limits.warm_processes, limits.warm_idle_ms / 1000)
+        tasks.start_soon(pool.close_idle)
+        headless = Headless(launcher, pool, tasks, grace)
+        runs = RunService(store, bus, headless, tasks, limits, state.raw)
+        try:
+            yield Context(
+                settings=settings,
+                store=store,
+                bus=bus,
+                runs=runs,
+                watch=watch,
+                version=version("agent-runner"),
                 env=env,
             )
-            pool = WarmPool(limits.warm_processes, limits.warm_idle_ms / 1000)
-            tasks.start_soon(pool.close_idle)
-            headless = Headless(launcher, pool, tasks, grace)
-            runs = RunService(store, bus, headless, tasks, limits, state.raw)
-            try:
-                yield Context(
-                    settings=settings,
-                    store=store,
-                    bus=bus,
-                    runs=runs,
-                    version=version("agent-runner"),
-                    env=env,
-                )
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await runs.close()
-                    await pool.close()
-                    bus.close()
-                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                store.end_patience(PATIENCE_AT_END_S)
+                await runs.close()
+                await pool.close()
+                bus.close()
+            tasks.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def _opened(database: Path) -> AsyncIterator[Store]:
+async def _opened(state: StateDir) -> AsyncIterator[Store]:
     """The store; UnavailableError if it cannot be used, for those who start the service."""
+    owner = Owner(
+        name=f"{socket.gethostname()}:{os.getpid()}",
+        boot_id=_BOOT_ID.read_text("ascii").strip() if _BOOT_ID.exists() else "unknown",
+        since=wire.now(),
+    )
     async with AsyncExitStack() as stack:
         try:
-            store = await stack.enter_async_context(open_store(database))
+            store = await stack.enter_async_context(open_store(state.database, owner=owner))
         except StoreUnusableError as error:
-            raise UnavailableError(error.code, error.message) from error
+            raise await refused(error, state) from error
         yield store
+
+
+async def _settle(store: Store, state: StateDir) -> None:
+    """What is done on an opened store before traffic is accepted."""
+    try:
+        await interrupt_open_runs(store)
+        await _offer_demo(store, state)
+    except StoreUnusableError as error:
+        raise await refused(error, state) from error
+    _clear(state)
 
 
 async def _offer_demo(store: Store, state: StateDir) -> None:

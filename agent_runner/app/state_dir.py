@@ -22,6 +22,8 @@ class StateDir:
         self.raw = root / "raw"
         self.private = root / "private"
         self.workspace = root / "workspace"
+        self.backups = root / "backups"
+        self.repairs = root / "repairs"
         self.token_file = root / "token"
         self._lock_file = root / "lock"
 

@@ -1,8 +1,8 @@
 -- name: insert_run
 INSERT INTO runs (run_id, conversation_id, agent_id, state, mode, reason, metadata,
-  timeout_ms, queued_at)
+  timeout_ms, epoch, queued_at)
 VALUES (:run_id, :conversation_id, :agent_id, :state, :mode, :reason, :metadata,
-  :timeout_ms, :now);
+  :timeout_ms, :epoch, :now);
 
 -- name: get_run
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
