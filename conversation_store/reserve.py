@@ -22,12 +22,14 @@ class Reserve:
 
     def make(self) -> bool:
         """Have the reserve; False if there is no room for it."""
+        if self._free() < self._size - self._held():
+            return False  # even a try in vain would take others their last room for a moment
         try:
             descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o600)
         except OSError:
             return False
         try:
-            if os.fstat(descriptor).st_blocks * _BLOCK < self._size:
+            if self._held() < self._size:
                 os.posix_fallocate(descriptor, 0, self._size)
         except OSError:
             self.release()
@@ -45,12 +47,22 @@ class Reserve:
         return True
 
     def room_for_events(self) -> bool:
-        """True while more than half of what was given up is left.
+        """True until a quarter of what was given up is used.
 
-        The other half is for deletes and for the ends of runs.
+        It takes twice its size, in the log and in the database. The other half is for
+        deletes and for the ends of runs.
         """
+        return self._free() > self._size * 3 // 4
+
+    def _held(self) -> int:
+        try:
+            return self._path.stat().st_blocks * _BLOCK
+        except OSError:
+            return 0
+
+    def _free(self) -> int:
         try:
             disk = os.statvfs(self._path.parent)
         except OSError:
-            return False
-        return disk.f_bavail * disk.f_frsize > self._size // 2
+            return 0
+        return disk.f_bavail * disk.f_frsize

@@ -115,8 +115,9 @@ class Service:
             self.process.send_signal(number)
         code = self.process.wait(20)
         assert self.process.stdout is not None
-        self.output += self.process.stdout.read()
-        self.process.stdout.close()
+        if not self.process.stdout.closed:
+            self.output += self.process.stdout.read()
+            self.process.stdout.close()
         return code
 
     def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
