@@ -69,6 +69,14 @@ class LimitSettings(_Section):
     )
 
 
+class MaintenanceSettings(_Section):
+    """What the service does for its database every night."""
+
+    enabled: bool = Field(True, description="Check, back up and shrink the database each night.")
+    hour: int = Field(3, ge=0, le=23, description="The local hour in which it does so.")
+    keep_backups: int = Field(7, ge=1, description="Backups kept; the oldest go first.")
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
@@ -84,6 +92,7 @@ class Settings(_Section):
     )
     server: ServerSettings = ServerSettings()
     limits: LimitSettings = LimitSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
 
 
 _VARIABLES: dict[str, tuple[str, ...]] = {

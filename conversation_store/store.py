@@ -19,6 +19,7 @@ from conversation_store.errors import StoreFullError, StoreUnusableError
 from conversation_store.events import Events
 from conversation_store.faults import Fault, StoreState, fault_of
 from conversation_store.health import Health
+from conversation_store.integrity.integrity import Integrity
 from conversation_store.integrity.quick import quick_check
 from conversation_store.lease import Owner, take
 from conversation_store.migrate import check_version, migrate
@@ -41,13 +42,14 @@ _PRAGMAS = (
 class Store:
     """Agents, conversations, runs and events of one SQLite database."""
 
-    def __init__(self, writer: Writer, readers: Readers) -> None:
+    def __init__(self, path: Path, writer: Writer, readers: Readers) -> None:
         self.health = writer.health
         self.end_patience = writer.end_patience
         self.agents = Agents(writer, readers)
         self.conversations = Conversations(writer, readers)
         self.runs = Runs(writer, readers)
         self.events = Events(writer, readers)
+        self.integrity = Integrity(path, writer)
 
 
 async def _connect_writer(path: Path, owner: Owner | None) -> tuple[Connection, int | None]:
@@ -125,7 +127,7 @@ async def open_store(path: Path, *, owner: Owner | None = None) -> AsyncIterator
             async with anyio.create_task_group() as tasks:
                 await tasks.start(writer.run)
                 try:
-                    yield Store(writer, readers)
+                    yield Store(path, writer, readers)
                 finally:
                     writer.close()
         finally:

@@ -29,20 +29,23 @@ INTO_RESERVE = frozenset({Urgency.RELIEF, Urgency.END})
 
 
 class Transaction:
-    """What a unit of work may do: run the named statements. `epoch` is the writer's."""
+    """What a unit of work may do: run the named statements. `epoch` is the writer's.
+
+    The plain `connection` is for those whose statements are not known beforehand.
+    """
 
     def __init__(self, connection: sqlite3.Connection, epoch: int = 0) -> None:
-        self._connection = connection
-        self._statements = statements()
+        self.connection = connection
         self.epoch = epoch
+        self._statements = statements()
 
     def run(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Run the statement `name`; returns its rows."""
-        return self._connection.execute(self._statements[name], parameters).fetchall()
+        return self.connection.execute(self._statements[name], parameters).fetchall()
 
     def run_many(self, name: str, parameters: Sequence[Row]) -> None:
         """Run the statement `name` once for each row of parameters."""
-        self._connection.executemany(self._statements[name], parameters)
+        self.connection.executemany(self._statements[name], parameters)
 
     def run_large(
         self, name: str, parameters: Mapping[str, Any], column: tuple[str, str], data: bytes
@@ -52,8 +55,8 @@ class Transaction:
         The statement inserts zeros of the right length and returns the row's id; bound
         values would be copied twice and kept until the statement's next use.
         """
-        (rowid,) = self._connection.execute(self._statements[name], parameters).fetchone()
-        with self._connection.blobopen(*column, rowid) as blob:
+        (rowid,) = self.connection.execute(self._statements[name], parameters).fetchone()
+        with self.connection.blobopen(*column, rowid) as blob:
             blob.write(data)
 
 

@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from agent_runner import wire
-from agent_runner.api import agents, conversations, health, runs
+from agent_runner.api import agents, conversations, health, integrity, runs
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
 from agent_runner.api.problems import on_error
@@ -21,6 +21,7 @@ ENDPOINTS = (
     *agents.ENDPOINTS,
     *runs.ENDPOINTS,
     *conversations.ENDPOINTS,
+    *integrity.ENDPOINTS,
     *health.ENDPOINTS,
 )
 

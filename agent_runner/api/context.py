@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from agent_runner.bus.bus import Bus
+from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
@@ -23,6 +24,7 @@ class Context:
     bus: Bus
     runs: RunService
     watch: StoreWatch
+    caretaker: Caretaker
     version: str
     env: Mapping[str, str]
 

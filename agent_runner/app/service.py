@@ -17,6 +17,8 @@ from agent_runner.api.context import Context
 from agent_runner.app.refusal import refused
 from agent_runner.app.state_dir import StateDir
 from agent_runner.bus.bus import Bus
+from agent_runner.maintenance.caretaker import Caretaker
+from agent_runner.maintenance.nightly import every_night
 from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.replay.transcripts import DEMO_AGENT, demo_options
 from agent_runner.runners.headless import Headless
@@ -60,6 +62,15 @@ async def running_service(
         tasks.start_soon(pool.close_idle)
         headless = Headless(launcher, pool, tasks, grace)
         runs = RunService(store, bus, headless, tasks, limits, state.raw)
+        caretaker = Caretaker(
+            state,
+            keep_backups=settings.maintenance.keep_backups,
+            store=store,
+            living=lambda run_id: runs.active(run_id) is not None,
+            in_service=True,
+        )
+        if settings.maintenance.enabled:
+            tasks.start_soon(every_night, caretaker, settings.maintenance, lambda: runs.idle)
         try:
             yield Context(
                 settings=settings,
@@ -67,6 +78,7 @@ async def running_service(
                 bus=bus,
                 runs=runs,
                 watch=watch,
+                caretaker=caretaker,
                 version=version("agent-runner"),
                 env=env,
             )

@@ -10,6 +10,7 @@ import typer
 from agent_runner.cli.agents import agents
 from agent_runner.cli.bench import bench
 from agent_runner.cli.conversations import conversations
+from agent_runner.cli.db import db
 from agent_runner.cli.doctor import doctor
 from agent_runner.cli.execute import execute
 from agent_runner.cli.record import record_command
@@ -48,6 +49,7 @@ app.command("serve")(serve)
 app.command("exec")(execute)
 app.add_typer(agents, name="agents")
 app.add_typer(conversations, name="conversations")
+app.add_typer(db, name="db")
 app.command("doctor")(doctor)
 app.command("record")(record_command)
 app.command("bench")(bench)

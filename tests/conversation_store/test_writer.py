@@ -60,7 +60,7 @@ async def traced(path: Path) -> AsyncIterator[Traced]:
 
 
 def insert(transaction: Transaction, number: int) -> int:
-    transaction._connection.execute("INSERT INTO t VALUES (?)", (number,))
+    transaction.connection.execute("INSERT INTO t VALUES (?)", (number,))
     return number
 
 

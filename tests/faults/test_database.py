@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -366,6 +368,62 @@ def test_75_a_read_only_disk_at_the_start(
         assert service.stop() == 1
         disk.remount("rw")
         service.start()
+
+
+# --- 76: a damaged file ---------------------------------------------------------------------
+
+
+def test_76_a_damaged_database_is_refused_and_the_way_back_named(service: Service) -> None:
+    """The command in the message brings the service back; the damaged file is kept."""
+    database = service.state_dir / "agent-runner.db"
+    kept = service.run("kept").json()["runId"]
+    with service.client() as client:
+        good, bad = (client.post("/api/integrity/backup", json={}).json()["path"] for _ in range(2))
+    service.stop()
+    for path, skip in ((Path(bad), 2 * 4096), (database, 3 * 4096)):
+        with path.open("r+b") as file:
+            file.seek(skip)
+            file.write(b"\xa5" * 8192)
+    before = database.read_bytes()
+    with pytest.raises(AssertionError, match="database_corrupt") as caught:
+        service.start()
+    assert service.stop() == 1
+    told = str(caught.value)
+    assert "Traceback" not in told
+    assert f"{database}: the database is damaged (" in told
+    assert "It was left as it is" in told
+    assert database.read_bytes() == before
+    assert bad not in told, "the newest backup is damaged, too"
+    (command,) = re.findall(r"agent-runner (db restore .*)", told)
+    assert good in command
+    argv = [sys.executable, "-m", "agent_runner.cli.main", *shlex.split(command)]
+    subprocess.run(argv, check=True, timeout=30, capture_output=True)
+    service.start()
+    with service.client() as client:
+        assert client.get(f"/runs/{kept}").json()["content"] == "echo: kept"
+    (aside,) = (service.state_dir / "aside").rglob("agent-runner.db")
+    assert aside.read_bytes() == before
+
+
+def test_76_damage_that_is_met_later_names_the_backup(service: Service) -> None:
+    database = service.state_dir / "agent-runner.db"
+    service.run([{"text": "x" * 100_000}])
+    with service.client() as client:
+        backup = client.post("/api/integrity/backup", json={}).json()["path"]
+        client.post("/api/integrity/vacuum", json={})
+        with database.open("r+b") as file:
+            file.seek(3 * 4096)
+            file.write(b"\xa5" * (database.stat().st_size - 3 * 4096))
+        report = client.post("/api/integrity/check", json={}).json()
+        assert report["counts"].keys() == {"damaged_pages"}
+        answer = client.get("/health")
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_corrupt")
+        assert answer.json()["store"]["backup"] == backup
+    refused = service.run("more")
+    assert (refused.status_code, refused.json()["code"]) == (503, "database_corrupt")
+    assert service.stop() == 0
+    assert service.output.count("event=store_unusable") == 1
+    assert f"backup={backup}" in service.output
 
 
 # --- 77: schemas ----------------------------------------------------------------------------
