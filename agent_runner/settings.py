@@ -196,6 +196,14 @@ class LogSettings(_Section):
     agent_runs: int = Field(1000, ge=1, description="Runs of each agent whose output is kept.")
 
 
+class MaintenanceSettings(_Section):
+    """What the service does for its database every night."""
+
+    enabled: bool = Field(True, description="Check, back up and shrink the database each night.")
+    hour: int = Field(3, ge=0, le=23, description="The local hour in which it does so.")
+    keep_backups: int = Field(7, ge=1, description="Backups kept; the oldest go first.")
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
@@ -215,6 +223,7 @@ class Settings(_Section):
     breaker: BreakerSettings = BreakerSettings()
     resources: ResourceSettings = ResourceSettings()
     logs: LogSettings = LogSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
 
 
 _VARIABLES: dict[str, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ import msgspec
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.readers import Readers
 from conversation_store.records import AgentRecord
-from conversation_store.writer import Row, Transaction, Writer
+from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 
 def _agent(row: Row) -> AgentRecord:
@@ -90,7 +90,7 @@ class Agents:
             if not transaction.run("delete_agent", {"agent_id": agent_id, "now": now}):
                 raise _not_found(agent_id)
 
-        await self._writer.submit(unit, durable=True)
+        await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
     async def get(self, agent_id: str) -> AgentRecord:
         """One agent; RecordNotFoundError if there is none."""

@@ -16,6 +16,10 @@ import aiosqlite
 
 T = TypeVar("T")
 
+# What a connection is on its own thread. Every statement of the store goes through one, so
+# a subclass here is how a test lets any of them fail.
+PLAIN: type[sqlite3.Connection] = sqlite3.Connection
+
 
 class Connection(aiosqlite.Connection):
     """Open with `connect`."""
@@ -32,15 +36,20 @@ class Connection(aiosqlite.Connection):
         return box.pop()
 
 
-async def connect(path: Path, *pragmas: str) -> Connection:
-    """A connection in autocommit mode with `pragmas` set; sqlite3.Error if it cannot be had."""
+async def connect(path: Path, *pragmas: str, read_only: bool = False) -> Connection:
+    """A connection in autocommit mode with `pragmas` set; sqlite3.Error if it cannot be had.
+
+    A read-only one leaves the file as it is, also when it is the last one to be closed.
+    """
 
     def set_pragmas(plain: sqlite3.Connection) -> None:
         for pragma in pragmas:
             plain.execute(f"PRAGMA {pragma}")
 
+    name = f"{path.absolute().as_uri()}?mode=ro" if read_only else str(path)
     connection = Connection(
-        partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64
+        partial(sqlite3.connect, name, isolation_level=None, factory=PLAIN, uri=read_only),
+        iter_chunk_size=64,
     )
     await connection
     try:

@@ -9,7 +9,7 @@ import msgspec
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.readers import Readers
 from conversation_store.records import ConversationRecord, TurnRecord
-from conversation_store.writer import Row, Transaction, Writer
+from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 _LAST_ID = "~"  # sorts after every identifier
 
@@ -113,7 +113,7 @@ class Conversations:
             parameters = {"conversation_id": conversation_id, "now": now}
             return bool(transaction.run("end_conversation", parameters))
 
-        return await self._writer.submit(unit, durable=True)
+        return await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
     async def delete(self, conversation_id: str) -> None:
         """Remove a conversation and all in it; RecordConflictError while a run is open."""
@@ -129,7 +129,7 @@ class Conversations:
                     "conversation_busy", "a run of this conversation is not over yet"
                 )
 
-        await self._writer.submit(unit, durable=True)
+        await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
     async def set_session(self, conversation_id: str, session_id: str | None, *, now: str) -> None:
         """Keep the CLI's own session id for resume; None forgets it."""
@@ -140,7 +140,7 @@ class Conversations:
                 {"conversation_id": conversation_id, "session_id": session_id, "now": now},
             )
 
-        await self._writer.submit(unit, durable=False)
+        await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
     async def turns(self, conversation_id: str, *, after: int, limit: int) -> list[TurnRecord]:
         """Messages in order, those with a seq above `after`."""

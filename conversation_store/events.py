@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from conversation_store.readers import Readers
 from conversation_store.records import NewEvent, StoredEvent
-from conversation_store.writer import Row, Transaction, Writer
+from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 PAGE_ROWS = 500
 PAGE_BYTES = 1 << 20
@@ -65,7 +65,10 @@ class Events:
     async def append(
         self, conversation_id: str, batch: Sequence[tuple[str | None, NewEvent]]
     ) -> list[StoredEvent]:
-        """Commit events of one conversation, each with its run, in order."""
+        """Commit events of one conversation, each with its run, in order.
+
+        Waits for a database that cannot be written now.
+        """
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
             stored: list[StoredEvent] = []
@@ -77,7 +80,7 @@ class Events:
                     start = index
             return stored
 
-        return await self._writer.submit(unit, durable=False)
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.PATIENT)
 
     async def head(self, conversation_id: str, seq: int) -> StoredEvent | None:
         """One event without its payload, or None."""

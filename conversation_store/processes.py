@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conversation_store.readers import Readers
 from conversation_store.records import ProcessRecord
-from conversation_store.writer import Transaction, Writer
+from conversation_store.writer import Transaction, Urgency, Writer
 
 
 def insert_process(transaction: Transaction, process: ProcessRecord) -> None:
@@ -33,7 +33,9 @@ class Processes:
 
     async def add(self, process: ProcessRecord) -> None:
         """Write a further process of a running run down."""
-        await self._writer.submit(lambda t: insert_process(t, process), durable=False)
+        await self._writer.submit(
+            lambda t: insert_process(t, process), durable=False, urgency=Urgency.END
+        )
 
     async def forget(self, process_id: str) -> None:
         """It is proved to be gone with all that it started."""
@@ -41,7 +43,7 @@ class Processes:
         def unit(transaction: Transaction) -> None:
             transaction.run("delete_process", {"process_id": process_id})
 
-        await self._writer.submit(unit, durable=False)
+        await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
     async def all(self) -> list[ProcessRecord]:
         """Every process written down, oldest first."""

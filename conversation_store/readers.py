@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 
 from conversation_store.connection import Connection, connect
+from conversation_store.faults import fault_of
+from conversation_store.health import Health
 from conversation_store.statements import statements
 from conversation_store.writer import Row
+
+T = TypeVar("T")
 
 
 class Readers:
     """Hands out connections first come, first served."""
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path, size: int, health: Health) -> None:
         self._path = path
+        self._health = health
         self._idle: list[Connection] = []
         self._free = anyio.Semaphore(size)
         self._statements = statements()
 
     async def read(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """The rows of the statement `name`."""
+        """The rows of the statement `name`; StoreUnusableError if the database cannot be read."""
         sql = self._statements[name]
-        async with self._connection() as connection:
-            return await connection.run(lambda plain: plain.execute(sql, parameters).fetchall())
+        return await self._run(lambda plain: plain.execute(sql, parameters).fetchall())
 
     async def read_blob(
         self, name: str, parameters: Mapping[str, Any], column: tuple[str, str], part: slice
@@ -48,22 +51,28 @@ class Readers:
                 piece: bytes = blob[part]  # type: ignore[assignment]
                 return piece
 
-        async with self._connection() as connection:
-            return await connection.run(read)
+        return await self._run(read)
 
     async def close(self) -> None:
         """Close every idle connection; call it when nothing reads any more."""
         while self._idle:
             await self._idle.pop().close()
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
-        async with self._free:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            try:
-                yield connection
-            finally:
-                self._idle.append(connection)
+    async def _run(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            async with self._free:
+                connection = self._idle.pop() if self._idle else await self._connect()
+                try:
+                    return await connection.run(read)
+                finally:
+                    self._idle.append(connection)
+        except sqlite3.Error as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            if fault.final:
+                self._health.set(fault)
+            raise fault.error() from error
 
     async def _connect(self) -> Connection:
         return await connect(self._path, "busy_timeout=5000", "query_only=ON")

@@ -20,7 +20,7 @@ from conversation_store.records import (
     StoredEvent,
 )
 from conversation_store.states import RunState, sources_of
-from conversation_store.writer import Row, Transaction, Writer
+from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 
 def _run(row: Row) -> RunRecord:
@@ -111,6 +111,7 @@ class Runs:
                     "timeouts": msgspec.json.encode(run.timeouts).decode(),
                     "idempotency_key": run.idempotency_key,
                     "request_hash": run.request_hash,
+                    "epoch": transaction.epoch,
                     "now": run.now,
                 },
             )
@@ -142,6 +143,7 @@ class Runs:
         """Go through the active states `targets` in one transaction, with `process` written down.
 
         None, and nothing changed, if the run may not go to the first (it is over, say).
+        Waits, as `finish` does, for a database that cannot be written now.
         """
 
         def unit(transaction: Transaction) -> list[StoredEvent] | None:
@@ -166,7 +168,7 @@ class Runs:
                 return []
             return append_events(transaction, run.conversation_id, run.run_id, events)
 
-        return await self._writer.submit(unit, durable=False)
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
     async def finish(
         self, run_id: str, outcome: RunOutcome, events: Sequence[NewEvent], *, now: str
@@ -218,7 +220,7 @@ class Runs:
                 )
             return append_events(transaction, conversation_id, run_id, events)
 
-        return await self._writer.submit(unit, durable=True)
+        return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 
     async def get(self, run_id: str) -> RunRecord:
         """One run; RecordNotFoundError if there is none."""

@@ -48,7 +48,7 @@ CREATE TABLE runs (
   started_at TEXT,
   finished_at TEXT,
   duration_ms INTEGER
-, timeouts TEXT NOT NULL DEFAULT '{}', idempotency_key TEXT, request_hash TEXT);
+, epoch INTEGER NOT NULL DEFAULT 0, timeouts TEXT NOT NULL DEFAULT '{}', idempotency_key TEXT, request_hash TEXT);
 
 CREATE TABLE turns (
   turn_id TEXT NOT NULL PRIMARY KEY,
@@ -79,6 +79,20 @@ CREATE TABLE events (
   payload BLOB NOT NULL,
   size INTEGER NOT NULL,
   PRIMARY KEY (conversation_id, seq)
+);
+
+CREATE TABLE lease (
+  id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+  owner TEXT NOT NULL,
+  boot_id TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  since TEXT NOT NULL
+);
+
+CREATE TABLE maintenance (
+  kind TEXT NOT NULL PRIMARY KEY,
+  finished_at TEXT NOT NULL,
+  report TEXT NOT NULL
 );
 
 CREATE TABLE processes (

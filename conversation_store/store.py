@@ -9,20 +9,30 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+from anyio import to_thread
 
 from conversation_store.agents import Agents
 from conversation_store.breakers import Breakers
+from conversation_store.committer import Committer
 from conversation_store.connection import Connection, connect
 from conversation_store.conversations import Conversations
-from conversation_store.errors import StoreUnusableError
+from conversation_store.errors import StoreFullError, StoreUnusableError
 from conversation_store.events import Events
+from conversation_store.faults import Fault, StoreState, fault_of
+from conversation_store.health import Health
+from conversation_store.integrity.integrity import Integrity
+from conversation_store.integrity.quick import quick_check
+from conversation_store.lease import Owner, take
 from conversation_store.migrate import check_version, migrate
 from conversation_store.processes import Processes
 from conversation_store.readers import Readers
+from conversation_store.reserve import Reserve
 from conversation_store.runs import Runs
+from conversation_store.wal import BUSY_TIMEOUT_MS, Wal
 from conversation_store.writer import Writer
 
 READERS = 4
+QUICK_CHECK_S = 2.0
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -34,29 +44,37 @@ _PRAGMAS = (
 class Store:
     """Agents, conversations, runs, events and processes of one SQLite database."""
 
-    def __init__(self, writer: Writer, readers: Readers) -> None:
+    def __init__(self, path: Path, writer: Writer, readers: Readers) -> None:
+        self.health = writer.health
+        self.end_patience = writer.end_patience
         self.agents = Agents(writer, readers)
         self.conversations = Conversations(writer, readers)
         self.runs = Runs(writer, readers)
         self.events = Events(writer, readers)
         self.processes = Processes(writer, readers)
         self.breakers = Breakers(writer, readers)
+        self.integrity = Integrity(path, writer)
 
 
-async def _connect_writer(path: Path) -> Connection:
+async def _connect_writer(path: Path, owner: Owner | None) -> tuple[Connection, int | None]:
+    """The connection that writes, and the epoch of the lease that `owner` took with it."""
+
+    def prepare(plain: sqlite3.Connection) -> int | None:
+        _prepare(plain)
+        return take(plain, owner) if owner is not None else None
+
     try:
-        connection = await connect(path, "busy_timeout=5000")
+        connection = await connect(path, f"busy_timeout={BUSY_TIMEOUT_MS}")
     except sqlite3.DatabaseError as error:
         raise _unusable(path, error) from error
     try:
-        await connection.run(_prepare)
+        return connection, await connection.run(prepare)
     except sqlite3.DatabaseError as error:
         await connection.close()
         raise _unusable(path, error) from error
     except BaseException:
         await connection.close()
         raise
-    return connection
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -68,31 +86,59 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def _unusable(path: Path, error: sqlite3.DatabaseError) -> StoreUnusableError:
+    fault = fault_of(error)
+    if fault is not None:
+        return _refusal(path, fault)
     return StoreUnusableError(
-        "database_unusable",
-        f"{path} cannot be opened as a database: {error}. It was left as it is; "
-        "restore a backup in its place, or choose another --state-dir",
+        "database_unusable", f"{path} cannot be opened as a database: {error}. It was left as it is"
     )
 
 
+def _refusal(path: Path, fault: Fault) -> StoreUnusableError:
+    error = fault.error()
+    return type(error)(error.code, f"{path}: {error.message}. It was left as it is")
+
+
 @asynccontextmanager
-async def open_store(path: Path) -> AsyncIterator[Store]:
+async def open_store(path: Path, *, owner: Owner | None = None) -> AsyncIterator[Store]:
     """Open or create the database at `path` (mode 0600) for as long as the block runs.
 
-    StoreUnusableError if it is damaged, or newer than this code.
+    With an `owner` it is opened for service: looked over for QUICK_CHECK_S at most, its
+    lease taken, the reserve beside it. StoreUnusableError says why it cannot be opened:
+    StoreCorruptError if it is damaged, `newer_schema` if it is newer than this code.
     """
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = await _connect_writer(path)
-    writer, readers = Writer(connection), Readers(path, READERS)
+    elif owner is not None:
+        fault = await quick_check(path, QUICK_CHECK_S)
+        if fault is not None and fault.state is StoreState.CORRUPT:
+            raise _refusal(path, fault)
+    reserve = Reserve(path.with_name("reserve")) if owner is not None else None
     try:
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(writer.run)
-            try:
-                yield Store(writer, readers)
-            finally:
-                writer.close()
+        connection, epoch = await _connect_writer(path, owner)
+    except StoreFullError:
+        if reserve is None or not reserve.release():
+            raise
+        connection, epoch = await _connect_writer(path, owner)
+    health = Health()
+    try:
+        if reserve is not None and not await to_thread.run_sync(reserve.make):
+            health.set(Fault(StoreState.FULL, "no room for the reserve"))
+        committer = Committer(epoch=epoch, reserve=reserve, wal=Wal(path))
+        writer = Writer(connection, committer, health)
+        readers = Readers(path, READERS, health)
+        try:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(writer.run)
+                try:
+                    yield Store(path, writer, readers)
+                finally:
+                    writer.close()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await readers.close()
     finally:
         with anyio.CancelScope(shield=True):
-            await readers.close()
             await connection.close()
+            if reserve is not None and health.state is not StoreState.FENCED:
+                await to_thread.run_sync(reserve.release)

@@ -4,139 +4,164 @@ While one transaction is being written, the units that arrive wait; the next tra
 takes them all. So a burst of commits costs few fsyncs and a single commit waits for nobody.
 If a unit fails, the transaction is rolled back and each of its units runs again in one of
 its own, so that only the failing one hears of it.
+
+When the database itself fails (full, locked, unwritable), units that are an acknowledgement
+fail at once. Units that belong to what was acknowledged are patient: they wait, in order,
+and are tried again every RETRY_S until the database works, or until `end_patience`.
 """
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 from anyio.abc import TaskStatus
 
+from conversation_store.committer import Committer, probe
 from conversation_store.connection import Connection
 from conversation_store.errors import StoreUnusableError
-from conversation_store.statements import statements
+from conversation_store.faults import Fault, StoreState, fault_of
+from conversation_store.health import Health
+from conversation_store.units import PATIENT, Job, Row, Transaction, Unit, Urgency
+
+__all__ = ["Row", "Transaction", "Urgency", "Writer"]
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
 
 MAX_GROUP = 64
-
-
-class Transaction:
-    """What a unit of work may do: run the named statements."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._statements = statements()
-
-    def run(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """Run the statement `name`; returns its rows."""
-        return self._connection.execute(self._statements[name], parameters).fetchall()
-
-    def run_many(self, name: str, parameters: Sequence[Row]) -> None:
-        """Run the statement `name` once for each row of parameters."""
-        self._connection.executemany(self._statements[name], parameters)
-
-    def run_large(
-        self, name: str, parameters: Mapping[str, Any], column: tuple[str, str], data: bytes
-    ) -> None:
-        """Insert a row whose blob `column` (table, name) is `data`, without copies of it.
-
-        The statement inserts zeros of the right length and returns the row's id; bound
-        values would be copied twice and kept until the statement's next use.
-        """
-        (rowid,) = self._connection.execute(self._statements[name], parameters).fetchone()
-        with self._connection.blobopen(*column, rowid) as blob:
-            blob.write(data)
-
-
-Unit = Callable[[Transaction], T]
-
-
-class _Job(Generic[T]):
-    """A unit on its way, and the place its result is put."""
-
-    def __init__(self, unit: Unit[T], *, durable: bool) -> None:
-        self.unit = unit
-        self.durable = durable
-        self.done = anyio.Event()
-        self.result: T | None = None
-        self.error: Exception | None = None
+RETRY_S = 0.5
+IDLE_S = 1.0
 
 
 class Writer:
     """Owns the only connection that writes. Units run on its thread, so they must not wait."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        committer: Committer | None = None,
+        health: Health | None = None,
+    ) -> None:
+        self.health = health or Health()
         self._connection = connection
-        self._waiting: list[_Job[Any]] = []
+        self._committer = committer or Committer()
+        self._waiting: list[Job[Any]] = []
         self._wake = anyio.Event()
         self._closing = False
-        self._synchronous_full = True
+        self._patience_ends = math.inf
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Commit units until `close`; what was submitted before it is still committed."""
         task_status.started()
-        while True:
-            if not self._waiting:
-                if self._closing:
-                    return
-                self._wake = anyio.Event()
-                await self._wake.wait()
+        while self._waiting or not self._closing:
+            fault = self.health.fault
+            if fault is not None:
+                await self._pause(fault)
+                jobs, self._waiting = self._waiting, []
+                jobs = jobs or [Job(probe, Urgency.PROMISE, durable=True)]
+                if not fault.final:
+                    fault = await self._connection.run(
+                        partial(self._committer.try_again, fault, jobs)
+                    )
+            elif self._waiting:
+                jobs, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                fault = await self._connection.run(partial(self._committer.work, jobs))
+            else:
+                await self._rest()
                 continue
-            jobs, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
-            await self._connection.run(partial(self._work, jobs))
-            # Nothing here may hold on to the last batch, however large, until the next.
-            while jobs:
-                jobs.pop(0).done.set()
+            self._settle(jobs, fault)
 
     def close(self) -> None:
-        """Let `run` end once nothing waits."""
+        """Let `run` end once nothing waits; what cannot be written then fails."""
         self._closing = True
         self._wake.set()
 
-    async def submit(self, unit: Unit[T], *, durable: bool) -> T:
+    def end_patience(self, seconds: float) -> None:
+        """From `seconds` from now on nothing waits any more for a database that does not work."""
+        self._patience_ends = anyio.current_time() + seconds
+
+    async def submit(
+        self, unit: Unit[T], *, durable: bool, urgency: Urgency = Urgency.PROMISE
+    ) -> T:
         """Commit `unit`; returns its result after the commit.
 
         `durable` waits for the disk (synchronous=FULL): acknowledgements and ends of runs.
-        Cancelling the caller does not take the unit back.
+        Cancelling the caller does not take the unit back. Raises what the unit raises, or
+        the StoreUnusableError of a database that cannot be written.
         """
         if self._closing:
             raise StoreUnusableError("store_closed", "the store is closed")
-        job = _Job(unit, durable=durable)
+        job = Job(unit, urgency, durable=durable)
+        fault = self.health.fault
+        relieves = (
+            fault is not None and fault.state is StoreState.FULL and urgency is Urgency.RELIEF
+        )
+        if fault is not None and not relieves and not self._may_wait(job, fault):
+            raise fault.error()
         self._waiting.append(job)
-        self._wake.set()
+        if fault is None:
+            self._wake.set()
         await job.done.wait()
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[return-value]
 
-    def _work(self, jobs: Sequence[_Job[Any]], connection: sqlite3.Connection) -> None:
-        try:
-            self._commit(connection, jobs)
-        except Exception:  # each unit hears of its own failure below
-            for job in jobs:
-                try:
-                    self._commit(connection, [job])
-                except Exception as error:  # the submitter gets it
-                    job.error = error
+    async def alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """The result of `work`, run between two transactions and outside of any."""
 
-    def _commit(self, connection: sqlite3.Connection, jobs: Sequence[_Job[Any]]) -> None:
-        full = any(job.durable for job in jobs)
-        if full != self._synchronous_full:
-            connection.execute(f"PRAGMA synchronous={'FULL' if full else 'NORMAL'}")
-            self._synchronous_full = full
-        connection.execute("BEGIN IMMEDIATE")
+        def proven(connection: sqlite3.Connection) -> T:
+            self._committer.prove(connection)
+            return work(connection)
+
         try:
-            transaction = Transaction(connection)
-            for job in jobs:
-                job.result = job.unit(transaction)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+            return await self._connection.run(proven)
+        except Exception as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            if fault.final:
+                self.health.set(fault)
+            raise fault.error() from error
+
+    # --- on the event loop ------------------------------------------------------------------
+
+    async def _rest(self) -> None:
+        """Wait for work; a log that has grown is folded when none comes for a while."""
+        self._wake = anyio.Event()
+        with anyio.move_on_after(IDLE_S if self._committer.wal_grew else math.inf):
+            await self._wake.wait()
+            return
+        self.health.set(await self._connection.run(self._committer.fold))
+
+    async def _pause(self, fault: Fault) -> None:
+        """Wait until the database is to be tried again; without end if that is of no use."""
+        self._wake = anyio.Event()
+        if not self._closing and not (fault.final and self._waiting):
+            with anyio.move_on_after(math.inf if fault.final else RETRY_S):
+                await self._wake.wait()
+
+    def _may_wait(self, job: Job[Any], fault: Fault) -> bool:
+        if fault.final or self._closing or anyio.current_time() >= self._patience_ends:
+            return False
+        return job.urgency in PATIENT
+
+    def _settle(self, jobs: list[Job[Any]], fault: Fault | None) -> None:
+        """Tell the submitters of `jobs`; what may wait goes back to the front."""
+        self.health.set(fault)
+        again: list[Job[Any]] = []
+        if fault is not None:
+            jobs += self._waiting
+            self._waiting = again
+        # Nothing here may hold on to the last batch, however large, until the next.
+        while jobs:
+            job = jobs.pop(0)
+            if fault is not None and not job.over:
+                if self._may_wait(job, fault):
+                    again.append(job)
+                    continue
+                job.error = fault.error()
+            job.done.set()

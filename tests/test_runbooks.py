@@ -1,15 +1,28 @@
-"""runbooks/clis.md says what the adapters do: its table against the code."""
+"""The runbooks say what the code does: their tables against it."""
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for
+from agent_runner.cli.db import db
+from agent_runner.cli.main import app
 from agent_runner.errors import BadRequestError
+from agent_runner.maintenance.watch import WAL_ALARM_BYTES
+from conversation_store.faults import Fault, StoreState
+from conversation_store.integrity.findings import FindingCode
+from conversation_store.reserve import RESERVE_BYTES
+from conversation_store.store import QUICK_CHECK_S
+from conversation_store.writer import RETRY_S
+from tests.conftest import Service
 
+DATABASE = Path(__file__).parent.parent / "runbooks" / "database.md"
 RUNBOOK = Path(__file__).parent.parent / "runbooks" / "clis.md"
 COLUMNS = ("claude-code", "gemini", "factory-droid")
 
@@ -52,3 +65,72 @@ def test_a_later_turn_and_a_cancel_by_message(agent: str) -> None:
     assert row("a later turn on the warm process")[agent] == "yes"
     assert Form.WARM in adapter_for(agent).forms
     assert row("cancel by message, process kept")[agent] == "yes"
+
+
+def first_cells(runbook: Path, title: str) -> list[str]:
+    """The codes in the table below a heading."""
+    section = runbook.read_text("utf-8").split(f"## {title}\n")[1].split("\n## ")[0]
+    return re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+
+def test_every_finding_is_explained() -> None:
+    assert first_cells(DATABASE, "What a check finds") == [*FindingCode]
+
+
+def test_every_state_of_the_store_is_explained() -> None:
+    faults = [Fault(state, "") for state in StoreState if state is not StoreState.OK]
+    assert first_cells(DATABASE, "When it does not work") == [f.error().code for f in faults]
+
+
+def test_every_command_is_shown() -> None:
+    shown = set(re.findall(r"agent-runner db (\w+)", DATABASE.read_text("utf-8")))
+    assert shown == {command.name for command in db.registered_commands}
+
+
+def test_its_figures_are_those_of_the_code() -> None:
+    text = " ".join(DATABASE.read_text("utf-8").split())
+    assert f"the {RESERVE_BYTES >> 20} MiB file `reserve`" in text
+    assert f"for damage for {QUICK_CHECK_S:.0f} s at most" in text
+    assert f"is over {WAL_ALARM_BYTES >> 20} MiB" in text
+    assert RETRY_S == 0.5
+    assert "every half second" in text
+
+
+def test_the_restore_drill_works(service: Service, tmp_path: Path) -> None:
+    """The drill's commands, as they stand there, on a real state folder."""
+    drill = DATABASE.read_text("utf-8").split("## Restore drill\n")[1].split("```")[1]
+    lines = [shlex.split(line, comments=True) for line in drill.splitlines()[1:]]
+    commands = [words[1:] for words in lines if words]
+    assert [words[:2] for words in commands] == [
+        ["db", "backup"],
+        ["db", "restore"],
+        ["db", "check"],
+        ["db", "repair"],
+        ["serve"],
+    ]
+    env = {"AGENT_RUNNER_STATE_DIR": str(service.state_dir)}
+
+    def run(words: list[str], **more: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, words, env={**env, **more})
+        return done.exit_code, done.output
+
+    kept = service.run("in the backup").json()["runId"]
+    assert run(commands[0], AGENT_RUNNER_URL=service.url)[0] == 0
+    lost = service.run("later").json()["runId"]
+    service.stop()
+    (backup,) = (service.state_dir / "backups").iterdir()
+    assert backup.match(Path(commands[1][2]).name.replace("TIME", "*"))
+    assert run(["db", "restore", str(backup)])[0] == 0
+    code, output = run(commands[2])
+    assert (code, "raw_without_run" in output) == (1, True)
+    assert run(commands[3])[0] == 0
+    service.start()
+    with service.client() as client:
+        assert client.get(f"/runs/{kept}").json()["content"] == "echo: in the backup"
+        assert client.get(f"/runs/{lost}").status_code == 404
+    service.stop()
+    (aside,) = (service.state_dir / "aside").rglob("*.db")
+    assert run(["db", "restore", str(aside)])[0] == 0
+    service.start()
+    with service.client() as client:
+        assert client.get(f"/runs/{lost}").json()["content"] == "echo: later"

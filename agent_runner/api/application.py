@@ -8,7 +8,15 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from agent_runner import wire
-from agent_runner.api import agents, circuits, conversations, health, runs, sessions
+from agent_runner.api import (
+    agents,
+    circuits,
+    conversations,
+    health,
+    integrity,
+    runs,
+    sessions,
+)
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
 from agent_runner.api.problems import on_error
@@ -24,6 +32,7 @@ ENDPOINTS = (
     *agents.ENDPOINTS,
     *runs.ENDPOINTS,
     *conversations.ENDPOINTS,
+    *integrity.ENDPOINTS,
     *health.ENDPOINTS,
 )
 

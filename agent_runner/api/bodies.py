@@ -338,11 +338,22 @@ class HeartbeatReply(Reply):
     run_id: str
 
 
+class StoreHealthReply(Reply):
+    """What the database can do, since when; a problem of /health and /ready has it too."""
+
+    state: Literal["ok", "full", "locked", "unwritable", "corrupt", "fenced"]
+    since: str
+    detail: str | None
+    code: str | None
+    backup: str | None
+
+
 class HealthReply(Reply):
     """The service lives."""
 
     status: str
     version: str
+    store: StoreHealthReply
 
 
 class ProblemReply(Reply):

@@ -9,6 +9,8 @@ from pathlib import Path
 from starlette.requests import Request
 
 from agent_runner.bus.bus import Bus
+from agent_runner.maintenance.caretaker import Caretaker
+from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.process.warden import Warden
 from agent_runner.runners.headless import Headless
 from agent_runner.runs.circuits import Circuits
@@ -31,6 +33,8 @@ class Context:
     warden: Warden
     raw_dir: Path
     reconciliation: Reconciliation
+    watch: StoreWatch
+    caretaker: Caretaker
     version: str
     env: Mapping[str, str]
 

@@ -13,17 +13,32 @@ from agent_runner.api.routes import Endpoint
 
 
 async def health(request: Request) -> Response:
-    """200 while the process runs."""
-    return json_reply({"status": "ok", "version": context(request).version})
+    """200 while the service can keep what it is given; 503 with the store's state otherwise."""
+    return _unwell(request) or _well(request, "ok")
 
 
 async def ready(request: Request) -> Response:
-    """200 while prompts are taken, 503 when the service is on its way down."""
+    """200 while prompts are taken: 503 on the way down, or when the store takes nothing."""
     ctx = context(request)
     if ctx.runs.closing:
         return problem(503, "shutting_down", "the service is shutting down")
+    if (answer := _unwell(request)) is not None:
+        return answer
     await ctx.store.agents.all()
-    return json_reply({"status": "ready", "version": ctx.version})
+    return _well(request, "ready")
+
+
+def _well(request: Request, status: str) -> Response:
+    ctx = context(request)
+    return json_reply({"status": status, "version": ctx.version, "store": ctx.watch.health()})
+
+
+def _unwell(request: Request) -> Response | None:
+    """A problem with the store's own code, if it is not well."""
+    store = context(request).watch.health()
+    if store.code is None:
+        return None
+    return problem(503, store.code, store.detail or "", extra={"store": store})
 
 
 async def openapi(request: Request) -> Response:
@@ -39,6 +54,7 @@ ENDPOINTS = (
         summary="Is the service alive",
         tag="service",
         reply=HealthReply,
+        problems=(503,),
     ),
     Endpoint(
         method="GET",

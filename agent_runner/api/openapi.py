@@ -12,7 +12,8 @@ from pydantic.json_schema import models_json_schema
 from agent_runner.api.bodies import ProblemReply
 from agent_runner.api.routes import Endpoint
 
-_EVERY_PROBLEM = (400, 401, 403)
+_EVERY_PROBLEM = (400, 401, 403, 503)
+_WRITE_PROBLEMS = (507,)
 _REF = "#/components/schemas/{model}"
 
 
@@ -79,7 +80,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         success["content"] = content
     responses: dict[str, Any] = {str(endpoint.status): success}
     body_problems = (408, 413, 415, 422) if endpoint.body is not None else ()
-    for status in sorted({*_EVERY_PROBLEM, *endpoint.problems, *body_problems}):
+    write_problems = _WRITE_PROBLEMS if endpoint.method != "GET" else ()
+    for status in sorted({*_EVERY_PROBLEM, *endpoint.problems, *body_problems, *write_problems}):
         responses[str(status)] = {
             "description": HTTPStatus(status).phrase,
             "content": {"application/problem+json": {"schema": _reference(ProblemReply.__name__)}},

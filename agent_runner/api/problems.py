@@ -18,6 +18,7 @@ from conversation_store.errors import (
     RecordConflictError,
     RecordNotFoundError,
     StoreError,
+    StoreFullError,
 )
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,12 @@ RUN_PROBLEMS = {
 
 # What is left of a late body must not be read as the next request.
 _HEADERS = {429: {"Retry-After": "1"}, 408: {"Connection": "close"}}
+
+_STORE_STATUS: dict[type[StoreError], int] = {
+    RecordNotFoundError: 404,
+    RecordConflictError: 409,
+    StoreFullError: 507,
+}
 
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
@@ -77,13 +84,7 @@ async def on_error(_: Request, error: Exception) -> Response:
         headers = _headers(error)
         return problem(error.status, error.code, error.message, hint=error.hint, headers=headers)
     if isinstance(error, StoreError):
-        status = (
-            404
-            if isinstance(error, RecordNotFoundError)
-            else 409
-            if isinstance(error, RecordConflictError)
-            else 503
-        )
+        status = next((s for kind, s in _STORE_STATUS.items() if isinstance(error, kind)), 503)
         return problem(status, error.code, error.message)
     if isinstance(error, ValidationError):
         first = error.errors()[0]

@@ -6,11 +6,15 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import anyio
+import structlog
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 
 from agent_runner.api.bodies import MalformedJsonError, integer_parameter
 from agent_runner.errors import UnavailableError
+from conversation_store.errors import StoreError
+
+log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 10.0
 HEARTBEAT = b": heartbeat\r\n\r\n"
@@ -55,15 +59,21 @@ class _Stream(EventSourceResponse):
         self._slots = slots
 
     async def _guarded(self, frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-        """The frames, giving other tasks a turn between them even when all are there at once."""
-        async with aclosing(frames):
-            async for piece in frames:
-                last = piece.endswith(b"\n\n")
-                self._inside_frame = self._inside_frame or not last
-                yield piece
-                if last:
-                    self._inside_frame = False
-                await anyio.lowlevel.checkpoint()
+        """The frames, giving other tasks a turn between them even when all are there at once.
+
+        A stream that cannot be read on from the store ends: its reader resumes it.
+        """
+        try:
+            async with aclosing(frames):
+                async for piece in frames:
+                    last = piece.endswith(b"\n\n")
+                    self._inside_frame = self._inside_frame or not last
+                    yield piece
+                    if last:
+                        self._inside_frame = False
+                    await anyio.lowlevel.checkpoint()
+        except StoreError as error:
+            log.warning("stream_broken_off", code=error.code, error=error.message)
 
     def _heartbeat(self) -> bytes:
         return b"" if self._inside_frame else HEARTBEAT

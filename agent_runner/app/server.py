@@ -108,7 +108,8 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
     At SIGHUP the configuration is read again by `load` and only checked: what is wrong with
     it is logged, and a restart would apply it.
     At the first signal runs are stopped and their streams get their last event; at the
-    second the process leaves at once.
+    second the process leaves at once. UnavailableError `fenced`, after the same end, if
+    another service has taken the database over.
     """
     check_exposure(settings.server)
     return_large_buffers()
@@ -129,9 +130,15 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
                 await server.up.wait()
                 tasks.start_soon(announce, context, _url(listener), token)
                 tasks.start_soon(_check_at_hangup, load)
-                await _signal()
+                await _signal_or(context.watch.fenced)
                 tasks.start_soon(_leave_at_signal)
             server.should_exit = True
+    if context.watch.fenced.is_set():
+        raise UnavailableError(
+            "fenced",
+            f"{context.watch.health().detail}; this service has left",
+            hint=f"let only one service use {state.root}",
+        )
 
 
 def _server(context: Context, token: str | None) -> _Server:
@@ -170,6 +177,18 @@ async def _check_at_hangup(load: Callable[[], Settings]) -> None:
                 log.error("config_invalid", error=error.message, kept="the present one")
             else:
                 log.info("config_valid", applied="at the next start")
+
+
+async def _signal_or(event: anyio.Event) -> None:
+    async with anyio.create_task_group() as tasks:
+
+        async def wait() -> None:
+            await event.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(wait)
+        await _signal()
+        tasks.cancel_scope.cancel()
 
 
 async def _leave_at_signal() -> None:

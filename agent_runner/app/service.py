@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 
 import anyio
+import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.api.context import Context
 from agent_runner.app.loop_watch import watch_loop
+from agent_runner.app.refusal import refused
 from agent_runner.app.state_dir import StateDir
 from agent_runner.bus.bus import Bus
-from agent_runner.errors import AgentRunnerError, UnavailableError
+from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
-from agent_runner.process.identity import ProcessIdentity
+from agent_runner.maintenance.caretaker import Caretaker
+from agent_runner.maintenance.nightly import every_night
+from agent_runner.maintenance.watch import StoreWatch
+from agent_runner.process.identity import ProcessIdentity, boot_id
 from agent_runner.process.warden import Warden, open_warden
 from agent_runner.replay.transcripts import DEMO_AGENT, demo_options
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.warm import WarmPool
 from agent_runner.runs.circuits import Circuits
-from agent_runner.runs.reconcile import interrupt, reconcile
+from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
 from conversation_store.errors import StoreError, StoreUnusableError
+from conversation_store.lease import Owner
 from conversation_store.records import RunRecord
 from conversation_store.store import Store, open_store
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_AT_END_S = 5.0
 
 
 @asynccontextmanager
@@ -42,42 +52,54 @@ async def running_service(
 
     At the end runs are stopped, streams ended, processes gone, the store closed.
     """
-    async with _opened(state.database) as store:
-        report, queued = await reconcile(store, resume_queued=settings.supervision.resume_queued)
-        await _offer_demo(store, state)
-        _clear(state)
-        async with (
-            watch_loop(),
-            open_warden(state.umask) as warden,
-            anyio.create_task_group() as tasks,
-        ):
-            bus = Bus(store, tasks)
-            headless = _headless(settings, state, warden, store, bus, tasks, env)
-            circuits = Circuits(store, settings.breaker)
-            await circuits.load()
-            runs = RunService(store, bus, headless, circuits, tasks, settings, state.raw)
-            try:
-                for run in queued:
-                    await _resume(runs, store, run)
-                yield Context(
-                    settings=settings,
-                    store=store,
-                    bus=bus,
-                    runs=runs,
-                    headless=headless,
-                    circuits=circuits,
-                    warden=warden,
-                    raw_dir=state.raw,
-                    reconciliation=report,
-                    version=version("agent-runner"),
-                    env=env,
-                )
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await runs.close()
-                    await headless.pool.close()
-                    bus.close()
-                tasks.cancel_scope.cancel()
+    async with (
+        _opened(state) as store,
+        watch_loop(),
+        open_warden(state.umask) as warden,
+        anyio.create_task_group() as tasks,
+    ):
+        watch = StoreWatch(store, state.database, state.backups)
+        tasks.start_soon(watch.run)
+        report, queued = await _settle(store, state, settings)
+        bus = Bus(store, tasks)
+        headless = _headless(settings, state, warden, store, bus, tasks, env)
+        circuits = Circuits(store, settings.breaker)
+        await circuits.load()
+        runs = RunService(store, bus, headless, circuits, tasks, settings, state.raw)
+        caretaker = Caretaker(
+            state,
+            keep_backups=settings.maintenance.keep_backups,
+            store=store,
+            living=lambda run_id: runs.active(run_id) is not None,
+            in_service=True,
+        )
+        if settings.maintenance.enabled:
+            tasks.start_soon(every_night, caretaker, settings.maintenance, lambda: runs.idle)
+        try:
+            for run in queued:
+                await _resume(runs, store, run)
+            yield Context(
+                settings=settings,
+                store=store,
+                bus=bus,
+                runs=runs,
+                headless=headless,
+                circuits=circuits,
+                warden=warden,
+                raw_dir=state.raw,
+                reconciliation=report,
+                watch=watch,
+                caretaker=caretaker,
+                version=version("agent-runner"),
+                env=env,
+            )
+        finally:
+            with anyio.CancelScope(shield=True):
+                store.end_patience(PATIENCE_AT_END_S)
+                await runs.close()
+                await headless.pool.close()
+                bus.close()
+            tasks.cancel_scope.cancel()
 
 
 def _headless(
@@ -95,7 +117,10 @@ def _headless(
         await (await bus.channel(conversation_id)).emit(None, [event])
 
     async def forget(identity: ProcessIdentity) -> None:
-        await store.processes.forget(identity.process_id)
+        try:
+            await store.processes.forget(identity.process_id)
+        except StoreError as error:  # the next service finds that it is gone
+            log.warning("process_not_forgotten", pid=identity.pid, code=error.code)
 
     pool = WarmPool(
         limits.warm_processes,
@@ -125,14 +150,32 @@ async def _resume(runs: RunService, store: Store, run: RunRecord) -> None:
 
 
 @asynccontextmanager
-async def _opened(database: Path) -> AsyncIterator[Store]:
+async def _opened(state: StateDir) -> AsyncIterator[Store]:
     """The store; UnavailableError if it cannot be used, for those who start the service."""
+    owner = Owner(
+        name=f"{socket.gethostname()}:{os.getpid()}",
+        boot_id=boot_id() or "unknown",
+        since=wire.now(),
+    )
     async with AsyncExitStack() as stack:
         try:
-            store = await stack.enter_async_context(open_store(database))
+            store = await stack.enter_async_context(open_store(state.database, owner=owner))
         except StoreUnusableError as error:
-            raise UnavailableError(error.code, error.message) from error
+            raise await refused(error, state) from error
         yield store
+
+
+async def _settle(
+    store: Store, state: StateDir, settings: Settings
+) -> tuple[Reconciliation, list[RunRecord]]:
+    """What is done on an opened store before traffic is accepted."""
+    try:
+        settled = await reconcile(store, resume_queued=settings.supervision.resume_queued)
+        await _offer_demo(store, state)
+    except StoreUnusableError as error:
+        raise await refused(error, state) from error
+    _clear(state)
+    return settled
 
 
 async def _offer_demo(store: Store, state: StateDir) -> None:

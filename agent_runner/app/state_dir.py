@@ -22,6 +22,8 @@ class StateDir:
         self.raw = root / "raw"
         self.private = root / "private"
         self.workspace = root / "workspace"
+        self.backups = root / "backups"
+        self.repairs = root / "repairs"
         self.token_file = root / "token"
         self.umask = 0o022
         """What files of a CLI are made with: the umask from before `claim`."""

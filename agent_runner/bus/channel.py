@@ -96,7 +96,7 @@ class Channel:
         self._flushing = False
         self._order = anyio.Lock()
         self._drained = anyio.Event()
-        self._failure: Exception | None = None
+        self._lost: dict[str | None, Exception] = {}
 
     @property
     def last_seq(self) -> int:
@@ -106,10 +106,11 @@ class Channel:
     async def emit(self, run_id: str | None, events: Sequence[AgentEvent]) -> None:
         """Publish events of a run in order; the durable ones are stored first.
 
-        Raises what the store raised when an earlier event of this channel could not be kept.
+        Waits with a database that cannot be written now. Raises what the store raised when
+        an earlier event of this run could not be kept at all.
         """
-        if self._failure is not None:
-            raise self._failure
+        if run_id in self._lost:
+            raise self._lost[run_id]
         for event in events:
             if event.ephemeral and not self._pending and not self._order.locked():
                 self._publish_ephemeral(run_id, event)
@@ -132,6 +133,10 @@ class Channel:
         ):
             self._drained = anyio.Event()
             await self._drained.wait()
+
+    def lost(self, run_id: str) -> bool:
+        """True if events of the run could not be stored, and never will be."""
+        return run_id in self._lost
 
     async def commit(self, commit: Commit) -> bool:
         """Run a store transaction that returns its events, after all that was emitted before.
@@ -233,9 +238,8 @@ class Channel:
             while self._pending:
                 async with self._order:
                     await self._write_pending()
-        except Exception as error:  # whoever emits next hears of it
-            self._failure = error
-            log.exception("events_not_stored", conversation_id=self.conversation_id)
+        except Exception as error:  # the run hears of it when it emits next
+            log.error("events_not_stored", conversation_id=self.conversation_id, error=str(error))
         finally:
             self._flushing = False
             self._drained.set()
@@ -246,6 +250,9 @@ class Channel:
         self._drained.set()
         try:
             await self._write(pending)
+        except Exception as error:
+            self._lost.update({item.run_id: error for item in pending})
+            raise
         finally:
             self._writing_bytes = 0
             self._drained.set()
@@ -270,6 +277,7 @@ class Channel:
         if event.type == "run.finished":
             for key in [key for key, item in self._open.items() if item.run_id == event.run_id]:
                 self._close_item(key)
+            self._lost.pop(event.run_id, None)
         if not self._subscribers:
             return
         data = stored_frame(event) if len(event.payload) <= LARGE_FRAME else None

@@ -11,6 +11,7 @@ from agent_runner.cli.agents import agents
 from agent_runner.cli.bench import bench
 from agent_runner.cli.circuits import circuits
 from agent_runner.cli.conversations import conversations
+from agent_runner.cli.db import db
 from agent_runner.cli.doctor import doctor
 from agent_runner.cli.execute import execute
 from agent_runner.cli.record import record_command
@@ -52,6 +53,7 @@ app.add_typer(agents, name="agents")
 app.add_typer(conversations, name="conversations")
 app.add_typer(circuits, name="circuits")
 app.command("sessions")(sessions)
+app.add_typer(db, name="db")
 app.command("doctor")(doctor)
 app.command("record")(record_command)
 app.command("bench")(bench)

@@ -19,14 +19,24 @@ class RawLog:
         self._length = 0
 
     def write(self, data: bytes) -> bool:
-        """Keep `data`; False if any of it was over the limit."""
-        if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        """Keep `data`; False if any of it was over the limit.
+
+        A disk that takes no more is a limit too: the log then ends there, without a hole.
+        """
         view = memoryview(data)[: max(0, self._limit - self._length)]
         kept = len(view)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-        self._length += kept
+        try:
+            if self._descriptor is None:
+                self._descriptor = os.open(
+                    self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600
+                )
+            while view:
+                written = os.write(self._descriptor, view)
+                self._length += written
+                view = view[written:]
+        except OSError:
+            self._limit = self._length
+            return False
         return kept == len(data)
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from agent_runner.runs.circuits import Circuits, Scope
 from agent_runner.runs.outcome import failed, finished_event, judge, stopped
 from agent_runner.runs.queue import Ticket
 from agent_runner.settings import Settings
+from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, RunOutcome
 from conversation_store.states import RunState
 from conversation_store.store import Store
@@ -69,6 +70,8 @@ class RunDriver:
                 return
         except (LaunchError, AgentRunnerError) as error:
             outcome = failed(error.code, error.message, error.hint)
+        except StoreError as error:
+            outcome = failed(FailureCode.INTERNAL, error.message)
         except Exception:
             log.exception("run_failed_inside", run_id=active.run_id)
             outcome = failed(FailureCode.INTERNAL, "the service failed; its log has the details")
@@ -153,14 +156,30 @@ class RunDriver:
             metadata=active.run.metadata,
         )
         active.over = True
-        events = [new_event(finished_event(outcome))]
         now = wire.now()
+        if active.channel.lost(active.run_id) or not await self._commit_end(active, outcome, now):
+            # Nobody may hear of a success that the store does not have.
+            outcome = msgspec.structs.replace(
+                outcome,
+                state=RunState.FAILED,
+                code=FailureCode.INTERNAL,
+                error="what the run did, or its end, could not be stored",
+            )
+            await self._commit_end(active, outcome, now)
+        active.finished_at = now
+        active.outcome = outcome
+        active.done.set()
+
+    async def _commit_end(self, active: ActiveRun, outcome: RunOutcome, now: str) -> bool:
+        events = [new_event(finished_event(outcome))]
         try:
             await active.channel.commit(
                 lambda: self._store.runs.finish(active.run_id, outcome, events, now=now)
             )
+        except StoreError as error:
+            log.error("run_end_not_stored", run_id=active.run_id, code=error.code)
         except Exception:
             log.exception("run_end_not_stored", run_id=active.run_id, state=outcome.state)
-        active.finished_at = now
-        active.outcome = outcome
-        active.done.set()
+        else:
+            return True
+        return False

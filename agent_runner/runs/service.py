@@ -83,6 +83,11 @@ class RunService:
         """True once no further run is taken."""
         return self._closing
 
+    @property
+    def idle(self) -> bool:
+        """True while no run is open."""
+        return not self._active
+
     # --- what callers do ------------------------------------------------------------------
 
     async def execute(self, agent: AgentRecord, request: ExecuteRequest) -> Accepted:

@@ -1,8 +1,8 @@
 -- name: insert_run
 INSERT INTO runs (run_id, conversation_id, agent_id, state, mode, reason, metadata,
-  timeout_ms, timeouts, idempotency_key, request_hash, queued_at)
+  timeout_ms, timeouts, idempotency_key, request_hash, epoch, queued_at)
 VALUES (:run_id, :conversation_id, :agent_id, :state, :mode, :reason, :metadata,
-  :timeout_ms, :timeouts, :idempotency_key, :request_hash, :now);
+  :timeout_ms, :timeouts, :idempotency_key, :request_hash, :epoch, :now);
 
 -- name: get_run
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,

@@ -89,6 +89,7 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
 
     call("GET", "/health", 200)
     call("GET", "/ready", 200)
+    call("GET", "/api/integrity/check", 200)
     agent = {"agentId": "shape", "type": "claude-code", "cwd": str(live.cwd)}
     call("POST", "/agents/register", 201, agent)
     call("POST", "/agents/register", 409, {**agent, "model": "other"})
@@ -134,5 +135,10 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
     call("DELETE", "/conversations/{conversationId}", 204, **c)
     call("GET", "/conversations/{conversationId}", 404, **c)
     call("DELETE", "/agents/{agentId}", 204, **a)
+    for name in ("check", "cleanup", "vacuum", "backup"):
+        call("POST", f"/api/integrity/{name}", 200, {})
+        call("POST", f"/api/integrity/{name}", 422, {"unknown": 1})
+    call("GET", "/api/integrity/check", 200)
+    call("GET", "/api/integrity/stats", 200)
     json_routes = {(e.method, e.path) for e in ENDPOINTS if e.reply is not None}
     assert json_routes <= done, "a route without a real answer here"

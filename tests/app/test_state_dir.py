@@ -48,7 +48,7 @@ def test_a_damaged_database_is_refused_with_advice(make_service: Callable[..., S
     service.stop()
     database = service.state_dir / "agent-runner.db"
     database.write_bytes(b"nonsense" * 1000)
-    with pytest.raises(AssertionError, match="database_unusable") as caught:
+    with pytest.raises(AssertionError, match="database_corrupt") as caught:
         service.start()
     assert "Traceback" not in str(caught.value)
     assert service.process.wait(20) == 1

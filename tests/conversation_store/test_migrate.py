@@ -107,7 +107,7 @@ async def test_a_newer_schema_is_refused_and_untouched(tmp_path: Path, journal: 
 async def test_a_damaged_file_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "damaged.db"
     path.write_bytes(content)
-    assert await refusal(path) == "database_unusable"
+    assert await refusal(path) == "database_corrupt"
     assert path.read_bytes() == content
 
 
@@ -118,7 +118,7 @@ async def test_a_database_cut_short_is_refused_and_left_as_it_is(tmp_path: Path)
         await add_agent(store)
     path.write_bytes(path.read_bytes()[:5000])
     before = path.read_bytes()
-    assert await refusal(path) == "database_unusable"
+    assert await refusal(path) == "database_corrupt"
     assert path.read_bytes() == before
 
 

@@ -11,7 +11,11 @@ import anyio
 import pytest
 
 from conversation_store.connection import connect
-from conversation_store.errors import RecordConflictError, StoreUnusableError
+from conversation_store.errors import (
+    RecordConflictError,
+    StoreUnusableError,
+    StoreUnwritableError,
+)
 from conversation_store.store import Store, open_store
 from conversation_store.writer import MAX_GROUP, Transaction, Writer
 from tests.conversation_store.rows import NOW, add_agent, add_run, plain
@@ -56,7 +60,7 @@ async def traced(path: Path) -> AsyncIterator[Traced]:
 
 
 def insert(transaction: Transaction, number: int) -> int:
-    transaction._connection.execute("INSERT INTO t VALUES (?)", (number,))
+    transaction.connection.execute("INSERT INTO t VALUES (?)", (number,))
     return number
 
 
@@ -139,7 +143,7 @@ async def test_foreign_keys_are_on(store: Store) -> None:
 async def test_readers_cannot_write(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     statements = {"write": "DELETE FROM run_states"}
     monkeypatch.setattr(store.agents._readers, "_statements", statements)
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with pytest.raises(StoreUnwritableError, match="readonly"):
         await store.agents._readers.read("write", {})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,21 @@ def test_a_small_limit(tmp_path: Path, limit: int) -> None:
     assert log.write(b"ab") is False
     log.close()
     assert (tmp_path / "x").stat().st_size == limit
+
+
+def test_a_disk_that_takes_no_more_is_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    log = RawLog(path, 1000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5, hard))
+    try:
+        assert log.write(b"abc") is True
+        assert log.write(b"defgh") is False
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert log.write(b"more") is False, "a hole would follow"
+    log.close()
+    assert path.read_bytes() == b"abcde"
+    log = RawLog(tmp_path / "no such folder" / "x", 1000)
+    assert log.write(b"abc") is False
+    log.close()

@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from agent_runner import wire
@@ -18,6 +17,7 @@ from agent_runner.runs.reconcile import reconcile
 from conversation_store.records import ProcessRecord
 from conversation_store.states import RunState
 from conversation_store.store import open_store
+from tests.chaos.world import marked_processes, nothing_left
 from tests.conftest import Script, Service, Serving
 from tests.conversation_store.rows import NOW, add_agent, add_run
 from tests.runs.test_service import add_agent as add_worker
@@ -128,16 +128,7 @@ async def test_a_stop_lets_begun_runs_end(serving: Serving, tmp_path: Path) -> N
 # --- a service that is killed ----------------------------------------------------------------
 
 
-def marked() -> set[int]:
-    found = set()
-    for process in psutil.process_iter():
-        if mark_of(process.pid) is not None and process.status() != psutil.STATUS_ZOMBIE:
-            found.add(process.pid)
-    return found
-
-
 def test_nothing_outlives_a_killed_service(service: Service, tmp_path: Path) -> None:
-    before = marked()
     pids, here = tmp_path / "pids", tmp_path / "here"
     service.run("a warm process")
     service.register("other")
@@ -155,10 +146,10 @@ def test_nothing_outlives_a_killed_service(service: Service, tmp_path: Path) -> 
         while not (here.exists() and pids.read_text().count("\n") == 13):
             pass
         hidden = [int(line) for line in pids.read_text().split()]
-        assert marked() > before
+        assert len(marked_processes(service.cwd)) >= 12
         service.process.kill()
         service.process.wait()
-    while any(psutil.pid_exists(pid) for pid in hidden) or marked() - before:
+    while not nothing_left(service.cwd, hidden):
         pass
     service.stop()
     service.start()

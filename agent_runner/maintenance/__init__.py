@@ -1,0 +1,1 @@
+"""Keeps an eye on the database, and looks after it."""

@@ -1,0 +1,93 @@
+"""What is done by itself once a night: check, back up, and shrink if it is worth it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import anyio
+import structlog
+
+from agent_runner.errors import UnavailableError
+from agent_runner.maintenance.caretaker import Caretaker
+from agent_runner.settings import MaintenanceSettings
+from conversation_store.errors import StoreError
+from conversation_store.integrity.stats import DatabaseStats
+
+log = structlog.get_logger(__name__)
+
+_LOOK_S = 60.0
+_APART_S = 20 * 3600.0
+_UP_S = 3600.0
+_OVERDUE = timedelta(hours=36)
+_WORTH_BYTES = 16 << 20
+_WORTH_PART = 0.25
+
+
+class Nightly:
+    """When it is due: in the chosen local hour, or when the last time is too long ago.
+
+    The second is for machines that are always off at the hour, once the service is up for a
+    while. How often it may be due is monotonic: a clock that is set, to summer time or by a
+    day, brings it forward at most once, and never twice in a night. Times are in seconds.
+    """
+
+    def __init__(self, hour: int, last: datetime | None, monotonic: float) -> None:
+        self._hour = hour
+        self._last = last
+        self._started = monotonic
+        self._done: float | None = None
+
+    def due(self, local: datetime, monotonic: float) -> bool:
+        """True if it is to be done now."""
+        if self._done is not None and monotonic - self._done < _APART_S:
+            return False
+        overdue = self._last is None or local - self._last > _OVERDUE
+        return local.hour == self._hour or (overdue and monotonic - self._started > _UP_S)
+
+    def done(self, local: datetime, monotonic: float) -> None:
+        """Note that it was done."""
+        self._last = local
+        self._done = monotonic
+
+
+async def every_night(
+    caretaker: Caretaker, settings: MaintenanceSettings, idle: Callable[[], bool]
+) -> None:
+    """Do it whenever it is due; runs for ever. `idle` says that nothing runs, to shrink then."""
+    nightly = Nightly(settings.hour, caretaker.newest_backup_time(), time.monotonic())
+    while True:
+        if nightly.due(_local(), time.monotonic()):
+            nightly.done(_local(), time.monotonic())
+            await one_night(caretaker, idle)
+        await anyio.sleep(_LOOK_S)
+
+
+async def one_night(caretaker: Caretaker, idle: Callable[[], bool]) -> None:
+    """Check, then back up what was found good, then shrink. A failure is told, and raises not."""
+    try:
+        check = await caretaker.check()
+        if not check.ok:
+            log.error("database_needs_care", counts=check.counts, runbook="runbooks/database.md")
+        await caretaker.back_up()
+        if worthwhile((await caretaker.stats()).database) and idle():
+            await caretaker.vacuum()
+    except (StoreError, UnavailableError) as error:
+        log.error("nightly_maintenance_failed", error=str(error))
+
+
+def _local() -> datetime:
+    return datetime.now().astimezone()
+
+
+def worthwhile(database: DatabaseStats) -> bool:
+    """True if a vacuum gives back a good part, and the disk has the room that it takes."""
+    free = database.free_pages * database.page_bytes
+    room = shutil.disk_usage(database.path).free
+    return (
+        free >= _WORTH_BYTES
+        and database.free_pages >= _WORTH_PART * database.pages
+        and room > 2 * database.bytes
+    )

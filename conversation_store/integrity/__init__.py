@@ -1,0 +1,1 @@
+"""Looks after the database: check, repair, vacuum, backup, restore, stats."""

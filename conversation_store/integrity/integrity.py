@@ -1,0 +1,134 @@
+"""The room of the store that looks after the database, in service or not."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import msgspec
+
+from conversation_store.connection import connect
+from conversation_store.errors import StoreCorruptError, StoreUnusableError
+from conversation_store.faults import Fault, StoreState, fault_of
+from conversation_store.integrity.backup import back_up
+from conversation_store.integrity.check import check, damaged
+from conversation_store.integrity.findings import Finding, FindingCode, Repair
+from conversation_store.integrity.repair import Keeper, rebuild_indexes, repair
+from conversation_store.integrity.stats import DatabaseStats, measure
+from conversation_store.migrate import check_version, migrations
+from conversation_store.statements import statements
+from conversation_store.writer import Transaction, Writer
+
+T = TypeVar("T")
+
+
+class Integrity:
+    """Looks at the database at `path`; without a `writer` it only reads and needs no store.
+
+    Each look has a connection of its own: neither writers nor readers wait for it.
+    StoreUnusableError if the database cannot be read; `older_schema` where a method needs
+    the newest one.
+    """
+
+    def __init__(self, path: Path, writer: Writer | None) -> None:
+        self._path = path
+        self._writer = writer
+
+    async def check(self) -> list[Finding]:
+        """Everything that is wrong. Damaged pages end the writing, too: it makes them more."""
+        try:
+            findings = await self._look(check)
+        except StoreCorruptError as error:
+            findings = [damaged(FindingCode.DAMAGED_PAGES, error.message)]
+        for finding in findings:
+            if finding.code is FindingCode.DAMAGED_PAGES and self._writer is not None:
+                self._writer.health.set(Fault(StoreState.CORRUPT, finding.detail))
+        return findings
+
+    async def runs_not_over(self) -> dict[str, int]:
+        """Runs in no terminal state, each with the epoch that accepted it."""
+        rows = await self._look(lambda c: c.execute(statements()["runs_not_over"]).fetchall())
+        return {row[0]: row[2] for row in rows}
+
+    async def run_states(self) -> dict[str, str]:
+        """The state of every run."""
+        rows = await self._look(lambda c: c.execute(statements()["run_ids"]).fetchall())
+        return {row[0]: row[1] for row in rows}
+
+    async def stats(self) -> DatabaseStats:
+        """Sizes and counts."""
+        return await self._look(lambda connection: measure(connection, self._path), newest=False)
+
+    async def back_up(self, folder: Path, stamp: str) -> Path:
+        """A verified copy in `folder`; StoreFullError if it has no room to spare."""
+        return await self._look(lambda connection: back_up(connection, folder, stamp), newest=False)
+
+    async def repair(self, keeper: Keeper) -> list[Repair]:
+        """Repair what is provable; `keeper` gets each row before it is removed or changed."""
+        findings = await self.check()
+        writer = self._need_writer()
+        indexes = await writer.alone(lambda connection: rebuild_indexes(connection, findings))
+        rows = await writer.submit(
+            lambda transaction: repair(transaction.connection, keeper), durable=True
+        )
+        return [*indexes, *rows]
+
+    async def vacuum(self) -> None:
+        """Write the database anew without its free pages; writers wait meanwhile."""
+        await self._need_writer().alone(_vacuum)
+
+    async def note(self, kind: str, report: Any, *, now: str) -> None:
+        """Remember a report, a value for JSON, as the last of its kind."""
+        parameters = {
+            "kind": kind,
+            "finished_at": now,
+            "report": msgspec.json.encode(report).decode(),
+        }
+
+        def unit(transaction: Transaction) -> None:
+            transaction.run("note_maintenance", parameters)
+
+        await self._need_writer().submit(unit, durable=False)
+
+    async def last(self) -> dict[str, Any]:
+        """The last report of each kind."""
+        rows = await self._look(lambda c: c.execute(statements()["last_maintenance"]).fetchall())
+        return {row[0]: msgspec.json.decode(row[1]) for row in rows}
+
+    def _need_writer(self) -> Writer:
+        if self._writer is None:
+            raise StoreUnusableError("store_closed", "the store is not open for writing")
+        return self._writer
+
+    async def _look(self, work: Callable[[sqlite3.Connection], T], *, newest: bool = True) -> T:
+        def versioned(connection: sqlite3.Connection) -> T:
+            known = migrations()[-1][0]
+            if check_version(connection) < known and newest:
+                raise StoreUnusableError(
+                    "older_schema",
+                    f"{self._path} has an older schema; starting the service brings it to {known}",
+                )
+            return work(connection)
+
+        try:
+            connection = await connect(self._path, "busy_timeout=5000", read_only=True)
+            try:
+                return await connection.run(versioned)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await connection.interrupt()  # a look that is not waited for any more
+                    await connection.close()
+        except sqlite3.Error as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            raise fault.error() from error
+
+
+def _vacuum(connection: sqlite3.Connection) -> None:
+    connection.execute("VACUUM")
+    # The new pages are in the log: only folding them shrinks the file.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -1,0 +1,76 @@
+"""A unit of work: what it may do, and what becomes of it when the database fails."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+import anyio
+
+from conversation_store.statements import statements
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+class Urgency(Enum):
+    """What a unit does when the database cannot be written."""
+
+    PROMISE = "an acknowledgement: it fails at once"
+    RELIEF = "makes room: it fails at once, but is tried on a full disk"
+    PATIENT = "belongs to what was acknowledged: it waits"
+    END = "the same, and may take the last room on a full disk: the moves and ends of runs"
+
+
+PATIENT = frozenset({Urgency.PATIENT, Urgency.END})
+INTO_RESERVE = frozenset({Urgency.RELIEF, Urgency.END})
+
+
+class Transaction:
+    """What a unit of work may do: run the named statements. `epoch` is the writer's.
+
+    The plain `connection` is for those whose statements are not known beforehand.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, epoch: int = 0) -> None:
+        self.connection = connection
+        self.epoch = epoch
+        self._statements = statements()
+
+    def run(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Run the statement `name`; returns its rows."""
+        return self.connection.execute(self._statements[name], parameters).fetchall()
+
+    def run_many(self, name: str, parameters: Sequence[Row]) -> None:
+        """Run the statement `name` once for each row of parameters."""
+        self.connection.executemany(self._statements[name], parameters)
+
+    def run_large(
+        self, name: str, parameters: Mapping[str, Any], column: tuple[str, str], data: bytes
+    ) -> None:
+        """Insert a row whose blob `column` (table, name) is `data`, without copies of it.
+
+        The statement inserts zeros of the right length and returns the row's id; bound
+        values would be copied twice and kept until the statement's next use.
+        """
+        (rowid,) = self.connection.execute(self._statements[name], parameters).fetchone()
+        with self.connection.blobopen(*column, rowid) as blob:
+            blob.write(data)
+
+
+Unit = Callable[[Transaction], T]
+
+
+class Job(Generic[T]):
+    """A unit on its way, and the place its result is put."""
+
+    def __init__(self, unit: Unit[T], urgency: Urgency, *, durable: bool) -> None:
+        self.unit = unit
+        self.urgency = urgency
+        self.durable = durable
+        self.over = False
+        self.done = anyio.Event()
+        self.result: T | None = None
+        self.error: Exception | None = None
