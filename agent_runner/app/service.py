@@ -60,11 +60,10 @@ async def running_service(
     ):
         watch = StoreWatch(store, state.database, state.backups)
         tasks.start_soon(watch.run)
-        report, queued = await _settle(store, state, settings)
+        circuits = Circuits(store, settings.breaker)
+        report, queued = await _settle(store, state, settings, circuits)
         bus = Bus(store, tasks)
         headless = _headless(settings, state, warden, store, bus, tasks, env)
-        circuits = Circuits(store, settings.breaker)
-        await circuits.load()
         runs = RunService(store, bus, headless, circuits, tasks, settings, state.raw)
         caretaker = Caretaker(
             state,
@@ -166,11 +165,12 @@ async def _opened(state: StateDir) -> AsyncIterator[Store]:
 
 
 async def _settle(
-    store: Store, state: StateDir, settings: Settings
+    store: Store, state: StateDir, settings: Settings, circuits: Circuits
 ) -> tuple[Reconciliation, list[RunRecord]]:
     """What is done on an opened store before traffic is accepted."""
     try:
         settled = await reconcile(store, resume_queued=settings.supervision.resume_queued)
+        await circuits.load()
         await _offer_demo(store, state)
     except StoreUnusableError as error:
         raise await refused(error, state) from error

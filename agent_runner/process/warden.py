@@ -175,11 +175,12 @@ def _spec(argv: Sequence[str], cwd: str, env: Mapping[str, str], limits: TreeLim
 
 
 async def _send_all(control: socket.socket, data: bytes) -> None:
+    """Send what to start. If nobody reads it, the answer on the same socket says why."""
     view = memoryview(data)
     while view:
         try:
             view = view[control.send(view) :]
         except BlockingIOError:
             await anyio.wait_writable(control)
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise SpawnError("the process that starts programs is gone") from error
+        except (BrokenPipeError, ConnectionResetError):
+            return
