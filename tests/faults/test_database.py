@@ -38,6 +38,7 @@ from tests.conversation_store.rows import NOW, add_agent, add_run, event, new_ru
 from tests.faults.disks import no_larger_files, small_disk
 from tests.runs.test_service import add_agent as add_worker
 from tests.runs.test_service import ended, start, until
+from tests.runs.test_service import events_of as events_of_run
 
 OWNER = Owner(name="test:1", boot_id="boot", since=NOW)
 RECOVERY_S = 5.0
@@ -536,6 +537,8 @@ async def test_78_a_wall_clock_that_is_off_by_a_day(
 
     async with serving() as context:
         agent = await add_worker(context, tmp_path)
+        idle = await add_worker(context, tmp_path, "idle")
+        await ended(await start(context, idle, "warm"))
         first = await start(context, agent, [{"touch": str(here)}, {"wait": str(gate)}])
         queued = await start(context, agent, "queued")
         await until(here)
@@ -544,6 +547,10 @@ async def test_78_a_wall_clock_that_is_off_by_a_day(
             await anyio.sleep(1.2)  # more than the pool's look at idle processes takes
             assert not first.done.is_set()
             assert not queued.done.is_set()
+        again = await start(context, idle, "still warm")
+        await ended(again)
+        begun = json.loads((await events_of_run(context, again.run_id))[1].payload)
+        assert begun["reused"] is True, "its process was not idle for a day"
         gate.touch()
         assert (await ended(first)).state == "succeeded"
         assert (await ended(queued)).state == "succeeded"
@@ -554,9 +561,9 @@ async def test_78_a_wall_clock_that_is_off_by_a_day(
         await ended(await start(context, agent, "last"))
         conversation = first.run.conversation_id
         turns = await context.store.conversations.turns(conversation, after=0, limit=100)
+        assert [turn.seq for turn in turns] == list(range(1, len(turns) + 1))
         inbound = [turn.content for turn in turns if turn.role == "user"]
-        assert inbound[1] == "queued"
-        assert inbound[-1] == "last"
+        assert (inbound[1], inbound[-1]) == ("queued", "last")
         pages = context.store.events.of_conversation(conversation, after=0, until=2**62)
         events = [e async for page in pages for e in page]
         assert [e.seq for e in events] == list(range(1, len(events) + 1))
