@@ -25,7 +25,6 @@ class Committer:
     def __init__(
         self, *, epoch: int | None = None, reserve: Reserve | None = None, wal: Wal | None = None
     ) -> None:
-        self.wal_grew = False
         self._epoch = epoch
         self._reserve = reserve
         self._wal = wal
@@ -117,20 +116,18 @@ class Committer:
             raise
         for job in jobs:
             job.over = True
-        self.wal_grew = True
 
-    def fold(self, connection: sqlite3.Connection) -> Fault | None:
-        """Fold the log; one that cannot be folded now is tried again after the next rest."""
+    def fold(self, connection: sqlite3.Connection) -> tuple[bool, Fault | None]:
+        """Fold the log; False if there is more to fold later."""
         try:
-            self.wal_grew = self._wal is not None and not self._wal.fold(connection)
+            return self._wal is None or self._wal.fold(connection), None
         except sqlite3.Error as error:
             fault = fault_of(error)
             if fault is None or fault.state is StoreState.LOCKED:
-                return None
+                return False, None
             if fault.state is StoreState.FULL:
                 self._release()
-            return fault
-        return None
+            return False, fault
 
 
 def probe(transaction: Transaction) -> None:

@@ -53,10 +53,18 @@ class Writer:
         self._wake = anyio.Event()
         self._closing = False
         self._patience_ends = math.inf
+        self._batches = 0
+        self._wal_grew = anyio.Event()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Commit units until `close`; what was submitted before it is still committed."""
-        task_status.started()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._fold_in_pauses)
+            task_status.started()
+            await self._commit_until_closed()
+            tasks.cancel_scope.cancel()
+
+    async def _commit_until_closed(self) -> None:
         while self._waiting or not self._closing:
             fault = self.health.fault
             if fault is not None:
@@ -71,7 +79,8 @@ class Writer:
                 jobs, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
                 fault = await self._connection.run(partial(self._committer.work, jobs))
             else:
-                await self._rest()
+                self._wake = anyio.Event()
+                await self._wake.wait()
                 continue
             self._settle(jobs, fault)
 
@@ -129,13 +138,17 @@ class Writer:
 
     # --- on the event loop ------------------------------------------------------------------
 
-    async def _rest(self) -> None:
-        """Wait for work; a log that has grown is folded when none comes for a while."""
-        self._wake = anyio.Event()
-        with anyio.move_on_after(IDLE_S if self._committer.wal_grew else math.inf):
-            await self._wake.wait()
-            return
-        self.health.set(await self._connection.run(self._committer.fold))
+    async def _fold_in_pauses(self) -> None:
+        """Fold a log that has grown whenever nothing is committed for a while."""
+        while True:
+            await self._wal_grew.wait()
+            batches = self._batches
+            await anyio.sleep(IDLE_S)
+            if batches == self._batches and self.health.fault is None:
+                done, fault = await self._connection.run(self._committer.fold)
+                self.health.set(fault)
+                if done:
+                    self._wal_grew = anyio.Event()
 
     async def _pause(self, fault: Fault) -> None:
         """Wait until the database is to be tried again; without end if that is of no use."""
@@ -152,6 +165,8 @@ class Writer:
     def _settle(self, jobs: list[Job[Any]], fault: Fault | None) -> None:
         """Tell the submitters of `jobs`; what may wait goes back to the front."""
         self.health.set(fault)
+        self._batches += 1
+        self._wal_grew.set()
         again: list[Job[Any]] = []
         if fault is not None:
             jobs += self._waiting

@@ -19,6 +19,8 @@ from conversation_store.errors import (
     RecordNotFoundError,
     StoreError,
     StoreFullError,
+    StoreLockedError,
+    StoreUnwritableError,
 )
 
 log = structlog.get_logger(__name__)
@@ -43,6 +45,9 @@ _STORE_STATUS: dict[type[StoreError], int] = {
     RecordConflictError: 409,
     StoreFullError: 507,
 }
+
+# What is over by itself when the database works again.
+_PASSING = (StoreFullError, StoreLockedError, StoreUnwritableError)
 
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
@@ -85,7 +90,8 @@ async def on_error(_: Request, error: Exception) -> Response:
         return problem(error.status, error.code, error.message, hint=error.hint, headers=headers)
     if isinstance(error, StoreError):
         status = next((s for kind, s in _STORE_STATUS.items() if isinstance(error, kind)), 503)
-        return problem(status, error.code, error.message)
+        headers = {"Retry-After": "1"} if isinstance(error, _PASSING) else None
+        return problem(status, error.code, error.message, headers=headers)
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "body"

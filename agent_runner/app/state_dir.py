@@ -24,6 +24,7 @@ class StateDir:
         self.workspace = root / "workspace"
         self.backups = root / "backups"
         self.repairs = root / "repairs"
+        self.aside = root / "aside"
         self.token_file = root / "token"
         self.umask = 0o022
         """What files of a CLI are made with: the umask from before `claim`."""

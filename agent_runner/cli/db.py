@@ -182,7 +182,7 @@ def restore(
     try:
         folder, _ = _folder(state_dir)
         with folder.claim():
-            kept = put_back(file, folder, folder.root / "aside")
+            kept = put_back(file, folder, folder.aside)
     except StoreError as error:
         fail(UnavailableError(error.code, error.message), as_json=as_json)
     except AgentRunnerError as error:

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 _LOOK_S = 60.0
 _APART_S = 20 * 3600.0
+_APART = timedelta(seconds=_APART_S)
 _UP_S = 3600.0
 _OVERDUE = timedelta(hours=36)
 _WORTH_BYTES = 16 << 20
@@ -42,9 +43,14 @@ class Nightly:
 
     def due(self, local: datetime, monotonic: float) -> bool:
         """True if it is to be done now."""
-        if self._done is not None and monotonic - self._done < _APART_S:
+        ago = local - self._last if self._last is not None else None
+        if self._done is not None:
+            recent = monotonic - self._done < _APART_S
+        else:  # by an earlier service, then
+            recent = ago is not None and timedelta(0) <= ago < _APART
+        if recent:
             return False
-        overdue = self._last is None or local - self._last > _OVERDUE
+        overdue = ago is None or ago > _OVERDUE
         return local.hour == self._hour or (overdue and monotonic - self._started > _UP_S)
 
     def done(self, local: datetime, monotonic: float) -> None:
@@ -59,10 +65,10 @@ async def every_night(
     """Do it whenever it is due; runs for ever. `idle` says that nothing runs, to shrink then."""
     nightly = Nightly(settings.hour, caretaker.newest_backup_time(), time.monotonic())
     while True:
+        await anyio.sleep(_LOOK_S)
         if nightly.due(_local(), time.monotonic()):
             nightly.done(_local(), time.monotonic())
             await one_night(caretaker, idle)
-        await anyio.sleep(_LOOK_S)
 
 
 async def one_night(caretaker: Caretaker, idle: Callable[[], bool]) -> None:

@@ -337,14 +337,15 @@ async def test_large_events_wait_in_the_store_not_in_memory(tmp_path: Path) -> N
         assert seqs == list(range(2, count + 2)), "all came, though more than a queue holds"
 
 
-class FullDiskError(Exception):
+class BrokenError(Exception):
     """What the store raises in the next test."""
 
 
-async def test_a_failure_of_the_store_reaches_the_next_emit(
+async def test_events_that_cannot_be_kept_are_their_runs_trouble_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with house(tmp_path) as h:
+        await add_run_2(h.store)
         seen: list[bytes] = []
 
         async def listen() -> None:
@@ -352,19 +353,27 @@ async def test_a_failure_of_the_store_reaches_the_next_emit(
                 seen.extend([piece async for piece in frames])
 
         async def fail(_: str, batch: Sequence[tuple[str | None, NewEvent]]) -> list[StoredEvent]:
-            raise FullDiskError
+            raise BrokenError
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listen)
             await anyio.wait_all_tasks_blocked()
-            monkeypatch.setattr(h.store.events, "append", fail)
-            await h.channel.emit(RUN, notes("lost"))
-            await anyio.wait_all_tasks_blocked()
-            with pytest.raises(FullDiskError):
+            with monkeypatch.context() as patched:
+                patched.setattr(h.store.events, "append", fail)
+                await h.channel.emit(RUN, notes("lost"))
+                await anyio.wait_all_tasks_blocked()
+            assert seen == [], "what is not stored is not published"
+            with pytest.raises(BrokenError):
                 await h.channel.emit(RUN, notes("next"))
+            assert (h.channel.lost(RUN), h.channel.lost("run_2")) == (True, False)
+            await h.channel.emit("run_2", notes("kept"))
+            await settled(h.channel)
+            end = [(RUN, event("end", "run.finished"))]
+            await h.channel.commit(partial(h.store.events.append, "conv_1", end))
+            assert not h.channel.lost(RUN)
             tasks.cancel_scope.cancel()
-        assert seen == [], "what is not stored is not published"
-        assert await events_of(h.store, "conv_1") == []
+        stored = [(e.seq, e.run_id, e.type) for e in await events_of(h.store, "conv_1")]
+        assert stored == [(1, "run_2", "notice"), (2, RUN, "run.finished")]
 
 
 async def test_a_commit_that_does_not_apply_publishes_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ import anyio
 import pytest
 
 from conversation_store.errors import StoreCorruptError, StoreFullError, StoreUnusableError
-from conversation_store.faults import StoreState
+from conversation_store.faults import Fault, StoreState, fault_of
 from conversation_store.integrity import backup as backup_module
+from conversation_store.integrity import quick
 from conversation_store.integrity.backups import backups, newest_good
 from conversation_store.integrity.findings import FindingCode
 from conversation_store.integrity.integrity import Integrity
+from conversation_store.integrity.quick import quick_check
 from conversation_store.integrity.restore import restore
 from conversation_store.migrate import migrations
 from conversation_store.records import RunOutcome
@@ -273,6 +276,23 @@ async def test_a_check_that_finds_damage_tells_the_store(store: Store, path: Pat
     assert store.health.state is StoreState.CORRUPT
     with pytest.raises(StoreCorruptError):
         await add_agent(store, "second")
+
+
+async def test_a_look_before_the_start_is_bounded(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(connection: sqlite3.Connection) -> Fault | None:
+        numbers = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)"
+        try:
+            connection.execute(f"{numbers} SELECT count(*) FROM n").fetchone()
+        except sqlite3.DatabaseError as error:
+            return fault_of(error)
+        raise AssertionError("it ended")
+
+    assert await quick_check(path, 10) is None
+    monkeypatch.setattr(quick, "_first_damage", endless)
+    with anyio.fail_after(10):
+        assert await quick_check(path, 0.05) is None
 
 
 async def test_vacuum_gives_space_back(store: Store, path: Path) -> None:

@@ -25,11 +25,12 @@ import structlog
 from agent_runner import wire
 from agent_runner.maintenance import watch
 from conversation_store import wal
-from conversation_store.errors import StoreFencedError
+from conversation_store.errors import StoreFencedError, StoreFullError
 from conversation_store.faults import StoreState
 from conversation_store.lease import Owner
 from conversation_store.migrate import migrations
 from conversation_store.records import RunOutcome
+from conversation_store.reserve import Reserve
 from conversation_store.states import RunState
 from conversation_store.store import Store, open_store
 from tests.conftest import Script, Service, Serving
@@ -37,6 +38,7 @@ from tests.conversation_store.rows import NOW, add_agent, add_run, event, new_ru
 from tests.faults.disks import no_larger_files, small_disk
 from tests.runs.test_service import add_agent as add_worker
 from tests.runs.test_service import ended, start, until
+from tests.runs.test_service import events_of as events_of_run
 
 OWNER = Owner(name="test:1", boot_id="boot", since=NOW)
 RECOVERY_S = 5.0
@@ -236,6 +238,7 @@ def test_73_a_full_disk_refuses_new_work_and_recovers_by_itself(
         wait_until(lambda: health(service) == (503, "disk_full"))
         refused = service.run("refused", "other")
         assert (refused.status_code, refused.json()["code"]) == (507, "disk_full")
+        assert refused.headers["retry-after"] == "1"
         with service.client() as client:
             assert client.get(f"/runs/{kept['runId']}").json()["content"] == "echo: kept"
             assert client.get("/agents").status_code == 200
@@ -280,6 +283,28 @@ async def test_73_a_database_that_may_not_grow(serving: Serving, tmp_path: Path)
         assert (await ended(active)).state == "succeeded"
         assert (await ended(await start(context, other, "again"))).state == "succeeded"
         assert context.watch.health().state is StoreState.OK
+
+
+@pytest.mark.anyio
+async def test_73_a_start_on_a_full_disk_after_a_crash(tmp_path: Path) -> None:
+    """The reserve that the killed service left is what the start needs."""
+    with small_disk(tmp_path / "disk", 24) as disk:
+        path = disk.path / "new.db"
+        async with open_store(path, owner=OWNER) as store:
+            await add_agent(store)
+        assert Reserve(disk.path / "reserve").make()
+        disk.fill()
+        async with open_store(path, owner=OWNER) as store:
+            assert store.health.state is StoreState.FULL
+            assert [agent.agent_id for agent in await store.agents.all()] == ["worker"]
+            with pytest.raises(StoreFullError):
+                await add_agent(store, "second")
+            disk.free()
+            await in_state(store, StoreState.OK)
+        disk.fill()
+        with pytest.raises(StoreFullError, match="was left as it is"):
+            async with open_store(path, owner=OWNER):
+                raise AssertionError("opened without room")
 
 
 @pytest.mark.anyio
@@ -354,6 +379,24 @@ def test_75_a_disk_that_does_not_work(service: Service, tmp_path: Path) -> None:
     answer = run.result()
     texts = [e["text"] for e in whole(service, answer) if e["type"] == "message.completed"]
     assert [text.split()[0] for text in texts] == [str(number) for number in range(100)]
+
+
+def test_75_it_leaves_though_the_disk_does_not_work(service: Service, tmp_path: Path) -> None:
+    """Patience ends with the service; the next start settles what could not be stored."""
+    here, gate = tmp_path / "here", tmp_path / "gate"
+    run = Background(service, [{"touch": str(here)}, {"wait": str(gate)}, {"text": "there"}])
+    wait_until(here.exists)
+    with no_larger_files(service.process.pid, 1):
+        gate.touch()
+        wait_until(lambda: health(service) == (503, "database_unwritable"))
+        assert service.stop() == 0
+        run.join(30)
+    assert run.answer is not None
+    assert run.answer.status_code == 500, "no success that is not stored"
+    service.start()
+    with service.client() as client:
+        left = client.get(f"/runs/{run.answer.json()['run']['runId']}").json()
+    assert (left["status"], left["code"]) == ("interrupted", "interrupted")
 
 
 def test_75_a_read_only_disk_at_the_start(
@@ -494,6 +537,8 @@ async def test_78_a_wall_clock_that_is_off_by_a_day(
 
     async with serving() as context:
         agent = await add_worker(context, tmp_path)
+        idle = await add_worker(context, tmp_path, "idle")
+        await ended(await start(context, idle, "warm"))
         first = await start(context, agent, [{"touch": str(here)}, {"wait": str(gate)}])
         queued = await start(context, agent, "queued")
         await until(here)
@@ -502,6 +547,10 @@ async def test_78_a_wall_clock_that_is_off_by_a_day(
             await anyio.sleep(1.2)  # more than the pool's look at idle processes takes
             assert not first.done.is_set()
             assert not queued.done.is_set()
+        again = await start(context, idle, "still warm")
+        await ended(again)
+        begun = json.loads((await events_of_run(context, again.run_id))[1].payload)
+        assert begun["reused"] is True, "its process was not idle for a day"
         gate.touch()
         assert (await ended(first)).state == "succeeded"
         assert (await ended(queued)).state == "succeeded"
@@ -512,9 +561,9 @@ async def test_78_a_wall_clock_that_is_off_by_a_day(
         await ended(await start(context, agent, "last"))
         conversation = first.run.conversation_id
         turns = await context.store.conversations.turns(conversation, after=0, limit=100)
+        assert [turn.seq for turn in turns] == list(range(1, len(turns) + 1))
         inbound = [turn.content for turn in turns if turn.role == "user"]
-        assert inbound[1] == "queued"
-        assert inbound[-1] == "last"
+        assert (inbound[1], inbound[-1]) == ("queued", "last")
         pages = context.store.events.of_conversation(conversation, after=0, until=2**62)
         events = [e async for page in pages for e in page]
         assert [e.seq for e in events] == list(range(1, len(events) + 1))

@@ -18,10 +18,11 @@ from tests.runs.test_service import add_agent, ended, start
 
 START = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
 HOUR = 3
+LAST = START.replace(hour=HOUR)
 
 
 def nights(
-    hours: int, *, last: datetime | None = START, clock: Any = lambda local: local
+    hours: int, *, last: datetime | None = LAST, clock: Any = lambda local: local
 ) -> list[int]:
     """In which hours after START it was done; looked at each minute; `clock` distorts the time."""
     nightly = Nightly(HOUR, last, 0.0)
@@ -63,6 +64,14 @@ def test_a_machine_that_is_off_at_the_hour_is_caught_up_with() -> None:
     assert nights(8, last=START - timedelta(days=3)) == [1], "once it has been up for an hour"
     assert nights(8, last=None) == [1]
     assert nights(8, last=START - timedelta(hours=20)) == []
+
+
+def test_a_service_that_is_restarted_in_its_hour_does_it_once() -> None:
+    in_hour = START.replace(hour=HOUR)
+    assert Nightly(HOUR, in_hour - timedelta(days=1), 0.0).due(in_hour, 60.0)
+    assert not Nightly(HOUR, in_hour - timedelta(minutes=5), 0.0).due(in_hour, 60.0)
+    ahead = in_hour + timedelta(days=1)
+    assert Nightly(HOUR, ahead, 0.0).due(in_hour, 60.0), "the clock was a day ahead then"
 
 
 def test_when_a_vacuum_is_worth_it(tmp_path: Path) -> None:

@@ -506,3 +506,29 @@ async def test_a_cli_that_finishes_well_when_it_is_ended_was_still_cancelled(
         await context.runs.cancel(agent.agent_id, None)
         outcome = await ended(active)
         assert (outcome.state, outcome.code) == ("cancelled", "cancelled")
+
+
+async def test_a_run_whose_events_are_lost_is_no_success(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        events = context.store.events
+        append = events.append
+        calls = 0
+
+        async def fail_last(conversation: str, batch: Any) -> list[StoredEvent]:
+            nonlocal calls
+            calls += 1
+            if any(event.type == "message.completed" for _, event in batch):
+                raise RuntimeError("a bug, say")
+            return await append(conversation, batch)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(events, "append", fail_last)
+            active = await start(context, agent, "hello")
+            outcome = await ended(active)
+        assert calls > 0
+        assert (outcome.state, outcome.code) == ("failed", "internal")
+        assert (await context.store.runs.get(active.run_id)).state == "failed"
+        assert (await run(context, agent, "again")).state == "succeeded"
