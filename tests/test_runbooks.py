@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -13,8 +14,12 @@ from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for
 from agent_runner.cli.db import db
 from agent_runner.cli.main import app
-from agent_runner.errors import BadRequestError
+from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.events import AnyEvent
 from agent_runner.maintenance.watch import WAL_ALARM_BYTES
+from agent_runner.process.keeper import LIFELINE_GRACE_S
+from agent_runner.runners.live import _ASK_SHARE
+from agent_runner.runs.attempts import RESUME_ATTEMPTS
 from conversation_store.faults import Fault, StoreState
 from conversation_store.integrity.findings import FindingCode
 from conversation_store.reserve import RESERVE_BYTES
@@ -134,3 +139,18 @@ def test_the_restore_drill_works(service: Service, tmp_path: Path) -> None:
     service.start()
     with service.client() as client:
         assert client.get(f"/runs/{lost}").json()["content"] == "echo: later"
+
+
+def test_what_supervision_shows_has_its_name() -> None:
+    text = (DATABASE.parent / "supervision.md").read_text()
+    table = text.split("| What you see |")[1].split("\n\n")[0]
+    shown = re.findall(
+        r"`([a-z_.]+)`", " ".join(line.split("|")[1] for line in table.splitlines()[2:])
+    )
+    tags = {str(event.__struct_config__.tag) for event in get_args(AnyEvent)}
+    assert shown
+    assert set(shown) <= tags | set(FailureCode)
+
+
+def test_supervision_takes_the_times_it_says() -> None:
+    assert (LIFELINE_GRACE_S, _ASK_SHARE, RESUME_ATTEMPTS) == (0.5, 0.5, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -50,7 +51,9 @@ async def backup(request: Request) -> Response:
 
 async def stats(request: Request) -> Response:
     """Sizes, counts, the lease, and what was last done."""
-    return json_reply(await context(request).caretaker.stats())
+    ctx = context(request)
+    found = msgspec.to_builtins(await ctx.caretaker.stats())
+    return json_reply({**found, "reconciliation": ctx.reconciliation})
 
 
 ENDPOINTS = (

@@ -99,8 +99,20 @@ class BackupsReply(Reply):
     newest: str | None
 
 
+class ReconciliationReply(Reply):
+    """What this service found of an earlier one at its start, and what became of it."""
+
+    at: str
+    processes_found_dead: int
+    processes_ended: int
+    processes_not_ended: list[int]
+    runs_interrupted: int
+    runs_resumed: int
+    duration_ms: int
+
+
 class StatsReply(Reply):
-    """The database, its backups, and the last report of each kind."""
+    """The database, its backups, the last report of each kind, and of the start."""
 
     database: DatabaseReply
     backups: BackupsReply
@@ -108,3 +120,4 @@ class StatsReply(Reply):
     last_cleanup: CleanupReply | None
     last_vacuum: VacuumReply | None
     last_backup: BackupReply | None
+    reconciliation: ReconciliationReply
