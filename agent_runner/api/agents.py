@@ -13,17 +13,9 @@ from starlette.responses import Response
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for, forms_of
-from agent_runner.api.bodies import (
-    AgentListReply,
-    AgentReply,
-    EmptyBody,
-    EndSessionReply,
-    OptionsBody,
-    PatchAgentBody,
-    RegisterBody,
-    read_body,
-)
+from agent_runner.api.bodies import EmptyBody, OptionsBody, PatchAgentBody, RegisterBody, read_body
 from agent_runner.api.context import Context, context
+from agent_runner.api.replies import AgentListReply, AgentReply, EndSessionReply
 from agent_runner.api.routes import Endpoint
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
 from agent_runner.routing.plan import CommMode, check_comm_mode

@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner.api.agents import json_reply
-from agent_runner.api.bodies import CircuitListReply, EmptyBody, read_body
+from agent_runner.api.bodies import EmptyBody, read_body
 from agent_runner.api.context import context
+from agent_runner.api.replies import CircuitListReply
 from agent_runner.api.routes import Endpoint
 
 

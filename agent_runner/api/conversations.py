@@ -6,13 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner.api.agents import json_reply
-from agent_runner.api.bodies import (
-    ConversationListReply,
-    TurnListReply,
-    TurnReply,
-    integer_parameter,
-)
+from agent_runner.api.bodies import integer_parameter
 from agent_runner.api.context import Context, context
+from agent_runner.api.replies import ConversationListReply, TurnListReply, TurnReply
 from agent_runner.api.routes import CURSOR, Endpoint, Query
 from agent_runner.api.streams import cursor, event_stream
 from agent_runner.errors import NotFoundError

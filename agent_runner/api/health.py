@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner.api.agents import json_reply
-from agent_runner.api.bodies import HealthReply
 from agent_runner.api.context import context
 from agent_runner.api.problems import problem
+from agent_runner.api.replies import HealthReply
 from agent_runner.api.routes import Endpoint
 
 

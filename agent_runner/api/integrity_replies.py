@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_runner.api.bodies import Reply
+from agent_runner.api.replies import Reply
 
 
 class FindingReply(Reply):

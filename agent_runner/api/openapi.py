@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from agent_runner.api.bodies import ProblemReply
+from agent_runner.api.replies import ProblemReply
 from agent_runner.api.routes import Endpoint
 
 _EVERY_PROBLEM = (400, 401, 403, 503)

@@ -8,7 +8,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent_runner.api.bodies import Body, Reply
+from agent_runner.api.bodies import Body
+from agent_runner.api.replies import Reply
 
 Handler = Callable[[Request], Awaitable[Response]]
 

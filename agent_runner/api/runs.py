@@ -9,17 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner.api.agents import json_reply
-from agent_runner.api.bodies import (
-    CancelBody,
-    CancelReply,
-    EmptyBody,
-    ExecuteBody,
-    HeartbeatReply,
-    RunReply,
-    read_body,
-)
+from agent_runner.api.bodies import CancelBody, EmptyBody, ExecuteBody, read_body
 from agent_runner.api.context import Context, context
 from agent_runner.api.problems import RUN_PROBLEMS, problem
+from agent_runner.api.replies import CancelReply, HeartbeatReply, RunReply
 from agent_runner.api.routes import CURSOR, Endpoint, Query
 from agent_runner.api.streams import cursor, event_stream
 from agent_runner.errors import BadRequestError, ConflictError, FailureCode, UnavailableError

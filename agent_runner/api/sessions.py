@@ -11,13 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner.api.agents import json_reply
-from agent_runner.api.bodies import (
-    LogListReply,
-    ProcessListReply,
-    SessionListReply,
-    integer_parameter,
-)
+from agent_runner.api.bodies import integer_parameter
 from agent_runner.api.context import Context, context
+from agent_runner.api.replies import LogListReply, ProcessListReply, SessionListReply
 from agent_runner.api.routes import Endpoint, Query
 from agent_runner.errors import NotFoundError
 from agent_runner.process import usage

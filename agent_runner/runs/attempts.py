@@ -25,6 +25,10 @@ _MINUTE_MARGIN_S = 1.0
 log = structlog.get_logger(__name__)
 
 
+class NotBegunError(Exception):
+    """The run was asked to end before a process had begun with it."""
+
+
 class Attempts:
     """Runs one prompt; a process that cannot serve it is replaced as long as nothing was done."""
 
@@ -43,7 +47,10 @@ class Attempts:
         self._request = request
 
     async def run(self) -> tuple[LiveCli, TurnCompleted]:
-        """The verdict, and the process that gave it. LaunchError if none could be started."""
+        """The verdict, and the process that gave it.
+
+        LaunchError if none could be started, NotBegunError if none need be any more.
+        """
         live = await self._headless.kept(self._request)
         if live is not None:
             verdict = await self._on_kept(live)
@@ -78,6 +85,8 @@ class Attempts:
 
     async def _on_new(self, session_id: str | None) -> tuple[LiveCli, TurnCompleted]:
         """A process is written down while it is held, and does nothing before that."""
+        if self._stopped:
+            raise NotBegunError
         process_id = wire.new_id("proc")
         live = await self._headless.start(self._request, session_id, process_id)
         live.session_id = session_id

@@ -17,7 +17,7 @@ from agent_runner.errors import AgentRunnerError, FailureCode
 from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun, StopReason
-from agent_runner.runs.attempts import Attempts
+from agent_runner.runs.attempts import Attempts, NotBegunError
 from agent_runner.runs.circuits import Circuits, Scope
 from agent_runner.runs.outcome import failed, finished_event, judge, stopped
 from agent_runner.runs.queue import Ticket
@@ -68,6 +68,9 @@ class RunDriver:
             elif self._stays_queued(active):
                 active.done.set()
                 return
+        except NotBegunError:
+            assert active.stop_reason is not None
+            outcome = stopped(active.stop_reason)
         except (LaunchError, AgentRunnerError) as error:
             outcome = failed(error.code, error.message, error.hint)
         except StoreError as error:

@@ -357,3 +357,25 @@ async def test_what_an_interrupted_tool_leaves_behind_is_killed(
         await when(gone)
         assert (await run(context, agent, "on")).answer == "echo: on"
         assert context.headless.living[0].pid == pid
+
+
+async def test_a_run_that_is_cancelled_while_a_session_settles_begins_nothing(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClaudeAdapter, "session_of_the_minute", True)
+    monkeypatch.setattr(wire, "seconds_left_of_minute", lambda _: 60.0)
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        first = await start(context, agent, "one")
+        await ended(first)
+        await context.headless.drop(first.run.conversation_id)
+        second = await start(context, agent, [{"touch": str(tmp_path / "worked")}])
+
+        async def settles() -> bool:
+            return "session_settles" in [e.get("code") for e in await payloads(context, second)]
+
+        await when(settles)
+        await context.runs.cancel("worker", None)
+        assert (await ended(second)).state == "cancelled"
+        assert context.headless.living == []
+        assert not (tmp_path / "worked").exists()

@@ -1,0 +1,251 @@
+"""Response bodies, for /openapi.json: what the routes answer is held against them by a test."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Reply(BaseModel):
+    """Base of responses: camelCase, open to new fields."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+
+
+class AgentReply(Reply):
+    """An agent as registered."""
+
+    agent_id: str
+    type: str
+    comm_mode: str
+    options: dict[str, Any]
+    created_at: str
+    updated_at: str
+
+
+class AgentListReply(Reply):
+    """`GET /agents`."""
+
+    agents: list[AgentReply]
+
+
+class RouteReply(Reply):
+    """How a run is driven, and why."""
+
+    mode: str
+    reason: str
+
+
+class RunReply(Reply):
+    """A run. `content` is the agent's answer, once there is one."""
+
+    run_id: str
+    turn_id: str | None
+    conversation_id: str
+    agent_id: str
+    content: str | None
+    success: bool
+    status: str
+    code: str | None
+    error: str | None
+    hint: str | None
+    duration_ms: int | None
+    route: RouteReply
+    form: str | None
+    cli_version: str | None
+    usage: dict[str, Any] | None
+    cost_usd: float | None
+    session_id: str | None
+    queued_at: str
+    started_at: str | None
+    finished_at: str | None
+    metadata: dict[str, Any]
+
+
+class ConversationReply(Reply):
+    """An agent's chat; `sessionId` is the CLI's own."""
+
+    conversation_id: str
+    agent_id: str
+    state: str
+    session_id: str | None
+    last_event_seq: int
+    last_turn_seq: int
+    created_at: str
+    updated_at: str
+    session_at: str | None
+
+
+class ConversationListReply(Reply):
+    """`nextBefore` asks for the next, older page; absent on the last."""
+
+    conversations: list[ConversationReply]
+    next_before: str | None = None
+
+
+class TurnReply(Reply):
+    """One message of a conversation."""
+
+    turn_id: str
+    conversation_id: str
+    seq: int
+    role: str
+    direction: str
+    content: str
+    run_id: str | None
+    metadata: dict[str, Any]
+    created_at: str
+
+
+class TurnListReply(Reply):
+    """A conversation and a page of its turns; `nextAfter` asks for the next page."""
+
+    conversation: ConversationReply | None
+    turns: list[TurnReply]
+    next_after: int | None = None
+
+
+class EndSessionReply(Reply):
+    """The conversation that was ended; null if none was open."""
+
+    conversation_id: str | None
+
+
+class CancelReply(Reply):
+    """The run that is being ended."""
+
+    run_id: str
+    conversation_id: str
+
+
+class LockReply(Reply):
+    """The run that holds an agent, since when, and the process that serves it."""
+
+    run_id: str
+    conversation_id: str
+    since: str
+    pid: int | None
+    session_id: str | None
+
+
+class WarmReply(Reply):
+    """A warm process between two runs."""
+
+    conversation_id: str
+    session_id: str | None
+    pid: int
+    idle_ms: int
+    age_ms: int
+    closes_in_ms: int
+    closes_for: str
+
+
+class SessionReply(Reply):
+    """One agent: `state` is busy, queued, warm or idle."""
+
+    agent_id: str
+    type: str
+    state: str
+    lock: LockReply | None
+    queued: list[str]
+    warm: list[WarmReply]
+
+
+class SessionListReply(Reply):
+    """`GET /agents/sessions/status`."""
+
+    sessions: list[SessionReply]
+
+
+class ProcessReply(Reply):
+    """A living CLI; the last three are of its whole tree."""
+
+    process_id: str
+    pid: int
+    agent_id: str
+    conversation_id: str
+    run_id: str | None
+    form: str
+    session_id: str | None
+    started_at: str
+    age_ms: int
+    processes: int
+    memory_bytes: int
+    cpu_s: float
+
+
+class ProcessListReply(Reply):
+    """`GET /agents/processes/status`."""
+
+    warden_pid: int
+    processes: list[ProcessReply]
+
+
+class LogReply(Reply):
+    """One run's raw output on one stream."""
+
+    run_id: str
+    stream: str
+    size_bytes: int
+    modified_at: str
+
+
+class LogListReply(Reply):
+    """`GET /agents/{agentId}/logs`, newest run first."""
+
+    logs: list[LogReply]
+
+
+class CircuitReply(Reply):
+    """A breaker of an agent or of a CLI type (`scope`): closed, open or half_open."""
+
+    scope: str
+    name: str
+    state: str
+    failures: int
+    openings: int
+    code: str | None
+    retry_in_ms: int | None
+
+
+class CircuitListReply(Reply):
+    """Breakers by scope and name; one that has seen nothing is not listed."""
+
+    circuits: list[CircuitReply]
+
+
+class HeartbeatReply(Reply):
+    """The run that the sign of life was noted for."""
+
+    run_id: str
+
+
+class StoreHealthReply(Reply):
+    """What the database can do, since when; a problem of /health and /ready has it too."""
+
+    state: Literal["ok", "full", "locked", "unwritable", "corrupt", "fenced"]
+    since: str
+    detail: str | None
+    code: str | None
+    backup: str | None
+
+
+class HealthReply(Reply):
+    """The service lives."""
+
+    status: str
+    version: str
+    store: StoreHealthReply
+
+
+class ProblemReply(Reply):
+    """Every error, as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    error: str
+    hint: str | None = None
