@@ -62,7 +62,7 @@ class LimitSettings(_Section):
     )
     stream_clients: int = Field(1000, ge=1, description="Open SSE streams.")
     stream_send_ms: Milliseconds = Field(
-        30_000, description="A stream client that takes nothing for this long is closed."
+        10_000, description="A stream client that takes nothing for this long is closed."
     )
 
 
