@@ -265,3 +265,28 @@ def test_version() -> None:
     from importlib.metadata import version
 
     assert command("--version").stdout.decode().strip() == version("agent-runner")
+
+
+def test_sessions_and_circuits(live: Service) -> None:
+    live.register("watched")
+    code, out, _ = call(live, "sessions")
+    assert code == 0
+    rows = [line.split() for line in out.splitlines()]
+    assert rows[0][:3] == ["AGENT", "TYPE", "STATE"]
+    assert ["watched", "claude-code", "idle"] in [row[:3] for row in rows]
+    live.run("hello", "watched")
+    code, out, _ = call(live, "sessions", "--json")
+    (session,) = [s for s in json.loads(out) if s["agentId"] == "watched"]
+    assert (session["state"], session["lock"]) == ("warm", None)
+    assert session["warm"][0]["closesFor"] == "idle_closed"
+
+    for _ in range(3):
+        live.run([{"die": 1}], "watched")
+    code, out, _ = call(live, "circuits", "list")
+    assert code == 0
+    assert ["agent", "watched", "open", "3", "cli_error"] in [
+        line.split()[:5] for line in out.splitlines()
+    ]
+    code, out, _ = call(live, "circuits", "reset", "watched", "--json")
+    assert {circuit["state"] for circuit in json.loads(out)} == {"closed"}
+    assert call(live, "circuits", "reset", "nobody")[0] == ExitCode.FAILED
