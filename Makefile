@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach v,python3.11 python3.12 python3.13 python3,$(shell command -v $(v) 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: help run test check test-real chaos soak record bench lock clean
+.PHONY: help run test check test-real chaos defences soak record bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -30,6 +30,10 @@ test-real: ## Install the real CLIs and test them against a local model server
 chaos: ## Kill, crash, race and cut the service; figures beside thresholds (ARGS=--kills=1000)
 	@$(PYTHON) .ci/bootstrap.py dev
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+defences: ## Take each fault's defence out of a copy and see its tests fail (ARGS=NUMBER...)
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(BIN)/python -m tests.faults.defences $(ARGS)
 
 soak: ## Ten minutes of mixed work, and what it leaves behind (ARGS=--hours=8)
 	@$(PYTHON) .ci/bootstrap.py dev

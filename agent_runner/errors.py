@@ -46,6 +46,7 @@ class FailureCode(StrEnum):
     CLI_USAGE = "cli_usage"
     CLI_ERROR = "cli_error"
     CLI_KILLED = "cli_killed"
+    NOT_READING = "not_reading"
     PROTOCOL_ERROR = "protocol_error"
     SPAWN_FAILED = "spawn_failed"
     CLI_NOT_FOUND = "cli_not_found"

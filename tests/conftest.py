@@ -264,8 +264,9 @@ def _services(fakes: dict[str, str], folder: Path) -> Iterator[Callable[..., Ser
         program = ["-m", module] if module is not None else _program(constants or {})
         argv = [sys.executable, *program, "serve", "--port", "0"]
         argv += ["--state-dir", str(folder / "state"), "--config", str(config)]
-        given = {"PYTHONPATH": str(SCRIPTED.parents[2])} if module is not None else {}
-        given |= {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+        # The service of the tree that the tests lie in, wherever another is installed from.
+        given = {"PYTHONPATH": str(SCRIPTED.parents[2]), "PATH": os.environ["PATH"]}
+        given |= {"HOME": str(folder), "LANG": "C.UTF-8"}
         service = Service(argv, {**given, **(env or {})}, folder)
         services.append(service)
         service.start()

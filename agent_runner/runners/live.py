@@ -103,6 +103,7 @@ class LiveCli:
         self._tool_started = False
         self._tools_since = 0
         self._limit: LimitReached | None = None
+        self._not_reading = False
         self._notices: list[AgentEvent] = []
         self._noticed = anyio.Event()
         self._turn_done = anyio.Event()
@@ -397,6 +398,7 @@ class LiveCli:
             await self._outbox.write()
         except TimeoutError:
             log.warning("cli_does_not_read", pid=self.pid)
+            self._not_reading = True
             await self._child.end(term_grace=self._end_grace)
 
     async def _stop_reading_after_exit(self, reading: anyio.CancelScope) -> None:
@@ -436,6 +438,9 @@ class LiveCli:
         if self._child.oom_killed:
             error = "the machine ran out of memory and the kernel killed the CLI"
             return msgspec.structs.replace(event, code=FailureCode.OOM_KILLED, error=error)
+        if self._not_reading:
+            error = "the CLI did not read its input and was ended"
+            return msgspec.structs.replace(event, code=FailureCode.NOT_READING, error=error)
         return event
 
 

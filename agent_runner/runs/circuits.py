@@ -35,6 +35,7 @@ _COUNTED = frozenset(
         FailureCode.NO_RESULT,
         FailureCode.CLI_ERROR,
         FailureCode.CLI_KILLED,
+        FailureCode.NOT_READING,
         FailureCode.CLI_USAGE,
         FailureCode.PROTOCOL_ERROR,
     }

@@ -162,7 +162,8 @@ async def test_28_stdin_is_never_read(
 ) -> None:
     monkeypatch.setattr("agent_runner.runners.outbox.WRITE_TIMEOUT_S", 0.1)
     trial = await suffer(serving, tmp_path, way, LONG_PROMPT, env=never_reads(way))
-    assert (trial.run.state, trial.answer) == ("failed", None)
+    assert (trial.run.state, trial.run.code) == ("failed", "not_reading")
+    assert trial.answer is None
 
 
 @pytest.mark.parametrize("way", ONE_WAY_EACH)

@@ -85,6 +85,7 @@ async def test_06_torn_utf8(serving: Serving, tmp_path: Path, way: Way) -> None:
     """A character cut by the line's end is broken; one cut by two writes is whole."""
     script: Script = [
         {"raw": '{"type":"caf\u00c3\n'},
+        {"raw": '{"type":"caf\u00c3"}\n'},
         {"raw": '{"type":"caf\u00c3'},
         {"raw": '\u00a9"}\n'},
         {"raw": "\u00ff\u00fe\u0080\n"},
@@ -93,7 +94,12 @@ async def test_06_torn_utf8(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(serving, tmp_path, way, script)
     is_fine(trial)
     told = [event["raw"] for event in trial.of("parse_error", "unknown")]
-    assert told == ['{"type":"caf\\xc3', '{"type":"café"}', "\\xff\\xfe\\x80"]
+    assert told == [
+        '{"type":"caf\\xc3',
+        '{"type":"caf\\xc3"}',
+        '{"type":"café"}',
+        "\\xff\\xfe\\x80",
+    ]
 
 
 MIB = 1 << 20

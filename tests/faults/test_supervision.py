@@ -81,6 +81,7 @@ async def test_21_a_result_and_then_it_hangs(
     script: Script = [{"stay": True}, {"ignore_term": True}, {"text": "in time"}]
     trial = await suffer(serving, tmp_path, way, script, cancel_grace_ms=300)
     assert (trial.run.state, trial.answer) == ("succeeded", "in time")
+    assert trial.run.exit_code == -9
 
 
 # --- trees -----------------------------------------------------------------------------------
@@ -211,6 +212,7 @@ async def test_43_no_process_can_be_forked(serving: Serving, tmp_path: Path, las
             (group / "cgroup.procs").write_text(str(context.warden.pid))
             active = await start(context, agent, "hello")
             if not lasts:
+                await wait_until(lambda: "max 0" not in (group / "pids.events").read_text())
                 (group / "pids.max").write_text("max")
             outcome = await ended(active)
             if lasts:

@@ -1,0 +1,216 @@
+"""`make defences`: take each fault's defence out of a copy, and see its tests fail.
+
+A test that cannot fail proves nothing. The table below names, for each numbered fault, the
+text that is the defence and what a service without it would have in its place. One after
+another they are put into a copy of the project, and the tests of that fault must fail there.
+
+    seen failing   a test of the fault failed
+    hung           none failed, but one did not come to its end in TEST_LIMIT_S seconds
+    SURVIVED       the tests do not notice that the defence is gone
+    skipped        this machine cannot make the fault
+
+A test that waits in vain for a condition does so for VAIN_S seconds in the copy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+
+from tests.faults.defence_table import DEFENCES, Defence
+
+ROOT = Path(__file__).parents[2]
+PARTS = (
+    "agent_runner",
+    "conversation_store",
+    "fallback",
+    "shadow",
+    "tests",
+    "fixtures/scripted",
+    "fixtures/claude-code/2.1.329/warm-demo",
+)
+VAIN_S = 10
+TEST_LIMIT_S = 30
+LIMIT_S = 90
+UNBROKEN_LIMIT_S = 600
+
+# The tests' own patience, which a missing defence uses up.
+_PATIENCE = (
+    ("tests/faults/trial.py", "LONGEST_S = 30.0", f"LONGEST_S = {VAIN_S}.0"),
+    ("tests/faults/sockets.py", "settimeout(30)", f"settimeout({VAIN_S})"),
+)
+_TEST = re.compile(r"^(?:async )?def (test_(\d\d)_\w+)", re.MULTILINE)
+
+
+class StaleTableError(Exception):
+    """The table does not fit the code."""
+
+
+def tests_of_faults(root: Path) -> dict[int, list[str]]:
+    """The pytest ids of the tests of each fault."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for path in sorted((root / "tests" / "faults").glob("test_*.py")):
+        for name, number in _TEST.findall(path.read_text("utf-8")):
+            found[int(number)].append(f"{path.relative_to(root)}::{name}")
+    return found
+
+
+class Copy:
+    """The project in a folder of its own, whose code may be broken."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "project"
+        self._folder = folder
+        for part in PARTS:
+            shutil.copytree(
+                ROOT / part, self.root / part, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        shutil.copy(ROOT / "pyproject.toml", self.root)
+        for name, text, instead in _PATIENCE:
+            self._replace(name, text, instead)
+
+    @contextlib.contextmanager
+    def without(self, defence: Defence) -> Iterator[None]:
+        """The copy with a defence taken out."""
+        before = self._replace(defence.file, defence.text, defence.instead)
+        try:
+            yield
+        finally:
+            self._write(self.root / defence.file, before)
+
+    def run(self, tests: Sequence[str], limit: float = LIMIT_S) -> tuple[int | None, str]:
+        """pytest's exit code, None if it did not end in `limit` seconds, and what it printed."""
+        base = self._folder / "tmp"
+        shutil.rmtree(base, ignore_errors=True)
+        options = ["-x", "-q", "-p", "no:cacheprovider", f"--timeout={TEST_LIMIT_S}"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "pytest", *options, f"--basetemp={base}", *tests],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as process:
+            try:
+                said, _ = process.communicate(timeout=limit)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                said, _ = process.communicate()
+                return None, said
+            finally:
+                self._end_what_is_left()
+        return process.returncode, said
+
+    def check_it_is_imported(self) -> None:
+        """Prove that neither the tests nor the services that they start import the original."""
+        marker = "this is the copy"
+        with self.without(
+            Defence(0, "", "agent_runner/cli/main.py", "from __future__ import annotations",
+                    f"from __future__ import annotations\nraise SystemExit({marker!r})")
+        ):  # fmt: skip
+            _, said = self.run(
+                ["tests/faults/test_service.py::test_55_a_bad_configuration_changes_nothing"]
+            )
+        if marker not in said:
+            raise StaleTableError(f"a service that is started imports other code:\n{said[-3000:]}")
+        with self.without(
+            Defence(0, "", "agent_runner/wire.py", "import msgspec",
+                    f"import msgspec\nraise SystemExit({marker!r})")
+        ):  # fmt: skip
+            _, said = self.run(["tests/faults/test_supervision.py"])
+        if marker not in said:
+            raise StaleTableError(f"the tests import other code:\n{said[-3000:]}")
+
+    def _replace(self, name: str, text: str, instead: str) -> str:
+        path = self.root / name
+        before = path.read_text("utf-8")
+        if before.count(text) != 1:
+            raise StaleTableError(f"{name} holds {before.count(text)} times, not once:\n{text}")
+        self._write(path, before.replace(text, instead))
+        return before
+
+    def _write(self, path: Path, content: str) -> None:
+        path.write_text(content, "utf-8")
+        # Compiled code is told from stale by size and second: too little for us.
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+            compiled.unlink()
+
+    def _end_what_is_left(self) -> None:
+        """A service without its defence leaves processes behind, which all lie in our folder."""
+        ours = f"{self._folder}/"
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if any(ours in word for word in (*process.cmdline(), f"{process.cwd()}/")):
+                    process.kill()
+
+
+def verdict(code: int | None, said: str) -> str:
+    """What became of tests without their defence."""
+    if code is None or (code == 1 and re.search(r"^E +Failed: Timeout", said, re.MULTILINE)):
+        return "hung"
+    if code == 1:
+        return "seen failing"
+    if code == 0:
+        return "SURVIVED" if re.search(r"\d+ passed", said) else "skipped"
+    raise StaleTableError(f"pytest could not run the tests:\n{said[-3000:]}")
+
+
+def main() -> int:
+    """Break what is asked; 1 if a test survived, 2 if the table is stale or tests fail anyway."""
+    parser = argparse.ArgumentParser(prog="make defences", description="see tests/faults")
+    parser.add_argument("faults", nargs="*", type=int, metavar="NUMBER", help="[all]")
+    parser.add_argument("--unbroken", action="store_true", help="trust the unbroken tests")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="defences-") as folder:
+        try:
+            return _break(Copy(Path(folder).resolve()), asked.faults, trust=asked.unbroken)
+        except StaleTableError as error:
+            _say(str(error))
+            return 2
+
+
+def _break(copy: Copy, faults: Sequence[int], *, trust: bool) -> int:
+    tests = tests_of_faults(copy.root)
+    numbers = sorted(faults or tests)
+    missing = [number for number in numbers if number not in {d.fault for d in DEFENCES}]
+    if missing:
+        raise StaleTableError(f"no defence is listed for fault {', '.join(map(str, missing))}")
+    copy.check_it_is_imported()
+    if not trust:
+        every = [name for number in numbers for name in tests[number]]
+        code, said = copy.run(every, UNBROKEN_LIMIT_S)
+        if code != 0:
+            raise StaleTableError(f"the tests fail with every defence in place:\n{said[-3000:]}")
+    survived = 0
+    for defence in sorted((d for d in DEFENCES if d.fault in numbers), key=lambda d: d.fault):
+        with copy.without(defence):
+            result = verdict(*copy.run(tests[defence.fault]))
+        survived += result == "SURVIVED"
+        more = f" in {TEST_LIMIT_S} s" if result == "hung" else ""
+        _say(f"{defence.fault:>3}  {result + more:<14} {defence.what}")
+    _say(f"survived: {survived or 'none'}")
+    return min(1, survived)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
