@@ -17,7 +17,7 @@ from conversation_store.errors import StoreError
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 10.0
-HEARTBEAT = b": heartbeat\r\n\r\n"
+HEARTBEAT = b": heartbeat\n\n"
 
 
 class StreamSlots:
