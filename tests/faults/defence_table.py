@@ -340,7 +340,8 @@ DEFENCES = (
         "real = path.resolve()", "real = path",
     ),
     Defence(
-        70, "others get a turn between frames", _STREAMS,
-        "await anyio.lowlevel.checkpoint()", "pass",
+        70, "a stream waits for its queue", "agent_runner/bus/subscriber.py",
+        "            self._wake = anyio.Event()\n            await self._wake.wait()\n",
+        "            pass\n",
     ),
 )  # fmt: skip

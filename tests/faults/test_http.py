@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from tests.api.frames import data_of, replayed
@@ -151,10 +153,15 @@ def test_61_client_drops_during_the_post(live: Service) -> None:
     """Cut anywhere: a prompt that was not whole is absent, a whole one is recorded and answered."""
     live.register("dropped")
     path = "/agents/dropped/execute"
-    whole = len(post(live, path, {"prompt": "prompt 00"}))
+    gate = live.cwd / "the dropped may end"
+
+    def prompt(number: int) -> str:
+        return json.dumps([{"wait": str(gate)}, {"text": f"answer {number:02}"}])
+
+    whole = len(post(live, path, {"prompt": prompt(0)}))
     cuts = [1, 20, whole // 2, whole - 30, whole - 2, whole - 1, whole, whole]
     for number, cut in enumerate(cuts):
-        request = post(live, path, {"prompt": f"prompt {number:02}"})
+        request = post(live, path, {"prompt": prompt(number)})
         connection = connect(live)
         connection.sendall(request[:cut])
         if cut == whole:
@@ -162,14 +169,18 @@ def test_61_client_drops_during_the_post(live: Service) -> None:
             count = cuts[: number + 1].count(whole)
             wait_until(partial(recorded, live, count))
         (reset if number % 2 else socket.socket.close)(connection)
-    expected = [f"prompt {number:02}" for number, cut in enumerate(cuts) if cut == whole]
+    # The runs end when the service knows that nobody is there any more.
+    process = psutil.Process(live.process.pid)
+    wait_until(lambda: {c.status for c in process.net_connections("tcp")} == {psutil.CONN_LISTEN})
+    gate.touch()
+    kept = [number for number, cut in enumerate(cuts) if cut == whole]
     last = live.run("the last", "dropped")
     assert last.json()["success"]
-    assert prompts(live, "dropped") == [*expected, "the last"]
+    assert prompts(live, "dropped") == [*map(prompt, kept), "the last"]
     with live.client() as client:
         turns = client.get("/agents/dropped/conversation").json()["turns"]
     answers = [turn["content"] for turn in turns if turn["role"] == "assistant"]
-    assert answers == [f"echo: {prompt}" for prompt in [*expected, "the last"]]
+    assert answers == [*(f"answer {number:02}" for number in kept), "echo: the last"]
 
 
 def recorded(service: Service, count: int) -> bool:
