@@ -10,7 +10,7 @@ import pytest
 
 from agent_runner.api import streams
 
-BEAT = b": heartbeat\r\n\r\n"
+BEAT = b": heartbeat\n\n"
 PIECES = [b'id: 1\nevent: x\ndata: {"a":', *[b"x" * 100] * 8, b"}", b"\n\n"]
 
 
