@@ -72,7 +72,7 @@ def test_headers_keep_proxies_from_buffering(service: Service) -> None:
 
 def test_heartbeat_is_a_comment_every_ten_seconds() -> None:
     assert streams.HEARTBEAT_S == 10
-    assert streams.HEARTBEAT == b": heartbeat\r\n\r\n"
+    assert streams.HEARTBEAT == b": heartbeat\n\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
