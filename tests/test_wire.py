@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +51,11 @@ def test_the_rest_of_a_minute() -> None:
     assert 0 < wire.seconds_left_of_minute(wire.now()) <= 60
     assert wire.seconds_left_of_minute("2020-01-01T00:00:59.000Z") == 0
     assert wire.seconds_left_of_minute("2999-01-01T00:00:00.000Z") == 60
+
+
+def test_identifiers_sort_as_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [wire.new_id("run") for _ in range(1000)]
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    made += [wire.new_id("run") for _ in range(1000)]
+    assert made == sorted(made)
+    assert len(set(made)) == len(made)

@@ -106,6 +106,7 @@ class LiveCli:
         self._not_reading = False
         self._notices: list[AgentEvent] = []
         self._noticed = anyio.Event()
+        self._given_up = anyio.Event()
         self._turn_done = anyio.Event()
         self._stderr = bytearray()
         child.on_notice = self._on_notice
@@ -201,10 +202,15 @@ class LiveCli:
         await self.end(left)
 
     async def end(self, grace: float | None = None) -> None:
-        """End the process and all it started; returns when `serve` has seen it go."""
+        """End the process and all it started; returns when `serve` has seen it go.
+
+        What cannot be killed is given up; then it is `left_over`.
+        """
         if self.alive:
             whole = self._end_grace if grace is None else grace
             await self._child.end(eof_grace=whole * _EOF_SHARE, term_grace=whole * (1 - _EOF_SHARE))
+            if not self._child.empty:
+                self._given_up.set()
         await self.gone.wait()
 
     async def serve(self) -> None:
@@ -216,16 +222,19 @@ class LiveCli:
                 tasks.start_soon(self._tell_notices)
                 with anyio.CancelScope() as reading:
                     tasks.start_soon(self._stop_reading_after_exit, reading)
+                    tasks.start_soon(self._stop_reading_when_given_up, reading)
                     await self._read_stdout()
-                with anyio.move_on_after(EXIT_GRACE_S):
-                    await self._child.wait()
-                await self._child.end(term_grace=self._end_grace)
+                if not self._given_up.is_set():
+                    with anyio.move_on_after(EXIT_GRACE_S):
+                        await self._child.wait()
+                    await self._child.end(term_grace=self._end_grace)
                 tasks.cancel_scope.cancel()
         except* Exception:
             log.exception("cli_reader_failed", pid=self.pid)
         finally:
             with anyio.CancelScope(shield=True):
-                await self._child.end(term_grace=self._end_grace)
+                if not self._given_up.is_set():
+                    await self._child.end(term_grace=self._end_grace)
                 try:
                     await self._finish()
                 except Exception:  # the listener's trouble must not keep the process's things
@@ -408,6 +417,10 @@ class LiveCli:
         while seen != self._raw.received or not self._awaits_output:
             seen = self._raw.received
             await anyio.sleep(DRAIN_QUIET_S)
+        reading.cancel()
+
+    async def _stop_reading_when_given_up(self, reading: anyio.CancelScope) -> None:
+        await self._given_up.wait()
         reading.cancel()
 
     async def _finish(self) -> None:

@@ -22,6 +22,7 @@ _OUTBOX = "agent_runner/runners/outbox.py"
 _WATCHDOG = "agent_runner/runners/watchdog.py"
 _CHILD = "agent_runner/process/child.py"
 _KEEPER = "agent_runner/process/keeper.py"
+_COMMITTER = "conversation_store/committer.py"
 _BODIES = "agent_runner/api/bodies.py"
 _GATE = "agent_runner/api/security.py"
 _STREAMS = "agent_runner/api/streams.py"
@@ -343,5 +344,52 @@ DEFENCES = (
         70, "a stream waits for its queue", "agent_runner/bus/subscriber.py",
         "            self._wake = anyio.Event()\n            await self._wake.wait()\n",
         "            pass\n",
+    ),
+    # --- the database
+    Defence(
+        53, "the state folder is locked", "agent_runner/app/state_dir.py",
+        "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass",
+    ),
+    Defence(
+        53, "each transaction proves its epoch", _COMMITTER,
+        "            self.prove(connection)\n            transaction", "            transaction",
+    ),
+    Defence(
+        71, "a transaction begins as a writer", _COMMITTER,
+        'connection.execute("BEGIN IMMEDIATE")', 'connection.execute("BEGIN")',
+    ),
+    Defence(
+        72, "the log is given back when its reader is gone", "conversation_store/wal.py",
+        "if self.size() >= TRUNCATE_BYTES and frames == folded:", "if False:",
+    ),
+    Defence(
+        73, "a full disk is told from other faults", "conversation_store/faults.py",
+        "    sqlite3.SQLITE_FULL: StoreState.FULL,\n", "",
+    ),
+    Defence(
+        74, "the reserve is given up", _COMMITTER,
+        "return self._reserve is not None and self._reserve.release()", "return False",
+    ),
+    Defence(
+        75, "a disk that does not work is waited out", "conversation_store/faults.py",
+        "    sqlite3.SQLITE_IOERR: StoreState.UNWRITABLE,\n", "",
+    ),
+    Defence(
+        76, "damage is told from other faults", "conversation_store/faults.py",
+        "    sqlite3.SQLITE_CORRUPT: StoreState.CORRUPT,\n", "",
+    ),
+    Defence(
+        77, "a migration is one transaction", "conversation_store/migrate.py",
+        'f"BEGIN IMMEDIATE;\\n{script}\\nPRAGMA user_version = {number};\\nCOMMIT;"',
+        'f"{script}\\nPRAGMA user_version = {number};"',
+    ),
+    Defence(
+        78, "deadlines are of the monotonic clock", "agent_runner/runners/headless.py",
+        "            now = anyio.current_time()\n",
+        '            now = __import__("time").time_ns() / 1e9\n',
+    ),
+    Defence(
+        79, "a sleep ends with its deadline", _WATCHDOG,
+        "return min(deadline.due - now, soonest)", "return soonest",
     ),
 )  # fmt: skip

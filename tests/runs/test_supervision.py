@@ -13,6 +13,7 @@ import pytest
 from agent_runner import wire
 from agent_runner.agents.claude import ClaudeAdapter
 from agent_runner.api.context import Context
+from agent_runner.process import child
 from agent_runner.runs.active import ActiveRun
 from tests.conftest import Script, Serving
 from tests.runs.test_service import add_agent, ended, events_of, run, start, until
@@ -379,3 +380,39 @@ async def test_a_run_that_is_cancelled_while_a_session_settles_begins_nothing(
         assert (await ended(second)).state == "cancelled"
         assert context.headless.living == []
         assert not (tmp_path / "worked").exists()
+
+
+async def test_a_process_that_cannot_be_ended_holds_up_nobody(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keeper hears no command: as close to a process in uninterruptible sleep as can be."""
+    here = tmp_path / "here"
+    held_open: list[child.Child] = []
+    async with serving(cancel_grace_ms=200) as context:
+        agent = await add_agent(context, tmp_path)
+        script: Script = [
+            {"ignore_term": True},
+            {"deaf": True},
+            {"stay": True},
+            {"touch": str(here)},
+            {"hang": True},
+        ]
+        active = await start(context, agent, script)
+        await until(here)
+        pid = context.headless.living[0].pid
+        with monkeypatch.context() as patched:
+            patched.setattr(child.Child, "_command", lambda *_: None)
+            patched.setattr(child, "KILL_WAIT_S", 0.1)
+            patched.setattr(child.Child, "close", lambda self: held_open.append(self))
+            await context.runs.cancel("worker", None)
+            assert (await ended(active)).state == "cancelled"
+        assert psutil.pid_exists(pid)
+        assert len(await context.store.processes.all()) == 1
+        # No second process of the session beside it: first this one is ended another way.
+        again = await start(context, agent, "on")
+        assert (await ended(again)).answer == "echo: on"
+        assert not psutil.pid_exists(pid)
+        (process,) = await context.store.processes.all()
+        assert process.pid == context.headless.living[0].pid
+    for one in held_open:
+        one.close()
