@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from tests.chaos.calls import calls
 from tests.chaos.crashes import crashes
 from tests.chaos.cuts import cuts
 from tests.chaos.kills import kills
@@ -23,6 +24,7 @@ def main() -> int:
     asked = parser.parse_args()
     table = Table()
     crashes(table)
+    calls(table)
     races(table, asked.schedules, asked.runs, asked.seed)
     cuts(table, asked.cuts, asked.seed)
     kills(table, asked.kills, asked.seed)
