@@ -26,10 +26,6 @@ def calls(table: Table) -> None:
     passed = done.returncode == 0
     if not passed:
         sys.stdout.write(done.stdout[-4000:])
-    table.row(
-        "every database call fails once with BUSY, FULL, IOERR and CORRUPT:",
-        "",
-    )
-    table.row(
-        "  a hang, a false acknowledgement or damage", "no" if passed else "yes", "no", ok=passed
-    )
+    table.row("every database call fails once, with BUSY, FULL, IOERR and CORRUPT", "done")
+    held = "no" if passed else "yes"
+    table.row("  a hang, a false acknowledgement or damage", held, "no", ok=passed)
