@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -155,6 +156,7 @@ class Service:
             text=True,
         )
         self.output = ""
+        self._reader: threading.Thread | None = None
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.output += line
@@ -163,6 +165,8 @@ class Service:
             elif line.startswith("  token"):
                 self.token = line.split()[1]
             if line.startswith(until):
+                self._reader = threading.Thread(target=self._read_on, daemon=True)
+                self._reader.start()
                 return
         raise AssertionError(f"the service did not start:\n{self.output}")
 
@@ -172,9 +176,16 @@ class Service:
         code = self.process.wait(20)
         assert self.process.stdout is not None
         if not self.process.stdout.closed:
+            if self._reader is not None:
+                self._reader.join(20)
             self.output += self.process.stdout.read()
             self.process.stdout.close()
         return code
+
+    def _read_on(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output += line
 
     def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.stop(number)

@@ -7,13 +7,14 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO, cast
 
 import anyio
 import structlog
 import typer
 
 from agent_runner.api.context import Context
+from agent_runner.app.log_sink import LogSink
 from agent_runner.app.server import serve as serve_forever
 from agent_runner.cli.terminal import clean, fail, out
 from agent_runner.doctor.examine import clis
@@ -42,7 +43,7 @@ def serve(
     recorded; queued ones start with the next service. Twice: at once. SIGHUP checks the
     configuration file and logs what is wrong with it.
     """
-    _log_to_stderr()
+    sink = _log_to_stderr()
     overrides: dict[tuple[str, ...], Any] = {
         ("server", "host"): host,
         ("server", "port"): port,
@@ -64,6 +65,8 @@ def serve(
         if errors is None:
             raise
         fail(_first(errors))
+    finally:
+        sink.close()
 
 
 def _first(group: BaseExceptionGroup[AgentRunnerError]) -> AgentRunnerError:
@@ -100,7 +103,8 @@ def _line(finding: CliFinding) -> str:
     return line + (f"   log in: {finding.fix}" if finding.fix else "")
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr() -> LogSink:
+    sink = LogSink(sys.stderr)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -110,5 +114,6 @@ def _log_to_stderr() -> None:
             structlog.processors.LogfmtRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", sink)),
     )
+    return sink
