@@ -211,7 +211,7 @@ class Runs:
                 )
             if outcome.session_id is not None:
                 transaction.run(
-                    "set_session",
+                    "keep_session",
                     {
                         "conversation_id": conversation_id,
                         "session_id": outcome.session_id,

@@ -104,7 +104,8 @@ class ActiveRun:
         What comes after the run's end is of the conversation and of no run, and said to be late.
         """
         if self.over:
-            if not self._late:
+            events = [event for event in events if not event.ephemeral]
+            if events and not self._late:
                 self._late = True
                 late = Notice(code="late_output", data={"runId": self.run_id})
                 events = [late, *events]

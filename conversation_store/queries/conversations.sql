@@ -32,6 +32,10 @@ DELETE FROM conversations WHERE conversation_id = :conversation_id
 RETURNING conversation_id;
 
 -- name: set_session
+UPDATE conversations SET session_id = :session_id, session_at = :now, updated_at = :now
+WHERE conversation_id = :conversation_id;
+
+-- name: keep_session
 UPDATE conversations SET
   session_at = CASE WHEN session_id = :session_id THEN session_at ELSE :now END,
   session_id = :session_id, updated_at = :now

@@ -253,6 +253,11 @@ async def test_a_session_of_the_minute_is_left_to_settle(
         assert (await ended(second)).answer == "echo: two"
         assert second.session_id == first.session_id
         assert "session_settles" in [e.get("code") for e in await payloads(context, second)]
+        conversation = await context.store.conversations.get(first.run.conversation_id)
+        assert conversation.session_at is not None
+        assert second.started_at is not None
+        assert first.finished_at is not None
+        assert conversation.session_at > first.finished_at, "it was opened anew"
         third = await start(context, agent, "three")
         await ended(third)
         assert "session_settles" not in [e.get("code") for e in await payloads(context, third)]
