@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from conversation_store.states import RunState
+from conversation_store.states import ApprovalKind, ApprovalState, Delivery, RunState
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -141,3 +141,78 @@ class RunOutcome(Record, frozen=True, kw_only=True):
     cost_usd: float | None = None
     duration_ms: int = 0
     metadata: dict[str, Any] = {}
+
+
+class NewApproval(Record, frozen=True, kw_only=True):
+    """A question as it was asked; nothing of it changes later.
+
+    `input_hash` is the SHA-256 (hex) of the canonical JSON of {tool, input}: a decision says
+    which one it saw. `process_id` and `request_id` name the asking process and its own id.
+    """
+
+    approval_id: str
+    conversation_id: str
+    run_id: str
+    agent_id: str
+    process_id: str
+    request_id: str
+    tool_call_id: str | None
+    kind: ApprovalKind
+    tool: str
+    question: str
+    input: dict[str, Any]
+    input_hash: str
+    nonce: str
+    options: list[dict[str, Any]]
+    hints: dict[str, Any]
+    features: list[str]
+    deciders: list[str]
+    created_at: str
+    expires_at: str
+    warn_at: str
+
+
+class ApprovalRecord(Record, frozen=True, kw_only=True):
+    """An approval: the question, where it stands, the decision and what became of it."""
+
+    approval_id: str
+    conversation_id: str
+    run_id: str
+    agent_id: str
+    process_id: str
+    request_id: str
+    tool_call_id: str | None
+    kind: ApprovalKind
+    tool: str
+    question: str
+    input: dict[str, Any]
+    input_hash: str
+    nonce: str
+    options: list[dict[str, Any]]
+    hints: dict[str, Any]
+    features: list[str]
+    deciders: list[str]
+    state: ApprovalState
+    created_at: str
+    expires_at: str
+    warn_at: str
+    warned_at: str | None
+    extensions: int
+    decision: dict[str, Any] | None
+    decided_by: str | None
+    decided_via: str | None
+    decided_at: str | None
+    reason: str | None
+    delivery: Delivery
+    delivery_attempts: int
+    delivery_error: str | None
+
+
+class ApprovalEventRecord(msgspec.Struct, frozen=True):
+    """One thing that happened to an approval; `payload` is its JSON object, encoded."""
+
+    seq: int
+    approval_id: str
+    type: str
+    time: str
+    payload: bytes

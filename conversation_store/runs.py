@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from conversation_store.approvals import void_of_run
 from conversation_store.conversations import append_turn
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.events import append_events
@@ -173,7 +174,10 @@ class Runs:
     async def finish(
         self, run_id: str, outcome: RunOutcome, events: Sequence[NewEvent], *, now: str
     ) -> list[StoredEvent] | None:
-        """End the run by compare-and-set; None if something else ended it first."""
+        """End the run by compare-and-set; None if something else ended it first.
+
+        Its pending approvals are voided with it.
+        """
 
         def unit(transaction: Transaction) -> list[StoredEvent] | None:
             rows = transaction.run(
@@ -218,7 +222,9 @@ class Runs:
                         "now": now,
                     },
                 )
-            return append_events(transaction, conversation_id, run_id, events)
+            reason = f"the run is {outcome.state}"
+            voided = void_of_run(transaction, run_id, reason=reason, now=now)
+            return voided + append_events(transaction, conversation_id, run_id, events)
 
         return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 

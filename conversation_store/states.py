@@ -1,4 +1,6 @@
-"""The states of a run and the moves between them. Imports nothing of the project.
+"""The states of a run and of an approval, and the moves between them.
+
+Imports nothing of the project.
 
 queued -> starting -> running <-> waiting_approval, and from each of these exactly one move
 to a terminal state.
@@ -60,3 +62,39 @@ def may_move(source: RunState, target: RunState) -> bool:
 def sources_of(target: RunState) -> tuple[RunState, ...]:
     """The states from which a run may go to `target`."""
     return tuple(state for state, targets in MOVES.items() if target in targets)
+
+
+class ApprovalKind(StrEnum):
+    """What is asked for."""
+
+    PERMISSION = "permission"
+    QUESTION = "question"
+    PLAN = "plan"
+    TOOL = "tool"
+
+
+class ApprovalState(StrEnum):
+    """Where an approval is: `pending`, and from there exactly one move to another."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    VOIDED = "voided"
+
+
+class Delivery(StrEnum):
+    """What became of a decision.
+
+    none -> delivered            the process that asked was there, and was told
+    none -> waiting              it was gone: its session is to be resumed
+    waiting <-> resuming         a process was started for it
+    resuming -> delivered        the call came again and was let through, once
+    waiting, resuming -> failed  it never came, or the session could not be resumed
+    """
+
+    NONE = "none"
+    WAITING = "waiting"
+    RESUMING = "resuming"
+    DELIVERED = "delivered"
+    FAILED = "failed"

@@ -12,6 +12,7 @@ import anyio
 from anyio import to_thread
 
 from conversation_store.agents import Agents
+from conversation_store.approvals import Approvals
 from conversation_store.breakers import Breakers
 from conversation_store.committer import Committer
 from conversation_store.connection import Connection, connect
@@ -51,6 +52,7 @@ class Store:
         self.conversations = Conversations(writer, readers)
         self.runs = Runs(writer, readers)
         self.events = Events(writer, readers)
+        self.approvals = Approvals(writer, readers)
         self.processes = Processes(writer, readers)
         self.breakers = Breakers(writer, readers)
         self.integrity = Integrity(path, writer)

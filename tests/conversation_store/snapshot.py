@@ -17,7 +17,10 @@ from conversation_store.migrate import migrate
 
 FILE = Path(conversation_store.__file__).with_name("schema.sql")
 _HEAD = "-- What the migrations add up to. Written by tests/conversation_store/snapshot.py.\n"
-_OBJECTS = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, rowid"
+_OBJECTS = (
+    "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' "
+    "ORDER BY type DESC, rowid"
+)
 
 
 def statements(connection: sqlite3.Connection) -> list[str]:
