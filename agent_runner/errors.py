@@ -6,6 +6,8 @@ AgentRunnerError                      code, message, hint, status
 ├── ForbiddenError                    403: Host, Origin, cwd outside the allowed roots
 ├── NotFoundError                     404: unknown agent, conversation, run, turn
 ├── ConflictError                     409: agent exists, conversation ended, run already over
+│   └── DecidedError                  409: another decision was first; it comes along
+├── GoneError                         410: an approval that can no longer be decided
 ├── TooLargeError                     413
 ├── UnsupportedMediaTypeError         415
 ├── BusyError                         429: the agent's queue is full or the wait was too long
@@ -16,8 +18,9 @@ A failed run is no exception: it ends in state `failed` with a FailureCode.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class FailureCode(StrEnum):
@@ -63,6 +66,9 @@ class FailureCode(StrEnum):
     OOM_KILLED = "oom_killed"
     QUEUE_TIMEOUT = "queue_timeout"
     CIRCUIT_OPEN = "circuit_open"
+    APPROVAL_REJECTED = "approval_rejected"
+    APPROVAL_EXPIRED = "approval_expired"
+    RESUME_FAILED = "resume_failed"
     INTERNAL = "internal"
 
 
@@ -106,6 +112,20 @@ class ConflictError(AgentRunnerError):
     """The thing exists and is in a state that does not allow this."""
 
     status = 409
+
+
+class DecidedError(ConflictError):
+    """Somebody else decided first; `approval` is the record with that decision."""
+
+    def __init__(self, message: str, approval: Mapping[str, Any]) -> None:
+        super().__init__("approval_decided", message)
+        self.approval = approval
+
+
+class GoneError(AgentRunnerError):
+    """It was there and is over: nothing can be done to it any more."""
+
+    status = 410
 
 
 class TooLargeError(AgentRunnerError):

@@ -266,7 +266,11 @@ class PermissionOption(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
 
 
 class PermissionRequested(AgentEvent, frozen=True, kw_only=True, tag="permission.requested"):
-    """The CLI asks whether it may run a tool and waits for the answer."""
+    """The CLI asks whether it may run a tool and waits for the answer.
+
+    A `question` wants to know something, a `plan` is to be agreed to; a `tool` is a
+    supervised tool that asks for itself.
+    """
 
     request_id: str
     name: str
@@ -274,15 +278,55 @@ class PermissionRequested(AgentEvent, frozen=True, kw_only=True, tag="permission
     tool_call_id: str | None = None
     title: str | None = None
     options: list[PermissionOption] = []
+    kind: Literal["permission", "question", "plan", "tool"] = "permission"
 
 
 class PermissionResolved(AgentEvent, frozen=True, kw_only=True, tag="permission.resolved"):
-    """The question was answered: by whom, and how."""
+    """The question was answered: by whom, and how.
+
+    `decided_by` is `policy` (then `rule` says which), `grant` (an approval from before the
+    CLI was started again), `human`, `expiry`, or `cli` and `exit` for one that was cancelled.
+    """
 
     request_id: str
     decision: Literal["allow", "deny", "cancelled"]
     decided_by: str
     message: str | None = None
+    rule: str | None = None
+    approval_id: str | None = None
+
+
+# --- approvals (made by the store, with the move they tell of) -------------------------------
+
+
+class ApprovalRequested(AgentEvent, frozen=True, kw_only=True, tag="approval.requested"):
+    """The run waits until a human decides; `approval` is the whole record."""
+
+    approval: dict[str, Any]
+
+
+class ApprovalWarning(AgentEvent, frozen=True, kw_only=True, tag="approval.warning"):
+    """Nobody has decided and the time is nearly over (`expiresAt`)."""
+
+    approval: dict[str, Any]
+
+
+class ApprovalExtended(AgentEvent, frozen=True, kw_only=True, tag="approval.extended"):
+    """There is more time to decide."""
+
+    approval: dict[str, Any]
+
+
+class ApprovalResolved(AgentEvent, frozen=True, kw_only=True, tag="approval.resolved"):
+    """It was approved or rejected, expired, or voided because nobody asks any more."""
+
+    approval: dict[str, Any]
+
+
+class ApprovalDelivery(AgentEvent, frozen=True, kw_only=True, tag="approval.delivery"):
+    """A decision that the asking process did not live to hear is on its way, or was lost."""
+
+    approval: dict[str, Any]
 
 
 class Notice(AgentEvent, frozen=True, kw_only=True, tag="notice"):
@@ -370,6 +414,11 @@ AnyEvent = (
     | RetryScheduled
     | PermissionRequested
     | PermissionResolved
+    | ApprovalRequested
+    | ApprovalWarning
+    | ApprovalExtended
+    | ApprovalResolved
+    | ApprovalDelivery
     | Notice
     | Activity
     | Unknown

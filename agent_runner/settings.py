@@ -196,6 +196,33 @@ class LogSettings(_Section):
     agent_runs: int = Field(1000, ge=1, description="Runs of each agent whose output is kept.")
 
 
+class ApprovalSettings(_Section):
+    """How long a question may wait for a human, and what is done meanwhile."""
+
+    expires_ms: Milliseconds = Field(
+        86_400_000, description="An approval that nobody decides for this long is denied."
+    )
+    longest_ms: Milliseconds = Field(
+        604_800_000, description="The most that an agent or an extension may ask for."
+    )
+    check_ms: Milliseconds = Field(
+        60_000, description="How often, at least, it is looked for approvals that expire."
+    )
+    hold_ms: Milliseconds = Field(
+        1_800_000,
+        description="A CLI that waits for longer is ended; the decision resumes its session.",
+    )
+    resume_attempts: int = Field(
+        3, ge=1, description="How often a session is resumed to tell it of a decision."
+    )
+
+    @model_validator(mode="after")
+    def _default_is_allowed(self) -> ApprovalSettings:
+        if self.expires_ms > self.longest_ms:
+            raise ValueError("expires_ms is over longest_ms")
+        return self
+
+
 class MaintenanceSettings(_Section):
     """What the service does for its database every night."""
 
@@ -221,6 +248,7 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     breaker: BreakerSettings = BreakerSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     resources: ResourceSettings = ResourceSettings()
     logs: LogSettings = LogSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()

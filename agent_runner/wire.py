@@ -32,7 +32,21 @@ def encode(value: Any) -> bytes:
 
 def now() -> str:
     """The present time as RFC 3339 UTC with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _text(datetime.now(UTC))
+
+
+def later(moment: str, seconds: float) -> str:
+    """`seconds` after `moment`, as `now` gives it."""
+    return _text(datetime.fromisoformat(moment) + timedelta(seconds=seconds))
+
+
+def seconds_between(first: str, second: str) -> float:
+    """How long after `first` is `second`, both as `now` gives them."""
+    return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds_since(moment: str) -> float:

@@ -187,7 +187,10 @@ class Approvals:
         now: str,
         error: str | None = None,
     ) -> Moved | None:
-        """Move what becomes of a decision on; None if it is not at `source`."""
+        """Move what becomes of a decision on; None if it is not at `source`.
+
+        With `resuming` the run goes on, if it waits for no other decision.
+        """
         parameters = {
             "approval_id": approval_id,
             "source": source,
@@ -204,6 +207,8 @@ class Approvals:
             if not rows:
                 return None
             approval = _approval(rows[0])
+            if approval.delivery is Delivery.RESUMING:
+                _go_on(transaction, approval.run_id)
             return Moved(approval, _tell(transaction, approval, kind, parameters["now"]))
 
         return await self._writer.submit(unit, durable=True, urgency=Urgency.END)

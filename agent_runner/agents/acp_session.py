@@ -23,7 +23,7 @@ from agent_runner.agents.acp_answers import (
 )
 from agent_runner.agents.acp_tools import tool_input, tool_name
 from agent_runner.agents.acp_updates import update_events
-from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
+from agent_runner.agents.base import AgentOptions, Exit, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.failures import short
 from agent_runner.agents.json_rpc import METHOD_NOT_FOUND, Incoming, RpcError, RpcPeer
 from agent_runner.agents.session import SessionBase
@@ -46,6 +46,7 @@ from agent_runner.schemas.decode import Broken, Unrecognised, shown
 
 _PING = "_agent_runner/ping"
 _MOST_PINGS = 200
+_FEATURES: frozenset[Feature] = frozenset({"session", "options", "stop"})
 
 
 class AcpSession(SessionBase):
@@ -122,16 +123,24 @@ class AcpSession(SessionBase):
             self._later.extend(self.withdraw(request_id, "interrupted"))
         return sent + self._rpc.notify("session/cancel", {"sessionId": self.session_id})
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        """See `base.Session`."""
+        return _FEATURES
+
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
-        """See `base.Session`. ACP cannot change a tool's input: BadRequestError."""
+        """See `base.Session`. ACP can neither change a tool's input nor take a message."""
         question = self._questions[request_id]
         if answer.allow and answer.updated_input is not None:
             raise BadRequestError(
                 "unsupported_option", "this agent cannot run a tool with another input"
             )
         del self._questions[request_id]
-        wanted = ("allow_once", "allow_always") if answer.allow else ("reject_once",)
-        option = next(
+        wanted = ("reject_once", "reject_always")
+        if answer.allow:
+            wanted = ("allow_once", "allow_always")
+            wanted = wanted[::-1] if answer.session else wanted
+        option = answer.option_id or next(
             (o.option_id for kind in wanted for o in question.options if o.kind == kind), None
         )
         if not answer.allow and question.tool_call_id:
@@ -341,8 +350,6 @@ class AcpSession(SessionBase):
             return Received(events=[self._undecoded(request)], send=refusal)
         assert isinstance(request, acp.PermissionRequest)
         request_id = str(message.id)[:128]
-        if request_id in self._questions:
-            return Received(events=[Activity(code="permission_repeated")])
         self._raw_ids[request_id] = message.id
         call = request.toolCall
         return Received(

@@ -33,6 +33,7 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     `permission_mode` and `extra_args` are the CLI's own words; `permissions` is ours and
     says how a permission question is answered when nobody is asked. `command` and `dialect`
     are for the type `custom`: the program with its arguments, and what it speaks.
+    `approval_deciders` names who may decide on an approval (empty: everybody).
     `timeouts` and `resources` stand in the place of the service's own, by camelCase name.
     """
 
@@ -43,7 +44,7 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     allowed_tools: list[str] = []
     denied_tools: list[str] = []
     permission_mode: str | None = None
-    permissions: Literal["deny", "allow"] = "deny"
+    permissions: Literal["ask", "allow", "deny", "readonly", "full"] = "ask"
     max_turns: int | None = None
     extra_args: list[str] = []
     env: dict[str, str] = {}
@@ -54,6 +55,8 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     resources: dict[str, int] = {}
     on_stall: Literal["cancel", "warn"] | None = None
     busy: Literal["queue", "reject"] | None = None
+    approval_expires_ms: int | None = None
+    approval_deciders: list[str] = []
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,12 +88,23 @@ class Received(msgspec.Struct, kw_only=True):
 
 
 class PermissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a PermissionRequested. `updated_input` replaces the tool's input."""
+    """The answer to a PermissionRequested.
+
+    `updated_input` replaces the tool's input; `answers` (question: answer) are those of a
+    question that is no permission; `option_id` is one of the CLI's own options; `session`
+    lets the same through for as long as the CLI's process lives; `interrupt` ends the turn.
+    """
 
     allow: bool
     message: str | None = None
     updated_input: dict[str, Any] | None = None
+    answers: dict[str, str] | None = None
+    option_id: str | None = None
+    session: bool = False
     interrupt: bool = False
+
+
+Feature = Literal["message", "updatedInput", "session", "options", "stop"]
 
 
 class Session(Protocol):
@@ -118,8 +132,16 @@ class Session(Protocol):
         """Read one line (without its newline). Never raises on foreign input."""
         ...
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What an answer to a permission question may hold besides allow or deny."""
+        ...
+
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
-        """Answer a permission question; KeyError if it is not open."""
+        """Answer a question; KeyError if it is not open.
+
+        BadRequestError `unsupported_option` for what `features` does not have.
+        """
         ...
 
     def interrupt(self) -> bytes | None:

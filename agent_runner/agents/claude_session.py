@@ -9,9 +9,9 @@ events carry the difference.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
-from agent_runner.agents.base import AgentOptions, Form, PermissionAnswer, Received
+from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import BlockReader
 from agent_runner.agents.claude_result import verdict
 from agent_runner.agents.claude_system import system_events
@@ -36,6 +36,11 @@ from agent_runner.schemas.claude_stream import STREAM
 from agent_runner.schemas.decode import Broken, Unrecognised, plain, whole
 from agent_runner.wire import encode
 
+_FEATURES: frozenset[Feature] = frozenset({"message", "updatedInput", "session", "stop"})
+_QUESTIONS: dict[str, Literal["question", "plan"]] = {
+    "AskUserQuestion": "question",
+    "ExitPlanMode": "plan",
+}
 _OPTIONS = [
     PermissionOption(option_id="allow", name="Allow", kind="allow_once"),
     PermissionOption(option_id="deny", name="Deny", kind="reject_once"),
@@ -53,7 +58,7 @@ class ClaudeSession(SessionBase):
         self._blocks = BlockReader(self)
         self._asked: dict[str, str] = {}
         self._asked_count = 0
-        self._inputs: dict[str, dict[str, Any]] = {}
+        self._requests: dict[str, control.CanUseTool] = {}
         self._cost = 0.0
         self._error: str | None = None
         self._model: str | None = None
@@ -97,16 +102,25 @@ class ClaudeSession(SessionBase):
             self._interrupting = True
         return self._ask_cli("interrupt", {})
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        """See `base.Session`."""
+        return _FEATURES
+
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
-        """See `base.Session`. Allowing needs the input again, changed or not."""
+        """See `base.Session`. Allowing needs the input again, changed or not.
+
+        The answers to AskUserQuestion go into its input (recorded: 2.1.329, ask-user).
+        """
         question = self._questions.pop(request_id)
-        original = self._inputs.pop(request_id, {})
+        request = self._requests.pop(request_id)
         if answer.allow:
-            changed = answer.updated_input
-            body: dict[str, Any] = {
-                "behavior": "allow",
-                "updatedInput": original if changed is None else changed,
-            }
+            changed = request.input if answer.updated_input is None else answer.updated_input
+            if answer.answers is not None:
+                changed = {**changed, "answers": answer.answers}
+            body: dict[str, Any] = {"behavior": "allow", "updatedInput": changed}
+            if answer.session:
+                body["updatedPermissions"] = _for_session(request.permission_suggestions)
         else:
             if question.tool_call_id:
                 self.denied.add(question.tool_call_id)
@@ -222,19 +236,20 @@ class ClaudeSession(SessionBase):
     def _control_request(self, message: control.ControlRequest, line: bytes) -> Received:
         request = control.REQUESTS.convert({"subtype": None, **message.request}, self.drift, line)
         if isinstance(request, control.CanUseTool):
-            self._inputs[message.request_id] = request.input
-            return Received(
-                events=self._ask(
-                    PermissionRequested(
-                        request_id=message.request_id,
-                        name=request.tool_name,
-                        input=plain(request.input),
-                        tool_call_id=request.tool_use_id,
-                        title=request.title or request.description or request.display_name,
-                        options=_OPTIONS,
-                    )
+            events = self._ask(
+                PermissionRequested(
+                    request_id=message.request_id,
+                    name=request.tool_name,
+                    input=plain(request.input),
+                    tool_call_id=request.tool_use_id,
+                    title=request.title or request.description or request.display_name,
+                    options=_OPTIONS,
+                    kind=_QUESTIONS.get(request.tool_name, "permission"),
                 )
             )
+            if events:
+                self._requests[message.request_id] = request
+            return Received(events=events)
         if isinstance(request, control.HookCallback):
             notice = Notice(code="hook_callback", level="debug")
             return Received(events=[notice], send=_answer_line(message.request_id, {}))
@@ -271,7 +286,7 @@ class ClaudeSession(SessionBase):
         )
 
     def _control_cancel(self, message: control.ControlCancelRequest, line: bytes) -> Received:
-        self._inputs.pop(message.request_id, None)
+        self._requests.pop(message.request_id, None)
         events = self.withdraw(message.request_id, "the CLI withdrew the question")
         return Received(events=events or [Activity(code="control_cancelled")])
 
@@ -315,6 +330,18 @@ def _other(message: Any) -> list[AgentEvent]:
     if isinstance(message, c.TranscriptMirror):
         return [Activity(code="transcript_mirror")]
     return [Activity(code="keep_alive")]
+
+
+def _for_session(suggestions: Any) -> list[dict[str, Any]]:
+    """The CLI's own suggestions of what to allow further, for its session and no longer.
+
+    Rules for just this tool and input where it has them, else what it would offer a human.
+    """
+    listed = suggestions if isinstance(suggestions, list) else []
+    offered: list[dict[str, Any]] = [s for s in listed if isinstance(s, dict)]
+    rules = [s for s in offered if s.get("type") == "addRules"]
+    chosen = rules or [s for s in offered if s.get("destination") == "session"]
+    return [{**s, "destination": "session"} for s in chosen]
 
 
 def _usage(tokens: c.Tokens | None) -> Usage | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
+from agent_runner.agents.base import AgentOptions, Exit, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.droid_notes import DroidReader
 from agent_runner.agents.failures import code_for_text, short
 from agent_runner.agents.json_rpc import METHOD_NOT_FOUND, Incoming, RpcError, RpcPeer
@@ -35,6 +35,7 @@ _HEADER = {"jsonrpc": "2.0", "factoryApiVersion": "1.0.0", "factoryProtocolVersi
 _OPENING = ("droid.initialize_session", "droid.load_session", "droid.update_session_settings")
 _SESSION_NOT_FOUND = -32004
 _AUTHENTICATION = -32001
+_FEATURES: frozenset[Feature] = frozenset({"message", "session", "options", "stop"})
 
 
 class DroidRpcSession(SessionBase):
@@ -95,19 +96,27 @@ class DroidRpcSession(SessionBase):
             self._interrupting = True
         return self._rpc.request("droid.interrupt_session", {})
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        """See `base.Session`."""
+        return _FEATURES
+
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
         """See `base.Session`. Droid cannot change a tool's input: BadRequestError."""
         question = self._questions[request_id]
         if question.name == "AskUser":
-            return self._answer_questions(request_id, answer)
+            return self._answer_questions(question, answer)
         if answer.allow and answer.updated_input is not None:
             raise BadRequestError(
                 "unsupported_option", "this agent cannot run a tool with another input"
             )
         del self._questions[request_id]
         if answer.allow:
-            option = next(
-                (o.option_id for o in question.options if o.kind == "allow_once"), "proceed_once"
+            wanted = ("allow_once", "allow_always")
+            wanted = wanted[::-1] if answer.session else wanted
+            option = answer.option_id or next(
+                (o.option_id for kind in wanted for o in question.options if o.kind == kind),
+                "proceed_once",
             )
         else:
             option = "cancel"
@@ -122,14 +131,18 @@ class DroidRpcSession(SessionBase):
             sent += self.interrupt() or b""
         return sent
 
-    def _answer_questions(self, request_id: str, answer: PermissionAnswer) -> bytes:
-        """`updated_input["answers"]` answers the agent's questions; a deny cancels them."""
-        del self._questions[request_id]
-        answers = (answer.updated_input or {}).get("answers") if answer.allow else None
-        body: dict[str, Any] = {"answers": answers if isinstance(answers, list) else []}
-        if not isinstance(answers, list):
+    def _answer_questions(self, asked: PermissionRequested, answer: PermissionAnswer) -> bytes:
+        """Each of the agent's questions with its answer; a deny cancels them."""
+        del self._questions[asked.request_id]
+        given = answer.answers if answer.allow else None
+        body: dict[str, Any] = {"answers": []}
+        if given is None:
             body["cancelled"] = True
-        return self._rpc.reply(self._raw_ids.pop(request_id), body)
+        for question in asked.input["questions"]:
+            text = (given or {}).get(str(question.get("question")))
+            if text is not None:
+                body["answers"].append({**_named(question), "answer": text})
+        return self._rpc.reply(self._raw_ids.pop(asked.request_id), body)
 
     # --- from the CLI ----------------------------------------------------------------------
 
@@ -270,21 +283,21 @@ class DroidRpcSession(SessionBase):
         if isinstance(request, Broken):
             return Received(events=[self._undecoded(request)], send=refusal)
         request_id = str(message.id)[:128]
-        if request_id in self._questions:
-            return Received(events=[Activity(code="permission_repeated")])
         self._raw_ids[request_id] = message.id
         if isinstance(request, d.AskUser):
             question = PermissionRequested(
                 request_id=request_id,
                 name="AskUser",
-                input={"questions": plain(request.questions)},
+                input={"questions": _questions(request.questions)},
                 tool_call_id=request.toolCallId,
                 options=_ANSWER_OPTIONS,
+                kind="question",
             )
             return Received(events=self._ask(question))
         assert isinstance(request, d.PermissionRequest)
         events = self._reader.end()
         calls = [asked.toolUse for asked in request.toolUses]
+        plan = any(asked.confirmationType == "exit_spec_mode" for asked in request.toolUses)
         for call in calls:
             events += self._reader.start(call)
         self._calls[request_id] = [call.id for call in calls]
@@ -303,6 +316,7 @@ class DroidRpcSession(SessionBase):
                         tool_call_id=first.id or None,
                         title=", ".join(call.name for call in calls) if len(calls) > 1 else None,
                         options=[_option(option) for option in request.options or ()],
+                        kind="plan" if plan else "permission",
                     )
                 ),
             ]
@@ -317,6 +331,16 @@ _ANSWER_OPTIONS = [
     PermissionOption(option_id="answer", name="Answer", kind="allow_once"),
     PermissionOption(option_id="cancel", name="Cancel", kind="reject_once"),
 ]
+
+
+def _questions(questions: Any) -> list[dict[str, Any]]:
+    """[{index, topic, question, options}], as far as the CLI's list is that."""
+    listed = plain(questions)
+    return [q for q in listed if isinstance(q, dict)] if isinstance(listed, list) else []
+
+
+def _named(question: dict[str, Any]) -> dict[str, Any]:
+    return {name: question[name] for name in ("index", "question") if name in question}
 
 
 def _option(option: d.Option) -> PermissionOption:

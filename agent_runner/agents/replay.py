@@ -15,6 +15,7 @@ import msgspec
 from agent_runner.agents.base import (
     AgentOptions,
     Exit,
+    Feature,
     Form,
     Launch,
     PermissionAnswer,
@@ -111,6 +112,11 @@ class ReplaySession:
             else:
                 events.append(event)
         return Received(events=events, send=received.send)
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """See `base.Session`."""
+        return self._session.features
 
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
         """See `base.Session`."""

@@ -13,6 +13,7 @@ from typing import Any
 from agent_runner.agents.base import (
     AgentOptions,
     Exit,
+    Feature,
     Form,
     PermissionAnswer,
     Received,
@@ -75,13 +76,18 @@ class SessionBase:
         """No such message."""
         return None
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        """Nothing but allow and deny."""
+        return frozenset()
+
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
         """No permission questions: KeyError."""
         raise KeyError(request_id)
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """End what is open; fail the prompt that got no result."""
-        events = [*self._later, *self._close_open("the CLI ended")]
+        events = [*self._later, *self._close_open("the CLI ended", by="exit")]
         self._later = []
         if self._prompts:
             code, error = self._exit_verdict(exit)
@@ -166,29 +172,39 @@ class SessionBase:
     # --- questions -------------------------------------------------------------------------
 
     def _ask(self, question: PermissionRequested) -> list[AgentEvent]:
-        """PermissionRequested, unless the same question is open already."""
-        if question.request_id in self._questions:
-            return []
-        self._questions[question.request_id] = question
-        return [question]
+        """PermissionRequested, unless just this question is open already.
 
-    def withdraw(self, request_id: str, message: str) -> list[AgentEvent]:
-        """The CLI no longer waits for this answer."""
+        Asked again for another thing, what was asked first is withdrawn: whoever is shown
+        the one must not answer the other.
+        """
+        before = self._questions.get(question.request_id)
+        if before is not None and _asks_the_same(before, question):
+            return []
+        changed = self.withdraw(question.request_id, "the CLI changed the question")
+        self._questions[question.request_id] = question
+        return [*changed, question]
+
+    def withdraw(self, request_id: str, message: str, *, by: str = "cli") -> list[AgentEvent]:
+        """The CLI no longer waits for this answer; `by` is `exit` if it is gone."""
         if self._questions.pop(request_id, None) is None:
             return []
         return [
             PermissionResolved(
-                request_id=request_id, decision="cancelled", decided_by="cli", message=message
+                request_id=request_id, decision="cancelled", decided_by=by, message=message
             )
         ]
 
-    def _close_open(self, why: str) -> list[AgentEvent]:
+    def _close_open(self, why: str, *, by: str = "cli") -> list[AgentEvent]:
         """Resolve every open question as cancelled, fail every open tool."""
         events: list[AgentEvent] = []
         for request_id in list(self._questions):
-            events.extend(self.withdraw(request_id, why))
+            events.extend(self.withdraw(request_id, why, by=by))
         for tool_call_id in list(self.tools):
             events.extend(
                 self.end_tool(tool_call_id, failed=True, error=f"{why} before the tool did")
             )
         return events
+
+
+def _asks_the_same(one: PermissionRequested, other: PermissionRequested) -> bool:
+    return (one.name, one.input) == (other.name, other.input)

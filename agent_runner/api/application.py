@@ -10,6 +10,7 @@ from starlette.routing import Route
 from agent_runner import wire
 from agent_runner.api import (
     agents,
+    approvals,
     circuits,
     conversations,
     health,
@@ -29,6 +30,7 @@ from conversation_store.errors import StoreError
 ENDPOINTS = (
     *sessions.ENDPOINTS,
     *circuits.ENDPOINTS,
+    *approvals.ENDPOINTS,
     *agents.ENDPOINTS,
     *runs.ENDPOINTS,
     *conversations.ENDPOINTS,

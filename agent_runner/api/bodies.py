@@ -66,8 +66,14 @@ class OptionsBody(Body):
     allowed_tools: list[ShortText] | None = None
     denied_tools: list[ShortText] | None = None
     permission_mode: ShortText | None = Field(None, description="The CLI's own word.")
-    permissions: Literal["deny", "allow"] | None = Field(
-        None, description="How a permission question is answered when nobody is asked."
+    permissions: Literal["ask", "allow", "deny", "readonly", "full"] | None = Field(
+        None, description="What is never asked."
+    )
+    approval_expires_ms: Duration | None = Field(
+        None, description="How long its approvals wait; `approvals.expires_ms` by default."
+    )
+    approval_deciders: list[ShortText] | None = Field(
+        None, description="Who may decide on its approvals; everybody by default."
     )
     max_turns: Annotated[int, Field(ge=1)] | None = None
     extra_args: list[Argument] | None = Field(None, description="Further flags of the CLI.")
@@ -118,6 +124,40 @@ class CancelBody(Body):
     """`POST /agents/{agentId}/execute/cancel`."""
 
     run_id: ShortText | None = Field(None, description="The first run in the queue by default.")
+
+
+class DecideBody(Body):
+    """`POST /approvals/{approvalId}/decide`."""
+
+    decision: Literal["approve", "reject"] | None = Field(
+        None, description="May be left out where optionId says it."
+    )
+    input_hash: ShortText | None = Field(
+        None, description="The approval's inputHash, as it was shown; needed to approve."
+    )
+    nonce: ShortText | None = Field(None, description="The approval's nonce, if it is to be held.")
+    scope: Literal["once", "session"] = Field(
+        "once", description="`session`: the same needs no further approval while the CLI lives."
+    )
+    option_id: ShortText | None = Field(None, description="One of the approval's options.")
+    message: Annotated[str, StringConstraints(min_length=1, max_length=10_000)] | None = Field(
+        None, description="Why; the model is told with a reject, where the CLI can."
+    )
+    updated_input: dict[str, Any] | None = Field(
+        None, description="What the tool is to run with in the place of its own input."
+    )
+    answers: dict[str, str] | None = Field(
+        None, description="Kind question: the answer to each question, by its text."
+    )
+    stop: bool = Field(False, description="With a reject: end the turn as well.")
+    by: ShortText = Field("operator", description="Who decides.")
+    via: Literal["http", "cli", "tui"] = "http"
+
+
+class ExtendBody(Body):
+    """`POST /approvals/{approvalId}/extend`."""
+
+    by_ms: Duration | None = Field(None, description="As long again as at first by default.")
 
 
 class EmptyBody(Body):

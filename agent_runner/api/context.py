@@ -8,6 +8,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
+from agent_runner.approvals.desk import Desk
 from agent_runner.bus.bus import Bus
 from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.watch import StoreWatch
@@ -30,6 +31,7 @@ class Context:
     runs: RunService
     headless: Headless
     circuits: Circuits
+    desk: Desk
     warden: Warden
     raw_dir: Path
     reconciliation: Reconciliation

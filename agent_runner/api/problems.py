@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner import wire
-from agent_runner.errors import AgentRunnerError, FailureCode, UnavailableError
+from agent_runner.errors import AgentRunnerError, DecidedError, FailureCode, UnavailableError
 from conversation_store.errors import (
     RecordConflictError,
     RecordNotFoundError,
@@ -87,7 +87,10 @@ async def on_error(_: Request, error: Exception) -> Response:
     """The answer to an exception from a handler."""
     if isinstance(error, AgentRunnerError):
         headers = _headers(error)
-        return problem(error.status, error.code, error.message, hint=error.hint, headers=headers)
+        extra = {"approval": error.approval} if isinstance(error, DecidedError) else None
+        return problem(
+            error.status, error.code, error.message, hint=error.hint, headers=headers, extra=extra
+        )
     if isinstance(error, StoreError):
         status = next((s for kind, s in _STORE_STATUS.items() if isinstance(error, kind)), 503)
         headers = {"Retry-After": "1"} if isinstance(error, _PASSING) else None

@@ -216,6 +216,51 @@ class CircuitListReply(Reply):
     circuits: list[CircuitReply]
 
 
+class ApprovalReply(Reply):
+    """An approval: the question, where it stands, the decision and what became of it."""
+
+    approval_id: str
+    conversation_id: str
+    run_id: str
+    agent_id: str
+    process_id: str
+    request_id: str
+    tool_call_id: str | None
+    kind: Literal["permission", "question", "plan", "tool"]
+    tool: str
+    question: str
+    input: dict[str, Any]
+    input_hash: str
+    nonce: str
+    options: list[dict[str, Any]]
+    hints: dict[str, Any]
+    features: list[str]
+    deciders: list[str]
+    state: Literal["pending", "approved", "rejected", "expired", "voided"]
+    created_at: str
+    expires_at: str
+    warn_at: str
+    warned_at: str | None
+    extensions: int
+    decision: dict[str, Any] | None
+    decided_by: str | None
+    decided_via: str | None
+    decided_at: str | None
+    reason: str | None
+    delivery: Literal["none", "waiting", "resuming", "delivered", "failed"]
+    delivery_attempts: int
+    delivery_error: str | None
+
+
+class ApprovalListReply(Reply):
+    """`pending` counts all that wait; `lastEventSeq` is where to listen from."""
+
+    approvals: list[ApprovalReply]
+    pending: int
+    last_event_seq: int
+    next_before: str | None = None
+
+
 class HeartbeatReply(Reply):
     """The run that the sign of life was noted for."""
 

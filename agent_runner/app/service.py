@@ -18,6 +18,7 @@ from agent_runner.api.context import Context
 from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.refusal import refused
 from agent_runner.app.state_dir import StateDir
+from agent_runner.approvals.desk import Desk
 from agent_runner.bus.bus import Bus
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
@@ -63,8 +64,9 @@ async def running_service(
         circuits = Circuits(store, settings.breaker)
         report, queued = await _settle(store, state, settings, circuits)
         bus = Bus(store, tasks)
+        desk = Desk(store, bus, settings.approvals)
         headless = _headless(settings, state, warden, store, bus, tasks, env)
-        runs = RunService(store, bus, headless, circuits, tasks, settings, state.raw)
+        runs = RunService(store, bus, headless, circuits, desk, tasks, settings, state.raw)
         caretaker = Caretaker(
             state,
             keep_backups=settings.maintenance.keep_backups,
@@ -77,6 +79,7 @@ async def running_service(
         try:
             for run in queued:
                 await _resume(runs, store, run)
+            tasks.start_soon(desk.keep_time)
             yield Context(
                 settings=settings,
                 store=store,
@@ -84,6 +87,7 @@ async def running_service(
                 runs=runs,
                 headless=headless,
                 circuits=circuits,
+                desk=desk,
                 warden=warden,
                 raw_dir=state.raw,
                 reconciliation=report,
@@ -97,6 +101,7 @@ async def running_service(
                 store.end_patience(PATIENCE_AT_END_S)
                 await runs.close()
                 await headless.pool.close()
+                desk.close()
                 bus.close()
             tasks.cancel_scope.cancel()
 
@@ -145,7 +150,7 @@ async def _resume(runs: RunService, store: Store, run: RunRecord) -> None:
     try:
         await runs.resume(run)
     except (AgentRunnerError, StoreError) as error:
-        await interrupt(store, run, f"the run was queued and cannot be started: {error}")
+        await interrupt(store, run, f"the run was {run.state} and cannot go on: {error}")
 
 
 @asynccontextmanager

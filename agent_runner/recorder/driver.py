@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from agent_runner.agents.base import Exit, Form, PermissionAnswer, Received, Session
+from agent_runner.agents.base import Exit, Feature, Form, PermissionAnswer, Received, Session
 from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted, event_type
 from agent_runner.recorder.cases.case import (
     Answer,
@@ -34,6 +34,7 @@ class PlainSession:
     """A one-shot CLI that takes its prompt as plain text: for cases with their own argv."""
 
     close_after_prompt = True
+    features: frozenset[Feature] = frozenset()
 
     def __init__(self) -> None:
         self.drift: Counter[str] = Counter()

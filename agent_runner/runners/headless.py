@@ -38,6 +38,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     raw_path: Path
     timeouts: Timeouts
     warn_on_stall: bool
+    hold_ms: int
+    resume_attempts: int
 
 
 class Stop(Protocol):
@@ -46,6 +48,11 @@ class Stop(Protocol):
     @property
     def asked(self) -> anyio.Event:
         """Set when it is there."""
+        ...
+
+    @property
+    def suspends(self) -> bool:
+        """True if a turn that waits for an answer is to be left for another process."""
         ...
 
     def expire(self, code: FailureCode) -> None:
@@ -140,7 +147,11 @@ class Headless:
 
             async def stopper() -> None:
                 await self._watch(live, request, sink, stop, cold=cold)
-                await live.stop_turn(request.timeouts.cancel_grace_ms / 1000)
+                if live.questions.waiting and (stop.suspends or not stop.asked.is_set()):
+                    # Killed, so that it does not take the end of its input for a denial.
+                    await live.end(0)
+                else:
+                    await live.stop_turn(request.timeouts.cancel_grace_ms / 1000)
 
             tasks.start_soon(stopper)
             verdict = await live.turn(request.prompt, sink, request.raw_path)
@@ -157,8 +168,10 @@ class Headless:
     async def _watch(
         self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> None:
-        """Return when the turn is to be ended."""
-        watchdog = Watchdog(live, request.timeouts, anyio.current_time(), cold=cold)
+        """Return when the turn is to be ended, or has waited for an answer for too long."""
+        watchdog = Watchdog(
+            live, request.timeouts, anyio.current_time(), hold_ms=request.hold_ms, cold=cold
+        )
         while not stop.asked.is_set():
             now = anyio.current_time()
             deadline = watchdog.next(now)
@@ -166,6 +179,8 @@ class Headless:
                 with anyio.move_on_after(watchdog.wait(deadline, now)):
                     await stop.asked.wait()
                 continue
+            if deadline.name == "hold":
+                return
             if request.warn_on_stall and deadline.code is FailureCode.STALLED:
                 watchdog.forgive(now)
                 await sink.emit([deadline.event("warn")])

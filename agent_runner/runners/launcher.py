@@ -134,7 +134,6 @@ class Launcher:
             adapter.session(options, form, resume=resume),
             form,
             raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),
-            permissions=options.permissions,
             secrets=secrets_in(environment),
             line_limit=self._line_limit,
             output_limit=limits.output_bytes,

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import anyio
 import anyio.lowlevel
 import msgspec
 import structlog
 
-from agent_runner.agents.base import Exit, Form, PermissionAnswer, Session
+from agent_runner.agents.base import Exit, Feature, Form, PermissionAnswer, Session
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     AgentEvent,
-    LimitReached,
     Notice,
     Oversize,
     PermissionRequested,
@@ -29,7 +28,9 @@ from agent_runner.process.child import Child
 from agent_runner.process.identity import ProcessIdentity, ticks_now
 from agent_runner.process.lines import LineFramer, OversizeLine
 from agent_runner.process.redact import Redactor
+from agent_runner.runners.limits import Limits
 from agent_runner.runners.outbox import Outbox
+from agent_runner.runners.questions import Questions
 from agent_runner.runners.raw_output import RawOutput
 
 log = structlog.get_logger(__name__)
@@ -42,19 +43,25 @@ DRAIN_QUIET_S = 1.0
 _ASK_SHARE = 0.5
 _EOF_SHARE = 0.1
 
-_LIMIT_CODES = {
-    "memory": FailureCode.MEMORY_LIMIT,
-    "cpu": FailureCode.CPU_LIMIT,
-    "processes": FailureCode.PROCESS_LIMIT,
-    "output": FailureCode.OUTPUT_LIMIT,
-}
+
+class Resolution(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer to a question, who gave it, and the rule of the policy that it follows."""
+
+    answer: PermissionAnswer
+    decided_by: str
+    rule: str | None = None
+    approval_id: str | None = None
 
 
 class Sink(Protocol):
-    """Takes a run's events; waiting in it holds the CLI back."""
+    """Takes a run's events and rules on its CLI's questions; waiting in it holds the CLI back."""
 
     async def emit(self, events: Sequence[AgentEvent]) -> None:
         """Take events, in order."""
+        ...
+
+    async def rule(self, question: PermissionRequested) -> Resolution | None:
+        """The answer, if it is known; None if somebody is asked, and `LiveCli.answer` brings it."""
         ...
 
 
@@ -72,7 +79,6 @@ class LiveCli:
         form: Form,
         *,
         raw: RawOutput,
-        permissions: str,
         secrets: Iterable[str],
         line_limit: int,
         output_limit: int,
@@ -87,7 +93,6 @@ class LiveCli:
         self.last_heartbeat: float | None = None
         self._child = child
         self._session = session
-        self._permissions = permissions
         self._framer = LineFramer(line_limit)
         self._redactor, self._stderr_redactor = Redactor(secrets), Redactor(secrets)
         self._output_left = self._output_limit = output_limit or math.inf
@@ -102,14 +107,11 @@ class LiveCli:
         self._cut_short = False
         self._tool_started = False
         self._tools_since = 0
-        self._limit: LimitReached | None = None
-        self._not_reading = False
-        self._notices: list[AgentEvent] = []
-        self._noticed = anyio.Event()
+        self.questions = Questions()
+        self._limits = Limits(child)
         self._given_up = anyio.Event()
         self._turn_done = anyio.Event()
         self._stderr = bytearray()
-        child.on_notice = self._on_notice
         self._outbox = Outbox(child)
         self._outbox.send(session.open())
 
@@ -117,6 +119,11 @@ class LiveCli:
     def pid(self) -> int:
         """The process id."""
         return self._child.pid
+
+    @property
+    def process_id(self) -> str:
+        """The process's id in the store."""
+        return self._child.identity.process_id
 
     @property
     def identity(self) -> ProcessIdentity:
@@ -129,9 +136,9 @@ class LiveCli:
         return self.gone.is_set() and not self._child.empty
 
     @property
-    def waits_for_answer(self) -> bool:
-        """See `watchdog.Signs`: a policy answers every question at once."""
-        return False
+    def features(self) -> frozenset[Feature]:
+        """What an answer to this CLI may hold besides allow or deny."""
+        return self._session.features
 
     @property
     def alive(self) -> bool:
@@ -177,6 +184,14 @@ class LiveCli:
         self._tools_since = ticks_now()
         self._turn_open = True
         self._turn_done = anyio.Event()
+        self.questions.begin_turn()
+
+    async def answer(self, request_id: str, resolution: Resolution) -> bool:
+        """Answer an open question; False, and nothing is sent, if the CLI does not wait for it."""
+        if self._child.exit_code is not None or not self.questions.settled(request_id):
+            return False
+        await self._emit([self._send_answer(request_id, resolution)])
+        return True
 
     def heartbeat(self) -> None:
         """Note a sign of life that came another way than by output."""
@@ -253,7 +268,7 @@ class LiveCli:
                 break
             self.last_output = anyio.current_time()
             self._output_left -= len(chunk)
-            if self._output_left < 0 and self._limit is None:
+            if self._output_left < 0 and not self._limits.over:
                 await self._end_for_output()
             clear = self._redactor.feed(chunk)
             await self._keep(clear, masked=clear != chunk)
@@ -267,8 +282,7 @@ class LiveCli:
     async def _end_for_output(self) -> None:
         limit = round(self._output_limit)
         used = round(limit - self._output_left)
-        self._limit = LimitReached(limit="output", used=used, of=limit, level="error")
-        await self._emit([self._limit])
+        await self._emit([self._limits.output(used, limit)])
         await self._child.end(term_grace=0)
 
     async def _keep(self, chunk: bytes, *, masked: bool) -> None:
@@ -320,8 +334,10 @@ class LiveCli:
                     self._tools_since = ticks_now()
             elif isinstance(event, ToolStarted):
                 self._tool_started = True
+            elif isinstance(event, PermissionResolved):
+                self.questions.settled(event.request_id)
             elif isinstance(event, PermissionRequested):
-                passed.append(self._answer(event))
+                passed += await self._rule(event)
         if verdict is not None and self._session.drift:
             passed.append(self._drift_notice())
         if passed:
@@ -337,19 +353,24 @@ class LiveCli:
             self._turn_open = False
             self._turn_done.set()
 
-    def _answer(self, question: PermissionRequested) -> PermissionResolved:
-        allow = self._permissions == "allow"
-        message = None if allow else "Nobody is there to approve this; the agent's policy denies."
-        self._outbox.send(
-            self._session.answer(
-                question.request_id, PermissionAnswer(allow=allow, message=message)
-            )
-        )
+    async def _rule(self, question: PermissionRequested) -> list[AgentEvent]:
+        """Answer a question that needs nobody; leave it open for somebody else."""
+        resolution = await self._sink.rule(question) if self._sink is not None else None
+        if resolution is not None:
+            return [self._send_answer(question.request_id, resolution)]
+        self.questions.asked(question.request_id)
+        return []
+
+    def _send_answer(self, request_id: str, resolution: Resolution) -> PermissionResolved:
+        answer = resolution.answer
+        self._outbox.send(self._session.answer(request_id, answer))
         return PermissionResolved(
-            request_id=question.request_id,
-            decision="allow" if allow else "deny",
-            decided_by="policy",
-            message=message,
+            request_id=request_id,
+            decision="allow" if answer.allow else "deny",
+            decided_by=resolution.decided_by,
+            message=answer.message,
+            rule=resolution.rule,
+            approval_id=resolution.approval_id,
         )
 
     def _drift_notice(self) -> Notice:
@@ -379,35 +400,17 @@ class LiveCli:
             self._raw.stderr(clear)
             await anyio.lowlevel.checkpoint()
 
-    def _on_notice(self, message: dict[str, Any]) -> None:
-        """The keeper says that the tree is near a limit or was ended for being over it."""
-        over = "limit" in message
-        name = message["limit" if over else "warning"]
-        event = LimitReached(
-            limit=name,
-            used=message["used"],
-            of=message["of"],
-            level="error" if over else "warning",
-        )
-        if over and self._limit is None:
-            self._limit = event
-        self._notices.append(event)
-        self._noticed.set()
-
     async def _tell_notices(self) -> None:
         await self._sink_set.wait()
         while True:
-            await self._noticed.wait()
-            self._noticed = anyio.Event()
-            notices, self._notices = self._notices, []
-            await self._emit(notices)
+            await self._emit(await self._limits.next())
 
     async def _write(self) -> None:
         try:
             await self._outbox.write()
         except TimeoutError:
             log.warning("cli_does_not_read", pid=self.pid)
-            self._not_reading = True
+            self._limits.not_reading = True
             await self._child.end(term_grace=self._end_grace)
 
     async def _stop_reading_after_exit(self, reading: anyio.CancelScope) -> None:
@@ -425,11 +428,10 @@ class LiveCli:
 
     async def _finish(self) -> None:
         tail = bytes(self._stderr[-STDERR_TAIL:]).decode("utf-8", "replace")
-        events: list[AgentEvent] = [*self._notices]
+        events = self._limits.rest()
         events += self._session.finish(Exit(code=self._child.exit_code, stderr_tail=tail))
-        self._notices = []
         try:
-            await self._settle([self._explained(event) for event in events])
+            await self._settle([self._limits.explained(event) for event in events])
         finally:
             if self._turn_open:
                 self._turn_open = False
@@ -437,24 +439,6 @@ class LiveCli:
                     ok=False, code=FailureCode.NO_RESULT, error="the CLI ended without a result"
                 )
                 self._turn_done.set()
-
-    def _explained(self, event: AgentEvent) -> AgentEvent:
-        """A verdict without a result, with the reason that only the machine knows."""
-        if not isinstance(event, TurnCompleted) or event.ok:
-            return event
-        if self._limit is not None:
-            over = self._limit
-            error = f"the CLI and what it started were over their {over.limit} limit"
-            return msgspec.structs.replace(
-                event, code=_LIMIT_CODES[over.limit], error=f"{error}: {over.used} of {over.of}"
-            )
-        if self._child.oom_killed:
-            error = "the machine ran out of memory and the kernel killed the CLI"
-            return msgspec.structs.replace(event, code=FailureCode.OOM_KILLED, error=error)
-        if self._not_reading:
-            error = "the CLI did not read its input and was ended"
-            return msgspec.structs.replace(event, code=FailureCode.NOT_READING, error=error)
-        return event
 
 
 def _without_text(event: TurnCompleted) -> TurnCompleted:

@@ -8,11 +8,13 @@ import msgspec
 
 from agent_runner.errors import FailureCode
 from agent_runner.events import TimeoutExpired
+from agent_runner.runners.questions import Questions
 from agent_runner.settings import Timeouts
 
-Name = Literal["start", "no_output", "heartbeat", "command"]
+TimeoutName = Literal["start", "no_output", "heartbeat", "command"]
+Name = TimeoutName | Literal["hold"]
 
-_CODES: dict[Name, FailureCode] = {
+_CODES: dict[TimeoutName, FailureCode] = {
     "start": FailureCode.START_TIMEOUT,
     "no_output": FailureCode.STALLED,
     "heartbeat": FailureCode.STALLED,
@@ -34,13 +36,16 @@ class Signs(Protocol):
         ...
 
     @property
-    def waits_for_answer(self) -> bool:
-        """True while it has asked a question that nobody has answered."""
+    def questions(self) -> Questions:
+        """What it has asked and nobody has answered."""
         ...
 
 
 class Deadline(msgspec.Struct, frozen=True):
-    """One that is running: its name, its length and when it passes."""
+    """One that is running: its name, its length and when it passes.
+
+    `hold` ends no run: its process is ended, and the answer resumes the session.
+    """
 
     name: Name
     limit_ms: int
@@ -49,36 +54,42 @@ class Deadline(msgspec.Struct, frozen=True):
     @property
     def code(self) -> FailureCode:
         """How a run that it ends has failed."""
+        assert self.name != "hold"
         return _CODES[self.name]
 
     def event(self, action: Literal["cancel", "warn"]) -> TimeoutExpired:
         """What the stream is told of its passing."""
+        assert self.name != "hold"
         return TimeoutExpired(
             code=self.code, timeout=self.name, limit_ms=self.limit_ms, action=action
         )
 
 
 class Watchdog:
-    """The deadlines of one turn that began at `begun`; `cold` is a new process's first turn."""
+    """The deadlines of one turn that began at `begun`; `cold` is a new process's first turn.
 
-    def __init__(self, signs: Signs, timeouts: Timeouts, begun: float, *, cold: bool) -> None:
+    The time in which the turn waits for an answer counts for none of them but `hold_ms`.
+    """
+
+    def __init__(
+        self, signs: Signs, timeouts: Timeouts, begun: float, *, hold_ms: int, cold: bool
+    ) -> None:
         self._signs = signs
         self._timeouts = timeouts
+        self._hold_ms = hold_ms
         self._begun = begun
         self._cold = cold
         self._forgiven = begun
 
     def next(self, now: float) -> Deadline:
-        """The deadline that passes first if nothing more comes.
-
-        A run that waits for an answer is not silent: only its whole time runs on.
-        """
-        limits = self._timeouts
-        deadlines = [self._deadline("command", limits.command_ms, self._begun)]
-        output, heartbeat = self._signs.last_output, self._signs.last_heartbeat
-        if self._signs.waits_for_answer:
+        """The deadline that passes first if nothing more comes."""
+        limits, questions = self._timeouts, self._signs.questions
+        if questions.since is not None:
             self._forgiven = now
-        elif self._cold and output is None:
+            return self._deadline("hold", self._hold_ms, questions.since)
+        deadlines = [self._deadline("command", limits.command_ms, self._begun + questions.waited)]
+        output, heartbeat = self._signs.last_output, self._signs.last_heartbeat
+        if self._cold and output is None:
             deadlines.append(self._deadline("start", limits.start_ms, self._begun))
         else:
             life = max(self._forgiven, output or 0.0, heartbeat or 0.0)
@@ -91,7 +102,7 @@ class Watchdog:
     def wait(self, deadline: Deadline, now: float) -> float:
         """Seconds to sleep before `next` must be asked again: a sign of life starts others."""
         limits = self._timeouts
-        soonest = min(limits.no_output_ms, limits.heartbeat_grace_ms) / 1000
+        soonest = min(limits.no_output_ms, limits.heartbeat_grace_ms, self._hold_ms) / 1000
         return min(deadline.due - now, soonest)
 
     def forgive(self, now: float) -> None:

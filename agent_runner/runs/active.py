@@ -8,13 +8,27 @@ from enum import StrEnum
 import anyio
 
 from agent_runner import wire
+from agent_runner.agents.base import AgentOptions, PermissionAnswer
+from agent_runner.agents.policy import decide
+from agent_runner.approvals.canonical import input_hash
+from agent_runner.approvals.decision import answer_of
+from agent_runner.approvals.desk import Asking, Desk
 from agent_runner.bus.channel import Channel
 from agent_runner.errors import FailureCode
-from agent_runner.events import AgentEvent, Notice, ParseError, SessionStarted, Unknown
-from agent_runner.runners.live import LiveCli
+from agent_runner.events import (
+    AgentEvent,
+    Notice,
+    ParseError,
+    PermissionRequested,
+    PermissionResolved,
+    SessionStarted,
+    Unknown,
+)
+from agent_runner.runners.live import LiveCli, Resolution
 from agent_runner.settings import Timeouts
-from conversation_store.records import RunOutcome, RunRecord
+from conversation_store.records import ApprovalRecord, RunOutcome, RunRecord
 from conversation_store.runs import NewRun
+from conversation_store.states import Delivery
 from conversation_store.store import Store
 
 
@@ -35,11 +49,26 @@ class ActiveRun:
     start it when it is up again.
     """
 
-    def __init__(self, run: NewRun, timeouts: Timeouts, channel: Channel, store: Store) -> None:
+    def __init__(
+        self,
+        run: NewRun,
+        options: AgentOptions,
+        timeouts: Timeouts,
+        channel: Channel,
+        store: Store,
+        desk: Desk,
+    ) -> None:
         self.run = run
+        self.options = options
         self.timeouts = timeouts
         self.channel = channel
         self._store = store
+        self._desk = desk
+        self.grants: list[ApprovalRecord] = []
+        self.held = False
+        self.detached = False
+        self._to_ask: set[str] = set()
+        self._asked: set[str] = set()
         self.asked = anyio.Event()
         self.stop_reason: StopReason | None = None
         self.done = anyio.Event()
@@ -57,6 +86,11 @@ class ActiveRun:
     def run_id(self) -> str:
         """The run's id."""
         return self.run.run_id
+
+    @property
+    def waiting(self) -> bool:
+        """True while it waits for a human, with its process or without."""
+        return self.detached or (self.live is not None and self.live.questions.waiting)
 
     def record(self) -> RunRecord:
         """The run as the store has it, once it is over: an answer need not read it back."""
@@ -94,6 +128,11 @@ class ActiveRun:
             self.stop_reason = reason
             self.asked.set()
 
+    @property
+    def suspends(self) -> bool:
+        """See `runners.headless.Stop`."""
+        return self.stop_reason is StopReason.SHUTDOWN
+
     def expire(self, code: FailureCode) -> None:
         """See `runners.headless.Stop`."""
         self.request_stop(StopReason(code))
@@ -111,12 +150,76 @@ class ActiveRun:
                 events = [late, *events]
             await self.channel.emit(None, events)
             return
+        plain: list[AgentEvent] = []
         for event in events:
             if isinstance(event, ParseError | Unknown):
                 self.broken_lines += 1
+            if isinstance(event, PermissionRequested) and event.request_id in self._to_ask:
+                await self.channel.emit(self.run_id, plain)
+                plain = []
+                await self._ask(event)
+                continue
+            if isinstance(event, PermissionResolved) and event.request_id in self._asked:
+                if event.decided_by == "exit":
+                    # The approval outlives the process that asked.
+                    continue
+                if event.decision == "cancelled":
+                    await self._desk.withdraw(self.run_id, event.request_id, event.message or "")
             if isinstance(event, SessionStarted) and event.session_id != self.session_id:
                 self.session_id = event.session_id
                 await self._store.conversations.set_session(
                     self.run.conversation_id, event.session_id, now=wire.now()
                 )
-        await self.channel.emit(self.run_id, events)
+            plain.append(event)
+        await self.channel.emit(self.run_id, plain)
+
+    async def rule(self, question: PermissionRequested) -> Resolution | None:
+        """See `runners.live.Sink`: an approval from before, the policy, or a human."""
+        if self.over:
+            message = "Nobody can approve this: the run that it belongs to is over."
+            return Resolution(
+                answer=PermissionAnswer(allow=False, message=message), decided_by="policy"
+            )
+        if (granted := await self._granted(question)) is not None:
+            return granted
+        ruling = decide(self.options.permissions, question.name, question.kind, question.input)
+        if ruling.action == "ask":
+            self._to_ask.add(question.request_id)
+            return None
+        allow = ruling.action == "allow"
+        denial = f"The agent's policy denies this ({ruling.rule})."
+        return Resolution(
+            answer=PermissionAnswer(allow=allow, message=None if allow else denial),
+            decided_by="policy",
+            rule=ruling.rule,
+        )
+
+    async def _granted(self, question: PermissionRequested) -> Resolution | None:
+        """The answer of an approval whose process was gone, if it is just for this call."""
+        seen = input_hash(question.name, question.input)
+        for approval in self.grants:
+            if (approval.tool, approval.input_hash) == (question.name, seen):
+                self.grants.remove(approval)
+                moved = await self._desk.move(approval, Delivery.RESUMING, Delivery.DELIVERED)
+                if moved is not None:
+                    return Resolution(
+                        answer=answer_of(approval),
+                        decided_by="grant",
+                        approval_id=approval.approval_id,
+                    )
+        return None
+
+    async def _ask(self, question: PermissionRequested) -> None:
+        assert self.live is not None
+        self._to_ask.discard(question.request_id)
+        self._asked.add(question.request_id)
+        await self._desk.open(
+            Asking(
+                question=question,
+                run_id=self.run_id,
+                conversation_id=self.run.conversation_id,
+                agent_id=self.run.agent_id,
+                options=self.options,
+                asker=self.live,
+            )
+        )

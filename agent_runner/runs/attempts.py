@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import anyio
+import msgspec
 import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.base import Form
 from agent_runner.agents.registry import adapter_for
+from agent_runner.approvals.desk import Desk
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
 from agent_runner.events import Notice, RunStarted, SessionQuarantined, TurnCompleted
 from agent_runner.runners.headless import Headless, RunRequest
+from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun
-from conversation_store.records import ConversationRecord, ProcessRecord
+from agent_runner.runs.resumption import Resumption
+from conversation_store.records import ApprovalRecord, ConversationRecord, ProcessRecord
 from conversation_store.states import RunState
 from conversation_store.store import Store
 
 RESUME_ATTEMPTS = 2
+RESUME_PAUSE_S = 1.0
 _MINUTE_MARGIN_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -36,12 +41,14 @@ class Attempts:
         self,
         store: Store,
         headless: Headless,
+        desk: Desk,
         tasks: TaskGroup,
         active: ActiveRun,
         request: RunRequest,
     ) -> None:
         self._store = store
         self._headless = headless
+        self._desk = desk
         self._tasks = tasks
         self._active = active
         self._request = request
@@ -49,8 +56,20 @@ class Attempts:
     async def run(self) -> tuple[LiveCli, TurnCompleted]:
         """The verdict, and the process that gave it.
 
-        LaunchError if none could be started, NotBegunError if none need be any more.
+        LaunchError if none could be started, NotBegunError if none need be any more. A run
+        that an approval holds (`active.held`) goes on where its last process was.
         """
+        if self._active.held:
+            live, verdict = await self._after_decision()
+        else:
+            live, verdict = await self._first()
+        while not (verdict.ok or live.alive or self._stopped):
+            if not await self._desk.held(self._active.run_id):
+                break
+            live, verdict = await self._after_decision()
+        return live, verdict
+
+    async def _first(self) -> tuple[LiveCli, TurnCompleted]:
         live = await self._headless.kept(self._request)
         if live is not None:
             verdict = await self._on_kept(live)
@@ -83,8 +102,64 @@ class Attempts:
             return await self._turn(live, cold=False)
         raise AssertionError("unreachable")
 
-    async def _on_new(self, session_id: str | None) -> tuple[LiveCli, TurnCompleted]:
-        """A process is written down while it is held, and does nothing before that."""
+    async def _after_decision(self) -> tuple[LiveCli, TurnCompleted]:
+        """Wait for the decisions, then resume the session to let what was approved through.
+
+        LaunchError `approval_rejected`, `approval_expired` or `resume_failed` ends the run.
+        """
+        active = self._active
+        resumption = Resumption(self._desk, await self._decisions())
+        await resumption.check()
+        for attempt in range(1, self._request.resume_attempts + 1):
+            active.grants = await resumption.begin()
+            conversation = await self._store.conversations.get(self._request.conversation_id)
+            if conversation.session_id is None:
+                raise await resumption.failed("the CLI had not opened a session yet")
+            await self._settle(conversation)
+            try:
+                live, verdict = await self._on_new(
+                    conversation.session_id, resumption.prompt(), first=False
+                )
+            except LaunchError as error:
+                why = str(error)
+            else:
+                began = live.last_output is not None
+                if self._stopped or (began and verdict.code != FailureCode.SESSION_NOT_FOUND):
+                    await resumption.over(active.grants)
+                    return live, verdict
+                why = verdict.error or "the CLI did not resume its session"
+            await resumption.again(why)
+            with anyio.move_on_after(attempt * RESUME_PAUSE_S):
+                await active.asked.wait()
+            if self._stopped:
+                raise NotBegunError
+        raise await resumption.failed(why)
+
+    async def _decisions(self) -> list[ApprovalRecord]:
+        """What was decided of the run's questions, once none is open."""
+        decided: list[ApprovalRecord] | None = None
+        async with anyio.create_task_group() as tasks:
+
+            async def stop() -> None:
+                await self._active.asked.wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(stop)
+            self._active.detached = True
+            decided = await self._desk.settled(self._active.run_id)
+            self._active.detached = False
+            tasks.cancel_scope.cancel()
+        if decided is None or self._stopped:
+            raise NotBegunError
+        return decided
+
+    async def _on_new(
+        self, session_id: str | None, prompt: str | None = None, *, first: bool | None = None
+    ) -> tuple[LiveCli, TurnCompleted]:
+        """A process is written down while it is held, and does nothing before that.
+
+        `prompt` stands in the place of the run's own.
+        """
         if self._stopped:
             raise NotBegunError
         process_id = wire.new_id("proc")
@@ -92,7 +167,8 @@ class Attempts:
         live.session_id = session_id
         # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
         self._tasks.start_soon(self._headless.launcher.version, self._request.agent_type)
-        first = self._active.live is None
+        if first is None:
+            first = self._active.live is None
         try:
             await self._write_down(live, first=first)
             await self._headless.go(live)
@@ -102,7 +178,7 @@ class Attempts:
         if first:
             await self._begin(live, [RunState.RUNNING])
         self._active.live = live
-        return live, await self._turn(live, cold=True)
+        return live, await self._turn(live, prompt, cold=True)
 
     async def _write_down(self, live: LiveCli, *, first: bool) -> None:
         run, identity, now = self._active.run, live.identity, wire.now()
@@ -148,8 +224,11 @@ class Attempts:
             await live.end()
             raise
 
-    async def _turn(self, live: LiveCli, *, cold: bool) -> TurnCompleted:
-        return await self._headless.turn(live, self._request, self._active, self._active, cold=cold)
+    async def _turn(self, live: LiveCli, prompt: str | None = None, *, cold: bool) -> TurnCompleted:
+        request = self._request
+        if prompt is not None:
+            request = msgspec.structs.replace(request, prompt=prompt)
+        return await self._headless.turn(live, request, self._active, self._active, cold=cold)
 
     async def _resume_failed(self, attempt: int, verdict: TurnCompleted) -> None:
         notice = Notice(

@@ -12,6 +12,7 @@ from anyio.abc import TaskGroup
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for
+from agent_runner.approvals.desk import Desk
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
 from agent_runner.runners.headless import Headless, RunRequest
@@ -40,12 +41,14 @@ class RunDriver:
         store: Store,
         headless: Headless,
         circuits: Circuits,
+        desk: Desk,
         tasks: TaskGroup,
         settings: Settings,
         raw_dir: Path,
     ) -> None:
         self._store = store
         self._headless = headless
+        self._desk = desk
         self._circuits = circuits
         self._tasks = tasks
         self._settings = settings
@@ -54,7 +57,8 @@ class RunDriver:
     async def drive(self, active: ActiveRun, agent: AgentRecord, ticket: Ticket) -> None:
         """Bring the run to its end, whatever happens; its end is committed before this returns.
 
-        Only a run that the service stops for while it is queued may stay so, for the next start.
+        Only a run that the service stops for while it is queued, or held by an approval, may
+        stay so, for the next start.
         """
         outcome: RunOutcome | None = None
         trials: set[Scope] | None = None
@@ -68,9 +72,15 @@ class RunDriver:
             elif self._stays_queued(active):
                 active.done.set()
                 return
+            if await self._stays_held(active, outcome):
+                active.done.set()
+                return
         except NotBegunError:
             assert active.stop_reason is not None
             outcome = stopped(active.stop_reason)
+            if await self._stays_held(active, outcome):
+                active.done.set()
+                return
         except (LaunchError, AgentRunnerError) as error:
             outcome = failed(error.code, error.message, error.hint)
         except StoreError as error:
@@ -100,6 +110,12 @@ class RunDriver:
     def _stays_queued(self, active: ActiveRun) -> bool:
         shutdown = active.stop_reason is StopReason.SHUTDOWN
         return shutdown and self._settings.supervision.resume_queued
+
+    async def _stays_held(self, active: ActiveRun, outcome: RunOutcome) -> bool:
+        """True if the service stops, and a decision can still bring the run to its end."""
+        if active.stop_reason is not StopReason.SHUTDOWN or outcome.state is RunState.SUCCEEDED:
+            return False
+        return await self._desk.held(active.run_id)
 
     async def _wait_for_turn(self, active: ActiveRun, ticket: Ticket) -> RunOutcome | None:
         """None when the agent is free for this run; how it ended if that never came."""
@@ -138,8 +154,10 @@ class RunDriver:
             raw_path=self._raw_dir / run.run_id,
             timeouts=active.timeouts,
             warn_on_stall=(options.on_stall or self._settings.supervision.on_stall) == "warn",
+            hold_ms=self._settings.approvals.hold_ms,
+            resume_attempts=self._settings.approvals.resume_attempts,
         )
-        attempts = Attempts(self._store, self._headless, self._tasks, active, request)
+        attempts = Attempts(self._store, self._headless, self._desk, self._tasks, active, request)
         live, verdict = await attempts.run()
         version = live.cli_version
         if version is None:
@@ -169,6 +187,7 @@ class RunDriver:
                 error="what the run did, or its end, could not be stored",
             )
             await self._commit_end(active, outcome, now)
+        self._desk.run_ended(active.run_id)
         active.finished_at = now
         active.outcome = outcome
         active.done.set()

@@ -29,13 +29,15 @@ class Reconciliation(msgspec.Struct, kw_only=True, rename="camel"):
     processes_not_ended: list[int] = []
     runs_interrupted: int = 0
     runs_resumed: int = 0
+    runs_held: int = 0
     duration_ms: int = 0
 
 
 async def reconcile(store: Store, *, resume_queued: bool) -> tuple[Reconciliation, list[RunRecord]]:
-    """End every process and every begun run of an earlier service.
+    """End every process of an earlier service, and every begun run that cannot go on.
 
-    Returns the report and the queued runs that are to be started, oldest first. Killed
+    Returns the report and the runs that go on: those that an approval holds, then the queued
+    ones, oldest first. Killed
     midway it can be done again; done twice it changes nothing.
     """
     begun = anyio.current_time()
@@ -47,15 +49,17 @@ async def reconcile(store: Store, *, resume_queued: bool) -> tuple[Reconciliatio
             lives = identity.process_id in living
             tasks.start_soon(_settle_process, store, identity, lives, report)
     runs = await store.runs.open_runs()
+    holding = await store.approvals.held_runs()
+    held = [run for run in runs if run.run_id in holding]
     queued = [run for run in runs if resume_queued and run.state is RunState.QUEUED]
     async with anyio.create_task_group() as tasks:
         for run in runs:
-            if run not in queued:
+            if run not in queued and run not in held:
                 tasks.start_soon(_interrupt, store, run, report)
-    report.runs_resumed = len(queued)
+    report.runs_resumed, report.runs_held = len(queued), len(held)
     report.duration_ms = round((anyio.current_time() - begun) * 1000)
     log.info("reconciled", **msgspec.to_builtins(report))
-    return report, queued
+    return report, [*held, *queued]
 
 
 def _identity(process: ProcessRecord) -> ProcessIdentity:

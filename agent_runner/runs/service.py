@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
+from agent_runner.approvals.desk import Desk
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import (
@@ -34,6 +35,7 @@ from agent_runner.runs.request import ExecuteRequest
 from agent_runner.settings import Settings, Timeouts
 from conversation_store.records import AgentRecord, RunRecord
 from conversation_store.runs import NewRun
+from conversation_store.states import RunState
 from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -59,6 +61,7 @@ class RunService:
         bus: Bus,
         headless: Headless,
         circuits: Circuits,
+        desk: Desk,
         tasks: TaskGroup,
         settings: Settings,
         raw_dir: Path,
@@ -67,11 +70,12 @@ class RunService:
         self._bus = bus
         self._headless = headless
         self._circuits = circuits
+        self._desk = desk
         self._tasks = tasks
         self._settings = settings
         self._limits = settings.limits
         self._raw_files = RawFiles(raw_dir)
-        self._driver = RunDriver(store, headless, circuits, tasks, settings, raw_dir)
+        self._driver = RunDriver(store, headless, circuits, desk, tasks, settings, raw_dir)
         self._queues: dict[str, AgentQueue] = {}
         self._accepting: dict[str, anyio.Lock] = {}
         self._active: dict[str, ActiveRun] = {}
@@ -119,7 +123,7 @@ class RunService:
         return Accepted(active.run_id, active, reattached=False)
 
     async def resume(self, run: RunRecord) -> None:
-        """Drive a run that an earlier service had accepted and not begun."""
+        """Drive a run that an earlier service had not begun, or that an approval holds."""
         agent = await self._store.agents.get(run.agent_id)
         options = msgspec.convert(agent.options, AgentOptions)
         (turn,) = await self._store.conversations.turns_of_run(run.run_id)
@@ -140,9 +144,11 @@ class RunService:
         )
         channel = await self._bus.channel(run.conversation_id)
         timeouts = self._settings.supervision.with_overrides(options.timeouts, run.timeouts)
-        self._enter(
-            ActiveRun(queued, timeouts, channel, self._store), agent, self._queue(agent.agent_id)
-        )
+        active = ActiveRun(queued, options, timeouts, channel, self._store, self._desk)
+        if run.state is not RunState.QUEUED:
+            active.held = True
+            active.started_at, active.form = run.started_at, run.form
+        self._enter(active, agent, self._queue(agent.agent_id))
 
     async def _seen(self, agent_id: str, request: ExecuteRequest) -> Accepted | None:
         """The run that an earlier request with this key made."""
@@ -188,7 +194,8 @@ class RunService:
         queued = RunQueued(
             turn_id=run.turn_id, agent_id=agent.agent_id, prompt=run.prompt, position=len(queue)
         )
-        active = ActiveRun(run, timeouts, channel, self._store)
+        options = msgspec.convert(agent.options, AgentOptions)
+        active = ActiveRun(run, options, timeouts, channel, self._store, self._desk)
         with anyio.CancelScope(shield=True):
             await channel.commit(lambda: self._store.runs.accept(run, [new_event(queued)]))
             self._enter(active, agent, queue)
@@ -260,7 +267,7 @@ class RunService:
         """Refuse new runs, give the begun ones time to end, stop the rest, wait for each end."""
         self._closing = True
         active = list(self._active.values())
-        begun = [run for run in active if run.started_at is not None]
+        begun = [run for run in active if run.started_at is not None and not run.waiting]
         for run in active:
             if run not in begun:
                 run.request_stop(StopReason.SHUTDOWN)

@@ -297,8 +297,7 @@ def test_a_question_to_the_user() -> None:
     ask = request("droid.ask_user", toolCallId="t", questions=[{"index": 0, "question": "?"}])
     assert driver.take(ask)[0]["name"] == "AskUser"
     given = [{"index": 0, "question": "?", "answer": "!"}]
-    change = PermissionAnswer(allow=True, updated_input={"answers": given})
-    driver.note(driver.session.answer("q", change))
+    driver.note(driver.session.answer("q", PermissionAnswer(allow=True, answers={"?": "!"})))
     assert driver.sent[-1]["result"] == {"answers": given}
     driver.take(ask)
     driver.note(driver.session.answer("q", PermissionAnswer(allow=False)))

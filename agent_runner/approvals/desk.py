@@ -1,0 +1,380 @@
+"""The desk: takes a run's questions, has them decided once, and brings the answers back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
+from typing import Any, Protocol
+
+import anyio
+import msgspec
+import structlog
+
+from agent_runner import wire
+from agent_runner.agents.base import AgentOptions, Feature
+from agent_runner.approvals.canonical import input_hash
+from agent_runner.approvals.decision import Decision, answer_of, check, refuse_decided
+from agent_runner.bus.bus import Bus
+from agent_runner.bus.frames import new_event
+from agent_runner.errors import BadRequestError, GoneError
+from agent_runner.events import PermissionRequested
+from agent_runner.runners.live import Resolution
+from agent_runner.settings import ApprovalSettings
+from conversation_store.approvals import Moved
+from conversation_store.errors import StoreError
+from conversation_store.records import ApprovalEventRecord, ApprovalRecord, NewApproval
+from conversation_store.states import ApprovalKind, ApprovalState, Delivery
+from conversation_store.store import Store
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+_WARN_SHARE = 0.1
+_WARN_AT_LEAST_S = 300.0
+_SOONEST_S = 0.05
+
+
+class Asker(Protocol):
+    """The process that asked."""
+
+    @property
+    def process_id(self) -> str:
+        """Its id in the store."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """True until it is known to be gone."""
+        ...
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What it takes in an answer."""
+        ...
+
+    async def answer(self, request_id: str, resolution: Resolution) -> bool:
+        """Tell it; False, and nothing is sent, if it does not wait for this answer."""
+        ...
+
+
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """A question of a run, and the process that waits for the answer."""
+
+    question: PermissionRequested
+    run_id: str
+    conversation_id: str
+    agent_id: str
+    options: AgentOptions
+    asker: Asker
+
+
+class Desk:
+    """Approvals from asking to delivery. Every move is committed before anyone hears of it."""
+
+    def __init__(self, store: Store, bus: Bus, settings: ApprovalSettings) -> None:
+        self._store = store
+        self._approvals = store.approvals
+        self._bus = bus
+        self._settings = settings
+        self._askers: dict[str, tuple[str, Asker, str]] = {}
+        self._settled: dict[str, anyio.Event] = {}
+        self._changed = anyio.Event()
+        self._earlier = anyio.Event()
+        self._closed = False
+
+    # --- asking -----------------------------------------------------------------------------
+
+    async def open(self, asking: Asking) -> None:
+        """Commit the question: from here on it is there to be decided, whatever happens."""
+        question, now = asking.question, wire.now()
+        life = self.life_of(asking.options)
+        new = NewApproval(
+            approval_id=wire.new_id("appr"),
+            conversation_id=asking.conversation_id,
+            run_id=asking.run_id,
+            agent_id=asking.agent_id,
+            process_id=asking.asker.process_id,
+            request_id=question.request_id,
+            tool_call_id=question.tool_call_id,
+            kind=ApprovalKind(question.kind),
+            tool=question.name,
+            question=question.title or f"May the agent use {question.name}?",
+            input=question.input,
+            input_hash=input_hash(question.name, question.input),
+            nonce=os.urandom(16).hex(),
+            options=[msgspec.to_builtins(option) for option in question.options],
+            hints={},
+            features=_features(question, asking.asker.features),
+            deciders=asking.options.approval_deciders,
+            created_at=now,
+            expires_at=wire.later(now, life),
+            warn_at=wire.later(now, life - _warning(life)),
+        )
+        # Known before it is committed: a decision may come at once.
+        self._askers[new.approval_id] = (asking.run_id, asking.asker, question.request_id)
+        opened = await self._commit(
+            asking.conversation_id, lambda: self._approvals.open(new, [new_event(question)])
+        )
+        if opened is None:
+            del self._askers[new.approval_id]
+        self._earlier.set()
+
+    def life_of(self, options: AgentOptions) -> float:
+        """Seconds that an approval of the agent may wait.
+
+        BadRequestError `approval_too_long` if the agent asks for more than is allowed.
+        """
+        asked = options.approval_expires_ms or self._settings.expires_ms
+        if not 1 <= asked <= self._settings.longest_ms:
+            raise BadRequestError(
+                "approval_too_long",
+                f"approvalExpiresMs is {asked}, at most {self._settings.longest_ms} is allowed",
+            )
+        return asked / 1000
+
+    async def withdraw(self, run_id: str, request_id: str, reason: str) -> None:
+        """The CLI asks this no longer: void what was not decided."""
+        for approval_id, (of_run, _, request) in list(self._askers.items()):
+            if (of_run, request) == (run_id, request_id):
+                await self._void(approval_id, reason)
+
+    async def _void(self, approval_id: str, reason: str) -> None:
+        approval = await self._approvals.get(approval_id)
+        await self._commit(
+            approval.conversation_id,
+            lambda: self._approvals.void(approval_id, reason=reason, now=wire.now()),
+        )
+        self._askers.pop(approval_id, None)
+
+    def run_ended(self, run_id: str) -> None:
+        """The run is over, and its approvals with it: the store has voided them."""
+        for approval_id, (of_run, _, _) in list(self._askers.items()):
+            if of_run == run_id:
+                del self._askers[approval_id]
+        self._settled.pop(run_id, None)
+        self._bump()
+
+    # --- deciding ---------------------------------------------------------------------------
+
+    async def decide(self, approval_id: str, decision: Decision) -> ApprovalRecord:
+        """Take the one decision; the same one again gives the record as it is.
+
+        Errors as in `decision.check`; DecidedError with the winner, GoneError
+        `approval_expired` or `approval_voided` for who comes late.
+        """
+        approval = await self._approvals.get(approval_id)
+        if approval.state in (ApprovalState.EXPIRED, ApprovalState.VOIDED):
+            refuse_decided(approval, decision, approve=False)
+        approve = check(approval, decision)
+        if approval.state is not ApprovalState.PENDING:
+            refuse_decided(approval, decision, approve=approve)
+            return approval
+        asker = self._asker(approval_id)
+        decided = await self._commit(
+            approval.conversation_id,
+            lambda: self._approvals.decide(
+                approval_id,
+                ApprovalState.APPROVED if approve else ApprovalState.REJECTED,
+                decision.content(approve=approve),
+                by=decision.by,
+                via=decision.via,
+                reason=decision.message,
+                delivered=asker is not None,
+                now=wire.now(),
+            ),
+        )
+        if decided is not None:
+            return await self._deliver(decided, asker)
+        await self._expire(approval_id)
+        approval = await self._approvals.get(approval_id)
+        refuse_decided(approval, decision, approve=approve)
+        return approval
+
+    async def extend(self, approval_id: str, by_ms: int | None) -> ApprovalRecord:
+        """Let it wait `by_ms` longer than it would, else as long again as at first.
+
+        GoneError if it is decided or its time is over; BadRequestError `extension_too_long`.
+        """
+        approval = await self._approvals.get(approval_id)
+        first = wire.seconds_between(approval.created_at, approval.expires_at)
+        by = first / (approval.extensions + 1) if by_ms is None else by_ms / 1000
+        expires_at = wire.later(approval.expires_at, by)
+        left = -wire.seconds_since(expires_at)
+        if left > self._settings.longest_ms / 1000:
+            raise BadRequestError(
+                "extension_too_long",
+                f"an approval may wait for {self._settings.longest_ms} ms from now at most",
+            )
+        extended = await self._commit(
+            approval.conversation_id,
+            lambda: self._approvals.extend(
+                approval_id,
+                expires_at=expires_at,
+                warn_at=wire.later(expires_at, -_warning(by)),
+                now=wire.now(),
+            ),
+        )
+        if extended is None:
+            await self._expire(approval_id)
+            approval = await self._approvals.get(approval_id)
+            raise GoneError("approval_over", f"this approval is {approval.state} already")
+        self._earlier.set()
+        return extended
+
+    async def _deliver(self, approval: ApprovalRecord, asker: Asker | None) -> ApprovalRecord:
+        """Bring a committed decision to the process that waits, if it still does."""
+        self._askers.pop(approval.approval_id, None)
+        if asker is not None:
+            resolution = Resolution(
+                answer=answer_of(approval),
+                decided_by="expiry" if approval.state is ApprovalState.EXPIRED else "human",
+                approval_id=approval.approval_id,
+            )
+            if not await asker.answer(approval.request_id, resolution):
+                # It ended in this very moment, and nothing was sent.
+                moved = await self.move(approval, Delivery.DELIVERED, Delivery.WAITING)
+                approval = moved or approval
+        self._wake(approval.run_id)
+        return approval
+
+    def _asker(self, approval_id: str) -> Asker | None:
+        _, asker, _ = self._askers.get(approval_id, (None, None, None))
+        return asker if asker is not None and asker.alive else None
+
+    # --- after a restart or the end of the asking process ------------------------------------
+
+    async def held(self, run_id: str) -> bool:
+        """True if the run waits for a decision, or for a process to be told of one."""
+        return any(_holds(approval) for approval in await self._approvals.of_run(run_id))
+
+    async def settled(self, run_id: str) -> list[ApprovalRecord]:
+        """Wait until nothing of the run is pending; returns what is to be delivered."""
+        while True:
+            event = self._settled.setdefault(run_id, anyio.Event())
+            approvals = await self._approvals.of_run(run_id)
+            if all(approval.state is not ApprovalState.PENDING for approval in approvals):
+                return [approval for approval in approvals if _holds(approval)]
+            await event.wait()
+
+    async def move(
+        self, approval: ApprovalRecord, source: Delivery, target: Delivery, error: str | None = None
+    ) -> ApprovalRecord | None:
+        """Move what becomes of a decision on; None if it is not at `source` any more."""
+        return await self._commit(
+            approval.conversation_id,
+            lambda: self._approvals.move_delivery(
+                approval.approval_id, source, target, error=error, now=wire.now()
+            ),
+        )
+
+    # --- time -------------------------------------------------------------------------------
+
+    async def keep_time(self) -> None:
+        """Warn of and expire approvals as their time comes; runs for ever."""
+        while True:
+            self._earlier = anyio.Event()
+            moment = None
+            try:
+                await self._look()
+                moment = await self._approvals.next_moment()
+            except StoreError as error:
+                log.warning("approvals_not_looked_at", code=error.code)
+            wait = self._settings.check_ms / 1000
+            if moment is not None:
+                wait = min(wait, max(_SOONEST_S, -wire.seconds_since(moment)))
+            with anyio.move_on_after(wait):
+                await self._earlier.wait()
+
+    async def _look(self) -> None:
+        for approval_id in await self._approvals.due(now=wire.now(), limit=PAGE):
+            await self._expire(approval_id)
+        for approval_id in await self._approvals.to_warn(now=wire.now(), limit=PAGE):
+            approval = await self._approvals.get(approval_id)
+            await self._commit(
+                approval.conversation_id,
+                partial(self._approvals.warn, approval_id, now=wire.now()),
+            )
+
+    async def _expire(self, approval_id: str) -> None:
+        """Deny what nobody decided in time; nothing if that is not so."""
+        approval = await self._approvals.get(approval_id)
+        asker = self._asker(approval_id)
+        expired = await self._commit(
+            approval.conversation_id,
+            lambda: self._approvals.expire(
+                approval_id,
+                reason=f"nobody decided by {approval.expires_at}",
+                delivered=asker is not None,
+                now=wire.now(),
+            ),
+        )
+        if expired is not None:
+            await self._deliver(expired, asker)
+
+    # --- listening --------------------------------------------------------------------------
+
+    async def listen(self, after: int) -> AsyncGenerator[bytes, None]:
+        """Frames of what happened to approvals after event `after`, then live for ever."""
+        while not self._closed:
+            changed = self._changed
+            while events := await self._approvals.events(after=after, limit=PAGE):
+                yield b"".join(_frame(event) for event in events)
+                after = events[-1].seq
+            await changed.wait()
+
+    def close(self) -> None:
+        """End every listener's stream."""
+        self._closed = True
+        self._bump()
+
+    def _bump(self) -> None:
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
+
+    def _wake(self, run_id: str) -> None:
+        if (event := self._settled.pop(run_id, None)) is not None:
+            event.set()
+
+    async def _commit(
+        self, conversation_id: str, move: Callable[[], Awaitable[Moved | None]]
+    ) -> ApprovalRecord | None:
+        """Commit a move in its place among the events of its conversation, then tell of it."""
+        moved: Moved | None = None
+
+        async def commit() -> Any:
+            nonlocal moved
+            moved = await move()
+            return None if moved is None else moved.events
+
+        await (await self._bus.channel(conversation_id)).commit(commit)
+        if moved is None:
+            return None
+        self._bump()
+        self._wake(moved.approval.run_id)
+        return moved.approval
+
+
+def _holds(approval: ApprovalRecord) -> bool:
+    return approval.state is ApprovalState.PENDING or approval.delivery in (
+        Delivery.WAITING,
+        Delivery.RESUMING,
+    )
+
+
+def _warning(life: float) -> float:
+    """How long before its end it is warned of: a tenth, at least 5 minutes, half at most."""
+    return min(max(life * _WARN_SHARE, _WARN_AT_LEAST_S), life / 2)
+
+
+def _features(question: PermissionRequested, offered: frozenset[Feature]) -> list[str]:
+    if question.kind == "question":
+        return sorted({"answers"} | (offered & {"message", "stop"}))
+    if question.kind == "plan":
+        return sorted(offered - {"updatedInput"})
+    return sorted(offered)
+
+
+def _frame(event: ApprovalEventRecord) -> bytes:
+    head = f'id: {event.seq}\nevent: {event.type}\ndata: {{"seq":{event.seq},"time":"{event.time}",'
+    return b"".join((head.encode(), event.payload[1:], b"\n\n"))

@@ -1,0 +1,84 @@
+"""What ended a CLI that only the machine knows of: a limit, the kernel, a full pipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import msgspec
+
+from agent_runner.errors import FailureCode
+from agent_runner.events import AgentEvent, LimitReached, TurnCompleted
+from agent_runner.process.child import Child
+
+_CODES = {
+    "memory": FailureCode.MEMORY_LIMIT,
+    "cpu": FailureCode.CPU_LIMIT,
+    "processes": FailureCode.PROCESS_LIMIT,
+    "output": FailureCode.OUTPUT_LIMIT,
+}
+
+
+class Limits:
+    """Takes what the keeper of `child` says of its tree, and explains how the tree ended."""
+
+    def __init__(self, child: Child) -> None:
+        self.not_reading = False
+        self._child = child
+        self._over: LimitReached | None = None
+        self._untold: list[AgentEvent] = []
+        self._noticed = anyio.Event()
+        child.on_notice = self._on_notice
+
+    @property
+    def over(self) -> bool:
+        """True once a limit was passed that ends the tree."""
+        return self._over is not None
+
+    async def next(self) -> list[AgentEvent]:
+        """Wait for notices of the keeper."""
+        await self._noticed.wait()
+        self._noticed = anyio.Event()
+        return self.rest()
+
+    def rest(self) -> list[AgentEvent]:
+        """The notices that nobody has taken."""
+        untold, self._untold = self._untold, []
+        return untold
+
+    def output(self, used: int, of: int) -> LimitReached:
+        """The CLI has printed too much."""
+        self._over = LimitReached(limit="output", used=used, of=of, level="error")
+        return self._over
+
+    def explained(self, event: AgentEvent) -> AgentEvent:
+        """A verdict without a result, with the reason that only the machine knows."""
+        if not isinstance(event, TurnCompleted) or event.ok:
+            return event
+        if (over := self._over) is not None:
+            error = (
+                f"the CLI and what it started were over their {over.limit} limit: "
+                f"{over.used} of {over.of}"
+            )
+            return msgspec.structs.replace(event, code=_CODES[over.limit], error=error)
+        if self._child.oom_killed:
+            error = "the machine ran out of memory and the kernel killed the CLI"
+            return msgspec.structs.replace(event, code=FailureCode.OOM_KILLED, error=error)
+        if self.not_reading:
+            error = "the CLI did not read its input and was ended"
+            return msgspec.structs.replace(event, code=FailureCode.NOT_READING, error=error)
+        return event
+
+    def _on_notice(self, message: dict[str, Any]) -> None:
+        """The keeper says that the tree is near a limit or was ended for being over it."""
+        over = "limit" in message
+        event = LimitReached(
+            limit=message["limit" if over else "warning"],
+            used=message["used"],
+            of=message["of"],
+            level="error" if over else "warning",
+        )
+        if over and self._over is None:
+            self._over = event
+        self._untold.append(event)
+        self._noticed.set()

@@ -1,0 +1,74 @@
+"""Brings decisions to a run whose process did not live to hear them."""
+
+from __future__ import annotations
+
+from agent_runner.approvals.canonical import canonical
+from agent_runner.approvals.desk import Desk
+from agent_runner.errors import FailureCode
+from agent_runner.runners.launcher import LaunchError
+from conversation_store.records import ApprovalRecord
+from conversation_store.states import ApprovalState, Delivery
+
+_PROMPT = """\
+You were stopped while you waited for permission to use a tool. It has been granted, once, for \
+exactly this:
+
+{calls}
+
+Make this call again with the very same input, then go on with what you were doing."""
+_CODES = {
+    ApprovalState.REJECTED: FailureCode.APPROVAL_REJECTED,
+    ApprovalState.EXPIRED: FailureCode.APPROVAL_EXPIRED,
+}
+
+
+class Resumption:
+    """The decided approvals of one run on their way to a new process of its session."""
+
+    def __init__(self, desk: Desk, decided: list[ApprovalRecord]) -> None:
+        self._desk = desk
+        self._decided = decided
+
+    async def check(self) -> None:
+        """LaunchError `approval_rejected` or `approval_expired`, unless all are approved."""
+        for approval in self._decided:
+            if (code := _CODES.get(approval.state)) is not None:
+                await self._desk.move(approval, approval.delivery, Delivery.DELIVERED)
+                said = f": {approval.reason}" if approval.reason else ""
+                by = f" by {approval.decided_by}" if approval.decided_by else ""
+                raise LaunchError(code, f"{approval.tool} was {approval.state}{by}{said}")
+
+    async def begin(self) -> list[ApprovalRecord]:
+        """Note that a process is started for them; returns what it is to let through."""
+        for index, approval in enumerate(self._decided):
+            moved = await self._desk.move(approval, approval.delivery, Delivery.RESUMING)
+            self._decided[index] = moved or approval
+        return list(self._decided)
+
+    async def again(self, error: str) -> None:
+        """Note that the process did not come to it."""
+        for index, approval in enumerate(self._decided):
+            moved = await self._desk.move(approval, Delivery.RESUMING, Delivery.WAITING, error)
+            self._decided[index] = moved or approval
+
+    async def over(self, unclaimed: list[ApprovalRecord]) -> None:
+        """The resumed turn is over: note what it did not ask for again."""
+        for approval in unclaimed:
+            error = "the agent did not make this call again"
+            await self._desk.move(approval, Delivery.RESUMING, Delivery.FAILED, error)
+
+    async def failed(self, error: str) -> LaunchError:
+        """Give up; returns what ends the run."""
+        for approval in self._decided:
+            for source in (Delivery.WAITING, Delivery.RESUMING):
+                await self._desk.move(approval, source, Delivery.FAILED, error)
+        return LaunchError(
+            FailureCode.RESUME_FAILED,
+            f"what was approved could not be brought to the CLI: {error}",
+            "send the prompt again",
+        )
+
+    def prompt(self) -> str:
+        """What the resumed CLI is told."""
+        calls = [f"{a.tool}: {canonical(a.input).decode()}" for a in self._decided]
+        return _PROMPT.format(calls="\n\n".join(calls))
