@@ -134,7 +134,7 @@ class Launcher:
             adapter.session(options, form, resume=resume),
             form,
             raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),
-            permissions=options.permissions,
+            permissions="allow" if options.permissions in ("allow", "full") else "deny",
             secrets=secrets_in(environment),
             line_limit=self._line_limit,
             output_limit=limits.output_bytes,
