@@ -269,7 +269,7 @@ class PermissionRequested(AgentEvent, frozen=True, kw_only=True, tag="permission
     """The CLI asks whether it may run a tool and waits for the answer.
 
     A `question` wants to know something, a `plan` is to be agreed to; a `tool` is a
-    supervised tool that asks for itself.
+    supervised tool that asks for itself. `tool_kind` is ACP's: read, edit, execute, ...
     """
 
     request_id: str
@@ -279,6 +279,7 @@ class PermissionRequested(AgentEvent, frozen=True, kw_only=True, tag="permission
     title: str | None = None
     options: list[PermissionOption] = []
     kind: Literal["permission", "question", "plan", "tool"] = "permission"
+    tool_kind: str | None = None
 
 
 class PermissionResolved(AgentEvent, frozen=True, kw_only=True, tag="permission.resolved"):

@@ -7,11 +7,22 @@ import shlex
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from agent_runner.agents.base import AgentOptions, Form
+from agent_runner.agents.permissions import (
+    LONGEST_PATTERN,
+    MOST_ARGUMENTS,
+    MOST_RULES,
+    Permissions,
+    Preset,
+)
+from agent_runner.agents.policy import LONGEST_VALUE, MOST_CALLS, decide
 from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.shell import MOST_PARTS
+from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READING_TOOLS
 from agent_runner.cli.db import db
 from agent_runner.cli.main import app
 from agent_runner.errors import BadRequestError, FailureCode
@@ -154,3 +165,46 @@ def test_what_supervision_shows_has_its_name() -> None:
 
 def test_supervision_takes_the_times_it_says() -> None:
     assert (LIFELINE_GRACE_S, _ASK_SHARE, RESUME_ATTEMPTS) == (0.5, 0.5, 2)
+
+
+PERMISSIONS = Path(__file__).parent.parent / "runbooks" / "permissions.md"
+
+
+def test_every_preset_is_explained() -> None:
+    text = PERMISSIONS.read_text("utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", text.split("\nor an object")[0], re.MULTILINE)) == {
+        "permissions",
+        *get_args(Preset),
+    }
+    assert AgentOptions(cwd="/").permissions == "ask"
+    assert "| `ask` | Every question is put to a person. The default. |" in text
+
+
+def test_what_the_policy_says_of_itself_is_so() -> None:
+    text = " ".join(PERMISSIONS.read_text("utf-8").split())
+    assert f"at most {MOST_RULES} rules with at most {MOST_ARGUMENTS} arguments each" in text
+    assert f"at most {LONGEST_PATTERN} characters" in text
+    assert (
+        f"over {LONGEST_VALUE >> 10} KiB of a value, a command of more than {MOST_PARTS} parts"
+        in text
+    )
+    assert f"more than {MOST_CALLS} at once" in text
+    reading = text.split("`readonly` goes by")[1].split("Fetching")[0]
+    assert set(re.findall(r"`(\w+)`", reading)) == READING_TOOLS | READING_KINDS
+    questions = text.split("never answered by an `allow`**")[1].split("`deny`")[0]
+    assert set(re.findall(r"`(\w+)`", questions)) < QUESTION_TOOLS
+
+
+def test_the_rules_of_the_runbook_do_what_they_say() -> None:
+    shown = PERMISSIONS.read_text("utf-8").split("```json\n")[1].split("```")[0]
+    permissions = msgspec.json.decode(shown, type=Permissions)
+
+    def action(tool: str, **given: str) -> str:
+        return decide(permissions, tool, None, given).action
+
+    assert action("Bash", command="git push origin") == "ask"
+    assert action("Bash", command="git status") == "allow"
+    assert action("Bash", command="git status; rm -rf ~") == "ask"
+    assert action("Read", file_path="/work/.env.local") == "deny"
+    assert action("mcp__tracker__close") == "allow"
+    assert action("Write", file_path="/work/a") == "ask"

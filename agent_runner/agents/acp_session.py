@@ -28,6 +28,7 @@ from agent_runner.agents.failures import short
 from agent_runner.agents.json_rpc import METHOD_NOT_FOUND, Incoming, RpcError, RpcPeer
 from agent_runner.agents.session import SessionBase
 from agent_runner.agents.text_items import TextItems
+from agent_runner.agents.tool_calls import NO_PERMISSION
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import (
     Activity,
@@ -362,6 +363,8 @@ class AcpSession(SessionBase):
                         input=tool_input(call),
                         tool_call_id=call.toolCallId,
                         title=call.title,
+                        tool_kind=call.kind,
+                        kind="plan" if call.kind == NO_PERMISSION else "permission",
                         options=[
                             PermissionOption(option_id=o.optionId, name=o.name, kind=o.kind)
                             for o in request.options or ()

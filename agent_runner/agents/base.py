@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
+from agent_runner.agents.permissions import Permissions, Preset
 from agent_runner.errors import BadRequestError
 from agent_runner.events import AgentEvent
 
@@ -31,7 +32,7 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     """What a registered agent asks of its CLI. Absent means the CLI's own default.
 
     `permission_mode` and `extra_args` are the CLI's own words; `permissions` is ours and
-    says how a permission question is answered when nobody is asked. `command` and `dialect`
+    says which permission questions a person is asked (see `policy`). `command` and `dialect`
     are for the type `custom`: the program with its arguments, and what it speaks.
     `approval_deciders` names who may decide on an approval (empty: everybody).
     `timeouts` and `resources` stand in the place of the service's own, by camelCase name.
@@ -44,7 +45,7 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     allowed_tools: list[str] = []
     denied_tools: list[str] = []
     permission_mode: str | None = None
-    permissions: Literal["ask", "allow", "deny", "readonly", "full"] = "ask"
+    permissions: Preset | Permissions = "ask"
     max_turns: int | None = None
     extra_args: list[str] = []
     env: dict[str, str] = {}

@@ -5,10 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
 
+from agent_runner.agents.permissions import (
+    LONGEST_NAME,
+    LONGEST_PATTERN,
+    MOST_ARGUMENTS,
+    MOST_RULES,
+    Action,
+    Preset,
+)
 from agent_runner.errors import BadRequestError
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -54,6 +70,31 @@ class ResourcesBody(Body):
     output_bytes: Annotated[int, Field(ge=0)] | None = None
 
 
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PATTERN)]
+ArgumentName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
+
+
+class RuleBody(Body):
+    """What becomes of the calls that `tool` and each pattern in `input` match."""
+
+    tool: Pattern = Field(description="A glob for the tool's name.")
+    input: Annotated[dict[ArgumentName, Pattern], Field(max_length=MOST_ARGUMENTS)] = Field(
+        {}, description="A glob for each argument that counts, by its name."
+    )
+    action: Action
+
+
+class PermissionsBody(Body):
+    """The first rule that applies decides, and the preset where none does."""
+
+    preset: Preset = "ask"
+    rules: Annotated[list[RuleBody], Field(max_length=MOST_RULES)] = []
+
+
+def _form(value: Any) -> str:
+    return "object" if isinstance(value, (dict, PermissionsBody)) else "word"
+
+
 class OptionsBody(Body):
     """How an agent's CLI is to be run. Everything absent is the CLI's own default."""
 
@@ -66,9 +107,13 @@ class OptionsBody(Body):
     allowed_tools: list[ShortText] | None = None
     denied_tools: list[ShortText] | None = None
     permission_mode: ShortText | None = Field(None, description="The CLI's own word.")
-    permissions: Literal["ask", "allow", "deny", "readonly", "full"] | None = Field(
-        None, description="What is never asked."
-    )
+    permissions: (
+        Annotated[
+            Annotated[Preset, Tag("word")] | Annotated[PermissionsBody, Tag("object")],
+            Discriminator(_form),
+        ]
+        | None
+    ) = Field(None, description="Which permission questions a person is asked; all by default.")
     approval_expires_ms: Duration | None = Field(
         None, description="How long its approvals wait; `approvals.expires_ms` by default."
     )

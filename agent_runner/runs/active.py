@@ -10,6 +10,7 @@ import anyio
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
 from agent_runner.agents.policy import decide
+from agent_runner.agents.tool_calls import NO_PERMISSION
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import answer_of
 from agent_runner.approvals.desk import Asking, Desk
@@ -182,7 +183,8 @@ class ActiveRun:
             )
         if (granted := await self._granted(question)) is not None:
             return granted
-        ruling = decide(self.options.permissions, question.name, question.kind, question.input)
+        kind = question.tool_kind if question.kind == "permission" else NO_PERMISSION
+        ruling = decide(self.options.permissions, question.name, kind, question.input)
         if ruling.action == "ask":
             self._to_ask.add(question.request_id)
             return None

@@ -82,6 +82,33 @@ def test_patch_changes_what_is_given_and_null_resets(
     assert client.patch("/agents/a", json={}).json()["options"] == reset
 
 
+def test_permissions_are_a_word_or_rules(client: httpx.Client, agent: dict[str, Any]) -> None:
+    rules: list[dict[str, Any]] = [
+        {"tool": "Bash", "input": {"command": "git *"}, "action": "allow"},
+        {"tool": "mcp__*", "action": "deny"},
+    ]
+    given = {"preset": "readonly", "rules": rules}
+    first = client.post("/agents/register", json={**agent, "permissions": given})
+    assert first.json()["options"]["permissions"] == given
+    again = client.post("/agents/register", json={**agent, "permissions": given})
+    assert (first.status_code, again.status_code) == (201, 200)
+    for word in ("allow", "deny", "readonly", "full"):
+        changed = client.patch("/agents/a", json={"permissions": word}).json()
+        assert changed["options"]["permissions"] == word
+    changed = client.patch("/agents/a", json={"permissions": {"rules": rules[1:]}}).json()
+    assert changed["options"]["permissions"] == {"preset": "ask", "rules": rules[1:]}
+    wrong = {"permissions": {"rules": [rules[0], {**rules[1], "action": "maybe"}]}}
+    answer = client.patch("/agents/a", json=wrong)
+    assert outcome(answer) == (422, "invalid_body")
+    assert answer.json()["error"] == (
+        "permissions.object.rules.1.action: Input should be 'allow', 'deny' or 'ask'"
+    )
+    assert client.get("/agents/a").json() == changed
+    assert (
+        "permissions" not in client.patch("/agents/a", json={"permissions": None}).json()["options"]
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
@@ -105,6 +132,13 @@ def test_patch_changes_what_is_given_and_null_resets(
         ({"maxTurns": 0}, 422, "invalid_body"),
         ({"maxTurns": "3"}, 422, "invalid_body"),
         ({"permissions": "perhaps"}, 422, "invalid_body"),
+        ({"permissions": ["ask"]}, 422, "invalid_body"),
+        ({"permissions": {"preset": "perhaps"}}, 422, "invalid_body"),
+        ({"permissions": {"rules": [{"tool": "Bash"}]}}, 422, "invalid_body"),
+        ({"permissions": {"rules": [{"tool": "", "action": "deny"}]}}, 422, "invalid_body"),
+        ({"permissions": {"rules": [{"tool": "a" * 257, "action": "ask"}]}}, 422, "invalid_body"),
+        ({"permissions": {"rules": [{"tool": "a", "action": "ask"}] * 101}}, 422, "invalid_body"),
+        ({"permissions": {"words": []}}, 422, "invalid_body"),
         ({"env": {"A=B": "x"}}, 422, "invalid_body"),
         ({"env": {"A": "x\0"}}, 422, "invalid_body"),
         ({"extraArgs": ["--output-format=text"]}, 422, "reserved_option"),

@@ -247,13 +247,14 @@ async def test_a_session_that_cannot_be_resumed_is_tried_and_given_up(
 ) -> None:
     log = tmp_path / "log"
     approval = await left_by_a_crash(serving, tmp_path, WARM[0].values[0], log)
-    async with serving(resume_attempts=2) as context:
+    async with serving() as context:
         agent = await context.store.agents.get("worker")
         env = {**agent.options["env"], "SCRIPTED_NO_RESUME": "1"}
         options = {**agent.options, "env": env}
         await context.store.agents.change(
             "worker", comm_mode="headless", options=options, now=agent.updated_at
         )
+    async with serving(resume_attempts=2) as context:
         await context.desk.decide(approval.approval_id, approve(approval))
         run = await over(context, approval.run_id)
         record = await context.store.approvals.get(approval.approval_id)

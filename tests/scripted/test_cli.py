@@ -92,7 +92,13 @@ async def test_a_question_is_asked(serving: Serving, tmp_path: Path, way: Way, p
 
 @pytest.mark.parametrize("way", ONCE)
 async def test_a_question_without_anybody(serving: Serving, tmp_path: Path, way: Way) -> None:
-    trial = await suffer(serving, tmp_path, way, [{"ask": "Execute"}, {"text": "on"}], options={"permissions": "deny"})
+    trial = await suffer(
+        serving,
+        tmp_path,
+        way,
+        [{"ask": "Execute"}, {"text": "on"}],
+        options={"permissions": "deny"},
+    )
     assert [event["status"] for event in trial.of("tool.completed")] == ["denied"]
     assert trial.of("unknown", "parse_error") == []
 

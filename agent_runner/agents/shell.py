@@ -1,0 +1,52 @@
+"""How far a shell command can be understood without being a shell: only to be careful."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+MOST_PARTS = 500
+
+_JOINS = re.compile(r"[;&|`\n\r\0>]|[$<=]\(")
+_BETWEEN = re.compile(r"[;&|`\n\r\0<>(){}]+")
+_QUOTING = re.compile(r"['\"\\]")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
+_BEFORE_A_COMMAND = frozenset(
+    ("!", "builtin", "command", "do", "doas", "elif", "else", "env", "exec", "if", "nohup", "sudo")
+) | {"then", "time", "until", "while", "xargs"}
+
+
+def joins(command: str) -> bool:
+    """True if it may run more than one program, or write a file: `;` `&` `|` `>`, a backtick, a
+    new line, `$(`, `<(`. What stands in quotes counts too."""
+    return _JOINS.search(command) is not None
+
+
+def parts(command: str) -> Iterator[str]:
+    """The commands that `command` may be joined of, each as it stands and in its bare form.
+
+    The bare form has no quotes, no assignments and `sudo`s before it, single blanks, and the
+    program's name without its folder. ValueError if there are more than MOST_PARTS.
+    """
+    found = _BETWEEN.split(command, MOST_PARTS)
+    if len(found) > MOST_PARTS:
+        raise ValueError("too many parts")
+    for part in found:
+        text = part.strip(" \t$")
+        if text:
+            yield text
+            yield " ".join(bare_words(text))
+
+
+def bare_words(part: str) -> list[str]:
+    """The words of one part in the bare form that `parts` describes."""
+    words = _QUOTING.sub("", part).split()
+    start, prefixed = 0, False
+    for word in words:
+        if word in _BEFORE_A_COMMAND:
+            prefixed = True
+        elif not _ASSIGNMENT.match(word) and not (prefixed and word.startswith("-")):
+            break
+        start += 1
+    bare = words[start:]
+    return [bare[0].rpartition("/")[2] or bare[0], *bare[1:]] if bare else words

@@ -1,0 +1,1 @@
+"""Approvals: what a run waits on a person for."""
