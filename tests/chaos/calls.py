@@ -16,7 +16,7 @@ def calls(table: Table) -> None:
     """Run the test of it at its full size; what it says is printed if it fails."""
     test = "tests/faults/test_store_calls.py"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=1800", test],
         cwd=ROOT,
         env={**os.environ, "AGENT_RUNNER_EVERY_CALL": "1"},
         capture_output=True,
