@@ -22,20 +22,26 @@ def joins(command: str) -> bool:
     return _JOINS.search(command) is not None
 
 
-def parts(command: str) -> Iterator[str]:
-    """The commands that `command` may be joined of, each as it stands and in its bare form.
+def split(command: str) -> list[str]:
+    """The commands that `command` may be joined of, without the signs that join them.
 
-    The bare form has no quotes, no assignments and `sudo`s before it, single blanks, and the
-    program's name without its folder. ValueError if there are more than MOST_PARTS.
+    ValueError if there are more than MOST_PARTS.
     """
     found = _BETWEEN.split(command, MOST_PARTS)
     if len(found) > MOST_PARTS:
         raise ValueError("too many parts")
-    for part in found:
-        text = part.strip(" \t$")
-        if text:
-            yield text
-            yield " ".join(bare_words(text))
+    return [text for part in found if (text := part.strip(" \t$"))]
+
+
+def parts(command: str) -> Iterator[str]:
+    """Each command of `split`, as it stands and in its bare form.
+
+    The bare form has no quotes, no assignments and `sudo`s before it, single blanks, and the
+    program's name without its folder.
+    """
+    for part in split(command):
+        yield part
+        yield " ".join(bare_words(part))
 
 
 def bare_words(part: str) -> list[str]:
