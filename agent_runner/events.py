@@ -286,7 +286,8 @@ class PermissionResolved(AgentEvent, frozen=True, kw_only=True, tag="permission.
     """The question was answered: by whom, and how.
 
     `decided_by` is `policy` (then `rule` says which), `grant` (an approval from before the
-    CLI was started again), `human`, `expiry`, or `cli` and `exit` for one that was cancelled.
+    CLI was started again), `session` (this was allowed for the CLI's session before), `human`,
+    `expiry`, or `cli` and `exit` for one that was cancelled.
     """
 
     request_id: str

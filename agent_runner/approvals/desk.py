@@ -15,6 +15,7 @@ from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, Feature
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import Decision, answer_of, check, refuse_decided
+from agent_runner.approvals.hints import hints
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import BadRequestError, GoneError
@@ -104,7 +105,9 @@ class Desk:
             input_hash=input_hash(question.name, question.input),
             nonce=os.urandom(16).hex(),
             options=[msgspec.to_builtins(option) for option in question.options],
-            hints={},
+            hints=msgspec.to_builtins(
+                hints(question.name, question.tool_kind, question.input, asking.options.cwd)
+            ),
             features=_features(question, asking.asker.features),
             deciders=asking.options.approval_deciders,
             created_at=now,

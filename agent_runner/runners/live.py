@@ -188,7 +188,10 @@ class LiveCli:
 
     async def answer(self, request_id: str, resolution: Resolution) -> bool:
         """Answer an open question; False, and nothing is sent, if the CLI does not wait for it."""
-        if self._child.exit_code is not None or not self.questions.settled(request_id):
+        for_session = resolution.answer.allow and resolution.answer.session
+        if self._child.exit_code is not None or not self.questions.settled(
+            request_id, for_session=for_session
+        ):
             return False
         await self._emit([self._send_answer(request_id, resolution)])
         return True
@@ -358,7 +361,7 @@ class LiveCli:
         resolution = await self._sink.rule(question) if self._sink is not None else None
         if resolution is not None:
             return [self._send_answer(question.request_id, resolution)]
-        self.questions.asked(question.request_id)
+        self.questions.asked(question)
         return []
 
     def _send_answer(self, request_id: str, resolution: Resolution) -> PermissionResolved:

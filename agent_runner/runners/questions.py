@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
+
+from agent_runner.events import PermissionRequested
 
 
 class Questions:
-    """The open questions of one turn at a time, by the CLI's own request id."""
+    """The open questions of one turn at a time, by the CLI's own request id.
+
+    What was allowed for the session is remembered for as long as the process lives.
+    """
 
     def __init__(self) -> None:
-        self._open: set[str] = set()
+        self._open: dict[str, PermissionRequested] = {}
+        self._allowed: list[tuple[str, dict[str, Any]]] = []
         self._waited = 0.0
         self._since = 0.0
 
@@ -32,18 +40,24 @@ class Questions:
         """Count from zero again."""
         self._waited, self._since = 0.0, anyio.current_time()
 
-    def asked(self, request_id: str) -> None:
+    def asked(self, question: PermissionRequested) -> None:
         """Somebody is to answer it."""
         if not self._open:
             self._since = anyio.current_time()
-        self._open.add(request_id)
+        self._open[question.request_id] = question
 
-    def settled(self, request_id: str) -> bool:
+    def settled(self, request_id: str, *, for_session: bool = False) -> bool:
         """It was answered or withdrawn; False if it was not open."""
         if request_id not in self._open:
             return False
         waited = self.waited
-        self._open.discard(request_id)
+        question = self._open.pop(request_id)
+        if for_session:
+            self._allowed.append((question.name, question.input))
         if not self._open:
             self._waited = waited
         return True
+
+    def allowed(self, question: PermissionRequested) -> bool:
+        """True if just this was allowed for the session."""
+        return (question.name, question.input) in self._allowed

@@ -183,6 +183,9 @@ class ActiveRun:
             )
         if (granted := await self._granted(question)) is not None:
             return granted
+        if self.live is not None and self.live.questions.allowed(question):
+            answer = PermissionAnswer(allow=True, session=True)
+            return Resolution(answer=answer, decided_by="session")
         kind = question.tool_kind if question.kind == "permission" else NO_PERMISSION
         ruling = decide(self.options.permissions, question.name, kind, question.input)
         if ruling.action == "ask":

@@ -48,6 +48,21 @@ def real(
         started.stop()
 
 
+@pytest.fixture(scope="class")
+def warm(
+    request: pytest.FixtureRequest,
+    programs: Mapping[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Real]:
+    """The class's CLI in its warm form."""
+    cli: Cli = request.cls.cli
+    root = tmp_path_factory.mktemp(f"{cli.agent}-approvals").resolve()
+    with ModelServer() as model:
+        started = Real(cli, Form.WARM, programs[cli.agent], root, model)
+        yield started
+        started.stop()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
@@ -56,7 +71,7 @@ def pytest_runtest_makereport(
     if report.when == "call" and isinstance(item, pytest.Function) and item.cls is not None:
         cli: Cli | None = getattr(item.cls, "cli", None)
         params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-        form = str(params.pop("real", ""))
+        form = str(params.pop("real", Form.WARM))
         words = [item.originalname.removeprefix("test_"), *map(str, params.values())]
         if cli is not None:
             row = (cli.agent, " ".join(words), form, report.duration, report.outcome)

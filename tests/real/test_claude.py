@@ -2,13 +2,101 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.real.cases import RealCases
+from agent_runner.recorder.models import Reply, Text, Tool
+from tests.real.approvals import COUNTS, ApprovalCases, asks, ran
+from tests.real.cases import RealCases, says, succeeded
 from tests.real.clis import CLAUDE
+from tests.real.world import Real, Turn
 
 pytestmark = pytest.mark.real
 
 
 class TestClaude(RealCases):
     cli = CLAUDE
+
+
+QUESTION = {
+    "question": "Which colour?",
+    "header": "Colour",
+    "multiSelect": False,
+    "options": [
+        {"label": "Red", "description": "like a rose"},
+        {"label": "Blue", "description": "like the sky"},
+    ],
+}
+
+
+class TestClaudeApprovals(ApprovalCases):
+    cli = CLAUDE
+
+    def assert_rejected(self, real: Real, turn: Turn) -> None:
+        assert succeeded(turn)
+        assert turn.run["content"] == "Carried on."
+        (done,) = turn.of("tool.completed")
+        assert (done["status"], done["error"]) == ("denied", "Not on a Saturday.")
+        bodies = [json.dumps(request["body"]) for request in real.model.requests()]
+        assert any("Not on a Saturday." in body for body in bodies)
+
+    def test_changed_input(self, warm: Real) -> None:
+        agent, run = self.begin(warm, "changed", asks(), says("Done."))
+        approval = self.pending(warm, agent, run)
+        changed = {**approval["input"], "command": "echo other > other.txt"}
+        self.decide(warm, approval, updatedInput=changed)
+        assert succeeded(run.finish())
+        assert ran(agent) == 0
+        assert (agent.cwd / "other.txt").read_text() == "other\n"
+
+    def test_rejected_and_stopped(self, warm: Real) -> None:
+        agent, run = self.begin(warm, "stopped", asks(), says("Never said."))
+        self.decide(warm, self.pending(warm, agent, run), decision="reject", stop=True)
+        turn = run.finish()
+        assert (turn.run["status"], turn.run["code"]) == ("failed", "interrupted")
+        assert ran(agent) == 0
+        assert succeeded(agent.turn("go on", says("Still here.")))
+
+    def test_a_question(self, warm: Real) -> None:
+        ask = Reply([Text("A question."), Tool("AskUserQuestion", {"questions": [QUESTION]})])
+        agent, run = self.begin(warm, "question", ask, says("Blue it is."), permissions="full")
+        approval = self.pending(warm, agent, run)
+        assert approval["kind"] == "question"
+        assert approval["input"]["questions"][0]["question"] == "Which colour?"
+        self.decide(warm, approval, answers={"Which colour?": "Blue"})
+        turn = run.finish()
+        assert succeeded(turn)
+        bodies = [json.dumps(request["body"]["messages"]) for request in warm.model.requests()]
+        assert any("Which colour?" in body and "Blue" in body for body in bodies)
+        (done,) = turn.of("tool.completed")
+        assert "Blue" in json.dumps(done)
+
+    def test_a_plan(self, warm: Real) -> None:
+        ask = Reply([Tool("ExitPlanMode", {"plan": "1. Count."})])
+        agent, run = self.begin(warm, "plan", ask, says("Agreed."), permissionMode="plan")
+        approval = self.pending(warm, agent, run)
+        assert approval["kind"] == "plan"
+        self.decide(warm, approval)
+        assert succeeded(run.finish())
+
+    def test_a_policy(self, warm: Real) -> None:
+        rules = [
+            {"tool": "Bash", "input": {"command": "echo *"}, "action": "allow"},
+            {"tool": "*", "action": "deny"},
+        ]
+        agent, run = self.begin(
+            warm,
+            "policy",
+            asks(COUNTS),
+            asks("echo one"),
+            says("Done."),
+            permissions={"preset": "ask", "rules": rules},
+        )
+        turn = run.finish()
+        assert succeeded(turn)
+        # The first one writes to a file, which a rule with wildcards does not let through.
+        resolved = turn.of("permission.resolved")
+        assert [event["decidedBy"] for event in resolved] == ["policy"] * len(resolved)
+        assert resolved[0]["decision"] == "deny"
+        assert ran(agent) == 0

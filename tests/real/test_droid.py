@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from tests.real.approvals import ApprovalCases
 from tests.real.cases import RealCases
 from tests.real.clis import DROID
+from tests.real.world import Real, Turn
 
 pytestmark = pytest.mark.real
 
 
 class TestDroid(RealCases):
     cli = DROID
+
+
+class TestDroidApprovals(ApprovalCases):
+    cli = DROID
+
+    def assert_rejected(self, real: Real, turn: Turn) -> None:
+        """Its own word for a rejection is cancel: the turn ends, and the model is not asked."""
+        assert turn.run["code"] == "permission_denied"
