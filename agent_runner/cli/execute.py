@@ -91,6 +91,10 @@ class _Printer:
                 self._note(f"{event['level']}: {event.get('message') or event['code']}")
             case "retry":
                 self._note(f"retry {event['attempt']}: {event['code']}")
+            case "approval.requested":
+                approval = event["approval"]
+                self._note(f"waits for approval: {approval['question']}")
+                self._note(f"  agent-runner approvals show {approval['approvalId']}")
             case "permission.resolved":
                 self._note(f"permission: {event['decision']} by {event['decidedBy']}")
             case "run.finished" if not event["success"]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agent_runner.cli.agents import agents
+from agent_runner.cli.approvals import approvals
 from agent_runner.cli.bench import bench
 from agent_runner.cli.circuits import circuits
 from agent_runner.cli.conversations import conversations
@@ -51,6 +52,7 @@ app.command("serve")(serve)
 app.command("exec")(execute)
 app.add_typer(agents, name="agents")
 app.add_typer(conversations, name="conversations")
+app.add_typer(approvals, name="approvals")
 app.add_typer(circuits, name="circuits")
 app.command("sessions")(sessions)
 app.add_typer(db, name="db")

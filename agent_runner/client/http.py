@@ -71,10 +71,15 @@ class Client:
 
     def stream(self, agent_id: str, body: Mapping[str, Any]) -> Iterator[ServerSentEvent]:
         """Execute a prompt and yield its events until the run is over."""
+        return self._events("POST", path("agents", agent_id, "execute"), json=dict(body))
+
+    def events(self, where: str, **parameters: str | int) -> Iterator[ServerSentEvent]:
+        """The events of a stream for as long as it lasts."""
+        return self._events("GET", where, params=parameters)
+
+    def _events(self, method: str, where: str, **arguments: Any) -> Iterator[ServerSentEvent]:
         try:
-            with connect_sse(
-                self._http, "POST", path("agents", agent_id, "execute"), json=dict(body)
-            ) as source:
+            with connect_sse(self._http, method, where, **arguments) as source:
                 if source.response.status_code != httpx.codes.OK:
                     source.response.read()
                     raise _problem(source.response)
