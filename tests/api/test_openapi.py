@@ -118,6 +118,24 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
             call("POST", "/agents/{agentId}/execute/cancel", 202, {}, **a)
             for _ in held:
                 pass
+    with live.client(Accept="text/event-stream") as client:
+        ask = {"prompt": json.dumps([{"ask": "Execute", "input": {"command": "ls"}}])}
+        with client.stream("POST", "/agents/shape/execute", json=ask) as response:
+            held = response.iter_raw()
+            while b"event: approval.requested\n" not in next(held):
+                pass
+            (approval,) = call("GET", "/approvals", 200)["approvals"]
+            i = {"approvalId": approval["approvalId"]}
+            call("GET", "/approvals/{approvalId}", 200, **i)
+            call("POST", "/approvals/{approvalId}/extend", 200, {}, **i)
+            call("POST", "/approvals/{approvalId}/decide", 422, {"decision": "approve"}, **i)
+            yes = {"decision": "approve", "inputHash": approval["inputHash"]}
+            call("POST", "/approvals/{approvalId}/decide", 200, yes, **i)
+            call("POST", "/approvals/{approvalId}/decide", 409, {"decision": "reject"}, **i)
+            call("POST", "/approvals/{approvalId}/extend", 410, {}, **i)
+            for _ in held:
+                pass
+    call("GET", "/approvals/{approvalId}", 404, approvalId="appr_none")
     for run in (good, failed):
         call("GET", "/runs/{runId}", 200, runId=run["runId"])
     call("GET", "/agents/{agentId}/logs", 200, **a)
