@@ -223,6 +223,26 @@ class ApprovalSettings(_Section):
         return self
 
 
+class Webhook(_Section):
+    """Somebody outside who is told of every approval that is requested."""
+
+    url: str = Field(pattern=r"^https?://", description="Where it is posted to.")
+    secret: str = Field(
+        min_length=16, description="Signs it: `whsec_` and base64, or any text of 16 characters."
+    )
+
+
+class HookSettings(_Section):
+    """Who is told of an approval that waits; nobody by default."""
+
+    webhooks: list[Webhook] = Field(
+        [], description="Each is posted the event, signed, until it answers 2xx."
+    )
+    command: list[str] = Field(
+        [], description="A program with its arguments; the event's JSON is its stdin."
+    )
+
+
 class MaintenanceSettings(_Section):
     """What the service does for its database every night."""
 
@@ -249,6 +269,7 @@ class Settings(_Section):
     supervision: SupervisionSettings = SupervisionSettings()
     breaker: BreakerSettings = BreakerSettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    hooks: HookSettings = HookSettings()
     resources: ResourceSettings = ResourceSettings()
     logs: LogSettings = LogSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()

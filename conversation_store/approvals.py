@@ -45,6 +45,15 @@ def _approval(row: Row) -> ApprovalRecord:
     return ApprovalRecord(**values)
 
 
+def event_payload(kind: str, approval: ApprovalRecord) -> bytes:
+    """The JSON object of an event; all that was asked is in the first one only."""
+    shown = msgspec.to_builtins(approval)
+    if kind != REQUESTED:
+        for name in _ONCE:
+            del shown[name]
+    return _json({"type": kind, "approval": shown}).encode()
+
+
 class Moved(msgspec.Struct, frozen=True):
     """An approval after a move, and the events of its conversation that the move made."""
 
@@ -70,11 +79,7 @@ def _tell(
     transaction: Transaction, approval: ApprovalRecord, kind: str, now: str
 ) -> list[StoredEvent]:
     """Write an event of `approval` to the approvals' own log and to its conversation's."""
-    shown = msgspec.to_builtins(approval)
-    if kind != REQUESTED:
-        for name in _ONCE:
-            del shown[name]
-    payload = _json({"type": kind, "approval": shown}).encode()
+    payload = event_payload(kind, approval)
     transaction.run_many("insert_approval_event", [(approval.approval_id, kind, now, payload)])
     event = NewEvent(kind, now, payload)
     return append_events(transaction, approval.conversation_id, approval.run_id, [event])

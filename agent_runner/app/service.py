@@ -19,6 +19,7 @@ from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.refusal import refused
 from agent_runner.app.state_dir import StateDir
 from agent_runner.approvals.desk import Desk
+from agent_runner.approvals.hooks import Hooks
 from agent_runner.bus.bus import Bus
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
@@ -64,7 +65,8 @@ async def running_service(
         circuits = Circuits(store, settings.breaker)
         report, queued = await _settle(store, state, settings, circuits)
         bus = Bus(store, tasks)
-        desk = Desk(store, bus, settings.approvals)
+        hooks = Hooks(store, settings.hooks, tasks, env)
+        desk = Desk(store, bus, settings.approvals, hooks.tell)
         headless = _headless(settings, state, warden, store, bus, tasks, env)
         runs = RunService(store, bus, headless, circuits, desk, tasks, settings, state.raw)
         caretaker = Caretaker(
@@ -80,6 +82,8 @@ async def running_service(
             for run in queued:
                 await _resume(runs, store, run)
             tasks.start_soon(desk.keep_time)
+            if hooks.any:
+                await hooks.tell_waiting()
             yield Context(
                 settings=settings,
                 store=store,

@@ -71,13 +71,23 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Desk:
-    """Approvals from asking to delivery. Every move is committed before anyone hears of it."""
+    """Approvals from asking to delivery. Every move is committed before anyone hears of it.
 
-    def __init__(self, store: Store, bus: Bus, settings: ApprovalSettings) -> None:
+    `requested` is called with each new one, and must not wait.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        settings: ApprovalSettings,
+        requested: Callable[[ApprovalRecord], None],
+    ) -> None:
         self._store = store
         self._approvals = store.approvals
         self._bus = bus
         self._settings = settings
+        self._requested = requested
         self._askers: dict[str, tuple[str, Asker, str]] = {}
         self._settled: dict[str, anyio.Event] = {}
         self._changed = anyio.Event()
@@ -121,6 +131,8 @@ class Desk:
         )
         if opened is None:
             del self._askers[new.approval_id]
+        else:
+            self._requested(opened)
         self._earlier.set()
 
     def life_of(self, options: AgentOptions) -> float:

@@ -1,0 +1,136 @@
+"""Tells people outside of an approval that waits: by webhook, by a command.
+
+Webhooks are signed as Standard Webhooks 1.0 has it (standardwebhooks.com): `webhook-id` is the
+approval's id, the same in every attempt; `webhook-signature` is `v1,` and the base64 of
+HMAC-SHA256 over `id.timestamp.body`. After a restart what still waits is told again.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+import anyio
+import httpx
+import structlog
+from anyio.abc import TaskGroup
+
+from agent_runner.approvals.desk import PAGE
+from agent_runner.settings import HookSettings, Webhook
+from conversation_store.approvals import REQUESTED, event_payload
+from conversation_store.records import ApprovalRecord
+from conversation_store.states import ApprovalState
+from conversation_store.store import Store
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_S = (1.0, 5.0, 30.0, 120.0, 600.0)
+TIMEOUT_S = 10.0
+COMMAND_TIMEOUT_S = 30.0
+
+Told = Callable[[], Awaitable[None]]
+
+
+class HookError(Exception):
+    """The other side did not take it."""
+
+
+def signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
+    """The `webhook-signature` of a message; `secret` may be `whsec_` and base64, or any text."""
+    key = secret.encode()
+    if secret.startswith("whsec_"):
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+class Hooks:
+    """Each approval is told to each hook once, again and again until it is taken or given up."""
+
+    def __init__(
+        self, store: Store, settings: HookSettings, tasks: TaskGroup, env: Mapping[str, str]
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._tasks = tasks
+        self._env = dict(env)
+
+    @property
+    def any(self) -> bool:
+        """True if anybody is to be told."""
+        return bool(self._settings.webhooks or self._settings.command)
+
+    async def tell_waiting(self) -> None:
+        """Tell of everything that waits: at a start, for an earlier service may not have."""
+        before: str | None = None
+        while page := await self._store.approvals.list(
+            state=ApprovalState.PENDING, before=before, limit=PAGE
+        ):
+            for approval in page:
+                self.tell(approval)
+            before = page[-1].approval_id
+
+    def tell(self, approval: ApprovalRecord) -> None:
+        """Tell of an approval that was just requested, in the background."""
+        body = event_payload(REQUESTED, approval)
+        for webhook in self._settings.webhooks:
+            self._start(approval, webhook.url, partial(_post, webhook, approval, body))
+        if self._settings.command:
+            command = partial(_run, self._settings.command, self._env, approval, body)
+            self._start(approval, self._settings.command[0], command)
+
+    def _start(self, approval: ApprovalRecord, where: str, told: Told) -> None:
+        self._tasks.start_soon(self._insist, approval, where, told)
+
+    async def _insist(self, approval: ApprovalRecord, where: str, told: Told) -> None:
+        for attempt, wait in enumerate((*RETRY_AFTER_S, None), 1):
+            try:
+                await told()
+            except (HookError, httpx.HTTPError, OSError) as error:
+                facts = {"approval_id": approval.approval_id, "hook": where, "attempt": attempt}
+                if wait is None:
+                    log.error("hook_given_up", error=str(error), **facts)
+                    return
+                log.warning("hook_failed", error=str(error), retry_in_s=wait, **facts)
+                await anyio.sleep(wait)
+                if (await self._store.approvals.get(approval.approval_id)).decided_at is not None:
+                    return
+            else:
+                return
+
+
+async def _post(webhook: Webhook, approval: ApprovalRecord, body: bytes) -> None:
+    timestamp = str(int(time.time()))
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": approval.approval_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": signature(webhook.secret, approval.approval_id, timestamp, body),
+    }
+    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+        answer = await client.post(webhook.url, content=body, headers=headers)
+    if not answer.is_success:
+        raise HookError(f"it answered {answer.status_code}")
+
+
+async def _run(
+    command: list[str], env: Mapping[str, str], approval: ApprovalRecord, body: bytes
+) -> None:
+    with anyio.move_on_after(COMMAND_TIMEOUT_S) as scope:
+        done = await anyio.run_process(
+            command,
+            input=body,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            env={**env, "AGENT_RUNNER_APPROVAL_ID": approval.approval_id},
+        )
+    if scope.cancelled_caught:
+        raise HookError(f"it ran for longer than {COMMAND_TIMEOUT_S:g} s and was ended")
+    if done.returncode != 0:
+        raise HookError(f"it left with code {done.returncode}")
