@@ -82,10 +82,14 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Received(msgspec.Struct, kw_only=True):
-    """What one line led to: events in order, and bytes the CLI must get."""
+    """What one line led to: events in order, and bytes the CLI must get.
+
+    `alive` marks a heartbeat, which has a deadline of its own.
+    """
 
     events: list[AgentEvent] = []
     send: bytes = b""
+    alive: bool = False
 
 
 class PermissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +135,15 @@ class Session(Protocol):
 
     def receive(self, line: bytes) -> Received:
         """Read one line (without its newline). Never raises on foreign input."""
+        ...
+
+    @property
+    def reads_stderr(self) -> bool:
+        """True if stderr may hold events."""
+        ...
+
+    def receive_stderr(self, line: bytes) -> Received:
+        """Read one line of stderr, as `receive`; only where `reads_stderr`."""
         ...
 
     @property

@@ -16,6 +16,7 @@ from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_
 from agent_runner.agents.claude_session import ClaudeSession
 from agent_runner.agents.droid_session import DroidSession
 from agent_runner.agents.gemini_session import GeminiSession
+from agent_runner.agents.supervised_session import SupervisedSession
 from agent_runner.agents.text_session import TextSession
 from agent_runner.errors import BadRequestError
 
@@ -71,11 +72,14 @@ class CustomAdapter:
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """See `base.Adapter`. Only ACP can resume a session without a flag."""
         dialect = dialect_of(options)
+        inner: Session
         if dialect == ACP:
-            return AcpSession(
+            inner = AcpSession(
                 options, form, resume, mode=options.permission_mode, model=options.model
             )
-        return _SESSIONS[dialect](options, form, None)
+        else:
+            inner = _SESSIONS[dialect](options, form, None)
+        return SupervisedSession(inner, json_stdout=dialect != TEXT)
 
     def child_env(self) -> tuple[str, ...]:
         """Nothing beyond what every child gets; `options.env` adds to it."""

@@ -114,6 +114,15 @@ class ReplaySession:
         return Received(events=events, send=received.send)
 
     @property
+    def reads_stderr(self) -> bool:
+        """See `base.Session`."""
+        return False
+
+    def receive_stderr(self, line: bytes) -> Received:
+        """Nothing."""
+        return Received()
+
+    @property
     def features(self) -> frozenset[Feature]:
         """See `base.Session`."""
         return self._session.features

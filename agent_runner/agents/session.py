@@ -77,6 +77,15 @@ class SessionBase:
         return None
 
     @property
+    def reads_stderr(self) -> bool:
+        """Stderr is text for people."""
+        return False
+
+    def receive_stderr(self, line: bytes) -> Received:
+        """Nothing."""
+        return Received()
+
+    @property
     def features(self) -> frozenset[Feature]:
         """Nothing but allow and deny."""
         return frozenset()

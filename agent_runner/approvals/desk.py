@@ -96,8 +96,11 @@ class Desk:
 
     # --- asking -----------------------------------------------------------------------------
 
-    async def open(self, asking: Asking) -> None:
-        """Commit the question: from here on it is there to be decided, whatever happens."""
+    async def open(self, asking: Asking) -> ApprovalRecord | None:
+        """Commit the question: from here on it is there to be decided, whatever happens.
+
+        None if just this was asked before.
+        """
         question, now = asking.question, wire.now()
         life = self.life_of(asking.options)
         new = NewApproval(
@@ -134,6 +137,7 @@ class Desk:
         else:
             self._requested(opened)
         self._earlier.set()
+        return opened
 
     def life_of(self, options: AgentOptions) -> float:
         """Seconds that an approval of the agent may wait.
@@ -185,7 +189,7 @@ class Desk:
         if approval.state is not ApprovalState.PENDING:
             refuse_decided(approval, decision, approve=approve)
             return approval
-        asker = self._asker(approval_id)
+        asker = self._asker(approval)
         decided = await self._commit(
             approval.conversation_id,
             lambda: self._approvals.decide(
@@ -253,9 +257,12 @@ class Desk:
         self._wake(approval.run_id)
         return approval
 
-    def _asker(self, approval_id: str) -> Asker | None:
-        _, asker, _ = self._askers.get(approval_id, (None, None, None))
-        return asker if asker is not None and asker.alive else None
+    def _asker(self, approval: ApprovalRecord) -> Asker | None:
+        """The process that waits for the answer; a supervised tool does not: it has ended."""
+        _, asker, _ = self._askers.get(approval.approval_id, (None, None, None))
+        if asker is None or approval.kind is ApprovalKind.TOOL or not asker.alive:
+            return None
+        return asker
 
     # --- after a restart or the end of the asking process ------------------------------------
 
@@ -271,6 +278,11 @@ class Desk:
             if all(approval.state is not ApprovalState.PENDING for approval in approvals):
                 return [approval for approval in approvals if _holds(approval)]
             await event.wait()
+
+    async def decided(self, run_id: str) -> list[ApprovalRecord]:
+        """All of the run that were approved or rejected, in the order of their asking."""
+        decided = (ApprovalState.APPROVED, ApprovalState.REJECTED)
+        return [a for a in await self._approvals.of_run(run_id) if a.state in decided]
 
     async def move(
         self, approval: ApprovalRecord, source: Delivery, target: Delivery, error: str | None = None
@@ -314,7 +326,7 @@ class Desk:
     async def _expire(self, approval_id: str) -> None:
         """Deny what nobody decided in time; nothing if that is not so."""
         approval = await self._approvals.get(approval_id)
-        asker = self._asker(approval_id)
+        asker = self._asker(approval)
         expired = await self._commit(
             approval.conversation_id,
             lambda: self._approvals.expire(

@@ -284,7 +284,7 @@ async def spawn(
         ends = await warden.request(
             argv, cwd=cwd, env=marked, limits=limits or TreeLimits(), spool=spool
         )
-        read = None if spool is None else os.open(spool, os.O_RDONLY)
+        read = None if spool is None else _end_of(spool)
         child = Child(ends, argv[0], cwd, process_id, read)
         try:
             await child.held()
@@ -297,6 +297,13 @@ async def spawn(
         else:
             return child
     raise AssertionError("unreachable")
+
+
+def _end_of(spool: Path) -> int:
+    """The file opened for what is written from now on; an earlier process may have written."""
+    descriptor = os.open(spool, os.O_RDONLY)
+    os.lseek(descriptor, 0, os.SEEK_END)
+    return descriptor
 
 
 async def _read(descriptor: int) -> bytes:

@@ -34,6 +34,7 @@ class PlainSession:
     """A one-shot CLI that takes its prompt as plain text: for cases with their own argv."""
 
     close_after_prompt = True
+    reads_stderr = False
     features: frozenset[Feature] = frozenset()
 
     def __init__(self) -> None:
@@ -49,6 +50,10 @@ class PlainSession:
 
     def receive(self, line: bytes) -> Received:
         """Lines are kept, not read."""
+        return Received()
+
+    def receive_stderr(self, line: bytes) -> Received:
+        """Kept, not read."""
         return Received()
 
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:

@@ -40,6 +40,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     warn_on_stall: bool
     hold_ms: int
     resume_attempts: int
+    more_args: list[str] = []
+    more_env: dict[str, str] = {}
 
 
 class Stop(Protocol):
@@ -119,6 +121,8 @@ class Headless:
             request.options,
             self.form_for(request.agent_type, request.options),
             resume=session_id,
+            more_args=request.more_args,
+            more_env=request.more_env,
             process_id=process_id,
             raw=request.raw_path,
             end_grace=request.timeouts.cancel_grace_ms / 1000,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic.alias_generators import to_camel
@@ -86,12 +86,15 @@ class Launcher:
         form: Form,
         *,
         resume: str | None,
+        more_args: Sequence[str],
+        more_env: Mapping[str, str],
         process_id: str,
         raw: Path,
         end_grace: float,
     ) -> LiveCli:
         """A process held before the CLI, which `LiveCli.go` lets begin; LaunchError says why not.
 
+        `more_args` and `more_env` come after, or in the place of, the agent's own.
         Its bytes go to `raw`.stdout and .stderr until a turn names another place.
         """
         adapter = adapter_for(agent_type)
@@ -110,12 +113,12 @@ class Launcher:
                 file = private / name
                 file.touch(mode=0o600)
                 file.write_bytes(content)
-        environment = self._environment(adapter, launch.env, options.env)
+        environment = self._environment(adapter, launch.env, {**options.env, **more_env})
         limits = resources_of(self._resources, options)
         try:
             child = await spawn(
                 self._warden,
-                [str(path), *launch.argv[1:]],
+                [str(path), *launch.argv[1:], *more_args],
                 cwd=options.cwd,
                 env=environment,
                 process_id=process_id,

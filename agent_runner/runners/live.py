@@ -12,7 +12,7 @@ import anyio.lowlevel
 import msgspec
 import structlog
 
-from agent_runner.agents.base import Exit, Feature, Form, PermissionAnswer, Session
+from agent_runner.agents.base import Exit, Feature, Form, PermissionAnswer, Received, Session
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     AgentEvent,
@@ -110,6 +110,9 @@ class LiveCli:
         self.questions = Questions()
         self._limits = Limits(child)
         self._given_up = anyio.Event()
+        self._suspended = anyio.Event()
+        self._stderr_read = anyio.Event()
+        self._stderr_framer = LineFramer(line_limit)
         self._turn_done = anyio.Event()
         self._stderr = bytearray()
         self._outbox = Outbox(child)
@@ -200,6 +203,15 @@ class LiveCli:
         """Note a sign of life that came another way than by output."""
         self.last_heartbeat = anyio.current_time()
 
+    def suspend(self, line: bytes) -> None:
+        """End the process, which waits for what only another one will be told.
+
+        It gets `line` first, if it still reads.
+        """
+        if not self._session.close_after_prompt:
+            self._outbox.send(line)
+        self._suspended.set()
+
     async def stop_turn(self, grace: float) -> None:
         """End the present turn within `grace` seconds and a kill.
 
@@ -238,6 +250,7 @@ class LiveCli:
                 tasks.start_soon(self._write)
                 tasks.start_soon(self._read_stderr)
                 tasks.start_soon(self._tell_notices)
+                tasks.start_soon(self._end_when_suspended)
                 with anyio.CancelScope() as reading:
                     tasks.start_soon(self._stop_reading_after_exit, reading)
                     tasks.start_soon(self._stop_reading_when_given_up, reading)
@@ -246,6 +259,8 @@ class LiveCli:
                     with anyio.move_on_after(EXIT_GRACE_S):
                         await self._child.wait()
                     await self._child.end(term_grace=self._end_grace)
+                with anyio.move_on_after(DRAIN_QUIET_S):
+                    await self._stderr_read.wait()
                 tasks.cancel_scope.cancel()
         except* Exception:
             log.exception("cli_reader_failed", pid=self.pid)
@@ -313,10 +328,15 @@ class LiveCli:
                 continue
             received = self._session.receive(line)
             del line
-            if received.send:
-                self._outbox.send(received.send)
-            events += received.events
+            events += self._taken(received)
         await self._settle(events)
+
+    def _taken(self, received: Received) -> list[AgentEvent]:
+        if received.send:
+            self._outbox.send(received.send)
+        if received.alive:
+            self.heartbeat()
+        return received.events
 
     async def _settle(self, events: Sequence[AgentEvent]) -> None:
         passed: list[AgentEvent] = []
@@ -361,7 +381,8 @@ class LiveCli:
         resolution = await self._sink.rule(question) if self._sink is not None else None
         if resolution is not None:
             return [self._send_answer(question.request_id, resolution)]
-        self.questions.asked(question)
+        if question.kind != "tool":
+            self.questions.asked(question)
         return []
 
     def _send_answer(self, request_id: str, resolution: Resolution) -> PermissionResolved:
@@ -401,7 +422,26 @@ class LiveCli:
             if len(self._stderr) > 2 * STDERR_TAIL:
                 del self._stderr[:-STDERR_TAIL]
             self._raw.stderr(clear)
+            if self._session.reads_stderr:
+                await self._handle_stderr(clear, last=not more)
             await anyio.lowlevel.checkpoint()
+        self._stderr_read.set()
+
+    async def _handle_stderr(self, chunk: bytes, *, last: bool) -> None:
+        lines = self._stderr_framer.feed(chunk)
+        if last:
+            lines += self._stderr_framer.flush()
+        events: list[AgentEvent] = []
+        for line in lines:
+            if not isinstance(line, OversizeLine):
+                events += self._taken(self._session.receive_stderr(line))
+        await self._settle(events)
+
+    async def _end_when_suspended(self) -> None:
+        await self._suspended.wait()
+        with anyio.move_on_after(self._end_grace):
+            await self._child.wait()
+        await self._child.end(term_grace=self._end_grace)
 
     async def _tell_notices(self) -> None:
         await self._sink_set.wait()

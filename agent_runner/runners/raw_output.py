@@ -8,7 +8,10 @@ from agent_runner.process.raw_log import RawLog, overwrite
 
 
 class RawOutput:
-    """The logs of the present run, and where in them the process's output stands."""
+    """The logs of the present run, and where in them the process's output stands.
+
+    A run may have had other processes before: what they printed stays, in front.
+    """
 
     def __init__(self, path: Path, limit: int, *, spooled: bool) -> None:
         self._limit = limit
@@ -37,7 +40,7 @@ class RawOutput:
         if not self.spooled:
             return self._stdout.write(chunk)
         if masked:
-            overwrite(self._path.with_suffix(".stdout"), at, chunk)
+            overwrite(self._path.with_suffix(".stdout"), self.offset(at), chunk)
         return self._received <= self._limit
 
     def stderr(self, chunk: bytes) -> None:
@@ -46,7 +49,7 @@ class RawOutput:
 
     def offset(self, position: int) -> int:
         """Where the byte at `position` of the whole stdout lies in the present run's log."""
-        return max(0, position - self._base)
+        return self._before + max(0, position - self._base)
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -56,5 +59,7 @@ class RawOutput:
     def _open(self, path: Path) -> None:
         self._path = path
         self._base = self._received
-        self._stdout = RawLog(path.with_suffix(".stdout"), self._limit)
+        stdout = path.with_suffix(".stdout")
+        self._before = stdout.stat().st_size if stdout.exists() else 0
+        self._stdout = RawLog(stdout, self._limit)
         self._stderr = RawLog(path.with_suffix(".stderr"), self._limit)

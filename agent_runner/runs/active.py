@@ -26,6 +26,7 @@ from agent_runner.events import (
     Unknown,
 )
 from agent_runner.runners.live import LiveCli, Resolution
+from agent_runner.schemas import supervised
 from agent_runner.settings import Timeouts
 from conversation_store.records import ApprovalRecord, RunOutcome, RunRecord
 from conversation_store.runs import NewRun
@@ -218,7 +219,7 @@ class ActiveRun:
         assert self.live is not None
         self._to_ask.discard(question.request_id)
         self._asked.add(question.request_id)
-        await self._desk.open(
+        approval = await self._desk.open(
             Asking(
                 question=question,
                 run_id=self.run_id,
@@ -228,3 +229,5 @@ class ActiveRun:
                 asker=self.live,
             )
         )
+        if question.kind == "tool" and approval is not None:
+            self.live.suspend(supervised.registered(approval.approval_id))

@@ -19,6 +19,7 @@ from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.resumption import Resumption
+from agent_runner.schemas import supervised
 from conversation_store.records import ApprovalRecord, ConversationRecord, ProcessRecord
 from conversation_store.states import RunState
 from conversation_store.store import Store
@@ -99,7 +100,7 @@ class Attempts:
         async with anyio.create_task_group() as tasks:
             moves = [RunState.STARTING, RunState.RUNNING]
             tasks.start_soon(self._begin, live, moves)
-            return await self._turn(live, cold=False)
+            return await self._turn(live, self._request, cold=False)
         raise AssertionError("unreachable")
 
     async def _after_decision(self) -> tuple[LiveCli, TurnCompleted]:
@@ -112,14 +113,10 @@ class Attempts:
         await resumption.check()
         for attempt in range(1, self._request.resume_attempts + 1):
             active.grants = await resumption.begin()
-            conversation = await self._store.conversations.get(self._request.conversation_id)
-            if conversation.session_id is None:
-                raise await resumption.failed("the CLI had not opened a session yet")
-            await self._settle(conversation)
             try:
-                live, verdict = await self._on_new(
-                    conversation.session_id, resumption.prompt(), first=False
-                )
+                if resumption.of_tool:
+                    return await self._tool_again(resumption)
+                live, verdict = await self._session_again(resumption)
             except LaunchError as error:
                 why = str(error)
             else:
@@ -134,6 +131,26 @@ class Attempts:
             if self._stopped:
                 raise NotBegunError
         raise await resumption.failed(why)
+
+    async def _session_again(self, resumption: Resumption) -> tuple[LiveCli, TurnCompleted]:
+        """Have a new process of the CLI's session make the approved calls again."""
+        conversation = await self._store.conversations.get(self._request.conversation_id)
+        if conversation.session_id is None:
+            raise LaunchError(FailureCode.RESUME_FAILED, "the CLI had not opened a session yet")
+        await self._settle(conversation)
+        request = msgspec.structs.replace(self._request, prompt=resumption.prompt())
+        return await self._on_new(conversation.session_id, request, first=False)
+
+    async def _tool_again(self, resumption: Resumption) -> tuple[LiveCli, TurnCompleted]:
+        """Start a supervised tool again as at first, with the answers."""
+        answers = await resumption.answers(self._active.run_id)
+        request = msgspec.structs.replace(
+            self._request,
+            more_args=supervised.arguments(answers),
+            more_env={**self._request.more_env, **supervised.environment(answers)},
+        )
+        await resumption.told()
+        return await self._on_new(None, request, first=False)
 
     async def _decisions(self) -> list[ApprovalRecord]:
         """What was decided of the run's questions, once none is open."""
@@ -154,16 +171,22 @@ class Attempts:
         return decided
 
     async def _on_new(
-        self, session_id: str | None, prompt: str | None = None, *, first: bool | None = None
+        self,
+        session_id: str | None,
+        request: RunRequest | None = None,
+        *,
+        first: bool | None = None,
     ) -> tuple[LiveCli, TurnCompleted]:
         """A process is written down while it is held, and does nothing before that.
 
-        `prompt` stands in the place of the run's own.
+        `request` stands in the place of the run's own; `first` says whether the run is still
+        to be moved to its begun states.
         """
+        request = request or self._request
         if self._stopped:
             raise NotBegunError
         process_id = wire.new_id("proc")
-        live = await self._headless.start(self._request, session_id, process_id)
+        live = await self._headless.start(request, session_id, process_id)
         live.session_id = session_id
         # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
         self._tasks.start_soon(self._headless.launcher.version, self._request.agent_type)
@@ -178,7 +201,7 @@ class Attempts:
         if first:
             await self._begin(live, [RunState.RUNNING])
         self._active.live = live
-        return live, await self._turn(live, prompt, cold=True)
+        return live, await self._turn(live, request, cold=True)
 
     async def _write_down(self, live: LiveCli, *, first: bool) -> None:
         run, identity, now = self._active.run, live.identity, wire.now()
@@ -224,10 +247,7 @@ class Attempts:
             await live.end()
             raise
 
-    async def _turn(self, live: LiveCli, prompt: str | None = None, *, cold: bool) -> TurnCompleted:
-        request = self._request
-        if prompt is not None:
-            request = msgspec.structs.replace(request, prompt=prompt)
+    async def _turn(self, live: LiveCli, request: RunRequest, *, cold: bool) -> TurnCompleted:
         return await self._headless.turn(live, request, self._active, self._active, cold=cold)
 
     async def _resume_failed(self, attempt: int, verdict: TurnCompleted) -> None:

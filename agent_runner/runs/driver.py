@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
+from agent_runner.agents.custom import CustomAdapter
 from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.desk import Desk
 from agent_runner.bus.frames import new_event
@@ -22,7 +23,7 @@ from agent_runner.runs.attempts import Attempts, NotBegunError
 from agent_runner.runs.circuits import Circuits, Scope
 from agent_runner.runs.outcome import failed, finished_event, judge, stopped
 from agent_runner.runs.queue import Ticket
-from agent_runner.settings import Settings
+from agent_runner.settings import Settings, Timeouts
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, RunOutcome
 from conversation_store.states import RunState
@@ -156,6 +157,7 @@ class RunDriver:
             warn_on_stall=(options.on_stall or self._settings.supervision.on_stall) == "warn",
             hold_ms=self._settings.approvals.hold_ms,
             resume_attempts=self._settings.approvals.resume_attempts,
+            more_env=_for_tools(agent.type, active.timeouts),
         )
         attempts = Attempts(self._store, self._headless, self._desk, self._tasks, active, request)
         live, verdict = await attempts.run()
@@ -205,3 +207,10 @@ class RunDriver:
         else:
             return True
         return False
+
+
+def _for_tools(agent_type: str, timeouts: Timeouts) -> dict[str, str]:
+    """What a supervised tool is told (runbooks/approval-protocol.md)."""
+    if agent_type != CustomAdapter.type:
+        return {}
+    return {"AGENT_RUNNER_HEARTBEAT_MS": str(timeouts.heartbeat_interval_ms)}

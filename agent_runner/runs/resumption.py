@@ -6,8 +6,9 @@ from agent_runner.approvals.canonical import canonical
 from agent_runner.approvals.desk import Desk
 from agent_runner.errors import FailureCode
 from agent_runner.runners.launcher import LaunchError
+from agent_runner.schemas.supervised import MOST_ANSWERS, Answer
 from conversation_store.records import ApprovalRecord
-from conversation_store.states import ApprovalState, Delivery
+from conversation_store.states import ApprovalKind, ApprovalState, Delivery
 
 _PROMPT = """\
 You were stopped while you waited for permission to use a tool. It has been granted, once, for \
@@ -29,6 +30,22 @@ class Resumption:
         self._desk = desk
         self._decided = decided
 
+    @property
+    def of_tool(self) -> bool:
+        """True if a supervised tool has asked: it is started again, with the answers."""
+        return any(approval.kind is ApprovalKind.TOOL for approval in self._decided)
+
+    async def answers(self, run_id: str) -> list[Answer]:
+        """All that was decided for the run so far, for a tool's environment."""
+        decided = await self._desk.decided(run_id)
+        return [_answer(a) for a in decided if a.kind is ApprovalKind.TOOL][-MOST_ANSWERS:]
+
+    async def told(self) -> None:
+        """The tool that is started now is told, and is so once: whatever becomes of it."""
+        for index, approval in enumerate(self._decided):
+            moved = await self._desk.move(approval, Delivery.RESUMING, Delivery.DELIVERED)
+            self._decided[index] = moved or approval
+
     async def check(self) -> None:
         """LaunchError `approval_rejected` or `approval_expired`, unless all are approved."""
         for approval in self._decided:
@@ -46,9 +63,10 @@ class Resumption:
         return list(self._decided)
 
     async def again(self, error: str) -> None:
-        """Note that the process did not come to it."""
+        """Note that the process did not come to it, or was not started after all."""
+        source = Delivery.DELIVERED if self.of_tool else Delivery.RESUMING
         for index, approval in enumerate(self._decided):
-            moved = await self._desk.move(approval, Delivery.RESUMING, Delivery.WAITING, error)
+            moved = await self._desk.move(approval, source, Delivery.WAITING, error)
             self._decided[index] = moved or approval
 
     async def over(self, unclaimed: list[ApprovalRecord]) -> None:
@@ -72,3 +90,14 @@ class Resumption:
         """What the resumed CLI is told."""
         calls = [f"{a.tool}: {canonical(a.input).decode()}" for a in self._decided]
         return _PROMPT.format(calls="\n\n".join(calls))
+
+
+def _answer(approval: ApprovalRecord) -> Answer:
+    decision = approval.decision or {}
+    return Answer(
+        hash=approval.input_hash,
+        approval_id=approval.approval_id,
+        decision="approve" if approval.state is ApprovalState.APPROVED else "reject",
+        option_id=decision.get("optionId"),
+        message=decision.get("message"),
+    )

@@ -1,0 +1,131 @@
+"""A custom command that may ask a person and give signs of life (runbooks/approval-protocol.md).
+
+Its events come on stderr, or on stdout where that is a JSON stream already. A question ends the
+process: the answer goes to another one, by argument and environment, so nothing is ever
+answered here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from agent_runner.agents.base import Exit, Feature, PermissionAnswer, Received, Session
+from agent_runner.agents.failures import short
+from agent_runner.emitter import WAITING
+from agent_runner.errors import FailureCode
+from agent_runner.events import (
+    Activity,
+    AgentEvent,
+    Notice,
+    PermissionOption,
+    PermissionRequested,
+    TurnCompleted,
+)
+from agent_runner.schemas import supervised
+from agent_runner.schemas.decode import Broken, Drift
+
+QUESTION = "approval"
+"""The tool's name in an approval that a supervised tool asks for."""
+
+
+class SupervisedSession:
+    """`inner` with the events of the protocol taken out of what the command prints."""
+
+    reads_stderr = True
+
+    def __init__(self, inner: Session, *, json_stdout: bool) -> None:
+        self._inner = inner
+        self._json_stdout = json_stdout
+        self._drift: Drift = Drift()
+        self._asked = 0
+        self._denied = False
+
+    @property
+    def drift(self) -> Counter[str]:
+        """See `base.Session`."""
+        return self._inner.drift
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What the protocol carries, or the dialect's own."""
+        return self._inner.features | {"message"}
+
+    @property
+    def close_after_prompt(self) -> bool:
+        """See `base.Session`."""
+        return self._inner.close_after_prompt
+
+    def open(self) -> bytes:
+        """See `base.Session`."""
+        return self._inner.open()
+
+    def prompt(self, text: str) -> bytes:
+        """See `base.Session`."""
+        return self._inner.prompt(text)
+
+    def receive(self, line: bytes) -> Received:
+        """See `base.Session`."""
+        if self._json_stdout and (received := self._event(line)) is not None:
+            return received
+        return self._inner.receive(line)
+
+    def receive_stderr(self, line: bytes) -> Received:
+        """See `base.Session`. What is no event is text for the log."""
+        return self._event(line) or Received()
+
+    def _event(self, line: bytes) -> Received | None:
+        event = supervised.decode(line, self._drift)
+        if event is None:
+            return None
+        if isinstance(event, Broken):
+            notice = Notice(
+                code="malformed_event",
+                level="warning",
+                message=short(event.error),
+                data={"raw": event.raw},
+            )
+            return Received(events=[notice])
+        if isinstance(event, supervised.Heartbeat):
+            return Received(events=[Activity(code="heartbeat")], alive=True)
+        self._asked += 1
+        question = PermissionRequested(
+            request_id=f"tool-{self._asked}",
+            name=QUESTION,
+            input=event.input,
+            title=event.question,
+            options=[
+                PermissionOption(option_id=choice.option_id, name=choice.name, kind="choice")
+                for choice in event.choices
+            ],
+            kind="tool",
+        )
+        return Received(events=[question])
+
+    def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
+        """The dialect's own questions are answered; a tool's can only be denied: it has ended."""
+        if not request_id.startswith("tool-"):
+            return self._inner.answer(request_id, answer)
+        self._denied = True
+        return b""
+
+    def interrupt(self) -> bytes | None:
+        """See `base.Session`."""
+        return self._inner.interrupt()
+
+    def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
+        """See `base.Session`; says what the exit code of a tool that waits means."""
+        events = self._inner.finish(exit)
+        if exit.code != WAITING:
+            return events
+        code, error = FailureCode.CLI_ERROR, f"it left with {WAITING}, but had asked nothing"
+        if self._denied:
+            code, error = FailureCode.PERMISSION_DENIED, "the agent's policy denies its question"
+        elif self._asked:
+            error = "it waits for an approval"
+        return [_explained(event, code, error) for event in events]
+
+
+def _explained(event: AgentEvent, code: FailureCode, error: str) -> AgentEvent:
+    if isinstance(event, TurnCompleted) and not event.ok:
+        return TurnCompleted(ok=False, code=code, error=error, session_id=event.session_id)
+    return event
