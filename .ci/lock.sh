@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 compile() {
   uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
-    --no-annotate pyproject.toml "$@"
+    --no-annotate --extra tui pyproject.toml "$@"
 }
 compile --group dev --group bench -o .ci/locks/dev.txt
 sed 's/ *--hash=.*//; s/ \\$//; /^ *$/d' .ci/locks/dev.txt > .ci/locks/.pins

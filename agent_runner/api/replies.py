@@ -121,13 +121,19 @@ class CancelReply(Reply):
 
 
 class LockReply(Reply):
-    """The run that holds an agent, since when, and the process that serves it."""
+    """The run that holds an agent, since when, and the process that serves it.
+
+    `waits` for a human; `lastEventMs` is the age of its newest event.
+    """
 
     run_id: str
     conversation_id: str
     since: str
     pid: int | None
     session_id: str | None
+    waits: bool
+    last_event: str | None
+    last_event_ms: int | None
 
 
 class WarmReply(Reply):

@@ -60,6 +60,11 @@ def _session(ctx: Context, agent: AgentRecord, now: float) -> dict[str, Any]:
             "since": holder.started_at,
             "pid": holder.live.pid if holder.live is not None else None,
             "sessionId": holder.session_id,
+            "waits": holder.waiting,
+            "lastEvent": holder.last_event,
+            "lastEventMs": None
+            if holder.last_event_at is None
+            else round((now - holder.last_event_at) * 1000),
         },
         "queued": [run.run_id for run in runs if run is not holder],
         "warm": warm,

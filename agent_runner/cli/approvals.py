@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
-from agent_runner.cli.terminal import clean, fail, out, show_json, show_json_text, show_table
+from agent_runner.cli.terminal import fail, out, show_json, show_json_text, show_table
 from agent_runner.client.http import Client, path
 from agent_runner.errors import AgentRunnerError, BadRequestError
+from agent_runner.plain_text import clean
 
 approvals = typer.Typer(
     no_args_is_help=True,

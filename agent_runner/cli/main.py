@@ -18,6 +18,7 @@ from agent_runner.cli.execute import execute
 from agent_runner.cli.record import record_command
 from agent_runner.cli.serve import serve
 from agent_runner.cli.sessions import sessions
+from agent_runner.cli.tui import tui
 
 app = typer.Typer(
     name="agent-runner",
@@ -53,6 +54,7 @@ app.command("exec")(execute)
 app.add_typer(agents, name="agents")
 app.add_typer(conversations, name="conversations")
 app.add_typer(approvals, name="approvals")
+app.command("tui")(tui)
 app.add_typer(circuits, name="circuits")
 app.command("sessions")(sessions)
 app.add_typer(db, name="db")

@@ -82,7 +82,7 @@ class Client:
             with connect_sse(self._http, method, where, **arguments) as source:
                 if source.response.status_code != httpx.codes.OK:
                     source.response.read()
-                    raise _problem(source.response)
+                    raise problem_of(source.response)
                 yield from source.iter_sse()
         except httpx.TransportError as error:
             raise self._away(error) from error
@@ -93,7 +93,7 @@ class Client:
         except httpx.TransportError as error:
             raise self._away(error) from error
         if response.is_error:
-            raise _problem(response)
+            raise problem_of(response)
         return response.json() if response.content else None
 
     def _away(self, error: httpx.TransportError) -> UnavailableError:
@@ -104,7 +104,8 @@ class Client:
         )
 
 
-def _problem(response: httpx.Response) -> ServiceProblemError:
+def problem_of(response: httpx.Response) -> ServiceProblemError:
+    """What an error answer says."""
     try:
         document = response.json()
     except json.JSONDecodeError:

@@ -24,6 +24,7 @@ from agent_runner.events import (
     PermissionResolved,
     SessionStarted,
     Unknown,
+    event_type,
 )
 from agent_runner.runners.live import LiveCli, Resolution
 from agent_runner.schemas import supervised
@@ -79,6 +80,8 @@ class ActiveRun:
         self.broken_lines = 0
         self.over = False
         self._late = False
+        self.last_event: str | None = None
+        self.last_event_at: float | None = None
         self.session_id: str | None = None
         self.form: str | None = None
         self.started_at: str | None = None
@@ -152,6 +155,8 @@ class ActiveRun:
                 events = [late, *events]
             await self.channel.emit(None, events)
             return
+        if events:
+            self.last_event, self.last_event_at = event_type(events[-1]), anyio.current_time()
         plain: list[AgentEvent] = []
         for event in events:
             if isinstance(event, ParseError | Unknown):
