@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
-from agent_runner.cli.terminal import clean, fail, out, show_json, show_table
+from agent_runner.cli.terminal import fail, out, show_json, show_table
 from agent_runner.client.http import path
 from agent_runner.errors import AgentRunnerError
+from agent_runner.plain_text import clean
 
 conversations = typer.Typer(help="Stored conversations.", no_args_is_help=True)
 

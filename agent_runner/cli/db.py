@@ -13,11 +13,12 @@ import typer
 from agent_runner import wire
 from agent_runner.app.state_dir import StateDir as Folder
 from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, client
-from agent_runner.cli.terminal import ExitCode, clean, fail, out, show_json
+from agent_runner.cli.terminal import ExitCode, fail, out, show_json
 from agent_runner.client.http import URL_VARIABLE
 from agent_runner.errors import AgentRunnerError, UnavailableError
 from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.offline import caretaker_of, check_database, put_back
+from agent_runner.plain_text import clean
 from agent_runner.settings import Settings, load_settings
 from conversation_store.errors import StoreError
 

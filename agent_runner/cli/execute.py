@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
-from agent_runner.cli.terminal import ExitCode, clean, err, fail, show_json_text
+from agent_runner.cli.terminal import ExitCode, err, fail, show_json_text
 from agent_runner.errors import AgentRunnerError
+from agent_runner.plain_text import clean
 
 _EXIT = {
     "succeeded": ExitCode.OK,

@@ -16,10 +16,11 @@ import typer
 from agent_runner.api.context import Context
 from agent_runner.app.log_sink import LogSink
 from agent_runner.app.server import serve as serve_forever
-from agent_runner.cli.terminal import clean, fail, out
+from agent_runner.cli.terminal import fail, out
 from agent_runner.doctor.examine import clis
 from agent_runner.doctor.report import CliFinding
 from agent_runner.errors import AgentRunnerError
+from agent_runner.plain_text import clean
 from agent_runner.replay.transcripts import DEMO_AGENT
 from agent_runner.settings import CONFIG_VARIABLE, load_settings
 

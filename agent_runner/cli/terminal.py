@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import NoReturn
@@ -13,18 +12,13 @@ from rich.table import Table
 
 from agent_runner import wire
 from agent_runner.errors import AgentRunnerError
+from agent_runner.plain_text import clean, escaped
 
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 err = Console(highlight=False, markup=False, emoji=False, stderr=True, soft_wrap=True)
 
 if not out.is_terminal:
     out.width = 100_000
-
-# C0 and C1 controls except newline and tab, ESC, DEL, and the characters that reorder text:
-# a tool's output must not move the cursor, set the clipboard or forge a prompt.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]"
-)
 
 
 class ExitCode(IntEnum):
@@ -39,11 +33,6 @@ class ExitCode(IntEnum):
     UNREACHABLE = 6
 
 
-def clean(text: str) -> str:
-    """`text` with every character that could act on the terminal shown as U+FFFD."""
-    return _UNSAFE.sub("\ufffd", text)
-
-
 def show_json(value: object) -> None:
     """One JSON document on stdout."""
     show_json_text(wire.encode(value).decode())
@@ -54,7 +43,7 @@ def show_json_text(text: str) -> None:
 
     JSON escapes C0 itself, but lets DEL, C1 and the marks that reorder text through.
     """
-    typer.echo(_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    typer.echo(escaped(text))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

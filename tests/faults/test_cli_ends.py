@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from agent_runner.api.context import Context
-from agent_runner.cli.terminal import clean
+from agent_runner.plain_text import clean
 from agent_runner.runs.active import ActiveRun
 from tests.api.frames import replayed, seq_of
 from tests.conftest import ModuleService, Script, Service, Serving
