@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +13,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from agent_runner import emitter
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.permissions import (
     LONGEST_PATTERN,
@@ -31,6 +34,17 @@ from agent_runner.maintenance.watch import WAL_ALARM_BYTES
 from agent_runner.process.keeper import LIFELINE_GRACE_S
 from agent_runner.runners.live import _ASK_SHARE
 from agent_runner.runs.attempts import RESUME_ATTEMPTS
+from agent_runner.schemas.decode import Drift
+from agent_runner.schemas.supervised import (
+    MESSAGE_CHARACTERS,
+    MOST_ANSWERS,
+    Answer,
+    ApprovalNeeded,
+    Heartbeat,
+    arguments,
+    decode,
+    environment,
+)
 from conversation_store.faults import Fault, StoreState
 from conversation_store.integrity.findings import FindingCode
 from conversation_store.reserve import RESERVE_BYTES
@@ -208,3 +222,71 @@ def test_the_rules_of_the_runbook_do_what_they_say() -> None:
     assert action("Read", file_path="/work/.env.local") == "deny"
     assert action("mcp__tracker__close") == "allow"
     assert action("Write", file_path="/work/a") == "ask"
+
+
+PROTOCOL = Path(__file__).parent.parent / "runbooks" / "approval-protocol.md"
+TOOL = Path(__file__).parent / "tools" / "clean_up.py"
+
+
+def blocks(runbook: Path, language: str) -> list[str]:
+    """The blocks of code in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", runbook.read_text("utf-8"), re.DOTALL)
+
+
+def test_the_example_of_a_tool_is_the_one_that_is_tested() -> None:
+    (shown,) = blocks(PROTOCOL, "python")
+    assert shown == TOOL.read_text("utf-8")
+    assert len(shown.splitlines()) <= 30
+
+
+def test_the_events_of_the_protocol_are_events() -> None:
+    (shown,) = blocks(PROTOCOL, "json")
+    events = [decode(line.encode(), Drift()) for line in shown.splitlines()]
+    assert [type(event) for event in events] == [Heartbeat, *[ApprovalNeeded] * 3]
+
+
+def test_the_limits_and_variables_of_the_protocol_are_those_of_the_code() -> None:
+    text = " ".join(PROTOCOL.read_text("utf-8").split())
+    assert f"1 to {emitter.QUESTION_BYTES} bytes" in text
+    assert f"1 to {emitter.MOST_OPTIONS}: texts" in text
+    assert f"at most {emitter.OPTION_BYTES} bytes" in text
+    assert f"at most {emitter.MOST_LEVELS} levels" in text
+    assert f"A line has at most {emitter.LINE_BYTES} bytes" in text
+    assert f"kept back up to {emitter.LINE_BYTES} bytes" in text
+    assert f"at most {MOST_ANSWERS} in one run" in text
+    assert f"cut at {MESSAGE_CHARACTERS} characters" in text
+    assert f"exits with code **{emitter.WAITING}**" in text
+    answer = Answer(hash="aa", approval_id="appr_1", decision="approve")
+    named = re.findall(r"^\| `(AGENT_RUNNER_\w+)` \|", PROTOCOL.read_text("utf-8"), re.MULTILINE)
+    assert named == list(environment([answer]))
+
+
+def test_the_shell_script_of_the_protocol_works() -> None:
+    script = blocks(PROTOCOL, "sh")[0]
+
+    def run(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["sh", "-c", script, "script", *words],
+            env={"PATH": os.environ["PATH"], **env},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+    first = run({})
+    assert (first.returncode, first.stdout) == (emitter.WAITING, b"")
+    assert isinstance(decode(first.stderr.strip(), Drift()), ApprovalNeeded)
+    answers = [Answer(hash="aa", approval_id="appr_1", decision="approve")]
+    again = run(environment(answers), *arguments(answers))
+    assert (again.returncode, again.stdout) == (0, b"restarting, as appr_1 allows\n")
+
+
+def test_the_wrapper_takes_what_the_protocol_shows() -> None:
+    lines = blocks(PROTOCOL, "sh")[1].splitlines()
+    words = [shlex.split(line, comments=True) for line in lines]
+    assert words[0][:2] == ["agent-runner", "wrap"]
+    assert words[1][:3] == ["python", "-m", "agent_runner.supervised"]
+    for given in (words[0][2:], words[1][3:]):
+        assert given == ["--every", "20", "--", "make", "release"]
+    done = CliRunner().invoke(app, ["wrap", "--every", "0", "--", "true"])
+    assert done.exit_code == 2

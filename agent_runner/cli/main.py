@@ -19,6 +19,7 @@ from agent_runner.cli.record import record_command
 from agent_runner.cli.serve import serve
 from agent_runner.cli.sessions import sessions
 from agent_runner.cli.tui import tui
+from agent_runner.cli.wrap import wrap
 
 app = typer.Typer(
     name="agent-runner",
@@ -59,6 +60,7 @@ app.add_typer(circuits, name="circuits")
 app.command("sessions")(sessions)
 app.add_typer(db, name="db")
 app.command("doctor")(doctor)
+app.command("wrap")(wrap)
 app.command("record")(record_command)
 app.command("bench")(bench)
 

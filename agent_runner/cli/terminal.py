@@ -12,7 +12,7 @@ from rich.table import Table
 
 from agent_runner import wire
 from agent_runner.errors import AgentRunnerError
-from agent_runner.plain_text import clean, escaped_json
+from agent_runner.plain_text import clean, escaped
 
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 err = Console(highlight=False, markup=False, emoji=False, stderr=True, soft_wrap=True)
@@ -39,8 +39,11 @@ def show_json(value: object) -> None:
 
 
 def show_json_text(text: str) -> None:
-    """JSON on stdout; what could act on the terminal is escaped."""
-    typer.echo(escaped_json(text))
+    """JSON on stdout: what could act on the terminal is escaped, so its value stays the same.
+
+    JSON escapes C0 itself, but lets DEL, C1 and the marks that reorder text through.
+    """
+    typer.echo(escaped(text))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from agent_runner.plain_text import clean
+from agent_runner.plain_text import clean, one_line
 
 _RISKS = {"low": "green", "medium": "yellow", "high": "bold red"}
 _STATES = {"approved": "green", "rejected": "red", "expired": "yellow", "voided": "dim"}
@@ -37,12 +37,12 @@ def approval_row(approval: dict[str, Any]) -> tuple[Text, ...]:
     """Its line in the list: agent, tool, risk, what, time left."""
     hints = approval["hints"]
     risk = str(hints.get("risk", ""))
-    what = (hints.get("command") or approval["question"]).replace("\n", " ⏎ ")
+    what = hints.get("command") or approval["question"]
     return (
         words(approval["agentId"]),
         words(approval["tool"]),
         words(risk, _RISKS.get(risk, "")),
-        words(what[:200]),
+        words(one_line(what, 200)),
         words(left(approval["expiresAt"])),
     )
 

@@ -113,9 +113,11 @@ CORPUS = [
     "carriage\rreturn\x0b\x0c",
     "\u202eevil\u202c \u2066a\u2069 \u200f\u061c",
     "sep\u2028\u2029\x85",
+    "no\u200bwidth\ufeff\u2060\xad\U000e0041",
 ]
 UNSAFE = {*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u061c\u200e\u200f\u2028\u2029"}
 UNSAFE |= {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
+UNSAFE |= {*"\u200b\ufeff\u2060\xad\U000e0041"}
 UNSAFE -= {"\n"}
 
 

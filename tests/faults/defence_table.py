@@ -157,8 +157,8 @@ DEFENCES = (
         "if self._session.close_after_prompt:", "if False:",
     ),
     Defence(
-        31, "a terminal gets no controls", "agent_runner/cli/terminal.py",
-        r'return _UNSAFE.sub("\ufffd", text)', "return text",
+        31, "a terminal gets no controls", "agent_runner/plain_text.py",
+        r'text = _UNSAFE.sub(_SHOWN, text.replace("\r\n", "\n"))', "pass",
     ),
     Defence(
         32, "the CLI is held back while events are stored", "agent_runner/bus/channel.py",
