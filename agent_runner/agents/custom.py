@@ -16,7 +16,7 @@ from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_
 from agent_runner.agents.claude_session import ClaudeSession
 from agent_runner.agents.droid_session import DroidSession
 from agent_runner.agents.gemini_session import GeminiSession
-from agent_runner.agents.supervised_session import SupervisedSession
+from agent_runner.agents.supervised_session import Inner, SupervisedSession
 from agent_runner.agents.text_session import TextSession
 from agent_runner.errors import BadRequestError
 
@@ -72,7 +72,7 @@ class CustomAdapter:
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """See `base.Adapter`. Only ACP can resume a session without a flag."""
         dialect = dialect_of(options)
-        inner: Session
+        inner: Inner
         if dialect == ACP:
             inner = AcpSession(
                 options, form, resume, mode=options.permission_mode, model=options.model

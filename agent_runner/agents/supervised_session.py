@@ -8,6 +8,7 @@ answered here.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Protocol
 
 from agent_runner.agents.base import Exit, Feature, PermissionAnswer, Received, Session
 from agent_runner.agents.failures import short
@@ -28,46 +29,57 @@ QUESTION = "approval"
 """The tool's name in an approval that a supervised tool asks for."""
 
 
+class Inner(Session, Protocol):
+    """A session that counts what it has seen."""
+
+    seen: Counter[str]
+
+
 class SupervisedSession:
     """`inner` with the events of the protocol taken out of what the command prints."""
 
     reads_stderr = True
 
-    def __init__(self, inner: Session, *, json_stdout: bool) -> None:
-        self._inner = inner
+    def __init__(self, inner: Inner, *, json_stdout: bool) -> None:
+        self.inner = inner
         self._json_stdout = json_stdout
         self._drift: Drift = Drift()
         self._asked = 0
         self._denied = False
 
     @property
+    def seen(self) -> Counter[str]:
+        """See `SessionBase`; with the events of the protocol."""
+        return self.inner.seen
+
+    @property
     def drift(self) -> Counter[str]:
         """See `base.Session`."""
-        return self._inner.drift
+        return self.inner.drift
 
     @property
     def features(self) -> frozenset[Feature]:
         """What the protocol carries, or the dialect's own."""
-        return self._inner.features | {"message"}
+        return self.inner.features | {"message"}
 
     @property
     def close_after_prompt(self) -> bool:
         """See `base.Session`."""
-        return self._inner.close_after_prompt
+        return self.inner.close_after_prompt
 
     def open(self) -> bytes:
         """See `base.Session`."""
-        return self._inner.open()
+        return self.inner.open()
 
     def prompt(self, text: str) -> bytes:
         """See `base.Session`."""
-        return self._inner.prompt(text)
+        return self.inner.prompt(text)
 
     def receive(self, line: bytes) -> Received:
         """See `base.Session`."""
         if self._json_stdout and (received := self._event(line)) is not None:
             return received
-        return self._inner.receive(line)
+        return self.inner.receive(line)
 
     def receive_stderr(self, line: bytes) -> Received:
         """See `base.Session`. What is no event is text for the log."""
@@ -77,6 +89,7 @@ class SupervisedSession:
         event = supervised.decode(line, self._drift)
         if event is None:
             return None
+        self.seen[f"event {type(event).__name__}"] += 1
         if isinstance(event, Broken):
             notice = Notice(
                 code="malformed_event",
@@ -104,17 +117,17 @@ class SupervisedSession:
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
         """The dialect's own questions are answered; a tool's can only be denied: it has ended."""
         if not request_id.startswith("tool-"):
-            return self._inner.answer(request_id, answer)
+            return self.inner.answer(request_id, answer)
         self._denied = True
         return b""
 
     def interrupt(self) -> bytes | None:
         """See `base.Session`."""
-        return self._inner.interrupt()
+        return self.inner.interrupt()
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """See `base.Session`; says what the exit code of a tool that waits means."""
-        events = self._inner.finish(exit)
+        events = self.inner.finish(exit)
         if exit.code != WAITING:
             return events
         code, error = FailureCode.CLI_ERROR, f"it left with {WAITING}, but had asked nothing"

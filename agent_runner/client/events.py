@@ -54,6 +54,8 @@ class Watcher:
                         await source.response.aread()
                         raise problem_of(source.response)
                     async for message in source.aiter_sse():
+                        if not message.data:  # a heartbeat
+                            continue
                         event: dict[str, Any] = json.loads(message.data)
                         after = event.get("seq", after)
                         yield event

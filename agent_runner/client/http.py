@@ -83,7 +83,8 @@ class Client:
                 if source.response.status_code != httpx.codes.OK:
                     source.response.read()
                     raise problem_of(source.response)
-                yield from source.iter_sse()
+                # A heartbeat after an event comes as one without data.
+                yield from (message for message in source.iter_sse() if message.data)
         except httpx.TransportError as error:
             raise self._away(error) from error
 

@@ -192,6 +192,12 @@ class ActiveRun:
         if self.live is not None and self.live.questions.allowed(question):
             answer = PermissionAnswer(allow=True, session=True)
             return Resolution(answer=answer, decided_by="session")
+        most = supervised.MOST_ANSWERS
+        if question.kind == "tool" and len(await self._desk.decided(self.run_id)) >= most:
+            message = f"A run may ask {most} questions."
+            return Resolution(
+                answer=PermissionAnswer(allow=False, message=message), decided_by="policy"
+            )
         kind = question.tool_kind if question.kind == "permission" else NO_PERMISSION
         ruling = decide(self.options.permissions, question.name, kind, question.input)
         if ruling.action == "ask":

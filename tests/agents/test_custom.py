@@ -9,6 +9,7 @@ from agent_runner.agents.base import Form, PermissionAnswer
 from agent_runner.agents.claude_session import ClaudeSession
 from agent_runner.agents.droid_session import DroidSession
 from agent_runner.agents.gemini_session import GeminiSession
+from agent_runner.agents.supervised_session import SupervisedSession
 from tests.agents.sessions import Driver
 
 
@@ -52,4 +53,5 @@ def test_silence_is_an_empty_answer() -> None:
 )  # fmt: skip
 def test_dialects(dialect: str, kind: type) -> None:
     driver = Driver("custom", Form.ONE_SHOT, command=["x"], dialect=dialect)
-    assert isinstance(driver.session, kind)
+    assert isinstance(driver.session, SupervisedSession)
+    assert isinstance(driver.session.inner, kind)

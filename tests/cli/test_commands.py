@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,8 @@ def test_nothing_that_acts_on_a_terminal_reaches_it(live: Service) -> None:
             {"text": text, "deltas": 0},
         ]
     script.append({"error": f"API Error: {''.join(CORPUS)}", "status": 500})
-    name, prompt = "worker", json.dumps(script)
+    name, prompt = "corpus", json.dumps(script)
+    live.register(name, permissions="deny")
     code, out, err = call(live, "exec", name, prompt)
     assert code == ExitCode.FAILED
     assert "safe" in out
@@ -152,6 +154,16 @@ def test_nothing_that_acts_on_a_terminal_reaches_it(live: Service) -> None:
         code, *texts = call(live, "agents", "show", f"no{text}")
         assert code == ExitCode.FAILED
         harmless(*texts)
+
+
+def test_a_stream_may_be_quiet(module_service: ModuleService, tmp_path: Path) -> None:
+    service = module_service(constants={"agent_runner.api.streams.HEARTBEAT_S": 0.05})
+    service.register()
+    gate = tmp_path / "gate"
+    threading.Timer(0.5, gate.touch).start()
+    script: Script = [{"text": "first"}, {"wait": str(gate)}, {"text": "second"}]
+    code, out, err = execute(service, script)
+    assert (code, out.split()) == (ExitCode.OK, ["first", "second"]), err
 
 
 def test_agents_from_first_to_last(live: Service, tmp_path: Path) -> None:
