@@ -117,8 +117,8 @@ class ConflictError(AgentRunnerError):
 class DecidedError(ConflictError):
     """Somebody else decided first; `approval` is the record with that decision."""
 
-    def __init__(self, message: str, approval: Mapping[str, Any]) -> None:
-        super().__init__("approval_decided", message)
+    def __init__(self, code: str, message: str, approval: Mapping[str, Any]) -> None:
+        super().__init__(code, message)
         self.approval = approval
 
 

@@ -26,6 +26,7 @@ from agent_runner.agents.policy import LONGEST_VALUE, MOST_CALLS, decide
 from agent_runner.agents.registry import adapter_for
 from agent_runner.agents.shell import MOST_PARTS
 from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READING_TOOLS
+from agent_runner.approvals import hooks
 from agent_runner.cli.db import db
 from agent_runner.cli.main import app
 from agent_runner.errors import BadRequestError, FailureCode
@@ -48,6 +49,7 @@ from agent_runner.schemas.supervised import (
 from conversation_store.faults import Fault, StoreState
 from conversation_store.integrity.findings import FindingCode
 from conversation_store.reserve import RESERVE_BYTES
+from conversation_store.states import Delivery
 from conversation_store.store import QUICK_CHECK_S
 from conversation_store.writer import RETRY_S
 from tests.conftest import Service
@@ -290,3 +292,32 @@ def test_the_wrapper_takes_what_the_protocol_shows() -> None:
         assert given == ["--every", "20", "--", "make", "release"]
     done = CliRunner().invoke(app, ["wrap", "--every", "0", "--", "true"])
     assert done.exit_code == 2
+
+
+APPROVALS = (Path(__file__).parent.parent / "runbooks" / "approvals.md").read_text("utf-8")
+
+
+def test_the_answers_of_the_approvals_runbook_are_what_the_sessions_take() -> None:
+    lines = [line.strip("| ").split(" | ") for line in APPROVALS.splitlines() if "| " in line]
+    cells = {line[0].split("`")[1]: line[1:] for line in lines if line[0].startswith("`")}
+    options = AgentOptions(cwd="/", command=["tool"])
+    for column, kind in enumerate((*COLUMNS, "custom")):
+        session = adapter_for(kind).session(options, Form.WARM, resume=None)
+        for feature, row_name in (
+            ("session", "scope: session"),
+            ("updatedInput", "updatedInput"),
+            ("stop", "stop"),
+        ):
+            said = not cells[row_name][column].startswith("no")
+            if kind != "custom":
+                assert (feature in session.features) is said, (kind, feature)
+            else:
+                assert not said
+
+
+def test_the_numbers_of_the_approvals_runbook() -> None:
+    for delivery in Delivery:
+        assert f"| `{delivery}` |" in APPROVALS
+    waits = [f"{seconds:g}" for seconds in hooks.RETRY_AFTER_S]
+    assert f"{', '.join(waits[:-1])} and {waits[-1]} s" in " ".join(APPROVALS.split())
+    assert f"{hooks.COMMAND_TIMEOUT_S:g} s" in APPROVALS

@@ -105,6 +105,7 @@ def refuse_decided(approval: ApprovalRecord, decision: Decision, *, approve: boo
         raise GoneError("approval_voided", f"nobody asks this any more: {approval.reason}")
     if approval.decision != decision.content(approve=approve):
         raise DecidedError(
+            "approval_decided",
             f"{approval.decided_by} has {approval.state} this already",
             msgspec.to_builtins(approval),
         )

@@ -1,0 +1,85 @@
+"""agent-runner approvals against a running service."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent_runner.cli.terminal import ExitCode
+from tests.api.test_approvals import Asking
+from tests.approvals.asking import COMMAND, ran
+from tests.cli.test_commands import call
+from tests.conftest import ModuleService, Service
+
+
+@pytest.fixture(scope="module")
+def live(module_service: ModuleService) -> Service:
+    service = module_service()
+    service.register()
+    return service
+
+
+def test_list_show_and_approve(live: Service, tmp_path: Path) -> None:
+    assert call(live, "approvals", "list")[1] == "Nothing waits for a decision.\n"
+    asking = Asking(live, tmp_path / "log")
+    name = asking.approval["approvalId"]
+    code, out, _ = call(live, "approvals", "list")
+    assert (code, name in out, "touch made.txt" in out) == (ExitCode.OK, True, True)
+    assert json.loads(call(live, "approvals", "list", "--json")[1])["approvals"] == [
+        asking.approval
+    ]
+    code, out, _ = call(live, "approvals", "show", name)
+    assert code == ExitCode.OK
+    assert asking.approval["inputHash"] in out
+    assert '{"command": "touch made.txt"}' in out
+    code, _, err = call(live, "approvals", "approve", name, "--hash", "0000")
+    assert (code, "approval_changed" in err) == (ExitCode.FAILED, True)
+    begin = asking.approval["inputHash"][:8]
+    code, out, _ = call(live, "approvals", "approve", name, "--hash", begin, "--by", "ann")
+    assert (code, out.splitlines()[-1]) == (ExitCode.OK, "approved by ann")
+    assert asking.finish()["content"] == "went on"
+    assert ran(tmp_path / "log") == [COMMAND]
+    code, _, err = call(live, "approvals", "reject", name)
+    assert (code, "approval_decided" in err) == (ExitCode.FAILED, True)
+    assert "approved" in call(live, "approvals", "list", "--all")[1]
+
+
+def test_reject_and_change(live: Service, tmp_path: Path) -> None:
+    asking = Asking(live, tmp_path / "log")
+    name = asking.approval["approvalId"]
+    code, out, _ = call(live, "approvals", "extend", name, "--minutes", "5")
+    assert (code, out.startswith("expires ")) == (ExitCode.OK, True)
+    code, out, _ = call(live, "approvals", "reject", name, "-m", "no", "--by", "bob")
+    assert (code, out) == (ExitCode.OK, "rejected by bob\n")
+    asking.finish()
+    asking = Asking(live, tmp_path / "log")
+    name = asking.approval["approvalId"]
+    for wrong in ("{", "[]"):
+        code, _, err = call(live, "approvals", "approve", name, "--input", wrong)
+        assert (code, "invalid_input" in err) == (ExitCode.FAILED, True)
+    code, _, err = call(live, "approvals", "approve", name, "--answer", "nothing")
+    assert (code, "invalid_answer" in err) == (ExitCode.FAILED, True)
+    other = {"command": "touch other.txt"}
+    assert call(live, "approvals", "approve", name, "--input", json.dumps(other))[0] == 0
+    asking.finish()
+    assert ran(tmp_path / "log") == [other]
+
+
+def test_watch_ends_with_the_service(module_service: ModuleService, tmp_path: Path) -> None:
+    service = module_service()
+    service.register()
+    asking = Asking(service, tmp_path / "log")
+    seen: list[str] = []
+    watcher = threading.Thread(target=lambda: seen.append(call(service, "approvals", "watch")[1]))
+    watcher.start()
+    call(service, "approvals", "reject", asking.approval["approvalId"])
+    asking.finish()
+    service.stop()
+    watcher.join(30)
+    assert not watcher.is_alive()
+    lines = seen[0].splitlines()
+    assert lines[0].startswith("requested ")
+    assert asking.approval["approvalId"] in lines[0]
