@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,18 +70,18 @@ def test_reject_and_change(live: Service, tmp_path: Path) -> None:
     assert ran(tmp_path / "log") == [other]
 
 
-def test_watch_ends_with_the_service(module_service: ModuleService, tmp_path: Path) -> None:
-    service = module_service()
+def test_watch_shows_what_waits_and_what_happens(service: Service, tmp_path: Path) -> None:
     service.register()
     asking = Asking(service, tmp_path / "log")
-    seen: list[str] = []
-    watcher = threading.Thread(target=lambda: seen.append(call(service, "approvals", "watch")[1]))
-    watcher.start()
-    call(service, "approvals", "reject", asking.approval["approvalId"])
-    asking.finish()
-    service.stop()
-    watcher.join(30)
-    assert not watcher.is_alive()
-    lines = seen[0].splitlines()
-    assert lines[0].startswith("requested ")
-    assert asking.approval["approvalId"] in lines[0]
+    name = asking.approval["approvalId"]
+    argv = [sys.executable, "-m", "agent_runner.cli.main", "approvals", "watch"]
+    env = {**os.environ, "AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_TOKEN": service.token}
+    with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdout is not None
+        assert name in watcher.stdout.readline()
+        call(service, "approvals", "reject", name)
+        line = watcher.stdout.readline()
+        assert (line.split()[:2], line.split()[-1]) == (["resolved", name], "rejected")
+        asking.finish()
+        service.stop()
+        watcher.wait(30)

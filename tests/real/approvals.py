@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import anyio
 import pytest
+from textual.widgets import Static
 
+from agent_runner.client.events import Watcher
 from agent_runner.recorder.models import Reply, Shell
+from agent_runner.tui.app import Tui
+from agent_runner.tui.chooser import Chooser
+from tests.cli.test_commands import call
 from tests.real.cases import says, succeeded
-from tests.real.world import Agent, Pending, Real, wait_until
+from tests.real.world import PATIENCE_S, Agent, Pending, Real, wait_until
 
 COUNTS = "echo ran >> count.txt"
 
@@ -22,6 +28,23 @@ def ran(agent: Agent) -> int:
     """How often the command did run."""
     file = agent.cwd / "count.txt"
     return file.read_text().count("ran") if file.exists() else 0
+
+
+async def press_a(real: Real, approval: dict[str, Any]) -> None:
+    """Approve in the terminal UI."""
+    async with Watcher(real.service.url, real.service.token) as watcher:
+        app = Tui(watcher, by="ann")
+        async with app.run_test(size=(140, 45)) as pilot:
+            table, shown = app.query_one(Chooser), app.query_one("#question", Static)
+            with anyio.fail_after(PATIENCE_S):
+                while not table.row_count:
+                    await pilot.pause(0.05)
+                await pilot.press("down")
+                while COUNTS not in str(shown.render()):
+                    await pilot.pause(0.05)
+                await pilot.press("a")
+                while table.row_count:
+                    await pilot.pause(0.05)
 
 
 class ApprovalCases:
@@ -53,12 +76,19 @@ class ApprovalCases:
         record: dict[str, Any] = response.json()
         return record
 
-    def test_approved(self, warm: Real) -> None:
-        agent, run = self.begin(warm, "approved", asks(), says("Done."))
+    @pytest.mark.parametrize("way", ["http", "cli", "tui"])
+    def test_approved(self, warm: Real, way: str) -> None:
+        agent, run = self.begin(warm, f"approved-{way}", asks(), says("Done."))
         approval = self.pending(warm, agent, run)
         assert approval["hints"]["command"] == COUNTS
         assert ran(agent) == 0
-        self.decide(warm, approval)
+        if way == "http":
+            self.decide(warm, approval)
+        elif way == "cli":
+            code, _, err = call(warm.service, "approvals", "approve", approval["approvalId"])
+            assert code == 0, err
+        else:
+            anyio.run(press_a, warm, approval)
         turn = run.finish()
         assert succeeded(turn)
         assert turn.run["content"] == "Done."
