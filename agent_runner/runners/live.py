@@ -335,6 +335,8 @@ class LiveCli:
         if received.send:
             self._outbox.send(received.send)
         if received.alive:
+            # It printed this itself: unlike a heartbeat by HTTP, it shows that it has started.
+            self.last_output = anyio.current_time()
             self.heartbeat()
         return received.events
 

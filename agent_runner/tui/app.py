@@ -71,16 +71,25 @@ class Tui(App[None]):
             with Vertical(id="left"):
                 approvals = Chooser(id="approvals", cursor_type="row")
                 approvals.border_title = "Approvals"
-                approvals.add_columns("agent", "tool", "risk", "what", "left")
+                for label, width in (("agent", 14), ("tool", 12), ("risk", 6), ("left", 6)):
+                    approvals.add_column(label, width=width)
+                approvals.add_column("what")
                 yield approvals
                 runs: DataTable[Any] = DataTable(id="runs", cursor_type="row")
                 runs.border_title = "Runs"
-                runs.add_columns("agent", "state", "last event", "age", "queued")
+                for label, width in (
+                    ("agent", 14),
+                    ("state", 7),
+                    ("last event", 22),
+                    ("age", 7),
+                    ("queued", 6),
+                ):
+                    runs.add_column(label, width=width)
                 yield runs
             with Vertical():
                 with VerticalScroll(id="detail"):
                     yield Static(words(_EMPTY), id="question")
-                output = RichLog(id="output", wrap=True, markup=False, max_lines=2000)
+                output = RichLog(id="output", wrap=True, markup=False, max_lines=2000, min_width=0)
                 output.border_title = "Output: choose a run"
                 yield output
         yield Footer()
@@ -141,6 +150,7 @@ class Tui(App[None]):
         self.query_one("#approvals", DataTable).remove_row(approval_id)
         if self._shown == approval_id:
             self._shown = None
+            self.query_one(Chooser).nothing_chosen = True
             self.query_one("#question", Static).update(resolved_text(approval))
         self._count()
 
@@ -206,6 +216,7 @@ class Tui(App[None]):
 
     def _show(self, approval_id: str) -> None:
         self._shown = approval_id
+        self.query_one(Chooser).nothing_chosen = False
         text = approval_text(self._approvals[approval_id])
         self.query_one("#question", Static).update(text)
 

@@ -9,7 +9,12 @@ from textual.widgets import DataTable
 
 
 class Chooser(DataTable[Any]):
-    """Posts `Chosen` for each key that moves the cursor, also where it cannot move further."""
+    """Posts `Chosen` for each key that moves the cursor, also where it cannot move further.
+
+    While nothing is chosen, the first such key chooses the row that the cursor is on.
+    """
+
+    nothing_chosen = True
 
     class Chosen(Message):
         """The row with `key` is under the cursor, and somebody has put it there."""
@@ -20,15 +25,18 @@ class Chooser(DataTable[Any]):
 
     def action_cursor_up(self) -> None:
         """Up."""
-        super().action_cursor_up()
+        if not self.nothing_chosen:
+            super().action_cursor_up()
         self._choose()
 
     def action_cursor_down(self) -> None:
         """Down."""
-        super().action_cursor_down()
+        if not self.nothing_chosen:
+            super().action_cursor_down()
         self._choose()
 
     def _choose(self) -> None:
         if self.row_count:
+            self.nothing_chosen = False
             key = self.coordinate_to_cell_key(self.cursor_coordinate).row_key
             self.post_message(self.Chosen(str(key.value)))

@@ -34,7 +34,7 @@ def left(moment: str) -> str:
 
 
 def approval_row(approval: dict[str, Any]) -> tuple[Text, ...]:
-    """Its line in the list: agent, tool, risk, what, time left."""
+    """Its line in the list: agent, tool, risk, time left, what."""
     hints = approval["hints"]
     risk = str(hints.get("risk", ""))
     what = hints.get("command") or approval["question"]
@@ -42,8 +42,8 @@ def approval_row(approval: dict[str, Any]) -> tuple[Text, ...]:
         words(approval["agentId"]),
         words(approval["tool"]),
         words(risk, _RISKS.get(risk, "")),
-        words(one_line(what, 200)),
         words(left(approval["expiresAt"])),
+        words(one_line(what, 200)),
     )
 
 

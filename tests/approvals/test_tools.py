@@ -19,6 +19,8 @@ from tests.faults.trial import LONGEST_S, add_agent, ended, start
 
 pytestmark = pytest.mark.anyio
 
+CLEAN_UP = Path(__file__).parents[1] / "tools" / "clean_up.py"
+
 DEPLOY = """
 import json, os, sys
 from agent_runner import emitter
@@ -206,3 +208,40 @@ async def test_leaving_with_ninety_without_asking_is_a_failure(
         outcome = await ended(await start(context, agent, "x"))
     assert (outcome.state, outcome.code) == ("failed", "cli_error")
     assert "had asked nothing" in (outcome.error or "")
+
+
+async def test_the_script_of_the_runbook_goes_through_to_its_end(
+    serving: Serving, tmp_path: Path
+) -> None:
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    for number in range(5):
+        (backups / f"{number}.bak").touch()
+    command = [sys.executable, str(CLEAN_UP), str(backups), "--keep", "2"]
+    async with serving() as context:
+        agent = await add_agent(context, "tool", "custom", tmp_path, command=command)
+        active = await start(context, agent, "x")
+        asked = await pending(context, active.run_id)
+        assert asked.question == "Remove 3 of 5 backups?"
+        assert len(list(backups.iterdir())) == 5
+        await context.desk.decide(asked.approval_id, approve(asked, option_id="remove"))
+        assert (await ended(active)).state == "succeeded"
+    assert sorted(path.name for path in backups.iterdir()) == ["3.bak", "4.bak"]
+
+
+async def test_a_script_that_knows_nothing_of_us_goes_through_under_the_wrapper(
+    serving: Serving, tmp_path: Path
+) -> None:
+    """It is silent for longer than the service would wait, and asks nothing."""
+    script = tmp_path / "silent.sh"
+    script.write_text('read prompt\nsleep 2.5\necho "did $prompt"\n')
+    plain = ["sh", str(script)]
+    wrapped = [sys.executable, "-m", "agent_runner.supervised", "--every", "0.1", "--", *plain]
+    async with serving(no_output_ms=2000, start_ms=2000, cancel_grace_ms=200) as context:
+        for name, command, state in (("bare", plain, "timed_out"), ("wrap", wrapped, "succeeded")):
+            agent = await add_agent(context, name, "custom", tmp_path, command=command)
+            outcome = await ended(await start(context, agent, "it all\n"))
+            assert (outcome.state, outcome.answer) == (
+                state,
+                "did it all" if state == "succeeded" else None,
+            ), name
