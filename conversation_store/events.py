@@ -114,7 +114,7 @@ class Events:
         self, statement: str, key: str, value: str, after: int, until: int
     ) -> AsyncIterator[list[StoredEvent]]:
         sizes_statement = statement.replace("events", "event_sizes")
-        while True:
+        while after < until:
             sizes = await self._readers.read(
                 sizes_statement, {key: value, "after": after, "until": until, "limit": PAGE_ROWS}
             )

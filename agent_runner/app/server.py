@@ -18,7 +18,6 @@ from agent_runner.api.application import build
 from agent_runner.api.context import Context
 from agent_runner.api.security import is_loopback
 from agent_runner.api.streams import HEARTBEAT_S
-from agent_runner.app.memory import return_large_buffers
 from agent_runner.app.service import running_service
 from agent_runner.app.state_dir import StateDir
 from agent_runner.errors import AgentRunnerError, BadRequestError, UnavailableError
@@ -112,7 +111,6 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
     another service has taken the database over.
     """
     check_exposure(settings.server)
-    return_large_buffers()
     AppStatus.enable_automatic_graceful_drain = False
     state = StateDir(settings.state_dir.expanduser())
     with state.claim(), contextlib.closing(_bind(settings.server)) as listener:

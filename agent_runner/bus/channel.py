@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 import anyio
@@ -94,6 +95,8 @@ class Channel:
         self._pending_bytes = 0
         self._writing_bytes = 0
         self._flushing = False
+        self._emitted = self._taken = 0
+        self._places: deque[int] = deque()
         self._order = anyio.Lock()
         self._drained = anyio.Event()
         self._lost: dict[str | None, Exception] = {}
@@ -115,6 +118,7 @@ class Channel:
             if event.ephemeral and not self._pending and not self._order.locked():
                 self._publish_ephemeral(run_id, event)
                 continue
+            self._emitted += 1
             if event.ephemeral:
                 self._pending.append(_Pending(run_id, event, None))
                 continue
@@ -139,15 +143,20 @@ class Channel:
         return run_id in self._lost
 
     async def commit(self, commit: Commit) -> bool:
-        """Run a store transaction that returns its events, after all that was emitted before.
+        """Run a store transaction that returns its events.
 
-        False if the transaction returned None (it did not apply). Not cancellable halfway:
-        what was committed is published.
+        They come after all that was emitted before this call, and before all that is emitted
+        from then on. False if the transaction returned None (it did not apply). Not
+        cancellable halfway: what was committed is published.
         """
         with anyio.CancelScope(shield=True):
+            self._places.append(self._emitted)
             async with self._order:
-                await self._write_pending()
-                stored = await commit()
+                try:
+                    await self._write_pending()
+                    stored = await commit()
+                finally:
+                    self._places.popleft()
                 for event in stored or ():
                     self._publish_stored(event)
         return stored is not None
@@ -245,8 +254,13 @@ class Channel:
             self._drained.set()
 
     async def _write_pending(self) -> None:
-        pending, self._pending = self._pending, []
-        self._writing_bytes, self._pending_bytes = self._pending_bytes, 0
+        """Write what was emitted before the first commit that has not been; all, without one."""
+        until = self._places[0] if self._places else self._emitted
+        count = until - self._taken
+        pending, self._pending = self._pending[:count], self._pending[count:]
+        self._taken = until
+        self._writing_bytes = sum(len(p.durable.payload) for p in pending if p.durable is not None)
+        self._pending_bytes -= self._writing_bytes
         self._drained.set()
         try:
             await self._write(pending)

@@ -15,6 +15,7 @@ import typer
 
 from agent_runner.api.context import Context
 from agent_runner.app.log_sink import LogSink
+from agent_runner.app.memory import keep_small
 from agent_runner.app.server import serve as serve_forever
 from agent_runner.cli.terminal import fail, out
 from agent_runner.doctor.examine import clis
@@ -44,6 +45,7 @@ def serve(
     recorded; queued ones start with the next service. Twice: at once. SIGHUP checks the
     configuration file and logs what is wrong with it.
     """
+    keep_small()
     sink = _log_to_stderr()
     overrides: dict[tuple[str, ...], Any] = {
         ("server", "host"): host,

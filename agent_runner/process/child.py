@@ -30,6 +30,7 @@ FORK_PAUSE_S = 0.1
 _SPOOL_POLL_S = 0.005
 
 Notice = Callable[[dict[str, Any]], None]
+Buffer = bytes | memoryview
 
 
 class Child:
@@ -126,7 +127,7 @@ class Child:
         """Up to CHUNK bytes of stderr; b"" at the end of the stream."""
         return await _read(self._stderr)
 
-    async def write(self, data: bytes, *, timeout: float) -> None:
+    async def write(self, data: Buffer, *, timeout: float) -> None:
         """Write all of `data`.
 
         BrokenPipeError if the program is gone or closed its input; TimeoutError if it did
@@ -135,15 +136,21 @@ class Child:
         view = memoryview(data)
         async with self._write_lock:
             while view:
-                if self._stdin is None:
-                    raise BrokenPipeError
-                try:
-                    written = os.write(self._stdin, view)
-                except BlockingIOError:
+                written = self.write_some(view)
+                if not written:
+                    assert self._stdin is not None
                     with anyio.fail_after(timeout):
                         await anyio.wait_writable(self._stdin)
-                else:
-                    view = view[written:]
+                view = view[written:]
+
+    def write_some(self, data: Buffer) -> int:
+        """Write what of `data` there is room for; how many bytes. BrokenPipeError as above."""
+        if self._stdin is None:
+            raise BrokenPipeError
+        try:
+            return os.write(self._stdin, data)
+        except BlockingIOError:
+            return 0
 
     def close_stdin(self) -> None:
         """End its input. Harmless when done twice."""

@@ -1,33 +1,42 @@
-"""What is on its way to a program's stdin: written in order, by one task, with a deadline."""
+"""What is on its way to a program's stdin: written in order, and with a deadline."""
 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 
 import anyio
 
-from agent_runner.process.child import Child
+from agent_runner.process.child import Buffer, Child
 
 WRITE_TIMEOUT_S = 60.0
 
 
 class Outbox:
-    """Takes bytes at once and writes them as the program reads, so that reading never waits."""
+    """Takes bytes at once and writes them as the program reads, so that reading never waits.
+
+    While nothing is under way they are written where they are sent, as far as the pipe has
+    room: a prompt need not wait for the task that runs `write` to have its turn.
+    """
 
     def __init__(self, child: Child) -> None:
         self._child = child
-        self._waiting: deque[bytes | None] = deque()
+        self._waiting: deque[Buffer | None] = deque()
         self._wake = anyio.Event()
+        self._idle = False
 
     def send(self, data: bytes) -> None:
-        """Queue bytes."""
-        self._waiting.append(data)
-        self._wake.set()
+        """Write or queue bytes."""
+        view = memoryview(data)
+        if self._idle:
+            with suppress(BrokenPipeError):  # met again, and dealt with, by `write`
+                view = view[self._child.write_some(view) :]
+        if view:
+            self._queue(view)
 
     def close(self) -> None:
         """End the program's input after what is queued."""
-        self._waiting.append(None)
-        self._wake.set()
+        self._queue(None)
 
     async def write(self) -> None:
         """Write for ever; ends when the program no longer takes input.
@@ -45,4 +54,10 @@ class Outbox:
                 except BrokenPipeError:
                     return
             self._wake = anyio.Event()
+            self._idle = True
             await self._wake.wait()
+
+    def _queue(self, data: Buffer | None) -> None:
+        self._idle = False
+        self._waiting.append(data)
+        self._wake.set()

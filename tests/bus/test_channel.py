@@ -444,6 +444,31 @@ async def test_what_is_emitted_while_a_commit_is_under_way_comes_after_it(tmp_pa
         assert got == ["notice", "message.delta"]
 
 
+async def test_a_commit_that_waits_has_its_place_between_what_is_emitted(tmp_path: Path) -> None:
+    """A CLI that answers at once says nothing before the start of its run, busy as things are."""
+    begun, go_on = anyio.Event(), anyio.Event()
+    async with house(tmp_path) as h:
+
+        async def add(code: str) -> list[StoredEvent]:
+            begun.set()
+            await go_on.wait()
+            notice = NewEvent("notice", "t", f'{{"type":"notice","code":"{code}"}}'.encode())
+            return await h.store.events.append("conv_1", [(RUN, notice)])
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(h.channel.commit, partial(add, "first"))
+            await begun.wait()
+            await h.channel.emit(RUN, notes("second", "third"))
+            tasks.start_soon(h.channel.commit, partial(add, "fourth"))
+            await anyio.wait_all_tasks_blocked()
+            await h.channel.emit(RUN, notes("fifth"))
+            tasks.start_soon(h.channel.commit, partial(add, "sixth"))
+            go_on.set()
+        stored = await events_of(h.store, "conv_1")
+        told = [json.loads(event.payload)["code"] for event in stored]
+        assert told == ["first", "second", "third", "fourth", "fifth", "sixth"]
+
+
 async def test_a_burst_of_deltas_is_replaced_by_a_snapshot(tmp_path: Path) -> None:
     """More text than a queue holds, before the reader takes any, costs it no event."""
     piece = "x" * 5000

@@ -136,12 +136,13 @@ DEFENCES = (
     ),
     Defence(
         26, "the wait for an exit has an end", _LIVE,
-        "                with anyio.move_on_after(EXIT_GRACE_S):\n"
+        "                    with anyio.move_on_after(EXIT_GRACE_S):\n"
+        "                        await self._child.wait()\n",
         "                    await self._child.wait()\n",
-        "                await self._child.wait()\n",
     ),
     Defence(
-        27, "the end of a pipe is not waited for", _LIVE, "        reading.cancel()\n", "",
+        27, "the end of a pipe is not waited for", _LIVE,
+        "sleep(DRAIN_QUIET_S)\n        reading.cancel()\n", "sleep(DRAIN_QUIET_S)\n",
     ),
     Defence(
         28, "a write has a deadline", _OUTBOX,
@@ -339,6 +340,10 @@ DEFENCES = (
     Defence(
         69, "links and dots are followed before a folder is allowed", "agent_runner/api/agents.py",
         "real = path.resolve()", "real = path",
+    ),
+    Defence(
+        70, "others get a turn between frames", _STREAMS,
+        "await anyio.lowlevel.checkpoint()", "pass",
     ),
     Defence(
         70, "a stream waits for its queue", "agent_runner/bus/subscriber.py",

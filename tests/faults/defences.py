@@ -1,8 +1,9 @@
 """`make defences`: take each fault's defence out of a copy, and see its tests fail.
 
 A test that cannot fail proves nothing. The table below names, for each numbered fault, the
-text that is the defence and what a service without it would have in its place. One after
-another they are put into a copy of the project, and the tests of that fault must fail there.
+text that is the defence and what a service without it would have in its place. Each is put
+into a copy of the project, and the tests of that fault must fail there. There are as many
+copies as are worked on at once.
 
     seen failing   a test of the fault failed
     hung           none failed, but one did not come to its end in TEST_LIMIT_S seconds
@@ -25,7 +26,9 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import psutil
 
@@ -45,6 +48,7 @@ VAIN_S = 10
 TEST_LIMIT_S = 30
 LIMIT_S = 90
 UNBROKEN_LIMIT_S = 600
+AT_ONCE = 2
 
 # The tests' own patience, which a missing defence uses up.
 _PATIENCE = (
@@ -65,6 +69,20 @@ def tests_of_faults(root: Path) -> dict[int, list[str]]:
         for name, number in _TEST.findall(path.read_text("utf-8")):
             found[int(number)].append(f"{path.relative_to(root)}::{name}")
     return found
+
+
+def check_table(root: Path) -> None:
+    """StaleTableError names every entry whose text does not stand just once in its file."""
+    stale = []
+    for defence in DEFENCES:
+        count = (root / defence.file).read_text("utf-8").count(defence.text)
+        if count != 1:
+            stale.append(
+                f"{defence.fault:>3}  {defence.what}: {defence.file} holds {count} times, not "
+                f"once:\n{defence.text}"
+            )
+    if stale:
+        raise StaleTableError("\n".join(stale))
 
 
 class Copy:
@@ -90,11 +108,14 @@ class Copy:
         finally:
             self._write(self.root / defence.file, before)
 
-    def run(self, tests: Sequence[str], limit: float = LIMIT_S) -> tuple[int | None, str]:
+    def run(
+        self, tests: Sequence[str], limit: float = LIMIT_S, processes: int = 0
+    ) -> tuple[int | None, str]:
         """pytest's exit code, None if it did not end in `limit` seconds, and what it printed."""
         base = self._folder / "tmp"
         shutil.rmtree(base, ignore_errors=True)
         options = ["-x", "-q", "-p", "no:cacheprovider", f"--timeout={TEST_LIMIT_S}"]
+        options.append(f"--numprocesses={processes}")
         with subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, f"--basetemp={base}", *tests],
             cwd=self.root,
@@ -175,34 +196,50 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make defences", description="see tests/faults")
     parser.add_argument("faults", nargs="*", type=int, metavar="NUMBER", help="[all]")
     parser.add_argument("--unbroken", action="store_true", help="trust the unbroken tests")
+    parser.add_argument("--at-once", type=int, default=AT_ONCE, help=f"how many [{AT_ONCE}]")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="defences-") as folder:
-        try:
-            return _break(Copy(Path(folder).resolve()), asked.faults, trust=asked.unbroken)
-        except StaleTableError as error:
-            _say(str(error))
-            return 2
+    try:
+        check_table(ROOT)
+        with tempfile.TemporaryDirectory(prefix="defences-") as folder:
+            root = Path(folder).resolve()
+            copies = [Copy(root / str(number)) for number in range(asked.at_once)]
+            return _break(copies, asked.faults, trust=asked.unbroken)
+    except StaleTableError as error:
+        _say(str(error))
+        return 2
 
 
-def _break(copy: Copy, faults: Sequence[int], *, trust: bool) -> int:
-    tests = tests_of_faults(copy.root)
+def _break(copies: Sequence[Copy], faults: Sequence[int], *, trust: bool) -> int:
+    tests = tests_of_faults(copies[0].root)
     numbers = sorted(faults or tests)
     missing = [number for number in numbers if number not in {d.fault for d in DEFENCES}]
     if missing:
         raise StaleTableError(f"no defence is listed for fault {', '.join(map(str, missing))}")
-    copy.check_it_is_imported()
+    copies[0].check_it_is_imported()
     if not trust:
         every = [name for number in numbers for name in tests[number]]
-        code, said = copy.run(every, UNBROKEN_LIMIT_S)
+        code, said = copies[0].run(every, UNBROKEN_LIMIT_S, processes=len(copies))
         if code != 0:
             raise StaleTableError(f"the tests fail with every defence in place:\n{said[-3000:]}")
+    asked = sorted((d for d in DEFENCES if d.fault in numbers), key=lambda d: d.fault)
+    idle: SimpleQueue[Copy] = SimpleQueue()
+    for copy in copies:
+        idle.put(copy)
+
+    def result_without(defence: Defence) -> str:
+        copy = idle.get()
+        try:
+            with copy.without(defence):
+                return verdict(*copy.run(tests[defence.fault]))
+        finally:
+            idle.put(copy)
+
     survived = 0
-    for defence in sorted((d for d in DEFENCES if d.fault in numbers), key=lambda d: d.fault):
-        with copy.without(defence):
-            result = verdict(*copy.run(tests[defence.fault]))
-        survived += result == "SURVIVED"
-        more = f" in {TEST_LIMIT_S} s" if result == "hung" else ""
-        _say(f"{defence.fault:>3}  {result + more:<14} {defence.what}")
+    with ThreadPoolExecutor(len(copies)) as at_work:
+        for defence, result in zip(asked, at_work.map(result_without, asked), strict=True):
+            survived += result == "SURVIVED"
+            more = f" in {TEST_LIMIT_S} s" if result == "hung" else ""
+            _say(f"{defence.fault:>3}  {result + more:<14} {defence.what}")
     _say(f"survived: {survived or 'none'}")
     return min(1, survived)
 

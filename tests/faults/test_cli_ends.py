@@ -17,6 +17,7 @@ from agent_runner.plain_text import clean
 from agent_runner.runs.active import ActiveRun
 from tests.api.frames import replayed, seq_of
 from tests.conftest import ModuleService, Script, Service, Serving
+from tests.conversation_store.rows import plain
 from tests.faults.trial import (
     CLAUDE,
     DROID,
@@ -249,5 +250,40 @@ def test_32_an_endless_flood_holds_up_nobody(flooded: Service, tmp_path: Path, k
     assert flooded.run("calm", "other").json()["content"] == "echo: calm"
     with flooded.client() as client:
         assert client.post(f"/agents/{agent}/execute/cancel", json={}).status_code == 202
+    thread.join(30)
+    assert answers[0].json()["status"] == "cancelled"
+
+
+def test_32_what_cannot_be_stored_holds_the_cli_back(flooded: Service, tmp_path: Path) -> None:
+    """While another program holds the database, a flood waits in the CLI and not in memory."""
+    here, go, swallowed = tmp_path / "here", tmp_path / "go", tmp_path / "swallowed"
+    printed = tmp_path / "printed"
+    flooded.register("held", env={"SCRIPTED_COPY": str(printed)})
+    script: Script = [
+        {"touch": str(here)},
+        {"wait": str(go)},
+        {"flood": 300_000, "of": "event"},
+        {"touch": str(swallowed)},
+        {"hang": True},
+    ]
+    answers: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: answers.append(flooded.run(script, "held")))
+    thread.start()
+    wait_until(here.exists)
+    quiet = printed.stat().st_size
+    with flooded.client() as client:
+
+        def held_back() -> bool:
+            before = printed.stat().st_size
+            for _ in range(20):
+                assert client.get("/health").status_code == 200
+            return before == printed.stat().st_size > quiet
+
+        with plain(flooded.state_dir / "agent-runner.db") as other:
+            other.execute("BEGIN IMMEDIATE")
+            go.touch()
+            wait_until(lambda: swallowed.exists() or held_back())
+            assert not swallowed.exists()
+        assert client.post("/agents/held/execute/cancel", json={}).status_code == 202
     thread.join(30)
     assert answers[0].json()["status"] == "cancelled"

@@ -8,13 +8,19 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
+import anyio
+import anyio.lowlevel
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
+from agent_runner.api.application import build
+from agent_runner.api.streams import event_stream
 from tests.api.frames import blocks, replayed, seq_of
-from tests.conftest import ModuleService, Script, Service
+from tests.conftest import ModuleService, Script, Service, Serving
 from tests.faults.sockets import body_of, connect, go_dark, head, reset, status, to_the_end
 from tests.faults.trial import wait_until
 
@@ -275,6 +281,37 @@ def test_70_a_stream_that_is_always_ready(make_service: MakeService) -> None:
     assert answers[0].json()["status"] == "cancelled"
     service.stop()
     assert len(service.output.splitlines()) < 50
+
+
+@pytest.mark.anyio
+async def test_70_frames_that_are_all_there_at_once(serving: Serving) -> None:
+    """Others get their turns between them, though neither their source nor their reader waits."""
+    count, sent, turns = 1000, 0, set()
+
+    async def frames() -> AsyncGenerator[bytes, None]:
+        for number in range(count):
+            yield b"id: %d\n\n" % number
+
+    async def send(_: Message) -> None:
+        nonlocal sent
+        sent += 1
+
+    async def look_on() -> None:
+        while True:
+            turns.add(sent)
+            await anyio.lowlevel.checkpoint()
+
+    async def receive() -> Message:
+        await anyio.sleep_forever()
+        raise AssertionError("unreachable")
+
+    async with serving() as context, anyio.create_task_group() as tasks:
+        scope = {"type": "http", "method": "GET", "app": build(context, None)}
+        tasks.start_soon(look_on)
+        await event_stream(Request(scope), frames())(scope, receive, send)
+        tasks.cancel_scope.cancel()
+    assert sent > count
+    assert len(turns) > count
 
 
 def free(service: Service, request: bytes) -> bool:

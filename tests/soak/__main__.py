@@ -134,11 +134,9 @@ def _at_rest(service: Service) -> Sample:
 
 def _children(service: Service) -> list[psutil.Process]:
     """What the service has running besides its warden."""
-    return [
-        child
-        for child in psutil.Process(service.process.pid).children(recursive=True)
-        if child.ppid() != service.process.pid
-    ]
+    process = psutil.Process(service.process.pid)
+    wardens = process.children()
+    return [child for child in process.children(recursive=True) if child not in wardens]
 
 
 def soak(minutes: float, seed: int) -> int:
