@@ -102,7 +102,7 @@ DEFENCES = (
     ),
     Defence(
         19, "the whole time counts from the start", _WATCHDOG,
-        'self._deadline("command", limits.command_ms, self._begun)',
+        'self._deadline("command", limits.command_ms, self._begun + questions.waited)',
         'self._deadline("command", limits.command_ms, self._signs.last_output or self._begun)',
     ),
     Defence(
@@ -205,7 +205,10 @@ DEFENCES = (
         40, "the memory of the whole tree counts", _KEEPER,
         "sum(map(memory_bytes, tree))", "memory_bytes(self.child)",
     ),
-    Defence(41, "the kernel's kill is named", _LIVE, "if self._child.oom_killed:", "if False:"),
+    Defence(
+        41, "the kernel's kill is named", "agent_runner/runners/limits.py",
+        "if self._child.oom_killed:", "if False:",
+    ),
     Defence(
         42, "a pipe that cannot be made is an answer", "agent_runner/process/warden.py",
         'raise SpawnError(f"{argv[0]}: {error.strerror}", error.errno or 0) from error', "raise",
