@@ -20,7 +20,7 @@ from agent_runner.bus.bus import Bus
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import BadRequestError, GoneError
 from agent_runner.events import PermissionRequested
-from agent_runner.runners.live import Resolution
+from agent_runner.runners.sink import Resolution
 from agent_runner.settings import ApprovalSettings
 from conversation_store.approvals import Moved
 from conversation_store.errors import StoreError

@@ -18,7 +18,8 @@ from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity
 from agent_runner.process.warden import SpawnError
 from agent_runner.runners.launcher import Launcher, LaunchError
-from agent_runner.runners.live import LiveCli, Sink
+from agent_runner.runners.live import LiveCli
+from agent_runner.runners.sink import Sink
 from agent_runner.runners.warm import Kept, WarmPool
 from agent_runner.runners.watchdog import Watchdog
 from agent_runner.settings import Timeouts

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import anyio
-import anyio.lowlevel
 import msgspec
 import structlog
 
-from agent_runner.agents.base import Exit, Feature, Form, PermissionAnswer, Received, Session
+from agent_runner.agents.base import Exit, Feature, Form, Received, Session
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     AgentEvent,
@@ -26,43 +23,22 @@ from agent_runner.events import (
 )
 from agent_runner.process.child import Child
 from agent_runner.process.identity import ProcessIdentity, ticks_now
-from agent_runner.process.lines import LineFramer, OversizeLine
-from agent_runner.process.redact import Redactor
+from agent_runner.process.lines import OversizeLine
 from agent_runner.runners.limits import Limits
 from agent_runner.runners.outbox import Outbox
 from agent_runner.runners.questions import Questions
 from agent_runner.runners.raw_output import RawOutput
+from agent_runner.runners.sink import Resolution, Sink
+from agent_runner.runners.stderr import Stderr
+from agent_runner.runners.stdout import QUIET_S, Stdout
 
 log = structlog.get_logger(__name__)
 
-STDERR_TAIL = 64 << 10
 EXIT_GRACE_S = 5.0
-DRAIN_QUIET_S = 1.0
 
 # How the time to end a turn is shared out: asking, closing its input, TERM; then KILL.
 _ASK_SHARE = 0.5
 _EOF_SHARE = 0.1
-
-
-class Resolution(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer to a question, who gave it, and the rule of the policy that it follows."""
-
-    answer: PermissionAnswer
-    decided_by: str
-    rule: str | None = None
-    approval_id: str | None = None
-
-
-class Sink(Protocol):
-    """Takes a run's events and rules on its CLI's questions; waiting in it holds the CLI back."""
-
-    async def emit(self, events: Sequence[AgentEvent]) -> None:
-        """Take events, in order."""
-        ...
-
-    async def rule(self, question: PermissionRequested) -> Resolution | None:
-        """The answer, if it is known; None if somebody is asked, and `LiveCli.answer` brings it."""
-        ...
 
 
 class LiveCli:
@@ -89,19 +65,13 @@ class LiveCli:
         self.cli_version: str | None = None
         self.gone = anyio.Event()
         self.born = anyio.current_time()
-        self.last_output: float | None = None
         self.last_heartbeat: float | None = None
         self._child = child
         self._session = session
-        self._framer = LineFramer(line_limit)
-        self._redactor, self._stderr_redactor = Redactor(secrets), Redactor(secrets)
-        self._output_left = self._output_limit = output_limit or math.inf
         self._end_grace = end_grace
         self._sink: Sink | None = None
         self._sink_set = anyio.Event()
         self._raw = raw
-        self._raw_full = False
-        self._awaits_output = True
         self._verdict: TurnCompleted | None = None
         self._turn_open = False
         self._cut_short = False
@@ -111,10 +81,25 @@ class LiveCli:
         self._limits = Limits(child)
         self._given_up = anyio.Event()
         self._suspended = anyio.Event()
-        self._stderr_read = anyio.Event()
-        self._stderr_framer = LineFramer(line_limit)
         self._turn_done = anyio.Event()
-        self._stderr = bytearray()
+        self._stdout = Stdout(
+            child,
+            raw,
+            self._limits,
+            secrets=secrets,
+            line_limit=line_limit,
+            output_limit=output_limit,
+            end_grace=end_grace,
+            take=self._handle,
+            tell=self._emit,
+        )
+        self._stderr = Stderr(
+            child,
+            raw,
+            secrets=secrets,
+            line_limit=line_limit,
+            take=self._handle_stderr if session.reads_stderr else None,
+        )
         self._outbox = Outbox(child)
         self._outbox.send(session.open())
 
@@ -132,6 +117,11 @@ class LiveCli:
     def identity(self) -> ProcessIdentity:
         """The process, as it can be recorded."""
         return self._child.identity
+
+    @property
+    def last_output(self) -> float | None:
+        """When it last printed in this turn, by the monotonic clock."""
+        return self._stdout.last
 
     @property
     def left_over(self) -> bool:
@@ -177,12 +167,11 @@ class LiveCli:
 
     def _begin(self, sink: Sink, raw: Path) -> None:
         self._raw.move(raw)
-        self._raw_full = False
         self._sink = sink
         self._sink_set.set()
         self._verdict = None
-        self.last_output = self.last_heartbeat = None
-        self._output_left = self._output_limit
+        self._stdout.begin_turn()
+        self.last_heartbeat = None
         self._tool_started = False
         self._tools_since = ticks_now()
         self._turn_open = True
@@ -248,19 +237,20 @@ class LiveCli:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._write)
-                tasks.start_soon(self._read_stderr)
+                tasks.start_soon(self._stderr.read)
                 tasks.start_soon(self._tell_notices)
                 tasks.start_soon(self._end_when_suspended)
                 with anyio.CancelScope() as reading:
                     tasks.start_soon(self._stop_reading_after_exit, reading)
                     tasks.start_soon(self._stop_reading_when_given_up, reading)
-                    await self._read_stdout()
+                    await self._sink_set.wait()
+                    await self._stdout.read()
                 if not self._given_up.is_set():
                     with anyio.move_on_after(EXIT_GRACE_S):
                         await self._child.wait()
                     await self._child.end(term_grace=self._end_grace)
-                with anyio.move_on_after(DRAIN_QUIET_S):
-                    await self._stderr_read.wait()
+                with anyio.move_on_after(QUIET_S):
+                    await self._stderr.ended.wait()
                 tasks.cancel_scope.cancel()
         except* Exception:
             log.exception("cli_reader_failed", pid=self.pid)
@@ -275,41 +265,6 @@ class LiveCli:
                 self.gone.set()
                 self._raw.close()
                 self._child.close()
-
-    async def _read_stdout(self) -> None:
-        await self._sink_set.wait()
-        while True:
-            self._awaits_output = True
-            chunk = await self._child.read_stdout()
-            self._awaits_output = False
-            if not chunk:
-                break
-            self.last_output = anyio.current_time()
-            self._output_left -= len(chunk)
-            if self._output_left < 0 and not self._limits.over:
-                await self._end_for_output()
-            clear = self._redactor.feed(chunk)
-            await self._keep(clear, masked=clear != chunk)
-            await self._handle(self._framer.feed(clear))
-            await anyio.lowlevel.checkpoint()
-        if held := self._redactor.flush():
-            await self._keep(held, masked=False)
-            await self._handle(self._framer.feed(held))
-        await self._handle(self._framer.flush())
-
-    async def _end_for_output(self) -> None:
-        limit = round(self._output_limit)
-        used = round(limit - self._output_left)
-        await self._emit([self._limits.output(used, limit)])
-        await self._child.end(term_grace=0)
-
-    async def _keep(self, chunk: bytes, *, masked: bool) -> None:
-        if self._raw.stdout(chunk, masked=masked) or self._raw_full:
-            return
-        self._raw_full = True
-        await self._emit([Notice(code="raw_log_full", level="warning")])
-        if self._raw.spooled:
-            await self._child.end(term_grace=self._end_grace)
 
     async def _handle(self, lines: list[bytes | OversizeLine]) -> None:
         events: list[AgentEvent] = []
@@ -336,7 +291,7 @@ class LiveCli:
             self._outbox.send(received.send)
         if received.alive:
             # It printed this itself: unlike a heartbeat by HTTP, it shows that it has started.
-            self.last_output = anyio.current_time()
+            self._stdout.last = anyio.current_time()
             self.heartbeat()
         return received.events
 
@@ -414,29 +369,10 @@ class LiveCli:
         if self._sink is not None:
             await self._sink.emit(events)
 
-    async def _read_stderr(self) -> None:
-        more = True
-        while more:
-            chunk = await self._child.read_stderr()
-            more = bool(chunk)
-            clear = self._stderr_redactor.feed(chunk) if more else self._stderr_redactor.flush()
-            self._stderr += clear
-            if len(self._stderr) > 2 * STDERR_TAIL:
-                del self._stderr[:-STDERR_TAIL]
-            self._raw.stderr(clear)
-            if self._session.reads_stderr:
-                await self._handle_stderr(clear, last=not more)
-            await anyio.lowlevel.checkpoint()
-        self._stderr_read.set()
-
-    async def _handle_stderr(self, chunk: bytes, *, last: bool) -> None:
-        lines = self._stderr_framer.feed(chunk)
-        if last:
-            lines += self._stderr_framer.flush()
+    async def _handle_stderr(self, lines: list[bytes]) -> None:
         events: list[AgentEvent] = []
         for line in lines:
-            if not isinstance(line, OversizeLine):
-                events += self._taken(self._session.receive_stderr(line))
+            events += self._taken(self._session.receive_stderr(line))
         await self._settle(events)
 
     async def _end_when_suspended(self) -> None:
@@ -459,12 +395,7 @@ class LiveCli:
             await self._child.end(term_grace=self._end_grace)
 
     async def _stop_reading_after_exit(self, reading: anyio.CancelScope) -> None:
-        """A grandchild may hold stdout open for ever: stop once it is quiet after the exit."""
-        await self._child.wait()
-        seen = -1
-        while seen != self._raw.received or not self._awaits_output:
-            seen = self._raw.received
-            await anyio.sleep(DRAIN_QUIET_S)
+        await self._stdout.quiet_after_exit()
         reading.cancel()
 
     async def _stop_reading_when_given_up(self, reading: anyio.CancelScope) -> None:
@@ -472,9 +403,9 @@ class LiveCli:
         reading.cancel()
 
     async def _finish(self) -> None:
-        tail = bytes(self._stderr[-STDERR_TAIL:]).decode("utf-8", "replace")
         events = self._limits.rest()
-        events += self._session.finish(Exit(code=self._child.exit_code, stderr_tail=tail))
+        end = Exit(code=self._child.exit_code, stderr_tail=self._stderr.tail)
+        events += self._session.finish(end)
         try:
             await self._settle([self._limits.explained(event) for event in events])
         finally:

@@ -26,7 +26,8 @@ from agent_runner.events import (
     Unknown,
     event_type,
 )
-from agent_runner.runners.live import LiveCli, Resolution
+from agent_runner.runners.live import LiveCli
+from agent_runner.runners.sink import Resolution
 from agent_runner.schemas import supervised
 from agent_runner.settings import Timeouts
 from conversation_store.records import ApprovalRecord, RunOutcome, RunRecord

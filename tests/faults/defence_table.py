@@ -18,6 +18,7 @@ class Defence(NamedTuple):
 _DECODE = "agent_runner/schemas/decode.py"
 _LINES = "agent_runner/process/lines.py"
 _LIVE = "agent_runner/runners/live.py"
+_STDOUT = "agent_runner/runners/stdout.py"
 _OUTBOX = "agent_runner/runners/outbox.py"
 _WATCHDOG = "agent_runner/runners/watchdog.py"
 _CHILD = "agent_runner/process/child.py"
@@ -37,8 +38,8 @@ DEFENCES = (
         _CAUGHT, "_UNDECODABLE = (OverflowError, RecursionError)",
     ),
     Defence(
-        2, "what came before the end is a line", _LIVE,
-        "await self._handle(self._framer.flush())", "self._framer.flush()",
+        2, "what came before the end is a line", _STDOUT,
+        "await self._take(self._framer.flush())", "self._framer.flush()",
     ),
     Defence(
         3, "control characters are no JSON", _DECODE,
@@ -128,11 +129,11 @@ DEFENCES = (
         "if verdict is None and self._turn_open:", "if True:",
     ),
     Defence(
-        24, "output is read on after the exit", _LIVE,
-        "while seen != self._raw.received or not self._awaits_output:", "while False:",
+        24, "output is read on after the exit", _STDOUT,
+        "while seen != self._raw.received or not self._waits:", "while False:",
     ),
     Defence(
-        25, "stderr is read all the while", _LIVE, "tasks.start_soon(self._read_stderr)", "pass",
+        25, "stderr is read all the while", _LIVE, "tasks.start_soon(self._stderr.read)", "pass",
     ),
     Defence(
         26, "the wait for an exit has an end", _LIVE,
@@ -142,7 +143,7 @@ DEFENCES = (
     ),
     Defence(
         27, "the end of a pipe is not waited for", _LIVE,
-        "sleep(DRAIN_QUIET_S)\n        reading.cancel()\n", "sleep(DRAIN_QUIET_S)\n",
+        "quiet_after_exit()\n        reading.cancel()\n", "quiet_after_exit()\n",
     ),
     Defence(
         28, "a write has a deadline", _OUTBOX,
