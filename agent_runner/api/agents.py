@@ -17,6 +17,7 @@ from agent_runner.api.bodies import EmptyBody, OptionsBody, PatchAgentBody, Regi
 from agent_runner.api.context import Context, context
 from agent_runner.api.replies import AgentListReply, AgentReply, EndSessionReply
 from agent_runner.api.routes import Endpoint
+from agent_runner.approvals.life import life_of
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
 from agent_runner.routing.plan import CommMode, check_comm_mode
 from agent_runner.runners.launcher import resources_of
@@ -66,6 +67,7 @@ def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> 
     forms_of(adapter_for(agent_type), typed)
     ctx.settings.supervision.with_overrides(typed.timeouts)
     resources_of(ctx.settings.resources, typed)
+    life_of(ctx.settings.approvals, typed)
     stored: dict[str, Any] = msgspec.to_builtins(typed)
     return stored
 

@@ -105,7 +105,7 @@ async def approval_events(request: Request) -> Response:
     ctx = context(request)
     last = await ctx.store.approvals.last_event()
     resumes = "after" in request.query_params or "last-event-id" in request.headers
-    return event_stream(request, ctx.desk.listen(cursor(request, last) if resumes else last))
+    return event_stream(request, ctx.desk.feed.listen(cursor(request, last) if resumes else last))
 
 
 ENDPOINTS = (

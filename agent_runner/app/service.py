@@ -105,7 +105,7 @@ async def running_service(
                 store.end_patience(PATIENCE_AT_END_S)
                 await runs.close()
                 await headless.pool.close()
-                desk.close()
+                desk.feed.close()
                 bus.close()
             tasks.cancel_scope.cancel()
 

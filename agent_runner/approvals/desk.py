@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -15,24 +15,23 @@ from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, Feature
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import Decision, answer_of, check, refuse_decided
+from agent_runner.approvals.feed import PAGE, Feed
 from agent_runner.approvals.hints import hints
+from agent_runner.approvals.life import extended, life_of, warning
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.frames import new_event
-from agent_runner.errors import BadRequestError, GoneError
+from agent_runner.errors import GoneError
 from agent_runner.events import PermissionRequested
 from agent_runner.runners.sink import Resolution
 from agent_runner.settings import ApprovalSettings
 from conversation_store.approvals import Moved
 from conversation_store.errors import StoreError
-from conversation_store.records import ApprovalEventRecord, ApprovalRecord, NewApproval
+from conversation_store.records import ApprovalRecord, NewApproval
 from conversation_store.states import ApprovalKind, ApprovalState, Delivery
 from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
 
-PAGE = 200
-_WARN_SHARE = 0.1
-_WARN_AT_LEAST_S = 300.0
 _SOONEST_S = 0.05
 
 
@@ -86,13 +85,12 @@ class Desk:
         self._store = store
         self._approvals = store.approvals
         self._bus = bus
+        self.feed = Feed(store.approvals)
         self._settings = settings
         self._requested = requested
         self._askers: dict[str, tuple[str, Asker, str]] = {}
         self._settled: dict[str, anyio.Event] = {}
-        self._changed = anyio.Event()
         self._earlier = anyio.Event()
-        self._closed = False
 
     # --- asking -----------------------------------------------------------------------------
 
@@ -102,7 +100,7 @@ class Desk:
         None if just this was asked before.
         """
         question, now = asking.question, wire.now()
-        life = self.life_of(asking.options)
+        life = life_of(self._settings, asking.options)
         new = NewApproval(
             approval_id=wire.new_id("appr"),
             conversation_id=asking.conversation_id,
@@ -125,7 +123,7 @@ class Desk:
             deciders=asking.options.approval_deciders,
             created_at=now,
             expires_at=wire.later(now, life),
-            warn_at=wire.later(now, life - _warning(life)),
+            warn_at=wire.later(now, life - warning(life)),
         )
         # Known before it is committed: a decision may come at once.
         self._askers[new.approval_id] = (asking.run_id, asking.asker, question.request_id)
@@ -138,19 +136,6 @@ class Desk:
             self._requested(opened)
         self._earlier.set()
         return opened
-
-    def life_of(self, options: AgentOptions) -> float:
-        """Seconds that an approval of the agent may wait.
-
-        BadRequestError `approval_too_long` if the agent asks for more than is allowed.
-        """
-        asked = options.approval_expires_ms or self._settings.expires_ms
-        if not 1 <= asked <= self._settings.longest_ms:
-            raise BadRequestError(
-                "approval_too_long",
-                f"approvalExpiresMs is {asked}, at most {self._settings.longest_ms} is allowed",
-            )
-        return asked / 1000
 
     async def withdraw(self, run_id: str, request_id: str, reason: str) -> None:
         """The CLI asks this no longer: void what was not decided."""
@@ -172,7 +157,7 @@ class Desk:
             if of_run == run_id:
                 del self._askers[approval_id]
         self._settled.pop(run_id, None)
-        self._bump()
+        self.feed.grown()
 
     # --- deciding ---------------------------------------------------------------------------
 
@@ -216,30 +201,22 @@ class Desk:
         GoneError if it is decided or its time is over; BadRequestError `extension_too_long`.
         """
         approval = await self._approvals.get(approval_id)
-        first = wire.seconds_between(approval.created_at, approval.expires_at)
-        by = first / (approval.extensions + 1) if by_ms is None else by_ms / 1000
-        expires_at = wire.later(approval.expires_at, by)
-        left = -wire.seconds_since(expires_at)
-        if left > self._settings.longest_ms / 1000:
-            raise BadRequestError(
-                "extension_too_long",
-                f"an approval may wait for {self._settings.longest_ms} ms from now at most",
-            )
-        extended = await self._commit(
+        expires_at, warn_at = extended(self._settings, approval, by_ms)
+        moved = await self._commit(
             approval.conversation_id,
             lambda: self._approvals.extend(
                 approval_id,
                 expires_at=expires_at,
-                warn_at=wire.later(expires_at, -_warning(by)),
+                warn_at=warn_at,
                 now=wire.now(),
             ),
         )
-        if extended is None:
+        if moved is None:
             await self._expire(approval_id)
             approval = await self._approvals.get(approval_id)
             raise GoneError("approval_over", f"this approval is {approval.state} already")
         self._earlier.set()
-        return extended
+        return moved
 
     async def _deliver(self, approval: ApprovalRecord, asker: Asker | None) -> ApprovalRecord:
         """Bring a committed decision to the process that waits, if it still does."""
@@ -339,26 +316,6 @@ class Desk:
         if expired is not None:
             await self._deliver(expired, asker)
 
-    # --- listening --------------------------------------------------------------------------
-
-    async def listen(self, after: int) -> AsyncGenerator[bytes, None]:
-        """Frames of what happened to approvals after event `after`, then live for ever."""
-        while not self._closed:
-            changed = self._changed
-            while events := await self._approvals.events(after=after, limit=PAGE):
-                yield b"".join(_frame(event) for event in events)
-                after = events[-1].seq
-            await changed.wait()
-
-    def close(self) -> None:
-        """End every listener's stream."""
-        self._closed = True
-        self._bump()
-
-    def _bump(self) -> None:
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()
-
     def _wake(self, run_id: str) -> None:
         if (event := self._settled.pop(run_id, None)) is not None:
             event.set()
@@ -377,7 +334,7 @@ class Desk:
         await (await self._bus.channel(conversation_id)).commit(commit)
         if moved is None:
             return None
-        self._bump()
+        self.feed.grown()
         self._wake(moved.approval.run_id)
         return moved.approval
 
@@ -389,19 +346,9 @@ def _holds(approval: ApprovalRecord) -> bool:
     )
 
 
-def _warning(life: float) -> float:
-    """How long before its end it is warned of: a tenth, at least 5 minutes, half at most."""
-    return min(max(life * _WARN_SHARE, _WARN_AT_LEAST_S), life / 2)
-
-
 def _features(question: PermissionRequested, offered: frozenset[Feature]) -> list[str]:
     if question.kind == "question":
         return sorted({"answers"} | (offered & {"message", "stop"}))
     if question.kind == "plan":
         return sorted(offered - {"updatedInput"})
     return sorted(offered)
-
-
-def _frame(event: ApprovalEventRecord) -> bytes:
-    head = f'id: {event.seq}\nevent: {event.type}\ndata: {{"seq":{event.seq},"time":"{event.time}",'
-    return b"".join((head.encode(), event.payload[1:], b"\n\n"))

@@ -217,3 +217,11 @@ def test_many_decisions_at_once(live: Service, tmp_path: Path) -> None:
         }
         asking.finish()
         assert len(ran(log)) == (won["state"] == "approved")
+
+
+def test_an_agent_may_not_wait_for_ever(live: Service) -> None:
+    body = {"agentId": "patient", "type": "claude-code", "cwd": str(live.cwd)}
+    with live.client() as client:
+        refused = client.post("/agents/register", json={**body, "approvalExpiresMs": 10**12})
+        assert (refused.status_code, refused.json()["code"]) == (422, "approval_too_long")
+        assert client.post("/agents/register", json={**body, "approvalExpiresMs": 1}).is_success
