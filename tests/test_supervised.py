@@ -41,6 +41,18 @@ def python(program: str) -> list[str]:
     return [sys.executable, "-c", program]
 
 
+@pytest.fixture(autouse=True)
+def signals_as_from_a_terminal() -> Iterator[None]:
+    """Tests that run in the background or under nohup ignore some, and so would the commands."""
+    ignored = [n for n in signal.valid_signals() if signal.getsignal(n) is signal.SIG_IGN]
+    ours = [n for n in ignored if n not in (signal.SIGPIPE, signal.SIGXFSZ)]
+    for number in ours:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ours:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextlib.contextmanager
 def started(argv: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(

@@ -323,8 +323,10 @@ def become_cli(spec: dict[str, Any], start: int, failure: int, streams: list[int
     what = "start"
     try:
         signal.set_wakeup_fd(-1)
-        for name in (signal.SIGCHLD, *IGNORED):
-            signal.signal(name, signal.SIG_DFL)
+        for name in signal.valid_signals():
+            # Those too that the service was started with: under nohup, say, or with `&`.
+            if signal.getsignal(name) not in (signal.SIG_DFL, None):
+                signal.signal(name, signal.SIG_DFL)
         os.setsid()
         if os.read(start, 1) != b"g":
             os._exit(0)

@@ -76,6 +76,7 @@ class LiveCli:
         self._turn_open = False
         self._cut_short = False
         self._tool_started = False
+        self._session_opened = False
         self._tools_since = 0
         self.questions = Questions()
         self._limits = Limits(child)
@@ -309,9 +310,10 @@ class LiveCli:
             if isinstance(event, SessionStarted):
                 self.session_id = event.session_id
                 self.cli_version = event.cli_version or self.cli_version
-                if not self._tool_started:
+                if not self._tool_started and not self._session_opened:
                     # What runs before the first tool is the CLI's own: servers of MCP, say.
                     self._tools_since = ticks_now()
+                self._session_opened = True
             elif isinstance(event, ToolStarted):
                 self._tool_started = True
             elif isinstance(event, PermissionResolved):

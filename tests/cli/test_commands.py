@@ -156,8 +156,8 @@ def test_nothing_that_acts_on_a_terminal_reaches_it(live: Service) -> None:
         harmless(*texts)
 
 
-def test_a_stream_may_be_quiet(module_service: ModuleService, tmp_path: Path) -> None:
-    service = module_service(constants={"agent_runner.api.streams.HEARTBEAT_S": 0.05})
+def test_a_stream_may_be_quiet(make_service: ModuleService, tmp_path: Path) -> None:
+    service = make_service(constants={"agent_runner.api.streams.HEARTBEAT_S": 0.05})
     service.register()
     gate = tmp_path / "gate"
     threading.Timer(0.5, gate.touch).start()

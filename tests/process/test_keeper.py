@@ -141,7 +141,13 @@ async def test_a_hundred_that_ignore_term_are_ended(warden: Warden) -> None:
         assert not any(map(lives, pids))
 
 
-async def test_the_program_finds_a_plain_world(warden: Warden) -> None:
+@pytest.mark.parametrize("ignored", [[], [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT]])
+async def test_the_program_finds_a_plain_world(ignored: list[signal.Signals]) -> None:
+    """Whatever the service was started with: nohup ignores HUP, a shell's `&` INT and QUIT."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ignored}
+    warden = Warden()
+    for number, handler in before.items():
+        signal.signal(number, handler)
     code = """
 import os
 print(sorted(map(int, os.listdir('/proc/self/fd')))[:3], len(os.listdir('/proc/self/fd')))
@@ -157,6 +163,7 @@ print(open('/proc/self/oom_score_adj').read().strip(), os.getsid(0) == os.getpid
         assert " ".join(await lines(child, 3)) == (
             f"[0, 1, 2] 4 {python_ignores} {0:016x} 0022 500 True"
         )
+    warden.close()
 
 
 async def test_no_zombie_is_left(warden: Warden) -> None:
