@@ -117,19 +117,19 @@ class ApprovalMachine(RuleBasedStateMachine):
             self._go_on(approval.run)
         self._happened("approval.resolved", approval_id)
 
-    def _applied(self, moved: Moved | None, expected: bool) -> None:
+    def _applied(self, moved: Moved | None, *, expected: bool) -> None:
         assert (moved is not None) is expected
 
     # --- the moves --------------------------------------------------------------------------
 
-    @rule(seconds=integers(1, 8))
+    @rule(seconds=integers(1, 5))
     def time_goes_by(self, seconds: int) -> None:
         self.clock += seconds
 
     @rule(
         run=sampled_from(RUNS),
         request=sampled_from([("1", "a"), ("1", "b"), ("2", "a")]),
-        life=integers(2, 20),
+        life=integers(4, 40),
     )
     def open(self, run: int, request: tuple[str, str], life: int) -> None:
         approval_id = f"appr_{len(self.approvals):04}_{len(self.log)}"
@@ -139,7 +139,7 @@ class ApprovalMachine(RuleBasedStateMachine):
         moved = self.portal.call(
             self.store.approvals.open, self._new(approval_id, model), [event("asked")]
         )
-        self._applied(moved, free and going)
+        self._applied(moved, expected=free and going)
         if moved is not None:
             self.approvals[approval_id] = model
             self.runs[run].state = RunState.WAITING_APPROVAL
@@ -180,7 +180,7 @@ class ApprovalMachine(RuleBasedStateMachine):
     def decide(self, given: DataObject, state: ApprovalState, by: str, delivered: bool) -> None:
         approval_id, approval = self._one(given)
         moved = self.portal.call(self._decide, approval_id, state, by, delivered)
-        self._applied(moved, approval.state is PENDING and self.clock < approval.expires)
+        self._applied(moved, expected=approval.state is PENDING and self.clock < approval.expires)
         if moved is not None:
             approval.decided_by = by
             delivery = Delivery.DELIVERED if delivered else WAITING
@@ -211,7 +211,7 @@ class ApprovalMachine(RuleBasedStateMachine):
             )
 
         moved = self.portal.call(call)
-        self._applied(moved, approval.state is PENDING and approval.expires <= self.clock)
+        self._applied(moved, expected=approval.state is PENDING and approval.expires <= self.clock)
         if moved is not None:
             delivery = Delivery.DELIVERED if delivered else WAITING
             self._resolved(approval_id, ApprovalState.EXPIRED, delivery, go_on=delivered)
@@ -225,24 +225,27 @@ class ApprovalMachine(RuleBasedStateMachine):
             return await self.store.approvals.void(approval_id, reason="gone", now=self._now)
 
         moved = self.portal.call(call)
-        self._applied(moved, approval.state is PENDING)
+        self._applied(moved, expected=approval.state is PENDING)
         if moved is not None:
             self._resolved(approval_id, ApprovalState.VOIDED, Delivery.NONE, go_on=True)
 
     @precondition(lambda self: self.approvals)
-    @rule(given=data())
-    def warn(self, given: DataObject) -> None:
-        approval_id, approval = self._one(given)
+    @rule()
+    def warn(self) -> None:
+        for approval_id, approval in self.approvals.items():
+            self._warn(approval_id, approval)
 
+    def _warn(self, approval_id: str, approval: Model) -> None:
         async def call() -> Moved | None:
             return await self.store.approvals.warn(approval_id, now=self._now)
 
         in_time = approval.warn <= self.clock < approval.expires
         moved = self.portal.call(call)
-        self._applied(moved, approval.state is PENDING and in_time and not approval.warned)
+        self._applied(moved, expected=approval.state is PENDING and in_time and not approval.warned)
         if moved is not None:
             approval.warned = True
             self._happened("approval.warning", approval_id)
+            self._applied(self.portal.call(call), expected=False)
 
     @precondition(lambda self: self.approvals)
     @rule(given=data(), by=integers(1, 20))
@@ -259,7 +262,7 @@ class ApprovalMachine(RuleBasedStateMachine):
             )
 
         moved = self.portal.call(call)
-        self._applied(moved, approval.state is PENDING and self.clock < approval.expires)
+        self._applied(moved, expected=approval.state is PENDING and self.clock < approval.expires)
         if moved is not None:
             approval.expires, approval.warn, approval.warned = expires, warn, False
             approval.extensions += 1
@@ -268,16 +271,18 @@ class ApprovalMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.approvals)
     @rule(given=data(), move=sampled_from(DELIVERIES))
     def move_delivery(self, given: DataObject, move: tuple[Delivery, Delivery]) -> None:
-        approval_id, approval = self._one(given)
-        source, target = move
+        self._move_delivery(*self._one(given), *move)
 
+    def _move_delivery(
+        self, approval_id: str, approval: Model, source: Delivery, target: Delivery
+    ) -> None:
         async def call() -> Moved | None:
             return await self.store.approvals.move_delivery(
                 approval_id, source, target, now=self._now
             )
 
         moved = self.portal.call(call)
-        self._applied(moved, approval.delivery is source)
+        self._applied(moved, expected=approval.delivery is source)
         if moved is not None:
             ended = self.runs[approval.run].state is RunState.SUCCEEDED
             lost = ended and target in (WAITING, RESUMING)
@@ -308,6 +313,10 @@ class ApprovalMachine(RuleBasedStateMachine):
                 approval.delivery = Delivery.FAILED
                 self._happened("approval.delivery", approval_id)
         self.runs[run].events.append("run.finished")
+        # The process went away in this very moment, and had not been told.
+        for approval_id, approval in self.approvals.items():
+            if approval.run == run:
+                self._move_delivery(approval_id, approval, Delivery.DELIVERED, WAITING)
 
     def _one(self, given: DataObject) -> tuple[str, Model]:
         return given.draw(sampled_from(list(self.approvals.items())))
