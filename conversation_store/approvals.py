@@ -95,7 +95,8 @@ class Approvals:
     async def open(self, approval: NewApproval, events: Sequence[NewEvent]) -> Moved | None:
         """Commit a question: the run waits for it, `events` and its own come after each other.
 
-        None, and nothing changed, if the process asked just this with this id before.
+        None, and nothing changed, if the process asked just this with this id before, or the
+        run is over.
         """
         parameters = _parameters(approval)
 
@@ -194,7 +195,8 @@ class Approvals:
     ) -> Moved | None:
         """Move what becomes of a decision on; None if it is not at `source`.
 
-        With `resuming` the run goes on, if it waits for no other decision.
+        With `resuming` the run goes on, if it waits for no other decision. What would be
+        brought to a run that is over is `failed`.
         """
         parameters = {
             "approval_id": approval_id,

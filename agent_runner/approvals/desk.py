@@ -53,8 +53,8 @@ class Asker(Protocol):
         """What it takes in an answer."""
         ...
 
-    async def answer(self, request_id: str, resolution: Resolution) -> bool:
-        """Tell it; False, and nothing is sent, if it does not wait for this answer."""
+    async def answer(self, question: PermissionRequested, resolution: Resolution) -> bool:
+        """Tell it; False, and nothing is sent, if it does not wait for an answer to just this."""
         ...
 
 
@@ -88,7 +88,7 @@ class Desk:
         self.feed = Feed(store.approvals)
         self._settings = settings
         self._requested = requested
-        self._askers: dict[str, tuple[str, Asker, str]] = {}
+        self._askers: dict[str, Asking] = {}
         self._settled: dict[str, anyio.Event] = {}
         self._earlier = anyio.Event()
 
@@ -97,7 +97,7 @@ class Desk:
     async def open(self, asking: Asking) -> ApprovalRecord | None:
         """Commit the question: from here on it is there to be decided, whatever happens.
 
-        None if just this was asked before.
+        None if just this was asked before, or the run is over.
         """
         question, now = asking.question, wire.now()
         life = life_of(self._settings, asking.options)
@@ -126,7 +126,7 @@ class Desk:
             warn_at=wire.later(now, life - warning(life)),
         )
         # Known before it is committed: a decision may come at once.
-        self._askers[new.approval_id] = (asking.run_id, asking.asker, question.request_id)
+        self._askers[new.approval_id] = asking
         opened = await self._commit(
             asking.conversation_id, lambda: self._approvals.open(new, [new_event(question)])
         )
@@ -139,8 +139,8 @@ class Desk:
 
     async def withdraw(self, run_id: str, request_id: str, reason: str) -> None:
         """The CLI asks this no longer: void what was not decided."""
-        for approval_id, (of_run, _, request) in list(self._askers.items()):
-            if (of_run, request) == (run_id, request_id):
+        for approval_id, asking in list(self._askers.items()):
+            if (asking.run_id, asking.question.request_id) == (run_id, request_id):
                 await self._void(approval_id, reason)
 
     async def _void(self, approval_id: str, reason: str) -> None:
@@ -153,8 +153,8 @@ class Desk:
 
     def run_ended(self, run_id: str) -> None:
         """The run is over, and its approvals with it: the store has voided them."""
-        for approval_id, (of_run, _, _) in list(self._askers.items()):
-            if of_run == run_id:
+        for approval_id, asking in list(self._askers.items()):
+            if asking.run_id == run_id:
                 del self._askers[approval_id]
         self._settled.pop(run_id, None)
         self.feed.grown()
@@ -174,7 +174,7 @@ class Desk:
         if approval.state is not ApprovalState.PENDING:
             refuse_decided(approval, decision, approve=approve)
             return approval
-        asker = self._asker(approval)
+        asking = self._asking(approval)
         decided = await self._commit(
             approval.conversation_id,
             lambda: self._approvals.decide(
@@ -184,12 +184,12 @@ class Desk:
                 by=decision.by,
                 via=decision.via,
                 reason=decision.message,
-                delivered=asker is not None,
+                delivered=asking is not None,
                 now=wire.now(),
             ),
         )
         if decided is not None:
-            return await self._deliver(decided, asker)
+            return await self._deliver(decided, asking)
         await self._expire(approval_id)
         approval = await self._approvals.get(approval_id)
         refuse_decided(approval, decision, approve=approve)
@@ -218,28 +218,28 @@ class Desk:
         self._earlier.set()
         return moved
 
-    async def _deliver(self, approval: ApprovalRecord, asker: Asker | None) -> ApprovalRecord:
+    async def _deliver(self, approval: ApprovalRecord, asking: Asking | None) -> ApprovalRecord:
         """Bring a committed decision to the process that waits, if it still does."""
         self._askers.pop(approval.approval_id, None)
-        if asker is not None:
+        if asking is not None:
             resolution = Resolution(
                 answer=answer_of(approval),
                 decided_by="expiry" if approval.state is ApprovalState.EXPIRED else "human",
                 approval_id=approval.approval_id,
             )
-            if not await asker.answer(approval.request_id, resolution):
-                # It ended in this very moment, and nothing was sent.
+            if not await asking.asker.answer(asking.question, resolution):
+                # In this very moment it ended, or asked another thing; nothing was sent.
                 moved = await self.move(approval, Delivery.DELIVERED, Delivery.WAITING)
                 approval = moved or approval
         self._wake(approval.run_id)
         return approval
 
-    def _asker(self, approval: ApprovalRecord) -> Asker | None:
-        """The process that waits for the answer; a supervised tool does not: it has ended."""
-        _, asker, _ = self._askers.get(approval.approval_id, (None, None, None))
-        if asker is None or approval.kind is ApprovalKind.TOOL or not asker.alive:
+    def _asking(self, approval: ApprovalRecord) -> Asking | None:
+        """Who waits for the answer in a process; a supervised tool does not: it has ended."""
+        asking = self._askers.get(approval.approval_id)
+        if asking is None or approval.kind is ApprovalKind.TOOL or not asking.asker.alive:
             return None
-        return asker
+        return asking
 
     # --- after a restart or the end of the asking process ------------------------------------
 
@@ -303,18 +303,18 @@ class Desk:
     async def _expire(self, approval_id: str) -> None:
         """Deny what nobody decided in time; nothing if that is not so."""
         approval = await self._approvals.get(approval_id)
-        asker = self._asker(approval)
+        asking = self._asking(approval)
         expired = await self._commit(
             approval.conversation_id,
             lambda: self._approvals.expire(
                 approval_id,
                 reason=f"nobody decided by {approval.expires_at}",
-                delivered=asker is not None,
+                delivered=asking is not None,
                 now=wire.now(),
             ),
         )
         if expired is not None:
-            await self._deliver(expired, asker)
+            await self._deliver(expired, asking)
 
     def _wake(self, run_id: str) -> None:
         if (event := self._settled.pop(run_id, None)) is not None:

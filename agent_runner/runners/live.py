@@ -179,14 +179,16 @@ class LiveCli:
         self._turn_done = anyio.Event()
         self.questions.begin_turn()
 
-    async def answer(self, request_id: str, resolution: Resolution) -> bool:
-        """Answer an open question; False, and nothing is sent, if the CLI does not wait for it."""
-        for_session = resolution.answer.allow and resolution.answer.session
-        if self._child.exit_code is not None or not self.questions.settled(
-            request_id, for_session=for_session
-        ):
+    async def answer(self, question: PermissionRequested, resolution: Resolution) -> bool:
+        """Answer an open question; False, and nothing is sent, if the CLI does not wait for it.
+
+        Nor if it has asked another thing by the same id since.
+        """
+        if self._child.exit_code is not None or not self.questions.open(question):
             return False
-        await self._emit([self._send_answer(request_id, resolution)])
+        for_session = resolution.answer.allow and resolution.answer.session
+        self.questions.settled(question.request_id, for_session=for_session)
+        await self._emit([self._send_answer(question.request_id, resolution)])
         return True
 
     def heartbeat(self) -> None:

@@ -46,17 +46,20 @@ class Questions:
             self._since = anyio.current_time()
         self._open[question.request_id] = question
 
-    def settled(self, request_id: str, *, for_session: bool = False) -> bool:
-        """It was answered or withdrawn; False if it was not open."""
+    def open(self, question: PermissionRequested) -> bool:
+        """True if just this is open: its id may have come again with another request."""
+        return self._open.get(question.request_id) == question
+
+    def settled(self, request_id: str, *, for_session: bool = False) -> None:
+        """It was answered or withdrawn, if it was open."""
         if request_id not in self._open:
-            return False
+            return
         waited = self.waited
         question = self._open.pop(request_id)
         if for_session:
             self._allowed.append((question.name, question.input))
         if not self._open:
             self._waited = waited
-        return True
 
     def allowed(self, question: PermissionRequested) -> bool:
         """True if just this was allowed for the session."""

@@ -241,5 +241,11 @@ class ActiveRun:
                 asker=self.live,
             )
         )
-        if question.kind == "tool" and approval is not None:
+        if approval is None:
+            # An answer is given once: it must not let the same call through again.
+            message = "Just this was asked by this id and settled before, or the run is over."
+            denial = PermissionAnswer(allow=False, message=message)
+            await self.emit([question])
+            await self.live.answer(question, Resolution(answer=denial, decided_by="policy"))
+        elif question.kind == "tool":
             self.live.suspend(supervised.registered(approval.approval_id))

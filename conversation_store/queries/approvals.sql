@@ -2,9 +2,10 @@
 INSERT INTO approvals (approval_id, conversation_id, run_id, agent_id, process_id, request_id,
   tool_call_id, kind, tool, question, input, input_hash, nonce, options, hints, features,
   deciders, state, created_at, expires_at, warn_at, delivery)
-VALUES (:approval_id, :conversation_id, :run_id, :agent_id, :process_id, :request_id,
+SELECT :approval_id, :conversation_id, run_id, :agent_id, :process_id, :request_id,
   :tool_call_id, :kind, :tool, :question, :input, :input_hash, :nonce, :options, :hints,
-  :features, :deciders, 'pending', :now, :expires_at, :warn_at, 'none')
+  :features, :deciders, 'pending', :now, :expires_at, :warn_at, 'none'
+FROM runs WHERE run_id = :run_id AND state IN ('running', 'waiting_approval')
 ON CONFLICT (process_id, request_id, input_hash) DO NOTHING
 RETURNING *;
 
@@ -48,7 +49,11 @@ WHERE approval_id = :approval_id AND state = 'pending' AND warned_at IS NULL
 RETURNING *;
 
 -- name: move_delivery
-UPDATE approvals SET delivery = :target, delivery_error = :error,
+UPDATE approvals SET delivery = CASE
+    WHEN :target IN ('waiting', 'resuming') AND run_id IN (
+      SELECT run_id FROM runs JOIN run_states ON run_states.name = runs.state
+      WHERE run_id = approvals.run_id AND run_states.terminal
+    ) THEN 'failed' ELSE :target END, delivery_error = :error,
   delivery_attempts = delivery_attempts + :attempts
 WHERE approval_id = :approval_id AND delivery = :source
 RETURNING *;

@@ -401,4 +401,63 @@ DEFENCES = (
         79, "a sleep ends with its deadline", _WATCHDOG,
         "return min(deadline.due - now, soonest)", "return soonest",
     ),
+    # --- approvals
+    Defence(
+        80, "a decision finds a pending approval or changes nothing",
+        "conversation_store/queries/approvals.sql",
+        "WHERE approval_id = :approval_id AND state = 'pending' AND expires_at > :now\nRETURNING *;"
+        "\n\n-- name: expire_approval",
+        "WHERE approval_id = :approval_id AND expires_at > :now\nRETURNING *;"
+        "\n\n-- name: expire_approval",
+    ),
+    Defence(
+        81, "the end of a run voids what it asked", "conversation_store/queries/approvals.sql",
+        "WHERE run_id = :run_id AND state = 'pending'\nRETURNING *;",
+        "WHERE run_id = :run_id AND state = 'none'\nRETURNING *;",
+    ),
+    Defence(
+        81, "what is over is told apart from what is decided",
+        "agent_runner/approvals/decision.py",
+        """raise GoneError("approval_expired", f"nobody decided by {approval.expires_at}")""",
+        "return",
+    ),
+    Defence(
+        82, "a run that waits is not ended at the start", "agent_runner/runs/reconcile.py",
+        "if run not in queued and run not in held:", "if run not in queued:",
+    ),
+    Defence(
+        83, "an approval outlives the process that asked", "agent_runner/runs/active.py",
+        'if event.decided_by == "exit":', "if False:",
+    ),
+    Defence(
+        84, "a changed question takes the first one back", "agent_runner/agents/session.py",
+        "if before is not None and _asks_the_same(before, question):", "if before is not None:",
+    ),
+    Defence(
+        84, "an answer is for the question that was shown", "agent_runner/runners/questions.py",
+        "return self._open.get(question.request_id) == question",
+        "return question.request_id in self._open",
+    ),
+    Defence(
+        84, "an approval names what was seen", "agent_runner/approvals/decision.py",
+        "(seen is not None and seen != approval.input_hash)", "False",
+    ),
+    Defence(
+        85, "what is open already is not asked again", "agent_runner/agents/session.py",
+        "if before is not None and _asks_the_same(before, question):", "if False:",
+    ),
+    Defence(
+        85, "a question that was settled is denied", "agent_runner/runs/active.py",
+        'await self.live.answer(question, Resolution(answer=denial, decided_by="policy"))', "pass",
+    ),
+    Defence(
+        86, "what nobody decides expires", "agent_runner/approvals/desk.py",
+        "for approval_id in await self._approvals.due(now=wire.now(), limit=PAGE):",
+        "for approval_id in list[str]():",
+    ),
+    Defence(
+        86, "expiry denies", "agent_runner/approvals/decision.py",
+        "return PermissionAnswer(allow=False, message=approval.reason)",
+        "return PermissionAnswer(allow=True, message=approval.reason)",
+    ),
 )  # fmt: skip
