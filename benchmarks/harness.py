@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,9 +56,13 @@ def service(
     program: Path | str,
     env: dict[str, str] | None = None,
     programs: dict[str, str] | None = None,
+    prepare: Callable[[Path], None] | None = None,
     **limits: Any,
 ) -> Iterator[Service]:
-    """A service in a folder of its own whose claude-code is `program`; the others by name."""
+    """A service in a folder of its own whose claude-code is `program`; the others by name.
+
+    `prepare` gets the folder before the service starts; its state is in `state`.
+    """
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         root = Path(folder)
         config = root / "config.yaml"
@@ -73,6 +77,8 @@ def service(
             "limits": limits,
         }
         config.write_text(json.dumps(settings))
+        if prepare is not None:
+            prepare(root)
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "agent_runner.cli.main", "serve", "--port", "0"),
