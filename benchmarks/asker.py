@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 
 _IDS = {"session_id": "00000000-0000-4000-8000-000000000000", "uuid": "u"}
 _INIT = {
@@ -40,7 +41,7 @@ _RESULT = {
 }
 
 
-def say(message: dict[str, object]) -> float:
+def say(message: Mapping[str, object]) -> float:
     """Print a line; returns when."""
     data = json.dumps(message).encode() + b"\n"
     at = time.clock_gettime(time.CLOCK_MONOTONIC)
