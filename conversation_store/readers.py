@@ -73,10 +73,7 @@ class Readers:
                 try:
                     return await connection.run(read)
                 finally:
-                    self._idle.append(connection)
-                    if self._closed:
-                        with anyio.CancelScope(shield=True):
-                            await self.close()
+                    await self._give_back(connection)
         except sqlite3.Error as error:
             fault = fault_of(error)
             if fault is None:
@@ -84,6 +81,12 @@ class Readers:
             if fault.final:
                 self._health.set(fault)
             raise fault.error() from error
+
+    async def _give_back(self, connection: Connection) -> None:
+        self._idle.append(connection)
+        if self._closed:
+            with anyio.CancelScope(shield=True):
+                await self.close()
 
     async def _connect(self) -> Connection:
         return await connect(self._path, "busy_timeout=5000", "query_only=ON")
