@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import anyio
 
 from conversation_store.connection import Connection, connect
+from conversation_store.errors import StoreUnusableError
 from conversation_store.faults import fault_of
 from conversation_store.health import Health
 from conversation_store.statements import statements
@@ -25,6 +26,7 @@ class Readers:
         self._path = path
         self._health = health
         self._idle: list[Connection] = []
+        self._closed = False
         self._free = anyio.Semaphore(size)
         self._statements = statements()
 
@@ -54,18 +56,24 @@ class Readers:
         return await self._run(read)
 
     async def close(self) -> None:
-        """Close every idle connection; call it when nothing reads any more."""
+        """Close every connection, one that still reads after its read; none is opened again.
+
+        A connection that is left open would keep the process from its end.
+        """
+        self._closed = True
         while self._idle:
             await self._idle.pop().close()
 
     async def _run(self, read: Callable[[sqlite3.Connection], T]) -> T:
         try:
             async with self._free:
+                if self._closed:
+                    raise StoreUnusableError("store_closed", "the store is closed")
                 connection = self._idle.pop() if self._idle else await self._connect()
                 try:
                     return await connection.run(read)
                 finally:
-                    self._idle.append(connection)
+                    await self._give_back(connection)
         except sqlite3.Error as error:
             fault = fault_of(error)
             if fault is None:
@@ -73,6 +81,12 @@ class Readers:
             if fault.final:
                 self._health.set(fault)
             raise fault.error() from error
+
+    async def _give_back(self, connection: Connection) -> None:
+        self._idle.append(connection)
+        if self._closed:
+            with anyio.CancelScope(shield=True):
+                await self.close()
 
     async def _connect(self) -> Connection:
         return await connect(self._path, "busy_timeout=5000", "query_only=ON")

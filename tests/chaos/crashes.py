@@ -6,12 +6,15 @@ import contextlib
 import json
 import signal
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import httpx
 
 from tests.chaos.crashing import VARIABLE, names
+from tests.chaos.deciding import Decider
 from tests.chaos.world import (
     ORPHAN_LIMIT_S,
     Books,
@@ -23,21 +26,39 @@ from tests.chaos.world import (
 from tests.conftest import Service
 
 TERMINAL = {"succeeded", "failed", "cancelled", "timed_out", "interrupted"}
+HOLD_MS = 100
 
 
-def _live(service: Service, pids: Path) -> list[str]:
+class Patience:
+    """Approves at once, but `later` only when its CLI has been ended for waiting."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def __call__(self, approval: dict[str, Any]) -> Literal["approve"] | None:
+        """See `deciding.Rule`."""
+        since = self._since.setdefault(approval["approvalId"], time.monotonic())
+        later = approval["input"]["command"] == "later"
+        return "approve" if not later or time.monotonic() > since + 5 * HOLD_MS / 1000 else None
+
+
+def _live(service: Service, pids: Path, log: Path, memory: Path) -> list[str]:
     """A conversation that passes every point; the runs that were acknowledged."""
     acknowledged: list[str] = []
     forks = {"fork": 2, "daemon": True, "ignore_term": True, "pids": str(pids)}
     scripts = [
         [forks, {"tool": "Bash", "input": {}}, {"text": "one"}],
         [{"text": "two", "deltas": 3}],
+        *(
+            [{"ask": "Bash", "input": {"command": when}, "log": str(log)}, {"text": when}]
+            for when in ("at once", "at once", "later")
+        ),
         [{"die": 3}],
         [{"error": "Invalid API key", "status": 401}],
         [{"hang": True}],
     ]
     with contextlib.suppress(httpx.HTTPError, OSError):
-        service.register()
+        service.register(env={"SCRIPTED_MEMORY": str(memory)})
         for script in scripts:
             hangs = script == [{"hang": True}]
             body = {"prompt": json.dumps(script), "timeoutMs": 300 if hangs else 20_000}
@@ -75,12 +96,17 @@ def crashes(table: Table) -> None:
     for point in points:
         with tempfile.TemporaryDirectory(prefix="chaos") as name:
             folder = Path(name)
-            pids = folder / "pids"
-            service = make_service(folder, module="tests.chaos.crashing", cancel_grace_ms=300)
+            pids, log, memory = folder / "pids", folder / "log", folder / "memory"
+            memory.mkdir()
+            service = make_service(
+                folder, module="tests.chaos.crashing", cancel_grace_ms=300, hold_ms=HOLD_MS
+            )
+            decider = Decider(service, Patience())
             service.env[VARIABLE] = point
             with contextlib.suppress(AssertionError):
                 service.start()
-            acknowledged = _live(service, pids)
+            decider.start()
+            acknowledged = _live(service, pids, log, memory)
             died = wait_for(partial(_is_killed, service), 1.0)
             if not died:
                 unreached.append(point)
@@ -93,6 +119,11 @@ def crashes(table: Table) -> None:
             books = Books(service.state_dir)
             wait_for(partial(_all_ended, books), 20.0)
             states, ends = books.states(), books.ends()
+            approved = books.ask("SELECT count(*) FROM approvals WHERE state = 'approved'")[0][0]
+            if len(log.read_text().splitlines() if log.exists() else ()) > approved:
+                broken.append(f"{point}: a call ran without its approval")
+            if books.ask("SELECT count(*) FROM approvals WHERE state = 'pending'")[0][0]:
+                broken.append(f"{point}: an approval is left")
             if not books.intact() or books.bad_sequences():
                 broken.append(f"{point}: database")
             if set(acknowledged) - set(states):
@@ -101,12 +132,15 @@ def crashes(table: Table) -> None:
                 ends.get(r, 0) != 1 for r in states
             ):
                 broken.append(f"{point}: a run has not one end")
-            service.register()
+            service.register(env={"SCRIPTED_MEMORY": str(memory)})
             with service.client() as client:
                 client.post("/agents/worker/circuit/reset", json={})
-            answer = service.run("hello")
-            if answer.json().get("content") != "echo: hello":
+            # No plain text: the CLI's session would go on with what it had left to do.
+            answer = service.run([{"text": "hello"}])
+            if answer.json().get("content") != "hello":
                 broken.append(f"{point}: no further run ({answer.text[:80]})")
+            decider.over = True
+            decider.join(10)
             service.stop()
     table.row("named crash points", len(points))
     table.row("  of them reached and died at", len(points) - len(unreached))

@@ -17,6 +17,7 @@ from agent_runner.process.warden import Warden
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.live import LiveCli
 from agent_runner.runs.circuits import Circuits
+from conversation_store.approvals import Approvals
 from conversation_store.breakers import Breakers
 from conversation_store.conversations import Conversations
 from conversation_store.events import Events
@@ -43,6 +44,10 @@ POINTS: dict[str, tuple[Any, str]] = {
     "stop_turn": (LiveCli, "stop_turn"),
     "commit": (Channel, "commit"),
     "tree_end": (tree, "end"),
+    "approval_open": (Approvals, "open"),
+    "approval_decide": (Approvals, "decide"),
+    "approval_deliver": (LiveCli, "answer"),
+    "approval_move_delivery": (Approvals, "move_delivery"),
 }
 
 
