@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 from pydantic import BaseModel
 
@@ -24,6 +25,10 @@ from agent_runner.app.service import running_service
 from agent_runner.app.state_dir import StateDir
 from agent_runner.process.warden import Warden
 from agent_runner.settings import Settings
+
+# How long an example takes says nothing on a machine that is shared.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
 
 SCRIPTED = Path(__file__).parents[1] / "fixtures" / "scripted" / "cli.py"
 Script = list[dict[str, Any]]
