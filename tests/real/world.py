@@ -140,7 +140,7 @@ class Turn:
         # A run that never reached a model is answered with a problem that holds the run.
         self.run: dict[str, Any] = self.body.get("run", self.body)
         self.live = live
-        self.events = [data_of(block) for block in live]
+        self.events = [data_of(block) for block in live if not block.startswith(b":")]
         self.seconds = seconds
 
     def of(self, kind: str) -> list[dict[str, Any]]:
