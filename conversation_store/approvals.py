@@ -105,9 +105,7 @@ class Approvals:
             if not rows:
                 return None
             made = _approval(rows[0])
-            move = {"run_id": made.run_id, "state": RunState.WAITING_APPROVAL}
-            sources = {"source_1": RunState.RUNNING, "source_2": RunState.RUNNING}
-            transaction.run("move_run", {**move, **sources, "started_at": None, "form": None})
+            _move_run(transaction, made.run_id, RunState.RUNNING, RunState.WAITING_APPROVAL)
             stored = append_events(transaction, made.conversation_id, made.run_id, events)
             return Moved(made, stored + _tell(transaction, made, REQUESTED, made.created_at))
 
@@ -140,7 +138,7 @@ class Approvals:
             "delivery": Delivery.DELIVERED if delivered else Delivery.WAITING,
             "now": now,
         }
-        return await self._resolve("decide_approval", parameters, go_on=delivered)
+        return await self._move("decide_approval", parameters, RESOLVED, go_on=delivered)
 
     async def expire(
         self, approval_id: str, *, reason: str, delivered: bool, now: str
@@ -152,26 +150,12 @@ class Approvals:
             "delivery": Delivery.DELIVERED if delivered else Delivery.WAITING,
             "now": now,
         }
-        return await self._resolve("expire_approval", parameters, go_on=delivered)
+        return await self._move("expire_approval", parameters, RESOLVED, go_on=delivered)
 
     async def void(self, approval_id: str, *, reason: str, now: str) -> Moved | None:
         """Take a question back that is no longer asked; None if it is decided."""
         parameters = {"approval_id": approval_id, "reason": reason, "now": now}
-        return await self._resolve("void_approval", parameters, go_on=True)
-
-    async def _resolve(
-        self, statement: str, parameters: dict[str, Any], *, go_on: bool
-    ) -> Moved | None:
-        def unit(transaction: Transaction) -> Moved | None:
-            rows = transaction.run(statement, parameters)
-            if not rows:
-                return None
-            approval = _approval(rows[0])
-            if go_on:
-                _go_on(transaction, approval.run_id)
-            return Moved(approval, _tell(transaction, approval, RESOLVED, parameters["now"]))
-
-        return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
+        return await self._move("void_approval", parameters, RESOLVED, go_on=True)
 
     async def extend(
         self, approval_id: str, *, expires_at: str, warn_at: str, now: str
@@ -206,15 +190,20 @@ class Approvals:
             "attempts": 1 if target is Delivery.RESUMING else 0,
             "now": now,
         }
-        return await self._move("move_delivery", parameters, DELIVERY)
+        go_on = target is Delivery.RESUMING
+        return await self._move("move_delivery", parameters, DELIVERY, go_on=go_on)
 
-    async def _move(self, statement: str, parameters: dict[str, Any], kind: str) -> Moved | None:
+    async def _move(
+        self, statement: str, parameters: dict[str, Any], kind: str, *, go_on: bool = False
+    ) -> Moved | None:
+        """Run a compare-and-set, tell of it, and with `go_on` let the run go on if it may."""
+
         def unit(transaction: Transaction) -> Moved | None:
             rows = transaction.run(statement, parameters)
             if not rows:
                 return None
             approval = _approval(rows[0])
-            if approval.delivery is Delivery.RESUMING:
+            if go_on:
                 _go_on(transaction, approval.run_id)
             return Moved(approval, _tell(transaction, approval, kind, parameters["now"]))
 
@@ -294,10 +283,13 @@ class Approvals:
 
 def _go_on(transaction: Transaction, run_id: str) -> None:
     """Back to `running`, if the run waits for no other decision."""
-    if transaction.run("pending_of_run", {"run_id": run_id})[0][0]:
-        return
-    sources = {"source_1": RunState.WAITING_APPROVAL, "source_2": RunState.WAITING_APPROVAL}
-    move = {"run_id": run_id, "state": RunState.RUNNING, "started_at": None, "form": None}
+    if not transaction.run("pending_of_run", {"run_id": run_id})[0][0]:
+        _move_run(transaction, run_id, RunState.WAITING_APPROVAL, RunState.RUNNING)
+
+
+def _move_run(transaction: Transaction, run_id: str, source: RunState, target: RunState) -> None:
+    sources = {"source_1": source, "source_2": source}
+    move = {"run_id": run_id, "state": target, "started_at": None, "form": None}
     transaction.run("move_run", {**move, **sources})
 
 

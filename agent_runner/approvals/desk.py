@@ -82,7 +82,6 @@ class Desk:
         settings: ApprovalSettings,
         requested: Callable[[ApprovalRecord], None],
     ) -> None:
-        self._store = store
         self._approvals = store.approvals
         self._bus = bus
         self.feed = Feed(store.approvals)
@@ -231,7 +230,6 @@ class Desk:
                 # In this very moment it ended, or asked another thing; nothing was sent.
                 moved = await self.move(approval, Delivery.DELIVERED, Delivery.WAITING)
                 approval = moved or approval
-        self._wake(approval.run_id)
         return approval
 
     def _asking(self, approval: ApprovalRecord) -> Asking | None:
@@ -316,10 +314,6 @@ class Desk:
         if expired is not None:
             await self._deliver(expired, asking)
 
-    def _wake(self, run_id: str) -> None:
-        if (event := self._settled.pop(run_id, None)) is not None:
-            event.set()
-
     async def _commit(
         self, conversation_id: str, move: Callable[[], Awaitable[Moved | None]]
     ) -> ApprovalRecord | None:
@@ -335,7 +329,8 @@ class Desk:
         if moved is None:
             return None
         self.feed.grown()
-        self._wake(moved.approval.run_id)
+        if (waits := self._settled.pop(moved.approval.run_id, None)) is not None:
+            waits.set()
         return moved.approval
 
 

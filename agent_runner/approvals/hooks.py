@@ -77,6 +77,8 @@ class Hooks:
 
     def tell(self, approval: ApprovalRecord) -> None:
         """Tell of an approval that was just requested, in the background."""
+        if not self.any:
+            return
         body = event_payload(REQUESTED, approval)
         for webhook in self._settings.webhooks:
             self._start(approval, webhook.url, partial(_post, webhook, approval, body))

@@ -10,10 +10,8 @@ import anyio
 import httpx
 from httpx_sse import aconnect_sse
 
-from agent_runner.client.http import ServiceProblemError, problem_of
-from agent_runner.errors import UnavailableError
+from agent_runner.client.http import CONNECT_S, ServiceProblemError, away, problem_of
 
-_CONNECT_S = 5.0
 _AGAIN_S = 1.0
 
 
@@ -23,7 +21,7 @@ class Watcher:
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        timeout = httpx.Timeout(None, connect=_CONNECT_S)
+        timeout = httpx.Timeout(None, connect=CONNECT_S)
         self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout)
 
     async def __aenter__(self) -> Self:
@@ -71,11 +69,7 @@ class Watcher:
         try:
             response = await self._http.request(method, where, **arguments)
         except httpx.TransportError as error:
-            raise UnavailableError(
-                "service_unreachable",
-                f"no agent-runner answers at {self._url}: {error}",
-                hint="start it with `agent-runner serve`, or name another with --url",
-            ) from error
+            raise away(self._url, error) from error
         if response.is_error:
             raise problem_of(response)
         return response.json() if response.content else None

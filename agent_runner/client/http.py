@@ -15,7 +15,7 @@ from httpx_sse import ServerSentEvent, connect_sse
 from agent_runner.errors import AgentRunnerError, UnavailableError
 
 URL_VARIABLE = "AGENT_RUNNER_URL"
-_CONNECT_S = 5.0
+CONNECT_S = 5.0
 
 
 def path(*words: str) -> str:
@@ -52,7 +52,7 @@ class Client:
         self._url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
-            base_url=url, headers=headers, timeout=httpx.Timeout(None, connect=_CONNECT_S)
+            base_url=url, headers=headers, timeout=httpx.Timeout(None, connect=CONNECT_S)
         )
 
     def __enter__(self) -> Self:
@@ -86,23 +86,25 @@ class Client:
                 # A heartbeat after an event comes as one without data.
                 yield from (message for message in source.iter_sse() if message.data)
         except httpx.TransportError as error:
-            raise self._away(error) from error
+            raise away(self._url, error) from error
 
     def _call(self, method: str, where: str, **arguments: Any) -> Any:
         try:
             response = self._http.request(method, where, **arguments)
         except httpx.TransportError as error:
-            raise self._away(error) from error
+            raise away(self._url, error) from error
         if response.is_error:
             raise problem_of(response)
         return response.json() if response.content else None
 
-    def _away(self, error: httpx.TransportError) -> UnavailableError:
-        return UnavailableError(
-            "service_unreachable",
-            f"no agent-runner answers at {self._url}: {error}",
-            hint="start it with `agent-runner serve`, or name another with --url",
-        )
+
+def away(url: str, error: httpx.TransportError) -> UnavailableError:
+    """Nothing answers at `url`."""
+    return UnavailableError(
+        "service_unreachable",
+        f"no agent-runner answers at {url}: {error}",
+        hint="start it with `agent-runner serve`, or name another with --url",
+    )
 
 
 def problem_of(response: httpx.Response) -> ServiceProblemError:

@@ -182,12 +182,9 @@ class ActiveRun:
         await self.channel.emit(self.run_id, plain)
 
     async def rule(self, question: PermissionRequested) -> Resolution | None:
-        """See `runners.live.Sink`: an approval from before, the policy, or a human."""
+        """See `runners.sink.Sink`: an approval from before, the policy, or a human."""
         if self.over:
-            message = "Nobody can approve this: the run that it belongs to is over."
-            return Resolution(
-                answer=PermissionAnswer(allow=False, message=message), decided_by="policy"
-            )
+            return _denial("Nobody can approve this: the run that it belongs to is over.")
         if (granted := await self._granted(question)) is not None:
             return granted
         if self.live is not None and self.live.questions.allowed(question):
@@ -195,25 +192,22 @@ class ActiveRun:
             return Resolution(answer=answer, decided_by="session")
         most = supervised.MOST_ANSWERS
         if question.kind == "tool" and len(await self._desk.decided(self.run_id)) >= most:
-            message = f"A run may ask {most} questions."
-            return Resolution(
-                answer=PermissionAnswer(allow=False, message=message), decided_by="policy"
-            )
+            return _denial(f"A run may ask {most} questions.")
         kind = question.tool_kind if question.kind == "permission" else NO_PERMISSION
         ruling = decide(self.options.permissions, question.name, kind, question.input)
         if ruling.action == "ask":
             self._to_ask.add(question.request_id)
             return None
-        allow = ruling.action == "allow"
-        denial = f"The agent's policy denies this ({ruling.rule})."
+        if ruling.action == "deny":
+            return _denial(f"The agent's policy denies this ({ruling.rule}).", ruling.rule)
         return Resolution(
-            answer=PermissionAnswer(allow=allow, message=None if allow else denial),
-            decided_by="policy",
-            rule=ruling.rule,
+            answer=PermissionAnswer(allow=True), decided_by="policy", rule=ruling.rule
         )
 
     async def _granted(self, question: PermissionRequested) -> Resolution | None:
         """The answer of an approval whose process was gone, if it is just for this call."""
+        if not self.grants:
+            return None
         seen = input_hash(question.name, question.input)
         for approval in self.grants:
             if (approval.tool, approval.input_hash) == (question.name, seen):
@@ -244,8 +238,12 @@ class ActiveRun:
         if approval is None:
             # An answer is given once: it must not let the same call through again.
             message = "Just this was asked by this id and settled before, or the run is over."
-            denial = PermissionAnswer(allow=False, message=message)
             await self.emit([question])
-            await self.live.answer(question, Resolution(answer=denial, decided_by="policy"))
+            await self.live.answer(question, _denial(message))
         elif question.kind == "tool":
             self.live.suspend(supervised.registered(approval.approval_id))
+
+
+def _denial(message: str, rule: str | None = None) -> Resolution:
+    answer = PermissionAnswer(allow=False, message=message)
+    return Resolution(answer=answer, decided_by="policy", rule=rule)

@@ -76,12 +76,6 @@ class RunDriver:
             if await self._stays_held(active, outcome):
                 active.done.set()
                 return
-        except NotBegunError:
-            assert active.stop_reason is not None
-            outcome = stopped(active.stop_reason)
-            if await self._stays_held(active, outcome):
-                active.done.set()
-                return
         except (LaunchError, AgentRunnerError) as error:
             outcome = failed(error.code, error.message, error.hint)
         except StoreError as error:
@@ -160,7 +154,11 @@ class RunDriver:
             more_env=_for_tools(agent.type, active.timeouts),
         )
         attempts = Attempts(self._store, self._headless, self._desk, self._tasks, active, request)
-        live, verdict = await attempts.run()
+        try:
+            live, verdict = await attempts.run()
+        except NotBegunError:
+            assert active.stop_reason is not None
+            return stopped(active.stop_reason)
         version = live.cli_version
         if version is None:
             with anyio.move_on_after(VERSION_WAIT_S):

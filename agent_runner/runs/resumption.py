@@ -42,9 +42,7 @@ class Resumption:
 
     async def told(self) -> None:
         """The tool that is started now is told, and is so once: whatever becomes of it."""
-        for index, approval in enumerate(self._decided):
-            moved = await self._desk.move(approval, Delivery.RESUMING, Delivery.DELIVERED)
-            self._decided[index] = moved or approval
+        await self._move(Delivery.DELIVERED, Delivery.RESUMING)
 
     async def check(self) -> None:
         """LaunchError `approval_rejected` or `approval_expired`, unless all are approved."""
@@ -57,17 +55,13 @@ class Resumption:
 
     async def begin(self) -> list[ApprovalRecord]:
         """Note that a process is started for them; returns what it is to let through."""
-        for index, approval in enumerate(self._decided):
-            moved = await self._desk.move(approval, approval.delivery, Delivery.RESUMING)
-            self._decided[index] = moved or approval
+        await self._move(Delivery.RESUMING)
         return list(self._decided)
 
     async def again(self, error: str) -> None:
         """Note that the process did not come to it, or was not started after all."""
         source = Delivery.DELIVERED if self.of_tool else Delivery.RESUMING
-        for index, approval in enumerate(self._decided):
-            moved = await self._desk.move(approval, source, Delivery.WAITING, error)
-            self._decided[index] = moved or approval
+        await self._move(Delivery.WAITING, source, error)
 
     async def over(self, unclaimed: list[ApprovalRecord]) -> None:
         """The resumed turn is over: note what it did not ask for again."""
@@ -85,6 +79,14 @@ class Resumption:
             f"what was approved could not be brought to the CLI: {error}",
             "send the prompt again",
         )
+
+    async def _move(
+        self, target: Delivery, source: Delivery | None = None, error: str | None = None
+    ) -> None:
+        """Move those that are at `source` on; all of them without one."""
+        for index, approval in enumerate(self._decided):
+            moved = await self._desk.move(approval, source or approval.delivery, target, error)
+            self._decided[index] = moved or approval
 
     def prompt(self) -> str:
         """What the resumed CLI is told."""

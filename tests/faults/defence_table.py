@@ -448,7 +448,7 @@ DEFENCES = (
     ),
     Defence(
         85, "a question that was settled is denied", "agent_runner/runs/active.py",
-        'await self.live.answer(question, Resolution(answer=denial, decided_by="policy"))', "pass",
+        'await self.live.answer(question, _denial(message))', "pass",
     ),
     Defence(
         86, "what nobody decides expires", "agent_runner/approvals/desk.py",

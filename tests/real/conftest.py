@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def programs() -> Mapping[str, Path]:
     return found
 
 
+@contextmanager
+def started(cli: Cli, form: Form, programs: Mapping[str, Path], root: Path) -> Iterator[Real]:
+    """A service in `root` that drives the CLI, stopped at the end unless the block failed."""
+    with ModelServer() as model:
+        made = Real(cli, form, programs[cli.agent], root, model)
+        yield made
+        made.stop()
+
+
 @pytest.fixture(scope="class", params=list(Form), ids=str)
 def real(
     request: pytest.FixtureRequest,
@@ -42,10 +52,8 @@ def real(
     """The class's CLI in one form, with a service, a home and a model stand-in of its own."""
     cli: Cli = request.cls.cli
     root = tmp_path_factory.mktemp(f"{cli.agent}-{request.param}").resolve()
-    with ModelServer() as model:
-        started = Real(cli, request.param, programs[cli.agent], root, model)
-        yield started
-        started.stop()
+    with started(cli, request.param, programs, root) as made:
+        yield made
 
 
 @pytest.fixture(scope="class")
@@ -57,10 +65,8 @@ def warm(
     """The class's CLI in its warm form."""
     cli: Cli = request.cls.cli
     root = tmp_path_factory.mktemp(f"{cli.agent}-approvals").resolve()
-    with ModelServer() as model:
-        started = Real(cli, Form.WARM, programs[cli.agent], root, model)
-        yield started
-        started.stop()
+    with started(cli, Form.WARM, programs, root) as made:
+        yield made
 
 
 @pytest.hookimpl(wrapper=True)
