@@ -22,10 +22,11 @@ _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class Form(StrEnum):
-    """How a process serves runs."""
+    """How a process serves runs: one and then it ends; several; several in its own terminal UI."""
 
     ONE_SHOT = "one-shot"
     WARM = "warm"
+    TERMINAL = "terminal"
 
 
 class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -41,6 +41,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     warn_on_stall: bool
     hold_ms: int
     resume_attempts: int
+    terminal: bool = False
     more_args: list[str] = []
     more_env: dict[str, str] = {}
 
@@ -87,10 +88,12 @@ class Headless:
         """Every process, at work or kept."""
         return list(self._living.values())
 
-    def form_for(self, agent_type: str, options: AgentOptions) -> Form:
-        """Warm where the CLI offers it and processes may be kept."""
-        warm = self.pool.size > 0 and Form.WARM in forms_of(adapter_for(agent_type), options)
-        return Form.WARM if warm else Form.ONE_SHOT
+    def form_for(self, request: RunRequest) -> Form:
+        """The terminal if that is asked; else warm, where the CLI offers it and may be kept."""
+        if request.terminal:
+            return Form.TERMINAL
+        forms = forms_of(adapter_for(request.agent_type), request.options)
+        return Form.WARM if self.pool.size > 0 and Form.WARM in forms else Form.ONE_SHOT
 
     async def drop(self, conversation_id: str) -> None:
         """End the conversation's warm process, if it has one."""
@@ -98,7 +101,7 @@ class Headless:
 
     async def kept(self, request: RunRequest) -> LiveCli | None:
         """The conversation's warm process, if it has one that fits."""
-        if self.form_for(request.agent_type, request.options) is Form.ONE_SHOT:
+        if self.form_for(request) is Form.ONE_SHOT:
             return None
         return await self.pool.take(request.conversation_id, request.options)
 
@@ -120,7 +123,7 @@ class Headless:
         live = await self.launcher.start(
             request.agent_type,
             request.options,
-            self.form_for(request.agent_type, request.options),
+            self.form_for(request),
             resume=session_id,
             more_args=request.more_args,
             more_env=request.more_env,

@@ -262,7 +262,7 @@ class Attempts:
     async def _settle(self, conversation: ConversationRecord) -> None:
         """Wait until the CLI can resume the session without overwriting it."""
         request = self._request
-        one_shot = self._headless.form_for(request.agent_type, request.options) is Form.ONE_SHOT
+        one_shot = self._headless.form_for(request) is Form.ONE_SHOT
         if one_shot or not adapter_for(request.agent_type).session_of_the_minute:
             return
         left = wire.seconds_left_of_minute(conversation.session_at or conversation.created_at)
