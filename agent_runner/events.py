@@ -46,6 +46,20 @@ class RunQueued(AgentEvent, frozen=True, kw_only=True, tag="run.queued"):
     position: int = 0
 
 
+class RouteDecided(AgentEvent, frozen=True, kw_only=True, tag="route.decided"):
+    """How the run is driven, and what decided so; a later one takes the place of the first.
+
+    `source` is request, agent_toggle, type_toggle, global_toggle, canary, circuit, comm_mode
+    or fallback: headless failed before it had done anything, for `after_code`.
+    """
+
+    mode: str
+    source: str
+    reason: str
+    mirror: str | None = None
+    after_code: str | None = None
+
+
 class RunStarted(AgentEvent, frozen=True, kw_only=True, tag="run.started"):
     """The agent's turn has come. `form` is how the CLI is driven; `pid` is its process."""
 

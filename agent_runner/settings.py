@@ -171,6 +171,48 @@ class BreakerSettings(_Section):
     longest_cooldown_ms: Milliseconds = Field(600_000, description="The longest such wait.")
 
 
+class AutomaticSettings(_Section):
+    """When headless is given up by itself for an agent or a CLI type, and how it comes back.
+
+    Rates are of the last `window` headless runs within `window_ms`.
+    """
+
+    enabled: bool = Field(True, description="Move agents and CLI types to tmux on evidence.")
+    window: int = Field(20, ge=1, le=200, description="Runs that a rate is taken over.")
+    window_ms: Milliseconds = Field(900_000, description="Older runs do not count for a rate.")
+    least_runs: int = Field(5, ge=1, description="Runs before a rate counts.")
+    least_success: float = Field(
+        0.8, ge=0, le=1, description="Headless is given up when a smaller share succeeds."
+    )
+    most_hangs: float = Field(0.2, ge=0, le=1, description="... when a larger share hangs.")
+    most_drift: float = Field(
+        0.2, ge=0, le=1, description="... when a larger share prints what no schema knows."
+    )
+    error_budget: float = Field(0.005, gt=0, le=1, description="The share of runs that may fail.")
+    burn: float = Field(
+        14.4, gt=0, description="... when the failing share is so many times the error budget."
+    )
+    budget_ms: Milliseconds = Field(3_600_000, description="The time that the budget is over.")
+    budget_runs: int = Field(50, ge=1, le=200, description="Runs before the budget counts.")
+    settle_ms: Milliseconds = Field(
+        60_000, description="For so long after its return headless is not given up again."
+    )
+    dwell_ms: Milliseconds = Field(
+        300_000, description="For so long no run is tried headless; doubled with each bad try."
+    )
+    longest_dwell_ms: Milliseconds = Field(3_600_000, description="The longest such time.")
+    relapse_ms: Milliseconds = Field(
+        3_600_000, description="Given up again within this time of its return, it dwells longer."
+    )
+    canaries: int = Field(3, ge=1, description="Tried runs in a row that bring headless back.")
+
+
+class FallbackSettings(_Section):
+    """The way from headless to tmux."""
+
+    automatic: AutomaticSettings = AutomaticSettings()
+
+
 class ResourceSettings(_Section):
     """What one CLI and everything it starts may take together; 0 is no limit.
 
@@ -268,6 +310,7 @@ class Settings(_Section):
     limits: LimitSettings = LimitSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     breaker: BreakerSettings = BreakerSettings()
+    fallback: FallbackSettings = FallbackSettings()
     approvals: ApprovalSettings = ApprovalSettings()
     hooks: HookSettings = HookSettings()
     resources: ResourceSettings = ResourceSettings()

@@ -78,6 +78,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
     finished_at: str | None
     duration_ms: int | None
     request_hash: str | None
+    route: dict[str, Any]
 
 
 class ProcessRecord(msgspec.Struct, frozen=True, rename="camel"):
@@ -104,6 +105,35 @@ class BreakerRecord(msgspec.Struct, frozen=True, rename="camel"):
     code: str | None
     retry_at: str | None
     changed_at: str
+
+
+class ToggleRecord(Record, frozen=True, kw_only=True):
+    """What stands for or against a mode: for an agent, for a CLI type, or for all (`global`).
+
+    `automatic` is one that the service set by itself, for the reasons in `evidence`.
+    """
+
+    scope: str
+    name: str
+    mode: str
+    automatic: bool
+    reason: str
+    set_by: str
+    via: str
+    since: str
+    expires_at: str | None = None
+    evidence: dict[str, Any] = {}
+
+
+class ToggleEventRecord(msgspec.Struct, frozen=True):
+    """One thing that happened to a toggle; `payload` is its JSON object, encoded."""
+
+    seq: int
+    scope: str
+    name: str
+    type: str
+    time: str
+    payload: bytes
 
 
 class NewEvent(msgspec.Struct, frozen=True):
@@ -134,6 +164,7 @@ class RunOutcome(Record, frozen=True, kw_only=True):
     hint: str | None = None
     answer: str | None = None
     turn_id: str | None = None
+    form: str | None = None
     session_id: str | None = None
     cli_version: str | None = None
     exit_code: int | None = None

@@ -49,6 +49,7 @@ def _run(row: Row) -> RunRecord:
         finished_at=row[20],
         duration_ms=row[21],
         request_hash=row[22],
+        route=msgspec.json.decode(row[23]),
     )
 
 
@@ -69,6 +70,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     timeouts: dict[str, int] = {}
     idempotency_key: str | None = None
     request_hash: str | None = None
+    route: dict[str, Any] = {}
 
 
 class Runs:
@@ -112,6 +114,7 @@ class Runs:
                     "timeouts": msgspec.json.encode(run.timeouts).decode(),
                     "idempotency_key": run.idempotency_key,
                     "request_hash": run.request_hash,
+                    "route": msgspec.json.encode(run.route).decode(),
                     "epoch": transaction.epoch,
                     "now": run.now,
                 },
@@ -130,6 +133,23 @@ class Runs:
             return append_events(transaction, run.conversation_id, run.run_id, events)
 
         return await self._writer.submit(unit, durable=True)
+
+    async def route(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
+        """Write down that `run` goes another way than it did when it was accepted."""
+
+        def unit(transaction: Transaction) -> list[StoredEvent]:
+            transaction.run(
+                "route_run",
+                {
+                    "run_id": run.run_id,
+                    "mode": run.mode,
+                    "reason": run.reason,
+                    "route": msgspec.json.encode(run.route).decode(),
+                },
+            )
+            return append_events(transaction, run.conversation_id, run.run_id, events)
+
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
     async def move(
         self,
@@ -188,6 +208,7 @@ class Runs:
                     "code": outcome.code,
                     "error": outcome.error,
                     "hint": outcome.hint,
+                    "form": outcome.form,
                     "session_id": outcome.session_id,
                     "cli_version": outcome.cli_version,
                     "exit_code": outcome.exit_code,

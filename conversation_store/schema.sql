@@ -48,7 +48,7 @@ CREATE TABLE runs (
   started_at TEXT,
   finished_at TEXT,
   duration_ms INTEGER
-, epoch INTEGER NOT NULL DEFAULT 0, timeouts TEXT NOT NULL DEFAULT '{}', idempotency_key TEXT, request_hash TEXT);
+, epoch INTEGER NOT NULL DEFAULT 0, timeouts TEXT NOT NULL DEFAULT '{}', idempotency_key TEXT, request_hash TEXT, route TEXT NOT NULL DEFAULT '{}');
 
 CREATE TABLE turns (
   turn_id TEXT NOT NULL PRIMARY KEY,
@@ -157,6 +157,29 @@ CREATE TABLE approvals (
 CREATE TABLE approval_events (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
   approval_id TEXT NOT NULL REFERENCES approvals (approval_id) ON DELETE CASCADE,
+  type TEXT NOT NULL,
+  time TEXT NOT NULL,
+  payload BLOB NOT NULL
+);
+
+CREATE TABLE toggles (
+  scope TEXT NOT NULL CHECK (scope IN ('agent', 'type', 'global')),
+  name TEXT NOT NULL,
+  mode TEXT NOT NULL CHECK (mode IN ('headless', 'tmux')),
+  automatic INTEGER NOT NULL CHECK (automatic IN (0, 1)),
+  reason TEXT NOT NULL,
+  set_by TEXT NOT NULL,
+  via TEXT NOT NULL,
+  since TEXT NOT NULL,
+  expires_at TEXT,
+  evidence TEXT NOT NULL,
+  PRIMARY KEY (scope, name)
+);
+
+CREATE TABLE toggle_events (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  scope TEXT NOT NULL,
+  name TEXT NOT NULL,
   type TEXT NOT NULL,
   time TEXT NOT NULL,
   payload BLOB NOT NULL

@@ -1,1 +1,1 @@
-"""Decides which mode is allowed now. Holds nothing yet."""
+"""Decides which mode is allowed now, and why. Pure values: no clock, no I/O."""

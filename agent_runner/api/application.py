@@ -13,6 +13,7 @@ from agent_runner.api import (
     approvals,
     circuits,
     conversations,
+    fallback,
     health,
     integrity,
     runs,
@@ -34,6 +35,7 @@ ENDPOINTS = (
     *agents.ENDPOINTS,
     *runs.ENDPOINTS,
     *conversations.ENDPOINTS,
+    *fallback.ENDPOINTS,
     *integrity.ENDPOINTS,
     *health.ENDPOINTS,
 )

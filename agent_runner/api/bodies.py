@@ -162,6 +162,9 @@ class ExecuteBody(Body):
     busy: Literal["queue", "reject"] | None = Field(
         None, description="What becomes of the prompt if the agent is busy; the agent's own way."
     )
+    mode: Literal["headless", "tmux", "shadow"] | None = Field(
+        None, description="How the CLI is driven in this run, whatever else would decide it."
+    )
     metadata: dict[str, Any] = {}
 
 
@@ -203,6 +206,31 @@ class ExtendBody(Body):
     """`POST /approvals/{approvalId}/extend`."""
 
     by_ms: Duration | None = Field(None, description="As long again as at first by default.")
+
+
+class ToggleBody(Body):
+    """A change of a toggle: who, why, and for how long."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=2000)] = Field(
+        "no reason given", description="Why; the audit keeps it."
+    )
+    by: ShortText = Field("operator", description="Who.")
+    via: Literal["http", "cli", "tui", "web"] = "http"
+    expires_ms: Duration | None = Field(None, description="It ends by itself after so long.")
+
+
+class TypeToggleBody(ToggleBody):
+    """`POST /api/fallback/cli/disable` and `/enable`."""
+
+    type: ShortText = Field(description="A CLI type, or `*` for every one.")
+    pin: bool = Field(False, description="enable: keep it headless, whatever the evidence.")
+
+
+class ForceBody(ToggleBody):
+    """`POST /api/fallback/agent/force` and `/clear`."""
+
+    agent_id: ShortText
+    mode: Literal["headless", "tmux"] = "tmux"
 
 
 class EmptyBody(Body):

@@ -13,8 +13,11 @@ from agent_runner.bus.bus import Bus
 from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.process.warden import Warden
+from agent_runner.routing.circuits import Circuits
+from agent_runner.routing.router import Router
+from agent_runner.routing.terminals import Terminals
+from agent_runner.routing.toggles import Toggles
 from agent_runner.runners.headless import Headless
-from agent_runner.runs.circuits import Circuits
 from agent_runner.runs.reconcile import Reconciliation
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
@@ -31,6 +34,9 @@ class Context:
     runs: RunService
     headless: Headless
     circuits: Circuits
+    toggles: Toggles
+    router: Router
+    terminals: Terminals
     desk: Desk
     warden: Warden
     raw_dir: Path

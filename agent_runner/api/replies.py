@@ -32,10 +32,18 @@ class AgentListReply(Reply):
 
 
 class RouteReply(Reply):
-    """How a run is driven, and why."""
+    """How a run is driven, and why; `source` is what decided (runbooks/fallback.md).
+
+    `requested` is what the request asked for; after a failed headless leg `afterCode` says
+    why; `mirror` is the other leg's mode in shadow.
+    """
 
     mode: str
     reason: str
+    source: str | None = None
+    requested: str | None = None
+    mirror: str | None = None
+    after_code: str | None = None
 
 
 class RunReply(Reply):
@@ -220,6 +228,73 @@ class CircuitListReply(Reply):
     """Breakers by scope and name; one that has seen nothing is not listed."""
 
     circuits: list[CircuitReply]
+
+
+class ToggleReply(Reply):
+    """What stands for an agent, a CLI type, or all (`scope` global, `name` *).
+
+    `automatic`: the service set it, for the reasons in `evidence`.
+    """
+
+    scope: Literal["agent", "type", "global"]
+    name: str
+    mode: Literal["headless", "tmux"]
+    automatic: bool
+    reason: str
+    set_by: str
+    via: str
+    since: str
+    expires_at: str | None
+    evidence: dict[str, Any]
+
+
+class TogglesClearedReply(Reply):
+    """`POST /api/fallback/clear-all`."""
+
+    cleared: list[ToggleReply]
+
+
+class OutlookReply(Reply):
+    """How a run of an agent that begins now is driven; `mode` is null if none may.
+
+    `terminal` is true if its CLI can be driven in tmux here.
+    """
+
+    agent_id: str
+    type: str
+    comm_mode: str
+    mode: str | None
+    source: str
+    reason: str
+    terminal: bool
+
+
+class FallbackStatusReply(Reply):
+    """`lastEventSeq` is where to listen from; `tmux` is true if it is installed."""
+
+    toggles: list[ToggleReply]
+    agents: list[OutlookReply]
+    circuits: list[CircuitReply]
+    automatic: bool
+    tmux: bool
+    last_event_seq: int
+
+
+class AuditEntryReply(Reply):
+    """One change: its `type`, the toggle, and who made it, by which way and why."""
+
+    seq: int
+    time: str
+    type: str
+    scope: str
+    name: str
+
+
+class AuditReply(Reply):
+    """`nextBefore` asks for the next, older page; absent on the last."""
+
+    entries: list[AuditEntryReply]
+    next_before: int | None = None
 
 
 class ApprovalReply(Reply):

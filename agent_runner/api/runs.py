@@ -39,7 +39,7 @@ def _run_body(run: RunRecord, turn_id: str | None, content: str | None) -> dict[
         "error": run.error,
         "hint": run.hint,
         "durationMs": run.duration_ms,
-        "route": {"mode": run.mode, "reason": run.reason},
+        "route": {"mode": run.mode, "reason": run.reason, **run.route},
         "form": run.form,
         "cliVersion": run.cli_version,
         "usage": run.usage,
@@ -111,6 +111,7 @@ async def execute(request: Request) -> Response:
             timeouts=timeouts,
             metadata=body.metadata,
             busy=body.busy,
+            mode=body.mode,
             idempotency_key=_idempotency_key(request),
         ),
     )

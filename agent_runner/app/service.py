@@ -29,10 +29,15 @@ from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.process.identity import ProcessIdentity, boot_id
 from agent_runner.process.warden import Warden, open_warden
 from agent_runner.replay.transcripts import DEMO_AGENT, demo_options
+from agent_runner.routing.circuits import Circuits
+from agent_runner.routing.guards import Guards
+from agent_runner.routing.plan import CommMode
+from agent_runner.routing.router import Router
+from agent_runner.routing.terminals import Terminals
+from agent_runner.routing.toggles import Toggles
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.warm import WarmPool
-from agent_runner.runs.circuits import Circuits
 from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
@@ -63,12 +68,17 @@ async def running_service(
         watch = StoreWatch(store, state.database, state.backups)
         tasks.start_soon(watch.run)
         circuits = Circuits(store, settings.breaker)
-        report, queued = await _settle(store, state, settings, circuits)
+        toggles = Toggles(store)
+        guards = Guards(store, toggles, settings.fallback.automatic)
+        report, queued = await _settle(store, state, settings, circuits, toggles)
+        guards.load()
         bus = Bus(store, tasks)
         hooks = Hooks(store, settings.hooks, tasks, env)
         desk = Desk(store, bus, settings.approvals, hooks.tell)
         headless = _headless(settings, state, warden, store, bus, tasks, env)
-        runs = RunService(store, bus, headless, circuits, desk, tasks, settings, state.raw)
+        terminals = Terminals(env)
+        router = Router(toggles, guards, circuits, terminals, CommMode.TMUX)
+        runs = RunService(store, bus, headless, router, desk, tasks, settings, state.raw)
         caretaker = Caretaker(
             state,
             keep_backups=settings.maintenance.keep_backups,
@@ -82,6 +92,7 @@ async def running_service(
             for run in queued:
                 await _resume(runs, store, run)
             tasks.start_soon(desk.keep_time)
+            tasks.start_soon(toggles.keep_time)
             if hooks.any:
                 await hooks.tell_waiting()
             yield Context(
@@ -91,6 +102,9 @@ async def running_service(
                 runs=runs,
                 headless=headless,
                 circuits=circuits,
+                toggles=toggles,
+                router=router,
+                terminals=terminals,
                 desk=desk,
                 warden=warden,
                 raw_dir=state.raw,
@@ -106,6 +120,7 @@ async def running_service(
                 await runs.close()
                 await headless.pool.close()
                 desk.feed.close()
+                toggles.feed.close()
                 bus.close()
             tasks.cancel_scope.cancel()
 
@@ -174,12 +189,13 @@ async def _opened(state: StateDir) -> AsyncIterator[Store]:
 
 
 async def _settle(
-    store: Store, state: StateDir, settings: Settings, circuits: Circuits
+    store: Store, state: StateDir, settings: Settings, circuits: Circuits, toggles: Toggles
 ) -> tuple[Reconciliation, list[RunRecord]]:
     """What is done on an opened store before traffic is accepted."""
     try:
         settled = await reconcile(store, resume_queued=settings.supervision.resume_queued)
         await circuits.load()
+        await toggles.load()
         await _offer_demo(store, state)
     except StoreUnusableError as error:
         raise await refused(error, state) from error

@@ -15,10 +15,10 @@ from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, Feature
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import Decision, answer_of, check, refuse_decided
-from agent_runner.approvals.feed import PAGE, Feed
 from agent_runner.approvals.hints import hints
 from agent_runner.approvals.life import extended, life_of, warning
 from agent_runner.bus.bus import Bus
+from agent_runner.bus.feed import PAGE, Feed
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import GoneError
 from agent_runner.events import PermissionRequested

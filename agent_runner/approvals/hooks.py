@@ -20,7 +20,7 @@ import httpx
 import structlog
 from anyio.abc import TaskGroup
 
-from agent_runner.approvals.feed import PAGE
+from agent_runner.bus.feed import PAGE
 from agent_runner.settings import HookSettings, Webhook
 from conversation_store.approvals import REQUESTED, event_payload
 from conversation_store.records import ApprovalRecord

@@ -3,48 +3,73 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
 from agent_runner.errors import BadRequestError
+from agent_runner.events import RouteDecided
+from fallback.standing import Key
 
 
 class CommMode(StrEnum):
-    """How an agent's CLI is spoken to."""
+    """How an agent's CLI is spoken to. `shadow` is both, compared."""
 
     HEADLESS = "headless"
     TMUX = "tmux"
     SHADOW = "shadow"
 
 
+class Source(StrEnum):
+    """What decided; an earlier one goes before all that follow."""
+
+    REQUEST = "request"
+    AGENT_TOGGLE = "agent_toggle"
+    TYPE_TOGGLE = "type_toggle"
+    GLOBAL_TOGGLE = "global_toggle"
+    CANARY = "canary"
+    CIRCUIT = "circuit"
+    COMM_MODE = "comm_mode"
+    FALLBACK = "fallback"
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The decision for one run; `reason` is for people."""
+    """The decision for one run; `reason` is for people.
+
+    `mode` is headless or tmux: that of the leg whose answer counts. `mirror` is the mode of
+    the other leg in shadow. `canary` names the automatic toggle against which the run is tried.
+    """
 
     mode: CommMode
+    source: Source
     reason: str
+    mirror: CommMode | None = None
+    canary: Key | None = None
 
+    def detail(self) -> dict[str, Any]:
+        """What the run's record holds of it besides mode and reason."""
+        detail: dict[str, Any] = {"source": self.source.value}
+        if self.mirror is not None:
+            detail["mirror"] = self.mirror.value
+        return detail
 
-AVAILABLE = frozenset({CommMode.HEADLESS})
+    def event(self) -> RouteDecided:
+        """What is told of it."""
+        return RouteDecided(
+            mode=self.mode.value,
+            source=self.source.value,
+            reason=self.reason,
+            mirror=None if self.mirror is None else self.mirror.value,
+        )
 
 
 def check_comm_mode(value: str) -> CommMode:
-    """`value` as a mode that this version can drive; BadRequestError otherwise."""
+    """`value` as a mode; BadRequestError `invalid_comm_mode` otherwise."""
     try:
-        mode = CommMode(value)
+        return CommMode(value)
     except ValueError:
-        known = ", ".join(CommMode)
         raise BadRequestError(
-            "invalid_comm_mode", f"commMode {value!r} is unknown", hint=f"known: {known}"
+            "invalid_comm_mode",
+            f"commMode {value[:80]!r} is unknown",
+            hint=f"known: {', '.join(CommMode)}",
         ) from None
-    if mode not in AVAILABLE:
-        raise BadRequestError(
-            "comm_mode_unavailable",
-            f"commMode {value!r} cannot be driven by this version",
-            hint="register the agent with commMode headless",
-        )
-    return mode
-
-
-def decide(comm_mode: str) -> Plan:
-    """The plan for an agent with this commMode."""
-    return Plan(mode=check_comm_mode(comm_mode), reason=f"the agent's commMode is {comm_mode}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import anyio
+import msgspec
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
@@ -15,17 +16,21 @@ from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import answer_of
 from agent_runner.approvals.desk import Asking, Desk
 from agent_runner.bus.channel import Channel
+from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     AgentEvent,
+    FileChanged,
     Notice,
     ParseError,
     PermissionRequested,
     PermissionResolved,
     SessionStarted,
+    ToolStarted,
     Unknown,
     event_type,
 )
+from agent_runner.routing.plan import Plan
 from agent_runner.runners.live import LiveCli
 from agent_runner.runners.sink import Resolution
 from agent_runner.schemas import supervised
@@ -46,11 +51,15 @@ class StopReason(StrEnum):
     SHUTDOWN = "shutdown"
 
 
+_OF_THE_CLI = (StopReason.START_TIMEOUT, StopReason.STALLED)
+_DEEDS = (ToolStarted, FileChanged, PermissionRequested)
+
+
 class ActiveRun:
     """Takes the run's events to its conversation's channel; `asked` is set to stop it.
 
-    `done` without an `outcome`: the service stopped while the run was queued, and will
-    start it when it is up again.
+    `acted` once a tool began, or asked to. `done` without an `outcome`: the service stopped
+    while the run was queued, and will start it when it is up again.
     """
 
     def __init__(
@@ -75,6 +84,8 @@ class ActiveRun:
         self._asked: set[str] = set()
         self.asked = anyio.Event()
         self.stop_reason: StopReason | None = None
+        self._stopped_again = False
+        self.acted = False
         self.done = anyio.Event()
         self.outcome: RunOutcome | None = None
         self.live: LiveCli | None = None
@@ -112,7 +123,7 @@ class ActiveRun:
             hint=outcome.hint,
             mode=run.mode,
             reason=run.reason,
-            form=self.form,
+            form=outcome.form or self.form,
             cli_version=outcome.cli_version,
             session_id=outcome.session_id,
             exit_code=outcome.exit_code,
@@ -126,6 +137,7 @@ class ActiveRun:
             finished_at=self.finished_at,
             duration_ms=outcome.duration_ms,
             request_hash=run.request_hash,
+            route=run.route,
         )
 
     def request_stop(self, reason: StopReason) -> None:
@@ -133,6 +145,16 @@ class ActiveRun:
         if self.stop_reason is None:
             self.stop_reason = reason
             self.asked.set()
+        else:
+            self._stopped_again = True
+
+    def go_another_way(self) -> bool:
+        """Forget that the first way was ended for its silence; False if the run is to end."""
+        if self._stopped_again or self.stop_reason not in (None, *_OF_THE_CLI):
+            return False
+        self.stop_reason = None
+        self.asked = anyio.Event()
+        return True
 
     @property
     def suspends(self) -> bool:
@@ -142,6 +164,20 @@ class ActiveRun:
     def expire(self, code: FailureCode) -> None:
         """See `runners.headless.Stop`."""
         self.request_stop(StopReason(code))
+
+    async def route(self, plan: Plan, after_code: str | None = None) -> None:
+        """Write down that the run goes by `plan`, unless that was its way already."""
+        detail = {**self.run.route, **plan.detail()}
+        if plan.mirror is None:
+            detail.pop("mirror", None)
+        if after_code is not None:
+            detail["afterCode"] = after_code
+        run = msgspec.structs.replace(self.run, mode=plan.mode, reason=plan.reason, route=detail)
+        if run == self.run:
+            return
+        self.run = run
+        told = msgspec.structs.replace(plan.event(), after_code=after_code)
+        await self.channel.commit(lambda: self._store.runs.route(run, [new_event(told)]))
 
     async def emit(self, events: Sequence[AgentEvent]) -> None:
         """Publish events of this run. A new CLI session is kept at once, for a later resume.
@@ -162,6 +198,8 @@ class ActiveRun:
         for event in events:
             if isinstance(event, ParseError | Unknown):
                 self.broken_lines += 1
+            elif isinstance(event, _DEEDS):
+                self.acted = True
             if isinstance(event, PermissionRequested) and event.request_id in self._to_ask:
                 await self.channel.emit(self.run_id, plain)
                 plain = []

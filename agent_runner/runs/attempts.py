@@ -139,7 +139,7 @@ class Attempts:
             raise LaunchError(FailureCode.RESUME_FAILED, "the CLI had not opened a session yet")
         await self._settle(conversation)
         request = msgspec.structs.replace(self._request, prompt=resumption.prompt())
-        return await self._on_new(conversation.session_id, request, first=False)
+        return await self._on_new(conversation.session_id, request)
 
     async def _tool_again(self, resumption: Resumption) -> tuple[LiveCli, TurnCompleted]:
         """Start a supervised tool again as at first, with the answers."""
@@ -150,7 +150,7 @@ class Attempts:
             more_env={**self._request.more_env, **supervised.environment(answers)},
         )
         await resumption.told()
-        return await self._on_new(None, request, first=False)
+        return await self._on_new(None, request)
 
     async def _decisions(self) -> list[ApprovalRecord]:
         """What was decided of the run's questions, once none is open."""
@@ -171,16 +171,11 @@ class Attempts:
         return decided
 
     async def _on_new(
-        self,
-        session_id: str | None,
-        request: RunRequest | None = None,
-        *,
-        first: bool | None = None,
+        self, session_id: str | None, request: RunRequest | None = None
     ) -> tuple[LiveCli, TurnCompleted]:
         """A process is written down while it is held, and does nothing before that.
 
-        `request` stands in the place of the run's own; `first` says whether the run is still
-        to be moved to its begun states.
+        `request` stands in the place of the run's own.
         """
         request = request or self._request
         if self._stopped:
@@ -190,20 +185,19 @@ class Attempts:
         live.session_id = session_id
         # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
         self._tasks.start_soon(self._headless.launcher.version, self._request.agent_type)
-        if first is None:
-            first = self._active.live is None
+        begins = self._active.live is None and not self._active.held
         try:
-            await self._write_down(live, first=first)
+            await self._write_down(live)
             await self._headless.go(live)
         except BaseException:
             await live.end(0)
             raise
-        if first:
+        if begins:
             await self._begin(live, [RunState.RUNNING])
         self._active.live = live
         return live, await self._turn(live, request, cold=True)
 
-    async def _write_down(self, live: LiveCli, *, first: bool) -> None:
+    async def _write_down(self, live: LiveCli) -> None:
         run, identity, now = self._active.run, live.identity, wire.now()
         process = ProcessRecord(
             process_id=identity.process_id,
@@ -215,7 +209,7 @@ class Attempts:
             boot_id=identity.boot_id,
             started_at=now,
         )
-        if first:
+        if self._active.started_at is None:
             self._active.started_at = now
             await self._store.runs.move(run, [RunState.STARTING], [], now=now, process=process)
         else:

@@ -16,12 +16,13 @@ from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.desk import Desk
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
+from agent_runner.routing.plan import CommMode, Plan, Source
+from agent_runner.routing.router import Leg, Router
 from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.attempts import Attempts, NotBegunError
-from agent_runner.runs.circuits import Circuits, Scope
-from agent_runner.runs.outcome import failed, finished_event, judge, stopped
+from agent_runner.runs.outcome import both, failed, finished_event, judge, stopped
 from agent_runner.runs.queue import Ticket
 from agent_runner.settings import Settings, Timeouts
 from conversation_store.errors import StoreError
@@ -41,7 +42,7 @@ class RunDriver:
         self,
         store: Store,
         headless: Headless,
-        circuits: Circuits,
+        router: Router,
         desk: Desk,
         tasks: TaskGroup,
         settings: Settings,
@@ -50,7 +51,7 @@ class RunDriver:
         self._store = store
         self._headless = headless
         self._desk = desk
-        self._circuits = circuits
+        self._router = router
         self._tasks = tasks
         self._settings = settings
         self._raw_dir = raw_dir
@@ -62,13 +63,11 @@ class RunDriver:
         stay so, for the next start.
         """
         outcome: RunOutcome | None = None
-        trials: set[Scope] | None = None
         begun = anyio.current_time()
         try:
             outcome = await self._wait_for_turn(active, ticket)
             if outcome is None:
                 begun = anyio.current_time()
-                trials = self._circuits.admit(agent)
                 outcome = await self._run(active, agent)
             elif self._stays_queued(active):
                 active.done.set()
@@ -76,7 +75,7 @@ class RunDriver:
             if await self._stays_held(active, outcome):
                 active.done.set()
                 return
-        except (LaunchError, AgentRunnerError) as error:
+        except AgentRunnerError as error:
             outcome = failed(error.code, error.message, error.hint)
         except StoreError as error:
             outcome = failed(FailureCode.INTERNAL, error.message)
@@ -88,15 +87,13 @@ class RunDriver:
                 elapsed = round((anyio.current_time() - begun) * 1000)
                 ended = stopped(StopReason.SHUTDOWN) if outcome is None else outcome
                 with anyio.CancelScope(shield=True):
-                    if trials is not None:
-                        await self._learn(active, agent, ended, trials)
                     await self._finish(active, msgspec.structs.replace(ended, duration_ms=elapsed))
 
     async def _learn(
-        self, active: ActiveRun, agent: AgentRecord, outcome: RunOutcome, trials: set[Scope]
+        self, active: ActiveRun, agent: AgentRecord, outcome: RunOutcome, leg: Leg
     ) -> None:
         try:
-            changes = await self._circuits.record(agent, outcome, active.broken_lines, trials)
+            changes = await self._router.learn(leg, agent, outcome, active.broken_lines)
             if changes:
                 await active.emit(changes)
         except Exception:  # what cannot be told of a circuit must not keep a run open
@@ -137,6 +134,46 @@ class RunDriver:
         )
 
     async def _run(self, active: ActiveRun, agent: AgentRecord) -> RunOutcome:
+        """The way that is open now, and once another one if the first led nowhere."""
+        plan = self._plan(active, agent)
+        outcome = await self._leg(active, agent, plan)
+        other = self._router.after(plan, agent, outcome.code, acted=active.acted)
+        if other is None or not active.go_another_way():
+            return outcome
+        again = await self._leg(active, agent, other, after=outcome)
+        return both(plan.mode, outcome, other.mode, again)
+
+    def _plan(self, active: ActiveRun, agent: AgentRecord) -> Plan:
+        """What stands now counts; a run that a decision brings back goes the way it went."""
+        if active.held:
+            run = active.run
+            source = Source(run.route.get("source", Source.COMM_MODE))
+            return Plan(mode=CommMode(run.mode), source=source, reason=run.reason)
+        return self._router.plan(agent, active.run.route.get("requested"), begins=True)
+
+    async def _leg(
+        self,
+        active: ActiveRun,
+        agent: AgentRecord,
+        plan: Plan,
+        after: RunOutcome | None = None,
+    ) -> RunOutcome:
+        """One attempt by `plan`; what it says of the CLI is learnt whatever becomes of it."""
+        await active.route(plan, None if after is None else after.code)
+        leg = await self._router.begin(plan, agent, active.run_id)
+        outcome: RunOutcome | None = None
+        try:
+            outcome = await self._attempt(active, agent, plan)
+        except LaunchError as error:
+            outcome = failed(error.code, error.message, error.hint)
+        finally:
+            if leg is not None:
+                ended = stopped(StopReason.SHUTDOWN) if outcome is None else outcome
+                with anyio.CancelScope(shield=True):
+                    await self._learn(active, agent, ended, leg)
+        return outcome
+
+    async def _attempt(self, active: ActiveRun, agent: AgentRecord, plan: Plan) -> RunOutcome:
         run = active.run
         options = msgspec.convert(agent.options, AgentOptions)
         request = RunRequest(
@@ -151,6 +188,7 @@ class RunDriver:
             warn_on_stall=(options.on_stall or self._settings.supervision.on_stall) == "warn",
             hold_ms=self._settings.approvals.hold_ms,
             resume_attempts=self._settings.approvals.resume_attempts,
+            terminal=plan.mode is CommMode.TMUX,
             more_env=_for_tools(agent.type, active.timeouts),
         )
         attempts = Attempts(self._store, self._headless, self._desk, self._tasks, active, request)
@@ -165,6 +203,7 @@ class RunDriver:
                 version = await self._headless.launcher.version(agent.type)
         return msgspec.structs.replace(
             judge(verdict, active.stop_reason, adapter_for(agent.type)),
+            form=live.form,
             session_id=live.session_id,
             cli_version=version,
             exit_code=live.exit_code,

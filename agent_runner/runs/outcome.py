@@ -52,6 +52,14 @@ def failed(code: str, error: str, hint: str | None = None) -> RunOutcome:
     return RunOutcome(state=RunState.FAILED, code=code, error=error, hint=hint)
 
 
+def both(first_mode: str, first: RunOutcome, mode: str, second: RunOutcome) -> RunOutcome:
+    """The end of a run that went another way; if that failed too, with the reasons of both."""
+    if second.state is not RunState.FAILED:
+        return second
+    error = f"{mode}: {second.error}; {first_mode} before it: {first.error} ({first.code})"
+    return msgspec.structs.replace(second, error=error)
+
+
 def judge(verdict: TurnCompleted, stop_reason: StopReason | None, adapter: Adapter) -> RunOutcome:
     """How the run ended: a result that came in time wins over a wish to stop."""
     if verdict.ok:

@@ -13,7 +13,8 @@ Busy = Literal["queue", "reject"]
 class ExecuteRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A prompt. `timeouts` are camelCase milliseconds over the agent's and the service's.
 
-    With an `idempotency_key` the request may be sent any number of times and makes one run.
+    `mode` goes before everything else that would route the run. With an `idempotency_key`
+    the request may be sent any number of times and makes one run.
     """
 
     prompt: str
@@ -22,8 +23,12 @@ class ExecuteRequest(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
     busy: Busy | None = None
     idempotency_key: str | None = None
+    mode: str | None = None
 
     def fingerprint(self) -> str:
         """The same for the same request, whatever its key and the order of its fields."""
-        asked = msgspec.structs.replace(self, idempotency_key=None)
+        asked = msgspec.to_builtins(msgspec.structs.replace(self, idempotency_key=None))
+        if self.mode is None:
+            # As it was before requests could name one: a key from then still fits.
+            del asked["mode"]
         return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()

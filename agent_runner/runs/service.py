@@ -24,10 +24,9 @@ from agent_runner.errors import (
     UnavailableError,
 )
 from agent_runner.events import RunQueued
-from agent_runner.routing.plan import decide
+from agent_runner.routing.router import Router
 from agent_runner.runners.headless import Headless
 from agent_runner.runs.active import ActiveRun, StopReason
-from agent_runner.runs.circuits import Circuits
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.queue import AgentQueue, Ticket
 from agent_runner.runs.raw_files import RawFiles
@@ -60,7 +59,7 @@ class RunService:
         store: Store,
         bus: Bus,
         headless: Headless,
-        circuits: Circuits,
+        router: Router,
         desk: Desk,
         tasks: TaskGroup,
         settings: Settings,
@@ -69,13 +68,13 @@ class RunService:
         self._store = store
         self._bus = bus
         self._headless = headless
-        self._circuits = circuits
+        self._router = router
         self._desk = desk
         self._tasks = tasks
         self._settings = settings
         self._limits = settings.limits
         self._raw_files = RawFiles(raw_dir)
-        self._driver = RunDriver(store, headless, circuits, desk, tasks, settings, raw_dir)
+        self._driver = RunDriver(store, headless, router, desk, tasks, settings, raw_dir)
         self._queues: dict[str, AgentQueue] = {}
         self._accepting: dict[str, anyio.Lock] = {}
         self._active: dict[str, ActiveRun] = {}
@@ -118,7 +117,6 @@ class RunService:
                     hint="wait for it, cancel it, or ask with busy: queue",
                 )
             queue.check_room()
-            self._circuits.check(agent)
             active = await self._accept(agent, request, timeouts, queue)
         return Accepted(active.run_id, active, reattached=False)
 
@@ -136,6 +134,7 @@ class RunService:
             prompt=turn.content,
             mode=run.mode,
             reason=run.reason,
+            route=run.route,
             timeout_ms=run.timeout_ms,
             metadata=run.metadata,
             now=run.queued_at,
@@ -146,7 +145,7 @@ class RunService:
         timeouts = self._settings.supervision.with_overrides(options.timeouts, run.timeouts)
         active = ActiveRun(queued, options, timeouts, channel, self._store, self._desk)
         if run.state is not RunState.QUEUED:
-            active.held = True
+            active.held = active.acted = True
             active.started_at, active.form = run.started_at, run.form
         self._enter(active, agent, self._queue(agent.agent_id))
 
@@ -169,7 +168,7 @@ class RunService:
     async def _accept(
         self, agent: AgentRecord, request: ExecuteRequest, timeouts: Timeouts, queue: AgentQueue
     ) -> ActiveRun:
-        plan = decide(agent.comm_mode)
+        plan = self._router.plan(agent, request.mode)
         conversation, is_new = await self._conversation(agent.agent_id, request.conversation_id)
         keyed = request.idempotency_key is not None
         run = NewRun(
@@ -181,6 +180,7 @@ class RunService:
             prompt=request.prompt,
             mode=plan.mode,
             reason=plan.reason,
+            route=plan.detail() | ({"requested": request.mode} if request.mode else {}),
             timeout_ms=timeouts.command_ms,
             metadata=request.metadata,
             now=wire.now(),
@@ -194,10 +194,11 @@ class RunService:
         queued = RunQueued(
             turn_id=run.turn_id, agent_id=agent.agent_id, prompt=run.prompt, position=len(queue)
         )
+        events = [new_event(queued), new_event(plan.event())]
         options = msgspec.convert(agent.options, AgentOptions)
         active = ActiveRun(run, options, timeouts, channel, self._store, self._desk)
         with anyio.CancelScope(shield=True):
-            await channel.commit(lambda: self._store.runs.accept(run, [new_event(queued)]))
+            await channel.commit(lambda: self._store.runs.accept(run, events))
             self._enter(active, agent, queue)
         return active
 

@@ -1,13 +1,13 @@
 -- name: insert_run
 INSERT INTO runs (run_id, conversation_id, agent_id, state, mode, reason, metadata,
-  timeout_ms, timeouts, idempotency_key, request_hash, epoch, queued_at)
+  timeout_ms, timeouts, idempotency_key, request_hash, route, epoch, queued_at)
 VALUES (:run_id, :conversation_id, :agent_id, :state, :mode, :reason, :metadata,
-  :timeout_ms, :timeouts, :idempotency_key, :request_hash, :epoch, :now);
+  :timeout_ms, :timeouts, :idempotency_key, :request_hash, :route, :epoch, :now);
 
 -- name: get_run
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
   cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, timeouts,
-  queued_at, started_at, finished_at, duration_ms, request_hash
+  queued_at, started_at, finished_at, duration_ms, request_hash, route
 FROM runs WHERE run_id = :run_id;
 
 -- name: run_by_idempotency_key
@@ -16,9 +16,12 @@ SELECT run_id FROM runs WHERE agent_id = :agent_id AND idempotency_key = :idempo
 -- name: open_runs
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
   cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, timeouts,
-  queued_at, started_at, finished_at, duration_ms, request_hash
+  queued_at, started_at, finished_at, duration_ms, request_hash, route
 FROM runs JOIN run_states ON run_states.name = runs.state
 WHERE run_states.terminal = 0 ORDER BY queued_at, run_id;
+
+-- name: route_run
+UPDATE runs SET mode = :mode, reason = :reason, route = :route WHERE run_id = :run_id;
 
 -- name: move_run
 UPDATE runs SET state = :state, started_at = coalesce(started_at, :started_at),
@@ -28,7 +31,8 @@ RETURNING run_id;
 
 -- name: finish_run
 UPDATE runs SET state = :state, code = :code, error = :error, hint = :hint,
-  session_id = :session_id, cli_version = :cli_version, exit_code = :exit_code,
+  form = coalesce(:form, form), session_id = :session_id, cli_version = :cli_version,
+  exit_code = :exit_code,
   usage = :usage, cost_usd = :cost_usd, metadata = :metadata, finished_at = :now,
   duration_ms = :duration_ms
 WHERE run_id = :run_id AND state IN (SELECT name FROM run_states WHERE terminal = 0)

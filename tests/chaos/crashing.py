@@ -14,9 +14,9 @@ from agent_runner.process import tree
 from agent_runner.process.child import Child
 from agent_runner.process.identity import MARKER
 from agent_runner.process.warden import Warden
+from agent_runner.routing.circuits import Circuits
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.live import LiveCli
-from agent_runner.runs.circuits import Circuits
 from conversation_store.approvals import Approvals
 from conversation_store.breakers import Breakers
 from conversation_store.conversations import Conversations

@@ -1,22 +1,52 @@
-"""What happens to approvals, as a stream that can be resumed."""
+"""A log of the store as a stream that can be resumed: approvals, toggles."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
 
 import anyio
 
-from conversation_store.approvals import Approvals
-from conversation_store.records import ApprovalEventRecord
-
 PAGE = 200
+
+
+class Entry(Protocol):
+    """One event of a log; `payload` is its JSON object, encoded."""
+
+    @property
+    def seq(self) -> int:
+        """Its place, and its id on the stream."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """What happened."""
+        ...
+
+    @property
+    def time(self) -> str:
+        """When, in RFC 3339 UTC."""
+        ...
+
+    @property
+    def payload(self) -> bytes:
+        """What is told of it."""
+        ...
+
+
+class Log(Protocol):
+    """Where the events are kept."""
+
+    async def events(self, *, after: int, limit: int) -> Sequence[Entry]:
+        """Those after event `after`, oldest first."""
+        ...
 
 
 class Feed:
     """Listeners read the store's log and are woken when it has grown: no gap, no duplicate."""
 
-    def __init__(self, approvals: Approvals) -> None:
-        self._approvals = approvals
+    def __init__(self, log: Log) -> None:
+        self._log = log
         self._grown = anyio.Event()
         self._closed = False
 
@@ -29,7 +59,7 @@ class Feed:
         """Frames of the events after event `after`, then live for ever."""
         while not self._closed:
             grown = self._grown
-            while events := await self._approvals.events(after=after, limit=PAGE):
+            while events := await self._log.events(after=after, limit=PAGE):
                 yield b"".join(_frame(event) for event in events)
                 after = events[-1].seq
             await grown.wait()
@@ -40,6 +70,6 @@ class Feed:
         self.grown()
 
 
-def _frame(event: ApprovalEventRecord) -> bytes:
+def _frame(event: Entry) -> bytes:
     head = f'id: {event.seq}\nevent: {event.type}\ndata: {{"seq":{event.seq},"time":"{event.time}",'
     return b"".join((head.encode(), event.payload[1:], b"\n\n"))

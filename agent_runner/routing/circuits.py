@@ -26,7 +26,7 @@ Scope = Literal["agent", "type"]
 
 # Failures of the CLI and of this machine. What the user ended, and what the model or its
 # provider answered, says nothing of them.
-_COUNTED = frozenset(
+COUNTED = frozenset(
     {
         FailureCode.SPAWN_FAILED,
         FailureCode.CLI_NOT_FOUND,
@@ -89,20 +89,28 @@ class Circuits:
                 retry_at=None if state is BreakerState.CLOSED else self._clock() + left,
             )
 
-    def check(self, agent: AgentRecord) -> None:
-        """UnavailableError if a run of this agent would not be tried now."""
+    def open(self, agent: AgentRecord) -> UnavailableError | None:
+        """Why a run of this agent would not be tried headless now; None if it would."""
         now = self._clock()
         for scope, name in _keys(agent):
             breaker = self._breaker(scope, name)
             if breaker.retry_in(now) > 0:
-                raise _refusal(scope, name, agent, breaker, now)
+                return _refusal(scope, name, agent, breaker, now)
+        return None
+
+    def code(self, agent: AgentRecord) -> str | None:
+        """What failed last where `open` says no."""
+        now = self._clock()
+        breakers = (self._breaker(*key) for key in _keys(agent))
+        return next((breaker.code for breaker in breakers if breaker.retry_in(now) > 0), None)
 
     def admit(self, agent: AgentRecord) -> set[Scope]:
         """Let one run of this agent through; UnavailableError if none may be.
 
         Returns the scopes whose one trial it is; its end must be told to `record`.
         """
-        self.check(agent)
+        if (refusal := self.open(agent)) is not None:
+            raise refusal
         now = self._clock()
         trials: set[Scope] = set()
         for key in _keys(agent):
@@ -117,7 +125,7 @@ class Circuits:
         self, agent: AgentRecord, outcome: RunOutcome, broken_lines: int, trials: set[Scope]
     ) -> list[CircuitChanged]:
         """Learn from the end of a run that was let through; returns what changed by it."""
-        verdict, code = _verdict(outcome, broken_lines)
+        verdict, code = verdict_of(outcome, broken_lines)
         changes = []
         for scope, name in _keys(agent):
             before = self._breaker(scope, name)
@@ -204,10 +212,11 @@ def _keys(agent: AgentRecord) -> list[tuple[Scope, str]]:
     return [("agent", agent.agent_id), ("type", agent.type)]
 
 
-def _verdict(outcome: RunOutcome, broken_lines: int) -> tuple[Verdict, str | None]:
+def verdict_of(outcome: RunOutcome, broken_lines: int) -> tuple[Verdict, str | None]:
+    """What the end of a headless run says of its CLI, and the code of a failure."""
     if outcome.code == FailureCode.AUTH_REQUIRED:
         return Verdict.AUTH, outcome.code
-    if outcome.code in _COUNTED:
+    if outcome.code in COUNTED:
         return Verdict.FAILURE, outcome.code
     if broken_lines >= DRIFT_LINES:
         return Verdict.FAILURE, PARSE_DRIFT

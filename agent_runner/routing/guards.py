@@ -1,0 +1,174 @@
+"""Gives headless up for an agent or a CLI type on evidence, and takes it back by canaries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+import structlog
+
+from agent_runner import wire
+from agent_runner.routing.toggles import Toggles, key_of
+from agent_runner.settings import AutomaticSettings
+from conversation_store.errors import StoreError
+from conversation_store.records import AgentRecord, ToggleRecord
+from conversation_store.store import Store
+from conversation_store.toggles import Cause
+from fallback.guard import Evidence, Guard, Level, Outcome, Policy
+from fallback.standing import Key, Scope
+
+log = structlog.get_logger(__name__)
+
+RUNBOOK = "runbooks/fallback.md"
+CANARY_BEGUN = "canary.started"
+CANARY_ENDED = "canary.finished"
+
+
+class Guards:
+    """One guard for each agent and each CLI type that has run headless.
+
+    A guard that falls sets an automatic toggle, one that returns takes it away; where an
+    operator's toggle stands, nothing is moved. What an agent does while its own guard has
+    fallen says nothing of its CLI type.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        toggles: Toggles,
+        settings: AutomaticSettings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._toggles = toggles
+        self._enabled = settings.enabled
+        self._clock = clock
+        self._policy = _policy(settings)
+        self._guards: dict[Key, Guard] = {}
+        toggles.watch(self._operator_moved)
+
+    def load(self) -> None:
+        """Take up the automatic toggles that an earlier service set; after `Toggles.load`."""
+        for toggle in self._toggles.all():
+            if toggle.automatic:
+                self._guards[key_of(toggle)] = Guard(policy=self._policy).fallen_before(
+                    int(toggle.evidence.get("falls", 0)),
+                    max(0.0, wire.seconds_since(toggle.since)),
+                    self._clock(),
+                    Evidence(kind=str(toggle.evidence.get("kind", "")), text=toggle.reason),
+                )
+
+    def admits_canary(self, toggle: ToggleRecord) -> bool:
+        """True if a run may be tried headless against this toggle."""
+        guard = self._guards.get(key_of(toggle))
+        return toggle.automatic and guard is not None and guard.admits_canary(self._clock())
+
+    async def begin_canary(self, key: Key, run_id: str) -> None:
+        """Note that run `run_id` is the one that is tried; its end must be told to `record`."""
+        self._guards[key] = self._guards[key].begin_canary()
+        await self._note(CANARY_BEGUN, key, {"runId": run_id})
+
+    async def record(
+        self, agent: AgentRecord, outcome: Outcome | None, *, run_id: str, canary: Key | None
+    ) -> None:
+        """Learn from the end of a headless run; None if it says nothing of the CLI."""
+        if canary is not None:
+            detail = {"runId": run_id, "outcome": None if outcome is None else outcome.value}
+            await self._note(CANARY_ENDED, canary, detail)
+        now = self._clock()
+        for key in _keys(agent):
+            before = self._guard(key)
+            if outcome is None:
+                after = before.abandon_canary() if key == canary else before
+            else:
+                after = before.observe(outcome, now, canary=key == canary)
+            await self._keep(key, before, after)
+            if after.level is Level.TMUX:
+                return
+
+    async def warn(self, keys: Iterable[Key], evidence: Evidence) -> None:
+        """Give headless up on evidence that is no run: an open circuit, a failing doctor."""
+        for key in keys:
+            before = self._guard(key)
+            await self._keep(key, before, before.warn(evidence, self._clock()))
+
+    async def _keep(self, key: Key, before: Guard, after: Guard) -> None:
+        """Have what changed stand as a toggle first: only then does the guard move."""
+        if not self._enabled or after is before:
+            return
+        try:
+            if not await self._shown(key, before, after):
+                after = Guard(policy=self._policy)
+        except StoreError as error:
+            log.error("automatic_step_not_stored", scope=key[0], name=key[1], code=error.code)
+            return
+        self._guards[key] = after
+
+    async def _shown(self, key: Key, before: Guard, after: Guard) -> bool:
+        """True if the toggles say what `after` does; False if an operator decides here."""
+        if after.level is Level.TMUX and (before.level, before.falls) != (Level.TMUX, after.falls):
+            return await self._toggles.put(self._toggle(key, before, after))
+        if after.level is Level.HEADLESS and before.level is Level.TMUX:
+            toggle = self._toggles.get(key)
+            if toggle is not None and toggle.automatic:
+                assert after.evidence is not None
+                cause = Cause(by="service", via="automatic", reason=after.evidence.text)
+                await self._toggles.withdraw(toggle, cause)
+        return True
+
+    def _toggle(self, key: Key, before: Guard, after: Guard) -> ToggleRecord:
+        evidence = after.evidence
+        assert evidence is not None
+        reason = evidence.text
+        if before.level is Level.TMUX:
+            reason = f"a run was tried headless and failed; before that: {evidence.text}"
+        return ToggleRecord(
+            scope=key[0].value,
+            name=key[1],
+            mode="tmux",
+            automatic=True,
+            reason=reason,
+            set_by="service",
+            via="automatic",
+            since=wire.now(),
+            evidence={
+                "kind": evidence.kind,
+                "text": evidence.text,
+                "figures": evidence.figures,
+                "falls": after.falls,
+                "nextTryInMs": round((after.retry_at - self._clock()) * 1000),
+                "runbook": RUNBOOK,
+            },
+        )
+
+    async def _note(self, kind: str, key: Key, detail: dict[str, Any]) -> None:
+        try:
+            await self._store.toggles.note(kind, key[0].value, key[1], detail, now=wire.now())
+        except StoreError as error:
+            log.error("canary_not_noted", scope=key[0], name=key[1], code=error.code)
+        self._toggles.feed.grown()
+
+    def _guard(self, key: Key) -> Guard:
+        found = self._guards.get(key)
+        return found if found is not None else Guard(policy=self._policy)
+
+    def _operator_moved(self, key: Key) -> None:
+        """What was seen before an operator stepped in counts for nothing after it."""
+        self._guards.pop(key, None)
+
+
+def _keys(agent: AgentRecord) -> tuple[Key, Key]:
+    return (Scope.AGENT, agent.agent_id), (Scope.TYPE, agent.type)
+
+
+def _policy(settings: AutomaticSettings) -> Policy:
+    given = settings.model_dump(exclude={"enabled"})
+    values = {
+        name.removesuffix("_ms") + "_s" if name.endswith("_ms") else name: (
+            value / 1000 if name.endswith("_ms") else value
+        )
+        for name, value in given.items()
+    }
+    return msgspec.convert(values, Policy)

@@ -1,0 +1,162 @@
+"""Toggles as the service has them: in memory for the router, in the store for the next start."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import anyio
+import structlog
+
+from agent_runner import wire
+from agent_runner.bus.feed import Feed
+from agent_runner.errors import BadRequestError, NotFoundError
+from conversation_store.records import ToggleRecord
+from conversation_store.store import Store
+from conversation_store.toggles import Cause
+from fallback.standing import EVERYTHING, Key, Scope, expired, standing
+
+log = structlog.get_logger(__name__)
+
+LONGEST_S = 366 * 86400.0
+
+Watcher = Callable[[Key], None]
+
+
+class Toggles:
+    """Every change is committed with its audit entry before it counts, and then counts at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.feed = Feed(store.toggles)
+        self._standing: dict[Key, ToggleRecord] = {}
+        self._changing = anyio.Lock()
+        self._changed = anyio.Event()
+        self._watcher: Watcher = lambda key: None
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have `watcher` called with the key of each toggle that an operator changes."""
+        self._watcher = watcher
+
+    async def load(self) -> None:
+        """Take up what stands."""
+        for toggle in await self._store.toggles.all():
+            self._standing[key_of(toggle)] = toggle
+
+    def all(self) -> list[ToggleRecord]:
+        """Every toggle in force, the narrowest scopes first."""
+        now = wire.now()
+        found = [toggle for toggle in self._standing.values() if not expired(toggle, now)]
+        return sorted(found, key=lambda toggle: (toggle.scope, toggle.name))
+
+    def get(self, key: Key) -> ToggleRecord | None:
+        """The toggle in force at just this place."""
+        toggle = self._standing.get(key)
+        return toggle if toggle is not None and not expired(toggle, wire.now()) else None
+
+    def standing(self, agent_id: str, agent_type: str) -> ToggleRecord | None:
+        """The toggle that speaks for an agent."""
+        if not self._standing:
+            return None
+        return standing(self._standing, agent_id, agent_type, wire.now())
+
+    async def set(
+        self, key: Key, mode: str, cause: Cause, *, expires_ms: int | None = None
+    ) -> ToggleRecord:
+        """Set an operator's toggle in the place of what stood there."""
+        if expires_ms is not None and not 0 < expires_ms <= LONGEST_S * 1000:
+            raise BadRequestError("invalid_body", "expiresMs: longer than a year")
+        now = wire.now()
+        toggle = ToggleRecord(
+            scope=key[0].value,
+            name=key[1],
+            mode=mode,
+            automatic=False,
+            reason=cause.reason,
+            set_by=cause.by,
+            via=cause.via,
+            since=now,
+            expires_at=None if expires_ms is None else wire.later(now, expires_ms / 1000),
+        )
+        await self.put(toggle)
+        self._watcher(key)
+        return toggle
+
+    async def put(self, toggle: ToggleRecord) -> bool:
+        """Commit a toggle; False if it is automatic and an operator's stands there."""
+        async with self._changing:
+            if not await self._store.toggles.set(toggle):
+                return False
+            self._standing[key_of(toggle)] = toggle
+        self._tell("toggle_set", toggle)
+        return True
+
+    async def clear(self, key: Key, cause: Cause) -> ToggleRecord:
+        """Take a toggle away; NotFoundError `no_toggle` if none stands there."""
+        cleared = await self._clear(key, cause)
+        if cleared is None:
+            raise NotFoundError("no_toggle", f"nothing is set for {_named(key)}")
+        self._watcher(key)
+        return cleared
+
+    async def clear_all(self, cause: Cause) -> list[ToggleRecord]:
+        """Take every toggle away, automatic ones too."""
+        cleared = []
+        for key in list(self._standing):
+            if (toggle := await self._clear(key, cause)) is not None:
+                cleared.append(toggle)
+                self._watcher(key)
+        return cleared
+
+    async def withdraw(self, toggle: ToggleRecord, cause: Cause) -> bool:
+        """Take just this toggle away; False if another stands there by now."""
+        cleared = await self._clear(key_of(toggle), cause, only_since=toggle.since)
+        return cleared is not None
+
+    async def keep_time(self) -> None:
+        """Clear toggles as their time comes; runs for ever."""
+        while True:
+            self._changed = anyio.Event()
+            now = wire.now()
+            left = math.inf
+            for toggle in list(self._standing.values()):
+                if expired(toggle, now):
+                    cause = Cause(by="service", via="expiry", reason="its time was over")
+                    await self.withdraw(toggle, cause)
+                    self._watcher(key_of(toggle))
+                elif toggle.expires_at is not None:
+                    left = min(left, wire.seconds_between(now, toggle.expires_at))
+            with anyio.move_on_after(left):
+                await self._changed.wait()
+
+    async def _clear(
+        self, key: Key, cause: Cause, *, only_since: str | None = None
+    ) -> ToggleRecord | None:
+        async with self._changing:
+            cleared = await self._store.toggles.clear(
+                key[0].value, key[1], cause, now=wire.now(), only_since=only_since
+            )
+            if cleared is not None:
+                self._standing.pop(key, None)
+        if cleared is not None:
+            self._tell("toggle_cleared", cleared)
+        return cleared
+
+    def _tell(self, event: str, toggle: ToggleRecord) -> None:
+        self._changed.set()
+        self.feed.grown()
+        log.warning(
+            event, scope=toggle.scope, name=toggle.name, mode=toggle.mode, reason=toggle.reason
+        )
+
+
+def key_of(toggle: ToggleRecord) -> Key:
+    """Where a toggle stands."""
+    return Scope(toggle.scope), toggle.name
+
+
+def _named(key: Key) -> str:
+    scope, name = key
+    if name == EVERYTHING:
+        return "the service as a whole"
+    return f"agent {name!r}" if scope is Scope.AGENT else f"the CLI type {name!r}"
