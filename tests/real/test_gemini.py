@@ -28,8 +28,9 @@ class TestGemini(RealCases):
         first = agent.turn("the first prompt", says("The first answer."))
         assert succeeded(first)
         # As if a minute had passed: the CLI names its session files by the minute.
-        (file,) = real.home.glob(".gemini/tmp/*/chats/session-*.jsonl")
-        file.rename(file.with_name(f"session-2020-01-01T00-00{file.name[-15:]}"))
+        tail = f"{first.run['sessionId'][:8]}.jsonl"
+        (file,) = real.home.glob(f".gemini/tmp/*/chats/session-*-{tail}")
+        file.rename(file.with_name(f"session-2020-01-01T00-00-{tail}"))
         for answer in ("The second answer.", "The third answer."):
             turn = agent.turn("go on", says(answer))
             assert succeeded(turn)
