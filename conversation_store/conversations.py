@@ -132,7 +132,7 @@ class Conversations:
         await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
     async def set_session(self, conversation_id: str, session_id: str | None, *, now: str) -> None:
-        """Keep the CLI's own session id for resume, opened by a process now; None forgets it."""
+        """Keep the CLI's own session id for resume, known since now; None forgets it."""
 
         def unit(transaction: Transaction) -> None:
             transaction.run(

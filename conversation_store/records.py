@@ -25,7 +25,7 @@ class AgentRecord(Record, frozen=True, kw_only=True):
 
 
 class ConversationRecord(Record, frozen=True, kw_only=True):
-    """An agent's chat; `session_id` is the CLI's own, for resume, opened at `session_at`."""
+    """An agent's chat; `session_id` is the CLI's own, for resume, known since `session_at`."""
 
     conversation_id: str
     agent_id: str

@@ -179,7 +179,7 @@ class Adapter(Protocol):
     login_hint: ClassVar[str]
     session_of_the_minute: ClassVar[bool]
     """Sessions are files named by the minute, and a warm process that resumes one in the very
-    minute in which another opened it overwrites it (seen in Gemini CLI 0.61.0)."""
+    minute of its creation overwrites it (seen in Gemini CLI 0.61.0)."""
 
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str

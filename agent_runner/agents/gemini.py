@@ -1,6 +1,11 @@
 """How to start Gemini CLI: stream-json for one prompt, ACP for a conversation.
 
 `systemPrompt` is written to a file named by GEMINI_SYSTEM_MD and replaces the CLI's own.
+
+A process that resumes a session in another minute than the one it was opened in leaves a
+second, empty file of that session. At its start every process (0.61.0) removes all files of a
+session that has an empty one, unless its command line names that session. So a warm process
+names its session twice, here and over the protocol.
 """
 
 from __future__ import annotations
@@ -46,11 +51,11 @@ class GeminiAdapter:
         if form is Form.ONE_SHOT:
             hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
             argv.append("--output-format=stream-json")
-            if resume is not None:
-                argv.append(flags.flag("resume", check_session_id(resume)))
         else:
             mcp_servers(options.mcp_servers)
             argv.append("--acp")
+        if resume is not None:
+            argv.append(flags.flag("resume", check_session_id(resume)))
         flags.unsupported(options, self.title, hints)
         if options.model:
             argv.append(flags.flag("model", options.model))

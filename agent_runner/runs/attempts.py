@@ -262,14 +262,11 @@ class Attempts:
         left = wire.seconds_left_of_minute(conversation.session_at or conversation.created_at)
         if left > 0:
             wait = left + _MINUTE_MARGIN_S
-            message = "the CLI cannot resume a session in the minute in which it was opened"
+            message = "the CLI cannot resume a session in the minute of its creation"
             data = {"waitMs": round(wait * 1000)}
             await self._active.emit([Notice(code="session_settles", message=message, data=data)])
             with anyio.move_on_after(wait):
                 await self._active.asked.wait()
-        await self._store.conversations.set_session(
-            request.conversation_id, conversation.session_id, now=wire.now()
-        )
 
     async def _quarantine(self, session_id: str, verdict: TurnCompleted) -> None:
         """Give the session up: the conversation goes on in a new one, and says so."""

@@ -102,7 +102,7 @@ def test_gemini_flags() -> None:
         "--approval-mode=yolo", "--allowed-tools=a", "--allowed-tools=b",
     ]  # fmt: skip
     warm = launch("gemini", Form.WARM, resume="0000", system_prompt="x")
-    assert warm.argv == ["gemini", "--acp"]
+    assert warm.argv == ["gemini", "--acp", "--resume=0000"]
     assert warm.env["GEMINI_SYSTEM_MD"] == "/private/system.md"
     assert warm.env["GEMINI_CLI_TRUST_WORKSPACE"] == "true"
     assert warm.env["GEMINI_CLI_NO_RELAUNCH"] == "1"

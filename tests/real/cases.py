@@ -127,7 +127,7 @@ class RealCases:
         real.stop()
         real.service.start()
 
-    @pytest.mark.timeout(240)  # a Gemini session settles twice
+    @pytest.mark.timeout(180)  # a Gemini session settles
     @pytest.mark.parametrize("way", ["cli killed", "timed out", "service killed"])
     def test_end_in_a_tool(self, real: Real, way: str) -> None:
         """However a run ends in the middle of a command, nothing is left and the next goes on."""

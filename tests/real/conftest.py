@@ -43,7 +43,7 @@ def started(cli: Cli, form: Form, programs: Mapping[str, Path], root: Path) -> I
         made.stop()
 
 
-@pytest.fixture(scope="class", params=list(Form), ids=str)
+@pytest.fixture(scope="class", params=[Form.ONE_SHOT, Form.WARM], ids=str)
 def real(
     request: pytest.FixtureRequest,
     programs: Mapping[str, Path],

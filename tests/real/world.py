@@ -83,11 +83,12 @@ class Real:
     def _fill(self, text: str) -> str:
         return text.replace("{home}", str(self.home)).replace("{url}", self.model.url)
 
-    def agent(self, name: str, **options: Any) -> Agent:
-        """Register an agent with a project folder of its own."""
-        cwd = self.root / "work" / name
-        cwd.mkdir()
-        (cwd / "a.txt").write_text("alpha\nbeta\n")
+    def agent(self, name: str, cwd: Path | None = None, **options: Any) -> Agent:
+        """Register an agent, with a project folder of its own if it is given none."""
+        if cwd is None:
+            cwd = self.root / "work" / name
+            cwd.mkdir()
+            (cwd / "a.txt").write_text("alpha\nbeta\n")
         given = {"env": self.cli.env, **self.cli.suite.options, **options}
         self.service.register(name, type=self.cli.agent, cwd=str(cwd), **given)
         return Agent(self, name, cwd)

@@ -33,7 +33,7 @@ _END = When(line='"stopReason"')
 _ASKED = When(line="session/request_permission")
 _ASKS = (Reply([Text("May I?"), Shell("touch made.txt && ls")]), text("Carried on."))
 _SLEEP = (Reply([Shell(WAIT)]), text("Awake."))
-# Session files are named by the minute: a load within the same one finds an empty file.
+# Session files are named by the minute: a load within that of its creation finds an empty file.
 _MINUTE = 61.0
 _YOLO = {"permissionMode": "yolo"}
 
