@@ -74,8 +74,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     session; `transcript_field` the field of a hook that names it; of its lines only those
     pass whose `type` is one of `transcript_types` (none: all do). With `editor` keys the
     prompt is handed over in the CLI's external editor, else pasted, after the `clear` keys.
-    `paste_shown` is a regular expression for what stands for a long paste. `trims` tells that the CLI drops white space
-    at a prompt's end.
+    `paste_shown` is a regular expression for what stands for a long paste. `trims` tells that
+    the CLI drops white space at a prompt's end.
     """
 
     home: list[str]

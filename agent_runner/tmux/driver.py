@@ -12,6 +12,7 @@ import glob
 import json
 import os
 import re
+import select
 import selectors
 import sys
 import time
@@ -32,6 +33,8 @@ POLL_S = 0.02
 CALM_POLL_S = 0.2
 AGAIN_S = 1.2
 INTERRUPTS = 5
+DEAD_S = 2.0
+LEAVE_S = 4.0
 
 
 class Ended(Exception):  # noqa: N818 - it is no error
@@ -55,6 +58,7 @@ class Driver:
         self._prompts: deque[dict[str, Any]] = deque()
         self._unread = b""
         self._ended = ""
+        self._cli: int | None = None
         self._touched = time.monotonic()
         self._settled = True
         self._interrupts: list[float] = []
@@ -108,18 +112,19 @@ class Driver:
         )
         self.names.set("pid", str(pid))
         self._watch(self.pane.server_pid(), "server")
-        self._watch(pid, "cli")
+        self._cli = self._watch(pid, "cli")
         os.set_blocking(0, False)
         self.selector.register(0, selectors.EVENT_READ, self._read_commands)
         self.say("started", socket=os.path.join(self.folder, SOCKET), session=SESSION, pid=pid)
 
-    def _watch(self, pid: int, what: str) -> None:
+    def _watch(self, pid: int, what: str) -> int | None:
         try:
             descriptor = os.pidfd_open(pid)
         except ProcessLookupError:
             self._ended = self._ended or what
-            return
+            return None
         self.selector.register(descriptor, selectors.EVENT_READ, lambda: self._gone(what))
+        return descriptor
 
     def _gone(self, what: str) -> None:
         self._ended = self._ended or what
@@ -131,6 +136,9 @@ class Driver:
         if self._ended == "cli":
             self._read_transcript()
             try:
+                deadline = time.monotonic() + DEAD_S
+                while not self.pane.dead() and time.monotonic() < deadline:
+                    time.sleep(POLL_S)
                 screen = self._last_screen()
                 code, signal = self.pane.status()
             except TmuxError:
@@ -145,14 +153,16 @@ class Driver:
             )
         self.say("exited", what=self._ended or "closed", status=code, signal=signal, screen=screen)
         self.pane.kill_server()
+        if self._cli is not None:
+            # It saves its session when its terminal goes; another process may resume that.
+            select.select([self._cli], [], [], LEAVE_S)
         if self._ended == "server":
             return 1
         return 128 + signal if signal else code or 0
 
     def _last_screen(self) -> str:
-        """What the program left on the screen, without tmux's own words about its end."""
-        lines = [line for line in self.pane.screen().split("\n") if line.strip()]
-        return "\n".join(line for line in lines if not line.startswith("Pane is dead"))
+        """What the program left on the screen."""
+        return "\n".join(line for line in self.pane.screen().split("\n") if line.strip())
 
     # --- the loop ------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
+import os
 import selectors
 import socket
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Hooks:
         self._selector = selector
         self._taken = taken
         self._gone = gone
-        self._path = f"/{secrets.token_urlsafe(24)}"
+        self._path = f"/{os.urandom(18).hex()}"
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setblocking(False)
         selector.register(self._listener, selectors.EVENT_READ, self._accept)
@@ -80,7 +80,7 @@ class Hooks:
             return
         lines = head.decode("latin-1").split("\r\n")
         request = " ".join(lines[0].split(" ")[:2])
-        if not secrets.compare_digest(request, f"POST {self._path}"):
+        if request != f"POST {self._path}":
             self._reply(connection, 404, {})
             return
         self._whole(connection, lines[1:], body)

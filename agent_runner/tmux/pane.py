@@ -18,6 +18,7 @@ _OPTIONS = """\
 set -g default-terminal xterm-256color
 set -g history-limit {history}
 set -g remain-on-exit on
+set -gq remain-on-exit-format ""
 set -g status off
 set -s escape-time 0
 set -s set-clipboard off
@@ -88,6 +89,10 @@ class Pane:
         """Paste `text` as one bracketed paste, line ends as they are."""
         self.run("load-buffer", "-b", "prompt", "-", given=text.encode("utf-8", "replace"))
         self.run("paste-buffer", "-d", "-p", "-r", "-b", "prompt", "-t", SESSION)
+
+    def dead(self) -> bool:
+        """True once tmux has seen the end of the program."""
+        return self.tell("#{pane_dead}") == "1"
 
     def status(self) -> tuple[int | None, int | None]:
         """How the dead program ended: exit code and signal."""
