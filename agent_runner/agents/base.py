@@ -17,6 +17,7 @@ import msgspec
 from agent_runner.agents.permissions import Permissions, Preset
 from agent_runner.errors import BadRequestError
 from agent_runner.events import AgentEvent
+from agent_runner.schemas.terminal import Profile
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -67,12 +68,14 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     `argv[0]` is the adapter's program name; the runner puts the path it found in its place.
     `files` are written (0600) into the private folder before the start. `spool` asks for a
     file as stdout: the program was seen to leave before a pipe had taken all its output.
+    `terminal` is there in the terminal form: what its driver must know of the CLI's UI.
     """
 
     argv: list[str]
     env: dict[str, str] = {}
     files: dict[str, bytes] = {}
     spool: bool = False
+    terminal: Profile | None = None
 
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True):

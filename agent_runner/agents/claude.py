@@ -1,10 +1,10 @@
 """How to start Claude Code.
 
-Both forms use the two-way protocol (stream-json in and out): a one-shot process gets its
-prompt as one line and its stdin is closed only after the result. With a plain prompt on
-stdin the CLI exits as soon as it has answered, and an answer of a megabyte was seen cut at
-262 kB with exit 0; as long as stdin is open the process stays until everything is read.
-So `close_after_prompt` is False in both forms.
+In the terminal form it is its own UI (`claude_ui`, `claude_terminal`). The others use the
+two-way protocol (stream-json in and out): a one-shot process gets its prompt as one line and
+its stdin is closed only after the result. With a plain prompt on stdin the CLI exits as soon
+as it has answered, and an answer of a megabyte was seen cut at 262 kB with exit 0; as long as
+stdin is open the process stays until everything is read. So `close_after_prompt` is False.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import ClassVar
 
 import msgspec
 
-from agent_runner.agents import flags
+from agent_runner.agents import claude_ui, flags
 from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
 from agent_runner.agents.claude_session import ClaudeSession
+from agent_runner.agents.claude_terminal import ClaudeTerminal
 
 PERMISSION_MODES = (
     "default",
@@ -46,7 +47,7 @@ _RESERVED = (
 
 
 class ClaudeAdapter:
-    """Claude Code, headless."""
+    """Claude Code."""
 
     type: ClassVar[str] = "claude-code"
     title: ClassVar[str] = "Claude Code"
@@ -60,7 +61,14 @@ class ClaudeAdapter:
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
     ) -> Launch:
         """See `base.Adapter`. Texts and MCP servers go by file: they may hold secrets."""
-        argv = [self.program, *flags.extra_args(options, _RESERVED), *PROTOCOL_ARGV]
+        terminal = form is Form.TERMINAL
+        reserved = (*_RESERVED, "--settings") if terminal else _RESERVED
+        argv = [self.program, *flags.extra_args(options, reserved)]
+        if terminal:
+            flags.unsupported(options, "the UI of Claude Code", {"max_turns": "run it headless"})
+            argv.append(flags.flag("settings", f"{private_dir}/{claude_ui.SETTINGS}"))
+        else:
+            argv += PROTOCOL_ARGV
         files: dict[str, bytes] = {}
         if options.model:
             argv.append(flags.flag("model", options.model))
@@ -79,6 +87,9 @@ class ClaudeAdapter:
         if options.permission_mode:
             mode = flags.one_of(options.permission_mode, PERMISSION_MODES, "permissionMode")
             argv.append(flags.flag("permission-mode", mode))
+        elif terminal:
+            # The UI's own default is another one than that of `-p`.
+            argv.append(flags.flag("permission-mode", "default"))
         if options.max_turns is not None:
             argv.append(flags.flag("max-turns", flags.integer(options.max_turns, "maxTurns")))
         if resume is not None:
@@ -89,10 +100,13 @@ class ClaudeAdapter:
             "DISABLE_ERROR_REPORTING": "1",
             "DISABLE_TELEMETRY": "1",
         }
-        return Launch(argv=argv, env=env, files=files)
+        ui = claude_ui.profile(options, resume) if terminal else None
+        return Launch(argv=argv, env=env, files=files, terminal=ui)
 
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """See `base.Adapter`."""
+        if form is Form.TERMINAL:
+            return ClaudeTerminal(options, form, resume)
         return ClaudeSession(options, form, resume)
 
     def child_env(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from agent_runner.recorder.driver import CaseError, Driver, PlainSession, sessio
 from agent_runner.recorder.isolation import World
 from agent_runner.recorder.models import ModelServer, Reply
 from agent_runner.recorder.recording import Command, Recording
+from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +95,18 @@ def _run(bench: Bench, case: Case, world: World, run: _Run) -> Outcome:
         target.write_bytes(data)
         target.chmod(0o600)
     arguments = list(run.argv) if run.argv else launch.argv[1:]
-    argv = [str(bench.program), *(world.fill(word, url) for word in arguments)]
+    argv = program = [str(bench.program), *(world.fill(word, url) for word in arguments)]
+    if launch.terminal is not None:
+        program, setup = driven(argv, launch.terminal, str(world.cwd), world.private, Path(_tmux()))
+        for name, data in setup.items():
+            (world.private / name).write_bytes(data)
     extra = {**bench.suite.env, **launch.env, **options.env, **case.env}
     session = (
         PlainSession() if run.argv else bench.adapter.session(options, run.form, resume=run.resume)
     )
     bench.server.script(_replies(run, world, url))
     stdout_file = world.private / "stdout" if run.stdout_file else None
-    child = Child(argv, world.environment(extra, url), world.cwd, stdout_file)
+    child = Child(program, world.environment(extra, url), world.cwd, stdout_file)
     try:
         driver = Driver(child, session, run.form)
         code = driver.play(run.steps, run.within)
@@ -125,6 +131,13 @@ def _run(bench: Bench, case: Case, world: World, run: _Run) -> Outcome:
     )
     left = [world.normalise(command.encode()).decode() for command in survivors]
     return Outcome(recording=recording, survivors=left)
+
+
+def _tmux() -> str:
+    path = shutil.which(TMUX)
+    if path is None:
+        raise CaseError(f"tmux is not on PATH: {TMUX_INSTALL_HINT}")
+    return path
 
 
 def _options(options: dict[str, Any], world: World, url: str) -> AgentOptions:

@@ -101,9 +101,10 @@ class Headless:
 
     async def kept(self, request: RunRequest) -> LiveCli | None:
         """The conversation's warm process, if it has one that fits."""
-        if self.form_for(request) is Form.ONE_SHOT:
+        form = self.form_for(request)
+        if form is Form.ONE_SHOT and self.pool.size == 0:
             return None
-        return await self.pool.take(request.conversation_id, request.options)
+        return await self.pool.take(request.conversation_id, request.options, form)
 
     async def start(self, request: RunRequest, session_id: str | None, process_id: str) -> LiveCli:
         """A held process that will go on with CLI session `session_id`; LaunchError if it fails.
@@ -168,7 +169,7 @@ class Headless:
         if verdict.code == FailureCode.AUTH_REQUIRED:
             # Who logs in now does so outside: only a new process reads the new credentials.
             await live.end()
-        elif live.form is Form.WARM:
+        elif live.form is not Form.ONE_SHOT:
             kept = Kept(request.agent_id, live, request.options, request.timeouts)
             await self.pool.give(request.conversation_id, kept)
         return verdict

@@ -19,6 +19,7 @@ from agent_runner.process.redact import secrets_in
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
 from agent_runner.runners.live import LiveCli
 from agent_runner.runners.raw_output import RawOutput
+from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven
 from agent_runner.settings import ResourceSettings
 
 
@@ -67,6 +68,22 @@ class Launcher:
             )
         return path
 
+    def find_tmux(self) -> Path:
+        """The tmux that holds the UIs; LaunchError `cli_not_found` if there is none."""
+        wanted = self._programs.get(TMUX) or TMUX
+        path = find(wanted, self._env)
+        if path is None:
+            raise LaunchError(
+                FailureCode.CLI_NOT_FOUND,
+                f"{wanted} is not installed, or not on PATH",
+                TMUX_INSTALL_HINT,
+            )
+        return path
+
+    def folder_of(self, process_id: str) -> Path:
+        """Where a living process has its private files."""
+        return self._private_dir / process_id
+
     async def version(self, agent_type: str) -> str | None:
         """The installed version of a CLI, asked once for each installed file."""
         adapter = adapter_for(agent_type)
@@ -107,9 +124,15 @@ class Launcher:
         private = self._private_dir / process_id
         launch = adapter.launch(options, form, resume=resume, private_dir=str(private))
         path = self.find(adapter, launch.argv[0])
-        if launch.files:
+        argv = [str(path), *launch.argv[1:], *more_args]
+        files = launch.files
+        if launch.terminal is not None:
+            tmux = self.find_tmux()
+            argv, setup = driven(argv, launch.terminal, options.cwd, private, tmux)
+            files = {**files, **setup}
+        if files:
             private.mkdir(mode=0o700, exist_ok=True)
-            for name, content in launch.files.items():
+            for name, content in files.items():
                 file = private / name
                 file.touch(mode=0o600)
                 file.write_bytes(content)
@@ -118,7 +141,7 @@ class Launcher:
         try:
             child = await spawn(
                 self._warden,
-                [str(path), *launch.argv[1:], *more_args],
+                argv,
                 cwd=options.cwd,
                 env=environment,
                 process_id=process_id,

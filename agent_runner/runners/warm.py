@@ -9,7 +9,7 @@ import anyio
 import psutil
 import structlog
 
-from agent_runner.agents.base import AgentOptions
+from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.events import SessionClosed, SessionWarning
 from agent_runner.runners.live import LiveCli
 from agent_runner.settings import Timeouts
@@ -68,8 +68,8 @@ class WarmPool:
         """What is kept, by conversation; the longest unused first."""
         return dict(self._kept)
 
-    async def take(self, conversation_id: str, options: AgentOptions) -> LiveCli | None:
-        """The conversation's process, if it lives and was started with these options.
+    async def take(self, conversation_id: str, options: AgentOptions, form: Form) -> LiveCli | None:
+        """The conversation's process, if it lives and was started so and with these options.
 
         When this returns None, no earlier process of the conversation lives any more.
         """
@@ -78,7 +78,8 @@ class WarmPool:
         kept = self._kept.pop(conversation_id, None)
         if kept is None:
             return None
-        if kept.live.alive and kept.options == options and anyio.current_time() < kept.until:
+        fits = kept.live.form is form and kept.options == options
+        if fits and kept.live.alive and anyio.current_time() < kept.until:
             return kept.live
         await kept.live.end()
         return None

@@ -1,4 +1,4 @@
-"""Claude Code: every case, one-shot and warm."""
+"""Claude Code: every case, one-shot, warm and in its terminal UI."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from agent_runner.recorder.cases.case import Case, Suite
 from agent_runner.recorder.cases.claude_edges import EDGES
 from agent_runner.recorder.cases.claude_failures import FAILURES
 from agent_runner.recorder.cases.claude_oneshot import ONE_SHOT
+from agent_runner.recorder.cases.claude_terminal import TERMINAL
 from agent_runner.recorder.cases.claude_warm import WARM
 
-_CASES: tuple[Case, ...] = (*ONE_SHOT, *EDGES, *WARM, *FAILURES)
+_CASES: tuple[Case, ...] = (*ONE_SHOT, *EDGES, *WARM, *TERMINAL, *FAILURES)
 
 SUITE = Suite(
     agent="claude-code",

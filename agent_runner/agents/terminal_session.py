@@ -1,0 +1,173 @@
+"""What the sessions of all CLIs in their own terminal UI have in common.
+
+The lines come from the terminal driver (`schemas.terminal`), not from the CLI. A subclass
+reads the CLI's hooks and transcript.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
+from agent_runner.agents.failures import code_for_text, error_line, short
+from agent_runner.agents.session import SessionBase
+from agent_runner.errors import FailureCode
+from agent_runner.events import (
+    Activity,
+    AgentEvent,
+    Notice,
+    ParseError,
+    PermissionRequested,
+    TurnCompleted,
+)
+from agent_runner.schemas import terminal as t
+from agent_runner.schemas.decode import Broken, Unrecognised
+from agent_runner.wire import encode
+
+SCREEN_LIMIT = 4000
+"""Most characters of a screen that an event shows."""
+
+
+class TerminalSession(SessionBase):
+    """One driver and the UI behind it."""
+
+    def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
+        super().__init__(options, form, resume)
+        self._sent = 0
+        self._delivered = False
+        self._held: dict[str, dict[str, Any]] = {}
+        self._end: t.Exited | t.Failed | None = None
+
+    # --- to the driver -------------------------------------------------------------------
+
+    def prompt(self, text: str) -> bytes:
+        """Have it delivered."""
+        self._prompts += 1
+        self._sent += 1
+        self._delivered = False
+        return _line(do="prompt", id=self._sent, text=text)
+
+    def interrupt(self) -> bytes | None:
+        """Press the UI's keys for it."""
+        if self._prompts:
+            self._interrupting = True
+        return _line(do="interrupt")
+
+    def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
+        """See `base.Session`."""
+        question = self._questions.pop(request_id)
+        event = self._held.pop(request_id)
+        if not answer.allow and question.tool_call_id:
+            self.denied.add(question.tool_call_id)
+        return self._answer(request_id, question, event, answer)
+
+    def _answer(
+        self,
+        request_id: str,
+        question: PermissionRequested,
+        event: dict[str, Any],
+        answer: PermissionAnswer,
+    ) -> bytes:
+        raise NotImplementedError
+
+    def _reply(self, number: str, body: dict[str, Any]) -> bytes:
+        return _line(do="answer", id=int(number), body=body)
+
+    def _keys(self, *keys: str) -> bytes:
+        return _line(do="keys", keys=list(keys))
+
+    # --- from the driver -----------------------------------------------------------------
+
+    def receive(self, line: bytes) -> Received:
+        """See `base.Session`."""
+        message = t.LINES.decode(line, self.drift)
+        if message is None:
+            return Received()
+        if isinstance(message, (Broken, Unrecognised)):
+            return Received(events=[self._undecoded(message)])
+        self.seen[type(message).__name__] += 1
+        match message:
+            case t.Hook():
+                return self._hook(message, line)
+            case t.HookGone():
+                self._held.pop(str(message.id), None)
+                return Received(events=self.withdraw(str(message.id), "the CLI withdrew it"))
+            case t.TranscriptLine():
+                return Received(events=self._transcript(message.line, line))
+            case t.Settled():
+                return Received(events=self._settled(message.screen))
+        return Received(events=self._told(message))
+
+    def _told(self, message: Any) -> list[AgentEvent]:
+        match message:
+            case t.Delivered():
+                self._delivered = True
+                return self._receipt(message)
+            case t.Undelivered():
+                return self._not_delivered(message)
+            case t.NotReady():
+                data = {"screen": message.screen[-SCREEN_LIMIT:]}
+                text = "the UI shows something else than its prompt"
+                return [Notice(code="ui_not_ready", level="warning", message=text, data=data)]
+            case t.Exited() | t.Failed():
+                self._end = message
+                return []
+            case t.BadLine():
+                return [ParseError(error="not a JSON object", raw=message.text[:SCREEN_LIMIT])]
+        return [Activity(code=type(message).__name__.lower())]
+
+    def _receipt(self, message: t.Delivered) -> list[AgentEvent]:
+        data = {"by": message.by, "attempts": message.attempts}
+        events: list[AgentEvent] = [Notice(code="delivered", level="debug", data=data)]
+        if message.attempts > 1:
+            text = f"the UI took the prompt when it was submitted for time {message.attempts}"
+            events.append(Notice(code="resubmitted", level="warning", message=text))
+        if message.found:
+            text = "something else stood in the UI's box and was removed"
+            data = {"characters": message.found}
+            events.append(Notice(code="box_not_empty", level="warning", message=text, data=data))
+        if message.trimmed:
+            text = "the UI drops white space at the end of a prompt"
+            events.append(Notice(code="prompt_trimmed", message=text))
+        return events
+
+    def _not_delivered(self, message: t.Undelivered) -> list[AgentEvent]:
+        if message.reason == "exited":
+            return []
+        code, text = FailureCode.UNDELIVERED, message.message
+        if self._interrupting:
+            code, text = FailureCode.INTERRUPTED, "interrupted"
+        events: list[AgentEvent] = []
+        if message.screen and message.reason != "refused":
+            data = {"reason": message.reason, "screen": message.screen[-SCREEN_LIMIT:]}
+            events.append(Notice(code="undelivered", level="error", message=text, data=data))
+        events.append(
+            TurnCompleted(ok=False, code=code, error=short(text), session_id=self.session_id)
+        )
+        self._turn_ended()
+        return events
+
+    def _hook(self, message: t.Hook, line: bytes) -> Received:
+        raise NotImplementedError
+
+    def _transcript(self, entry: dict[str, Any], line: bytes) -> list[AgentEvent]:
+        raise NotImplementedError
+
+    def _settled(self, screen: str) -> list[AgentEvent]:
+        raise NotImplementedError
+
+    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
+        """What the CLI left on its screen says more than an exit code."""
+        if isinstance(self._end, t.Failed):
+            return FailureCode.SPAWN_FAILED, short(self._end.error)
+        if self._end is not None and self._end.what == "server":
+            return FailureCode.CLI_KILLED, "the tmux server is gone"
+        if self._end is not None and self._end.signal is None and self._end.screen:
+            code = code_for_text(self._end.screen)
+            if code is not None and end.code:
+                return code, error_line(self._end.screen)
+        return super()._exit_verdict(end)
+
+
+def _line(**message: Any) -> bytes:
+    return encode(message) + b"\n"

@@ -1,0 +1,230 @@
+"""What the terminal driver and the service say to each other, and what a CLI's UI is like.
+
+The driver (`agent_runner.tmux.driver`) runs one CLI's own UI in tmux. It is started with the
+path of a JSON file that holds a `Setup` and speaks JSON lines on stdin and stdout. To it:
+
+    {"do": "prompt", "id": n, "text": s}      deliver a prompt; prompts are done one by one
+    {"do": "answer", "id": n, "body": {...}}  answer the hook n, which waits
+    {"do": "keys", "keys": [...]}             press keys, by tmux's names
+    {"do": "interrupt"}                       end the turn, with the keys of the profile
+    {"do": "screen"}                          send a `Screen`
+
+End of its input: the UI is closed. From it come the messages below, by `type`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from agent_runner.schemas.decode import Family, Line
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Prompts that hold `pattern` (a regular expression) are not delivered, and `why`."""
+
+    pattern: str
+    why: str
+
+
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """How a UI is seen to be idle: all of what is given must hold.
+
+    `screen` is a regular expression that the screen matches, `absent` one that it does not.
+    `file` is a JSON file (`{home}` and `{pid}` filled in) whose `field` is `value`.
+    """
+
+    screen: str = ""
+    absent: str = ""
+    file: str = ""
+    field: str = ""
+    value: str = ""
+
+
+class Seed(msgspec.Struct, frozen=True, kw_only=True):
+    """Values that a JSON file of the CLI's own must hold before it starts.
+
+    Objects in `values` are merged into it at any depth, lists get what they lack, false
+    becomes true; anything else that is already there stays as it is. In keys and texts
+    `{cwd}` is the folder without links and `{VARIABLE:20}` the last 20 characters of a
+    variable; an entry whose variable is not set is left out.
+    """
+
+    file: list[str]
+    values: dict[str, Any]
+
+
+class Dialog(msgspec.Struct, frozen=True, kw_only=True):
+    """A screen that matches `pattern` before the UI is ready is answered with `keys`."""
+
+    pattern: str
+    keys: list[str]
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What is particular to one CLI's UI; made by its adapter.
+
+    A place is a list of paths, the first whose `{VARIABLE}`s are all set counts; `~` is the
+    home folder. `home` is the place of the CLI's own files, elsewhere called `{home}`.
+    `hook_files` are texts by place (`{folder}` is private to this process) in which `{url}` is
+    the address of the driver's hooks and `{command}` a command that passes a hook on. `held`
+    are the hooks whose answer waits for the service. `prompt_hook` is the one that holds a
+    delivered prompt in `prompt`. `transcript` is a glob of the JSONL file of a resumed
+    session; `transcript_field` the field of a hook that names it; of its lines only those
+    pass whose `type` is one of `transcript_types` (none: all do). With `editor` keys the
+    prompt is handed over in the CLI's external editor, else pasted, after the `clear` keys.
+    `paste_shown` is a regular expression for what stands for a long paste. `trims` tells that
+    the CLI drops white space at a prompt's end.
+    """
+
+    home: list[str]
+    ready: Wait
+    idle: Wait
+    seeds: list[Seed] = []
+    hook_files: dict[str, str] = {}
+    held: list[str] = []
+    prompt_hook: str = ""
+    transcript: str = ""
+    transcript_field: str = ""
+    transcript_types: tuple[str, ...] = ()
+    editor: list[str] = []
+    clear: list[str] = []
+    paste_shown: str = ""
+    submit: tuple[str, ...] = ("Enter",)
+    interrupt: tuple[str, ...] = ("Escape",)
+    dialogs: list[Dialog] = []
+    refusals: list[Refusal] = []
+    trims: bool = True
+    env: dict[str, str] = {}
+    ready_ms: int = 120_000
+    settle_ms: int = 400
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run: the CLI's `argv` in `cwd`, with tmux at the path `tmux`.
+
+    `folder` is private and short-lived: the socket is `folder`/t.
+    """
+
+    argv: list[str]
+    cwd: str
+    folder: str
+    tmux: str
+    profile: Profile
+    columns: int = 150
+    rows: int = 50
+    history: int = 20_000
+
+
+class Started(Line):
+    """tmux runs the CLI; `pid` is the CLI's process."""
+
+    socket: str
+    session: str
+    pid: int
+
+
+class Ready(Line):
+    """The UI waits for a prompt."""
+
+
+class NotReady(Line):
+    """The UI shows something else than its prompt for too long."""
+
+    screen: str
+
+
+class Delivered(Line):
+    """The CLI has taken prompt `id`, as the CLI itself says by a hook or its transcript.
+
+    `attempts` counts how often it was submitted; `found` is how many characters stood in the
+    box before; `trimmed` tells that white space at the end was dropped.
+    """
+
+    id: int
+    by: Literal["hook", "transcript", "screen"]
+    attempts: int
+    found: int = 0
+    trimmed: bool = False
+
+
+class Undelivered(Line):
+    """Prompt `id` was not taken, or was taken as something else (`mismatch`)."""
+
+    id: int
+    reason: Literal["refused", "not_ready", "not_handed_over", "not_taken", "mismatch", "exited"]
+    message: str
+    screen: str = ""
+
+
+class Hook(Line):
+    """The CLI called a hook; it waits for the answer to `id` if `held`."""
+
+    id: int
+    event: dict[str, Any]
+    held: bool = False
+
+
+class HookGone(Line):
+    """The CLI no longer waits for the answer to hook `id`."""
+
+    id: int
+
+
+class TranscriptLine(Line):
+    """A line that the CLI has added to its transcript."""
+
+    line: dict[str, Any]
+
+
+class BadLine(Line):
+    """A line of the transcript that is no JSON object."""
+
+    text: str
+
+
+class Settled(Line):
+    """The UI is idle again, and neither a hook nor a line has come for a moment."""
+
+    screen: str = ""
+
+
+class Screen(Line):
+    """What the screen shows."""
+
+    text: str
+
+
+class Exited(Line):
+    """The CLI's process is gone, or (`server`) tmux is. Nothing follows."""
+
+    what: Literal["cli", "server", "closed"]
+    status: int | None = None
+    signal: int | None = None
+    screen: str = ""
+
+
+class Failed(Line):
+    """The driver could not start the CLI. Nothing follows."""
+
+    error: str
+
+
+LINES = Family(
+    {
+        "started": Started,
+        "ready": Ready,
+        "not_ready": NotReady,
+        "delivered": Delivered,
+        "undelivered": Undelivered,
+        "hook": Hook,
+        "hook_gone": HookGone,
+        "line": TranscriptLine,
+        "bad_line": BadLine,
+        "settled": Settled,
+        "screen": Screen,
+        "exited": Exited,
+        "failed": Failed,
+    }
+)

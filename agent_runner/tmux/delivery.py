@@ -1,0 +1,217 @@
+"""Brings one prompt into a CLI's box, submits it, and has proof that it was taken as it is.
+
+In the CLI's external editor where it has one: the editor is a script of ours that puts the
+prompt's file in the place of the box's text, so nothing is typed and nothing is interpreted
+(recorded: a pasted text is wrapped, its tabs become blanks, a leading `!` starts a shell).
+Else by bracketed paste into a box that was cleared and read back.
+
+The prompt is given once. If no receipt comes and the UI still waits, only the submit key is
+pressed again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from agent_runner.tmux.pane import Pane
+
+PATIENCE_S = (0.4, 0.8, 1.6, 3.0, 6.0, 10.0)
+BUSY_S = 60.0
+HANDOVERS = 3
+HANDOVER_S = 5.0
+SHOWN_S = 10.0
+CLEARS = 50
+CLEARED_S = 0.15
+_NAME = "editor"
+
+
+class Ui(Protocol):
+    """What a delivery needs of the driver, which describes these."""
+
+    profile: dict[str, Any]
+    folder: str
+    pane: Pane
+
+    def say(self, kind: str, **fields: Any) -> None: ...  # noqa: D102
+    def wait(self, condition: Callable[[], Any], seconds: float) -> bool: ...  # noqa: D102
+    def idle(self, which: str = "idle") -> bool: ...  # noqa: D102
+    def screen(self) -> str: ...  # noqa: D102
+    def press(self, keys: list[str]) -> None: ...  # noqa: D102
+
+
+class Delivery:
+    """One prompt on its way."""
+
+    def __init__(self, ui: Ui, number: int, text: str) -> None:
+        self._ui = ui
+        self.number = number
+        self._text = text
+        self._expected = text.rstrip() if ui.profile["trims"] else text
+        self._found = 0
+        self._receipt: str | None = None
+        self._attempts = 0
+        self.stopped = False
+
+    @staticmethod
+    def write_editor(folder: str) -> str:
+        """Write the script that the CLI takes for an editor; its path."""
+        path = os.path.join(folder, _NAME)
+        script = (
+            "#!/bin/sh\n"
+            "# Hands a prompt over: keeps what stood in the box, and puts the prompt there.\n"
+            "here=${0%/*}\nfor file; do :; done\n"
+            'cat "$file" > "$here/found"\n'
+            '[ -e "$here/prompt" ] && cat "$here/prompt" > "$file"\n'
+            'mv "$here/prompt" "$here/handed"\n'
+        )
+        with open(path, "w") as file:
+            file.write(script)
+        os.chmod(path, 0o700)
+        return path
+
+    def run(self) -> None:
+        """Deliver, and say how it went."""
+        for refusal in self._ui.profile["refusals"]:
+            if re.search(refusal["pattern"], self._text):
+                return self._failed("refused", refusal["why"])
+        if not self._ui.wait(
+            lambda: self.stopped or self._ui.idle("ready"), self._ui.profile["ready_ms"] / 1000
+        ):
+            return self._failed("not_ready", "the UI does not wait for a prompt")
+        if self.stopped:
+            return self._failed("not_taken", "interrupted")
+        put = self._hand_over if self._ui.profile["editor"] else self._paste
+        return self._submit() if put() else None
+
+    # --- into the box --------------------------------------------------------------------
+
+    def _hand_over(self) -> bool:
+        prompt = os.path.join(self._ui.folder, "prompt")
+        handed = os.path.join(self._ui.folder, "handed")
+        _remove(handed)
+        with open(prompt + ".new", "w", encoding="utf-8", errors="replace", newline="") as file:
+            file.write(self._text)
+        os.replace(prompt + ".new", prompt)
+        for _ in range(HANDOVERS):
+            self._ui.press(self._ui.profile["editor"])
+            if self._ui.wait(lambda: os.path.exists(handed), HANDOVER_S):
+                with open(os.path.join(self._ui.folder, "found"), encoding="utf-8") as file:
+                    self._found = len(file.read().strip())
+                _remove(handed)
+                return True
+        _remove(prompt)
+        self._failed("not_handed_over", "the UI did not open its editor")
+        return False
+
+    def _paste(self) -> bool:
+        before = self._cleared()
+        if before is None:
+            self._failed("not_handed_over", "the box cannot be emptied")
+            return False
+        self._ui.pane.paste(self._text)
+        shown = self._ui.profile["paste_shown"]
+        sign = _sign(self._text)
+
+        def there() -> bool:
+            screen = self._ui.screen()
+            if screen == before:
+                return False
+            return sign in "".join(screen.split()) or bool(shown and re.search(shown, screen))
+
+        if not self._ui.wait(there, SHOWN_S):
+            self._failed("not_handed_over", "the pasted text does not show")
+            return False
+        return True
+
+    def _cleared(self) -> str | None:
+        """The screen with an empty box: one that the keys for that no longer change."""
+        screen = self._ui.screen()
+        for _ in range(CLEARS):
+            self._ui.press(self._ui.profile["clear"])
+            if not self._ui.wait(partial(self._differs, screen), CLEARED_S):
+                return screen
+            screen = self._ui.screen()
+            self._found += 1
+        return None
+
+    def _differs(self, screen: str) -> bool:
+        return self._ui.screen() != screen
+
+    # --- the receipt ---------------------------------------------------------------------
+
+    def received(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The CLI tells what prompt it was given; a wrong one is not let through."""
+        self._receipt = str(event.get("prompt"))
+        if self._receipt != self._expected:
+            return {"decision": "block", "reason": "this is not the prompt that was sent"}
+        return {}
+
+    def _submit(self) -> None:
+        for patience in PATIENCE_S:
+            self._attempts += 1
+            self._ui.press(self._ui.profile["submit"])
+            if self._ui.wait(self._over, patience):
+                break
+            # At work on something: it may have taken the prompt and be slow to say so.
+            self._ui.wait(lambda: self._over() or self._ui.idle(), BUSY_S)
+            if self._over():
+                break
+        if not self._taken():
+            return self._failed(
+                "not_taken",
+                "interrupted"
+                if self.stopped
+                else f"submitted {self._attempts} times, and never taken for a prompt",
+            )
+        if self._receipt is not None and self._receipt != self._expected:
+            return self._failed("mismatch", _difference(self._expected, self._receipt))
+        self._ui.say(
+            "delivered",
+            id=self.number,
+            by="hook" if self._receipt is not None else "screen",
+            attempts=self._attempts,
+            found=self._found,
+            trimmed=self._expected != self._text,
+        )
+        return None
+
+    def _over(self) -> bool:
+        return self.stopped or self._taken()
+
+    def _taken(self) -> bool:
+        if self._receipt is not None:
+            return True
+        return not self._ui.profile["prompt_hook"] and not self._ui.idle()
+
+    def _failed(self, reason: str, message: str) -> None:
+        self._ui.say(
+            "undelivered",
+            id=self.number,
+            reason=reason,
+            message=message,
+            screen=self._ui.screen(),
+        )
+
+
+def _sign(text: str) -> str:
+    """A piece of the text that shows on the screen, without white space."""
+    words = "".join(text.split())
+    return words[-20:]
+
+
+def _difference(sent: str, got: str) -> str:
+    at = next((n for n, (a, b) in enumerate(zip(sent, got, strict=False)) if a != b), None)
+    at = min(len(sent), len(got)) if at is None else at
+    return (
+        f"sent {len(sent)} characters, taken {len(got)}; they differ from character {at} on: "
+        f"{sent[at : at + 40]!r}, {got[at : at + 40]!r}"
+    )
+
+
+def _remove(path: str) -> None:
+    if os.path.exists(path):
+        os.unlink(path)

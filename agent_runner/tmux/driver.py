@@ -1,0 +1,365 @@
+"""The program between the service and one CLI's own UI in tmux.
+
+Started as `python -I -S driver.py SETUP.json` in the place of a headless CLI, so that its
+keeper answers for tmux, for the CLI and for all that they start. `schemas.terminal` says what
+it reads and writes. It knows no CLI: what is particular to one is in the setup's profile.
+Standard library only: it starts without site packages.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import select
+import selectors
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
+
+from agent_runner.tmux import seeds
+from agent_runner.tmux.delivery import Delivery
+from agent_runner.tmux.hooks import Hooks
+from agent_runner.tmux.pane import SESSION, SOCKET, Pane, TmuxError
+from agent_runner.tmux.places import Names
+from agent_runner.tmux.tail import Tail, size_of
+
+POLL_S = 0.02
+CALM_POLL_S = 0.2
+AGAIN_S = 1.2
+INTERRUPTS = 5
+DEAD_S = 2.0
+LEAVE_S = 4.0
+
+
+class Ended(Exception):  # noqa: N818 - it is no error
+    """There is nothing left to drive."""
+
+
+class Driver:
+    """The state of one UI, and the loop that serves it."""
+
+    def __init__(self, setup: dict[str, Any]) -> None:
+        self.setup = setup
+        self.profile: dict[str, Any] = setup["profile"]
+        self.folder: str = setup["folder"]
+        self.names = Names(os.environ, folder=self.folder, cwd=os.path.realpath(setup["cwd"]))
+        self.names.set("home", self.names.place(self.profile["home"]))
+        self.selector = selectors.DefaultSelector()
+        self.pane = Pane(setup["tmux"], self.folder)
+        self.hooks = Hooks(self.selector, self._hooked, self._hook_gone)
+        self.tail: Tail | None = None
+        self.delivery: Delivery | None = None
+        self._prompts: deque[dict[str, Any]] = deque()
+        self._unread = b""
+        self._ended = ""
+        self._cli: int | None = None
+        self._touched = time.monotonic()
+        self._settled = True
+        self._interrupts: list[float] = []
+
+    # --- its life ------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Start the UI and serve it until it or the service is gone; the exit code.
+
+        That is the CLI's own, 128 and its number for a signal.
+        """
+        try:
+            self._start()
+        except (OSError, TmuxError) as error:
+            self.say("failed", error=str(error))
+            self.pane.kill_server()
+            return 1
+        try:
+            if self._until_ready():
+                self.say("ready")
+            while True:
+                if self._prompts:
+                    self._deliver(self._prompts.popleft())
+                self.pump()
+        except Ended:
+            pass
+        return self._end()
+
+    def _start(self) -> None:
+        for seed in self.profile["seeds"]:
+            values = self.names.fill_all(seed["values"])
+            seeds.plant(self.names.place(seed["file"]), values)
+        self.names.set("url", self.hooks.url)
+        passing = os.path.join(os.path.dirname(os.path.realpath(__file__)), "pass_hook.py")
+        self.names.set("command", f"{sys.executable} -I -S {passing} {self.hooks.url}")
+        for place, text in self.profile["hook_files"].items():
+            with open(self.names.place([place]), "w") as file:
+                file.write(_fill_known(text, self.names))
+        if self.profile["transcript"]:
+            found = glob.glob(self.names.fill(self.profile["transcript"]) or "")
+            if found:
+                self.tail = Tail(found[0], size_of(found[0]))
+        editor = Delivery.write_editor(self.folder)
+        env = {"EDITOR": editor, "VISUAL": editor, **self.profile["env"]}
+        pid = self.pane.start(
+            self.setup["argv"],
+            self.setup["cwd"],
+            {key: self.names.fill(value) or "" for key, value in env.items()},
+            size=(self.setup["columns"], self.setup["rows"]),
+            history=self.setup["history"],
+        )
+        self.names.set("pid", str(pid))
+        self._watch(self.pane.server_pid(), "server")
+        self._cli = self._watch(pid, "cli")
+        os.set_blocking(0, False)
+        self.selector.register(0, selectors.EVENT_READ, self._read_commands)
+        self.say("started", socket=os.path.join(self.folder, SOCKET), session=SESSION, pid=pid)
+
+    def _watch(self, pid: int, what: str) -> int | None:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._ended = self._ended or what
+            return None
+        self.selector.register(descriptor, selectors.EVENT_READ, lambda: self._gone(what))
+        return descriptor
+
+    def _gone(self, what: str) -> None:
+        self._ended = self._ended or what
+        raise Ended
+
+    def _end(self) -> int:
+        code = signal = None
+        screen = ""
+        if self._ended == "cli":
+            self._read_transcript()
+            try:
+                deadline = time.monotonic() + DEAD_S
+                while not self.pane.dead() and time.monotonic() < deadline:
+                    time.sleep(POLL_S)
+                screen = self._last_screen()
+                code, signal = self.pane.status()
+            except TmuxError:
+                self._ended = "server"
+        if self.delivery is not None:
+            self.say(
+                "undelivered",
+                id=self.delivery.number,
+                reason="exited",
+                message="the CLI ended before it had taken the prompt",
+                screen=screen,
+            )
+        self.say("exited", what=self._ended or "closed", status=code, signal=signal, screen=screen)
+        self.pane.kill_server()
+        if self._cli is not None:
+            # It saves its session when its terminal goes; another process may resume that.
+            select.select([self._cli], [], [], LEAVE_S)
+        if self._ended == "server":
+            return 1
+        return 128 + signal if signal else code or 0
+
+    def _last_screen(self) -> str:
+        """What the program left on the screen."""
+        return "\n".join(line for line in self.pane.screen().split("\n") if line.strip())
+
+    # --- the loop ------------------------------------------------------------------------
+
+    def say(self, kind: str, **fields: Any) -> None:
+        """One line to the service; Ended if it is gone."""
+        data = json.dumps({"type": kind, **fields}).encode() + b"\n"
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(1, view) :]
+        except OSError as error:
+            raise Ended from error
+
+    def pump(self, wait: float | None = None) -> None:
+        """Serve what has come, or wait for it a moment. Ended when the UI is gone."""
+        if self._ended:
+            raise Ended
+        busy = self.delivery is not None or not self._settled
+        timeout = (POLL_S if busy else CALM_POLL_S) if wait is None else wait
+        for key, _ in self.selector.select(timeout):
+            key.data()
+        self._read_transcript()
+        if self.delivery is None:
+            self._look()
+
+    def wait(self, condition: Callable[[], Any], seconds: float) -> bool:
+        """Serve until `condition` holds; False if it does not within `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() >= deadline:
+                return False
+            self.pump()
+        return True
+
+    def idle(self, which: str = "idle") -> bool:
+        """True if the UI shows that it waits for a prompt."""
+        signs = self.profile[which]
+        if signs["file"]:
+            return self._sign_in_file(signs) and (
+                not signs["screen"] or self._sign_on_screen(signs)
+            )
+        return self._sign_on_screen(signs)
+
+    def _sign_in_file(self, signs: dict[str, str]) -> bool:
+        try:
+            with open(self.names.fill(signs["file"]) or "") as file:
+                return bool(json.load(file).get(signs["field"]) == signs["value"])
+        except (OSError, ValueError, AttributeError):
+            return False
+
+    def _sign_on_screen(self, signs: dict[str, str]) -> bool:
+        screen = self.screen()
+        if signs["absent"] and re.search(signs["absent"], screen, re.MULTILINE):
+            return False
+        return re.search(signs["screen"], screen, re.MULTILINE) is not None
+
+    def screen(self) -> str:
+        """What the pane shows; Ended if tmux is gone."""
+        try:
+            return self.pane.screen()
+        except TmuxError as error:
+            raise Ended from error
+
+    def press(self, keys: list[str]) -> None:
+        """Press keys; Ended if tmux is gone."""
+        try:
+            self.pane.keys(keys)
+        except TmuxError as error:
+            raise Ended from error
+
+    def _until_ready(self) -> bool:
+        deadline = time.monotonic() + self.profile["ready_ms"] / 1000
+        answered: set[str] = set()
+        while not self.idle("ready"):
+            screen = self.screen()
+            for dialog in self.profile["dialogs"]:
+                if dialog["pattern"] not in answered and re.search(dialog["pattern"], screen):
+                    answered.add(dialog["pattern"])
+                    self.press(dialog["keys"])
+            if time.monotonic() > deadline:
+                self.say("not_ready", screen=screen)
+                return False
+            self.pump()
+        return True
+
+    def _look(self) -> None:
+        """Say so when the UI has come to rest."""
+        quiet = time.monotonic() - self._touched
+        if self._settled or quiet < self.profile["settle_ms"] / 1000 or not self.idle():
+            self._interrupt_again()
+            return
+        self._settled = True
+        self._interrupts = []
+        self.say("settled", screen=self.screen())
+
+    def touch(self) -> None:
+        """Something happens in the UI."""
+        self._touched = time.monotonic()
+        self._settled = False
+
+    # --- from the CLI ----------------------------------------------------------------------
+
+    def _hooked(self, number: int, event: dict[str, Any]) -> dict[str, Any] | None:
+        self.touch()
+        name = str(event.get("hook_event_name"))
+        path = event.get(self.profile["transcript_field"] or "-")
+        if isinstance(path, str) and (self.tail is None or self.tail.path != path):
+            self.tail = Tail(path)
+        self._read_transcript()
+        held = name in self.profile["held"]
+        self.say("hook", id=number, event=event, held=held)
+        if self.delivery is not None and name == self.profile["prompt_hook"]:
+            return self.delivery.received(event)
+        return None if held else {}
+
+    def _hook_gone(self, number: int) -> None:
+        self.touch()
+        self.say("hook_gone", id=number)
+
+    def _read_transcript(self) -> None:
+        if self.tail is None or not self.tail.changed():
+            return
+        for entry in self.tail.read():
+            self.touch()
+            types = self.profile["transcript_types"]
+            if isinstance(entry, str):
+                self.say("bad_line", text=entry)
+            elif not types or entry.get("type") in types:
+                self.say("line", line=entry)
+
+    # --- from the service --------------------------------------------------------------------
+
+    def _read_commands(self) -> None:
+        try:
+            data = os.read(0, 1 << 20)
+        except BlockingIOError:
+            return
+        if not data:
+            self._ended = "closed"
+            raise Ended
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            self._obey(json.loads(line))
+
+    def _obey(self, command: dict[str, Any]) -> None:
+        match command["do"]:
+            case "prompt":
+                self._prompts.append(command)
+            case "answer":
+                self.touch()
+                self.hooks.answer(command["id"], command["body"])
+            case "keys":
+                self.touch()
+                self.press(command["keys"])
+            case "interrupt":
+                self._interrupt()
+            case "screen":
+                self.say("screen", text=self.screen())
+
+    def _deliver(self, command: dict[str, Any]) -> None:
+        self.delivery = Delivery(self, command["id"], command["text"])
+        self.touch()
+        self.delivery.run()
+        self.delivery = None
+        self.touch()
+
+    def _interrupt(self) -> None:
+        self.touch()
+        self._prompts.clear()
+        if self.delivery is not None:
+            self.delivery.stopped = True
+        self._interrupts.append(time.monotonic())
+        self.press(self.profile["interrupt"])
+
+    def _interrupt_again(self) -> None:
+        """Press the keys once more if the UI is still at work: it may have been deaf."""
+        last = self._interrupts[-1] if self._interrupts else None
+        if last is None or time.monotonic() - last < AGAIN_S or len(self._interrupts) > INTERRUPTS:
+            return
+        if not self.idle():
+            self._interrupts.append(time.monotonic())
+            self.press(self.profile["interrupt"])
+
+
+def _fill_known(text: str, names: Names) -> str:
+    """`text` with `{url}`, `{command}` and `{folder}` filled in; other braces are JSON's."""
+    for name in ("url", "command", "folder"):
+        text = text.replace("{" + name + "}", names.fill("{" + name + "}") or "")
+    return text
+
+
+def main() -> None:
+    """Drive the UI of the setup."""
+    with open(sys.argv[1], encoding="utf-8") as file:
+        setup = json.load(file)
+    sys.exit(Driver(setup).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""One tmux server with one session: the commands that the driver gives it.
+
+The socket is called by its name, with its folder as the working directory: the path of a
+state folder may be longer than the 107 bytes that a socket's may have. Standard library
+only: the driver starts without site packages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+
+SOCKET = "t"
+SESSION = "agent"
+
+_OPTIONS = """\
+set -g default-terminal xterm-256color
+set -g history-limit {history}
+set -g remain-on-exit on
+set -gq remain-on-exit-format ""
+set -g status off
+set -s escape-time 0
+set -s set-clipboard off
+set -g focus-events off
+set -g destroy-unattached off
+"""
+
+
+class TmuxError(Exception):
+    """tmux did not do what it was told; the message is tmux's."""
+
+
+class Pane:
+    """The pane in which the CLI runs. `folder` must exist and be private."""
+
+    def __init__(self, tmux: str, folder: str) -> None:
+        self._tmux = tmux
+        self._folder = folder
+
+    def start(
+        self, argv: list[str], cwd: str, env: dict[str, str], *, size: tuple[int, int], history: int
+    ) -> int:
+        """Start the server and in it `argv`; the process id of the program. TmuxError."""
+        conf = os.path.join(self._folder, "tmux.conf")
+        with open(conf, "w") as file:
+            file.write(_OPTIONS.format(history=history))
+        words = ["env", "-u", "TMUX", "-u", "TMUX_PANE", *(f"{k}={v}" for k, v in env.items())]
+        columns, rows = size
+        self.run(
+            "-f", "tmux.conf", "new-session", "-d", "-s", SESSION,
+            "-x", str(columns), "-y", str(rows), "-c", cwd, *words, *argv,
+        )  # fmt: skip
+        # Set before the first session, it ends the server (seen in 3.3a).
+        self.run("set-option", "-g", "window-size", "manual")
+        return int(self.tell("#{pane_pid}"))
+
+    def run(self, *words: str, given: bytes | None = None) -> str:
+        """Give one command; what it prints. TmuxError if it fails."""
+        done = subprocess.run(
+            [self._tmux, "-S", SOCKET, *words],
+            cwd=self._folder,
+            input=given,
+            stdin=subprocess.DEVNULL if given is None else None,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            raise TmuxError(done.stderr.decode("utf-8", "replace").strip() or f"tmux {words[0]}")
+        return done.stdout.decode("utf-8", "replace")
+
+    def tell(self, form: str) -> str:
+        """A format of tmux's, filled in for the pane."""
+        return self.run("display-message", "-p", "-t", SESSION, form).strip()
+
+    def server_pid(self) -> int:
+        """The process id of the tmux server."""
+        return int(self.tell("#{pid}"))
+
+    def screen(self) -> str:
+        """What the pane shows, without the colours."""
+        return self.run("capture-pane", "-p", "-t", SESSION)
+
+    def keys(self, keys: list[str]) -> None:
+        """Press keys, by tmux's names."""
+        self.run("send-keys", "-t", SESSION, *keys)
+
+    def paste(self, text: str) -> None:
+        """Paste `text` as one bracketed paste, line ends as they are."""
+        self.run("load-buffer", "-b", "prompt", "-", given=text.encode("utf-8", "replace"))
+        self.run("paste-buffer", "-d", "-p", "-r", "-b", "prompt", "-t", SESSION)
+
+    def dead(self) -> bool:
+        """True once tmux has seen the end of the program."""
+        return self.tell("#{pane_dead}") == "1"
+
+    def status(self) -> tuple[int | None, int | None]:
+        """How the dead program ended: exit code and signal."""
+        code, signal = self.tell("#{pane_dead_status}|#{pane_dead_signal}").split("|")
+        return (int(code) if code else None, int(signal) if signal else None)
+
+    def kill_server(self) -> None:
+        """End the server, and so the CLI; no matter if it is gone."""
+        with contextlib.suppress(TmuxError):
+            self.run("kill-server")
