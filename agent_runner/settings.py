@@ -207,6 +207,19 @@ class AutomaticSettings(_Section):
     canaries: int = Field(3, ge=1, description="Tried runs in a row that bring headless back.")
 
 
+class TmuxSettings(_Section):
+    """The CLIs' own terminal UIs, in tmux."""
+
+    enabled: bool = Field(
+        True, description="Drive CLIs in tmux where that is asked, or headless fails."
+    )
+    disabled_because: str | None = Field(
+        None,
+        min_length=1,
+        description="Lets `enabled: false` stand before `shadow criteria` says ready.",
+    )
+
+
 class FallbackSettings(_Section):
     """The way from headless to tmux."""
 
@@ -311,6 +324,7 @@ class Settings(_Section):
     supervision: SupervisionSettings = SupervisionSettings()
     breaker: BreakerSettings = BreakerSettings()
     fallback: FallbackSettings = FallbackSettings()
+    tmux: TmuxSettings = TmuxSettings()
     approvals: ApprovalSettings = ApprovalSettings()
     hooks: HookSettings = HookSettings()
     resources: ResourceSettings = ResourceSettings()

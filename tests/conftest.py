@@ -90,11 +90,21 @@ def state_dir(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
+NO_TMUX = {"enabled": False, "disabled_because": "a test of headless runs"}
+
+
 def sections(**values: Any) -> dict[str, dict[str, Any]]:
-    """Settings by their own names, each in the section that has it; quick to end things."""
-    given = {"cancel_grace_ms": 1000, "drain_ms": 0, **values}
+    """Settings by their own names, each in the section that has it; quick to end things.
+
+    A section may be given whole. Without `tmux` there is none: a run that fails headless
+    fails.
+    """
+    given = {"cancel_grace_ms": 1000, "drain_ms": 0, "tmux": NO_TMUX, **values}
     made: dict[str, dict[str, Any]] = {}
     for name, value in given.items():
+        if name in Settings.model_fields:
+            made[name] = value
+            continue
         (section,) = [
             section
             for section, field in Settings.model_fields.items()

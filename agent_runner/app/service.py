@@ -76,7 +76,7 @@ async def running_service(
         hooks = Hooks(store, settings.hooks, tasks, env)
         desk = Desk(store, bus, settings.approvals, hooks.tell)
         headless = _headless(settings, state, warden, store, bus, tasks, env)
-        terminals = Terminals(env)
+        terminals = Terminals(env, enabled=settings.tmux.enabled)
         router = Router(toggles, guards, circuits, terminals, CommMode.TMUX)
         runs = RunService(store, bus, headless, router, desk, tasks, settings, state.raw)
         caretaker = Caretaker(

@@ -131,7 +131,7 @@ class Model(RuleBasedStateMachine):
     @invariant()
     def an_opening_ends(self) -> None:
         if self.breaker.state is BreakerState.OPEN:
-            assert self.breaker.retry_in(self.now) <= POLICY.longest_cooldown_s
+            assert self.breaker.retry_in(self.now) <= POLICY.longest_cooldown_s + 1e-6
 
 
 TestModel = Model.TestCase

@@ -549,7 +549,7 @@ async def test_78_a_wall_clock_that_is_off_by_a_day(
             assert not queued.done.is_set()
         again = await start(context, idle, "still warm")
         await ended(again)
-        begun = json.loads((await events_of_run(context, again.run_id))[1].payload)
+        begun = json.loads((await events_of_run(context, again.run_id))[2].payload)
         assert begun["reused"] is True, "its process was not idle for a day"
         gate.touch()
         assert (await ended(first)).state == "succeeded"

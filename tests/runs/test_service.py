@@ -87,7 +87,7 @@ async def test_answer_is_stored_with_its_turns_and_events(serving: Serving, tmp_
         events = await events_of(context, active.run_id)
         assert [e.seq for e in events] == list(range(1, len(events) + 1))
         types = [e.type for e in events]
-        assert types[:2] == ["run.queued", "run.started"]
+        assert types[:3] == ["run.queued", "route.decided", "run.started"]
         assert types[-1] == "run.finished"
         assert "message.completed" in types
         assert "message.delta" not in types
@@ -106,7 +106,7 @@ async def test_second_turn_goes_on_in_the_same_session(
         assert a.session_id is not None
         assert a.session_id == b.session_id
         assert first.run.conversation_id == second.run.conversation_id
-        begun = json.loads((await events_of(context, second.run_id))[1].payload)
+        begun = json.loads((await events_of(context, second.run_id))[2].payload)
         assert begun.get("reused", False) is (warm > 0)
         assert begun["form"] == ("warm" if warm else "one-shot")
 
@@ -166,7 +166,7 @@ async def test_cancel_while_running_keeps_the_warm_process(
         assert (outcome.state, outcome.code) == ("cancelled", "cancelled")
         after = await start(context, agent, "next")
         assert (await ended(after)).answer == "echo: next"
-        assert json.loads((await events_of(context, after.run_id))[1].payload)["reused"] is True
+        assert json.loads((await events_of(context, after.run_id))[2].payload)["reused"] is True
 
 
 async def test_cancel_while_queued(serving: Serving, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ async def test_a_process_that_will_not_go_is_ended_with_its_tree(
         ]
         active = await start(context, agent, script, timeout_ms=60_000)
         await until(here)
-        begun = json.loads((await events_of(context, active.run_id))[1].payload)
+        begun = json.loads((await events_of(context, active.run_id))[2].payload)
         tree = psutil.Process(begun["pid"]).children(recursive=True)
         assert tree
         await context.runs.cancel(agent.agent_id, None)
@@ -330,7 +330,7 @@ async def test_a_warm_process_that_died_is_replaced(serving: Serving, tmp_path: 
         agent = await add_agent(context, tmp_path)
         first = await start(context, agent, "one")
         a = await ended(first)
-        begun = json.loads((await events_of(context, first.run_id))[1].payload)
+        begun = json.loads((await events_of(context, first.run_id))[2].payload)
         process = psutil.Process(begun["pid"])
         process.kill()
         with anyio.fail_after(10):
@@ -346,7 +346,7 @@ async def test_idle_warm_processes_end(serving: Serving, tmp_path: Path) -> None
         agent = await add_agent(context, tmp_path)
         first = await start(context, agent, "one")
         await ended(first)
-        begun = json.loads((await events_of(context, first.run_id))[1].payload)
+        begun = json.loads((await events_of(context, first.run_id))[2].payload)
         with anyio.fail_after(10):
             while psutil.pid_exists(begun["pid"]):
                 await anyio.sleep(0.01)
@@ -410,7 +410,7 @@ async def test_stopping_the_service_interrupts_runs_and_leaves_no_process(
         queued = await start(context, agent, "later")
         await until(here)
         pids = [
-            json.loads((await events_of(context, r.run_id))[1].payload)["pid"]
+            json.loads((await events_of(context, r.run_id))[2].payload)["pid"]
             for r in (warm, active)
         ]
     assert (await ended(active)).state == "interrupted"
@@ -455,7 +455,7 @@ async def test_after_a_failed_login_the_next_run_has_a_new_process(
         for script in ("one", [{"error": "Invalid API key", "status": 401}], "three"):
             active = await start(context, agent, script)
             await ended(active)
-            begun = json.loads((await events_of(context, active.run_id))[1].payload)
+            begun = json.loads((await events_of(context, active.run_id))[2].payload)
             reused.append(begun.get("reused", False))
             await context.circuits.reset(agent)
         assert reused == [False, True, False]
