@@ -27,7 +27,7 @@ class Readers:
         self._health = health
         self._idle: list[Connection] = []
         self._closed = False
-        self._free = anyio.Semaphore(size)
+        self._free = anyio.Semaphore(size, fast_acquire=True)
         self._statements = statements()
 
     async def read(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:

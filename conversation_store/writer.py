@@ -28,7 +28,7 @@ from conversation_store.faults import Fault, StoreState, fault_of
 from conversation_store.health import Health
 from conversation_store.units import PATIENT, Job, Row, Transaction, Unit, Urgency
 
-__all__ = ["Row", "Transaction", "Urgency", "Writer"]
+__all__ = ["Row", "Transaction", "Unit", "Urgency", "Writer"]
 
 T = TypeVar("T")
 

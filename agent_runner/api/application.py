@@ -27,13 +27,13 @@ from agent_runner.api.streams import StreamSlots
 from agent_runner.errors import AgentRunnerError
 from conversation_store.errors import StoreError
 
-# Fixed paths before those with a name in the same place.
+# The most asked first; then fixed paths before those with a name in the same place.
 ENDPOINTS = (
+    *runs.ENDPOINTS,
     *sessions.ENDPOINTS,
     *circuits.ENDPOINTS,
     *approvals.ENDPOINTS,
     *agents.ENDPOINTS,
-    *runs.ENDPOINTS,
     *conversations.ENDPOINTS,
     *fallback.ENDPOINTS,
     *integrity.ENDPOINTS,

@@ -97,7 +97,7 @@ class Channel:
         self._flushing = False
         self._emitted = self._taken = 0
         self._places: deque[int] = deque()
-        self._order = anyio.Lock()
+        self._order = anyio.Lock(fast_acquire=True)
         self._drained = anyio.Event()
         self._lost: dict[str | None, Exception] = {}
 

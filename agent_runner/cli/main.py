@@ -15,6 +15,7 @@ from agent_runner.cli.conversations import conversations
 from agent_runner.cli.db import db
 from agent_runner.cli.doctor import doctor
 from agent_runner.cli.execute import execute
+from agent_runner.cli.fallback import fallback
 from agent_runner.cli.record import record_command
 from agent_runner.cli.serve import serve
 from agent_runner.cli.sessions import sessions
@@ -56,6 +57,7 @@ app.add_typer(agents, name="agents")
 app.add_typer(conversations, name="conversations")
 app.add_typer(approvals, name="approvals")
 app.command("tui")(tui)
+app.add_typer(fallback, name="fallback")
 app.add_typer(circuits, name="circuits")
 app.command("sessions")(sessions)
 app.add_typer(db, name="db")

@@ -49,12 +49,12 @@ class Child:
         self.on_notice: Notice | None = None
         self._control = ends.control
         self._lines = b""
-        self._reading = anyio.Lock()
+        self._reading = anyio.Lock(fast_acquire=True)
         self._stdin: int | None = ends.stdin
         self._spooled = spool is not None
         self._stdout = output
         self._stderr = ends.stderr
-        self._write_lock = anyio.Lock()
+        self._write_lock = anyio.Lock(fast_acquire=True)
         self._exit_code: int | None = None
         self._failure: dict[str, Any] | None = None
         self._began = False

@@ -86,7 +86,7 @@ class Versions:
     def __init__(self, warden: Warden) -> None:
         self._warden = warden
         self._known: dict[tuple[str, int], str | None] = {}
-        self._lock = anyio.Lock()
+        self._lock = anyio.Lock(fast_acquire=True)
 
     async def of(self, path: Path, arguments: Sequence[str], env: Mapping[str, str]) -> str | None:
         """The version that `path arguments` prints; None if it prints none."""

@@ -9,7 +9,8 @@ from pathlib import Path
 class RawLog:
     """Appends to one file (mode 0600) up to a limit; what is over it is only counted.
 
-    The file is made with the first byte: most programs print nothing on stderr.
+    The file is made with the first byte: most programs print nothing on stderr. `before` is
+    what it held then.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -17,6 +18,7 @@ class RawLog:
         self._limit = limit
         self._descriptor: int | None = None
         self._length = 0
+        self.before = 0
 
     def write(self, data: bytes) -> bool:
         """Keep `data`; False if any of it was over the limit.
@@ -30,6 +32,7 @@ class RawLog:
                 self._descriptor = os.open(
                     self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600
                 )
+                self.before = os.lseek(self._descriptor, 0, os.SEEK_END)
             while view:
                 written = os.write(self._descriptor, view)
                 self._length += written

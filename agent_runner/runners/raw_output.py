@@ -49,7 +49,8 @@ class RawOutput:
 
     def offset(self, position: int) -> int:
         """Where the byte at `position` of the whole stdout lies in the present run's log."""
-        return self._before + max(0, position - self._base)
+        before = self._spooled_before if self.spooled else self._stdout.before
+        return before + max(0, position - self._base)
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -60,6 +61,6 @@ class RawOutput:
         self._path = path
         self._base = self._received
         stdout = path.with_suffix(".stdout")
-        self._before = stdout.stat().st_size if stdout.exists() else 0
+        self._spooled_before = stdout.stat().st_size if self.spooled and stdout.exists() else 0
         self._stdout = RawLog(stdout, self._limit)
         self._stderr = RawLog(path.with_suffix(".stderr"), self._limit)

@@ -73,7 +73,8 @@ class Attempts:
     async def _first(self) -> tuple[LiveCli, TurnCompleted]:
         live = await self._headless.kept(self._request)
         if live is not None:
-            verdict = await self._on_kept(live)
+            moves = [RunState.STARTING, RunState.RUNNING]
+            verdict = await self._first_turn(live, moves, self._request, cold=False)
             if verdict.ok or live.alive or live.last_output is not None or self._stopped:
                 return live, verdict
             # It had died since its last turn, or at the prompt: nothing was done with it.
@@ -94,13 +95,14 @@ class Attempts:
     def _stopped(self) -> bool:
         return self._active.asked.is_set()
 
-    async def _on_kept(self, live: LiveCli) -> TurnCompleted:
+    async def _first_turn(
+        self, live: LiveCli, moves: list[RunState], request: RunRequest, *, cold: bool
+    ) -> TurnCompleted:
         # The prompt need not wait for the disk: the run is acknowledged and the process
         # known. The channel keeps the run's events behind this commit.
         async with anyio.create_task_group() as tasks:
-            moves = [RunState.STARTING, RunState.RUNNING]
             tasks.start_soon(self._begin, live, moves)
-            return await self._turn(live, self._request, cold=False)
+            return await self._turn(live, request, cold=cold)
         raise AssertionError("unreachable")
 
     async def _after_decision(self) -> tuple[LiveCli, TurnCompleted]:
@@ -193,7 +195,7 @@ class Attempts:
             await live.end(0)
             raise
         if begins:
-            await self._begin(live, [RunState.RUNNING])
+            return live, await self._first_turn(live, [RunState.RUNNING], request, cold=True)
         self._active.live = live
         return live, await self._turn(live, request, cold=True)
 

@@ -107,7 +107,8 @@ class RunService:
         if self._closing:
             raise UnavailableError("shutting_down", "the service is shutting down")
         queue = self._queue(agent.agent_id)
-        async with self._accepting.setdefault(agent.agent_id, anyio.Lock()):
+        accepting = self._accepting.setdefault(agent.agent_id, anyio.Lock(fast_acquire=True))
+        async with accepting:
             if (seen := await self._seen(agent.agent_id, request)) is not None:
                 return seen
             if len(queue) and (request.busy or options.busy) == "reject":
