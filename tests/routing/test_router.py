@@ -51,8 +51,8 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def available(self, agent: AgentRecord) -> bool:
-        return self.terminal
+    def obstacle(self, agent: AgentRecord) -> UnavailableError | None:
+        return None if self.terminal else UnavailableError("tmux_unavailable", "no tmux")
 
     def way(self, agent: AgentRecord, requested: str | None = None) -> tuple[str, str]:
         plan = self.router.plan(agent, requested, begins=True)
@@ -139,7 +139,26 @@ async def test_without_a_terminal_an_open_circuit_refuses(tmp_path: Path) -> Non
         with pytest.raises(UnavailableError) as caught:
             w.router.plan(agent(), None)
         assert caught.value.code == "circuit_open"
-        assert w.router.outlook(agent())[:2] == (None, "circuit")
+        assert w.router.outlook(agent())[:2] == (None, "circuit_open")
+
+
+async def test_shadow_without_a_terminal_is_headless_and_says_so(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        w.terminal = False
+        plan = w.router.plan(agent("shadow"), None)
+        assert (plan.mode, plan.mirror) == (CommMode.HEADLESS, None)
+        assert "no terminal" in plan.reason
+
+
+async def test_what_cannot_run_in_tmux_is_refused_and_not_run_headless(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        w.terminal = False
+        with pytest.raises(UnavailableError) as caught:
+            w.router.plan(agent("tmux"), None)
+        assert caught.value.code == "tmux_unavailable"
+        await w.toggles.set(TYPE, "tmux", CAUSE)
+        with pytest.raises(UnavailableError):
+            w.router.plan(agent(), None)
 
 
 async def test_tmux_is_no_help_for_a_login(tmp_path: Path) -> None:
