@@ -13,8 +13,6 @@ from agent_runner.process.programs import find
 from agent_runner.runners.terminal import TMUX_INSTALL_HINT
 from conversation_store.records import AgentRecord
 
-_CODE = "tmux_unavailable"
-
 
 class Terminals:
     """Says whether tmux is there, and which agents it can serve."""
@@ -34,20 +32,24 @@ class Terminals:
         """Why the agent cannot be driven in tmux here; None if it can."""
         if not self._enabled:
             hint = "set tmux.enabled in the configuration"
-            return UnavailableError(_CODE, "tmux is turned off", hint=hint)
+            return _unavailable("tmux is turned off", hint)
         if not self.tmux:
-            return UnavailableError(_CODE, "tmux is not installed", hint=TMUX_INSTALL_HINT)
+            return _unavailable("tmux is not installed", TMUX_INSTALL_HINT)
         options = msgspec.convert(agent.options, AgentOptions)
         adapter = adapter_for(agent.type)
         try:
             launch = adapter.launch(options, Form.TERMINAL, resume=None, private_dir="/private")
         except BadRequestError as error:
-            return UnavailableError(_CODE, error.message, hint=error.hint)
+            return _unavailable(error.message, error.hint)
         if launch.terminal is None:
             message = f"an agent of type {agent.type} has no terminal UI that can be driven"
-            return UnavailableError(_CODE, message, hint="run it headless")
+            return _unavailable(message, "run it headless")
         return None
 
     def available(self, agent: AgentRecord) -> bool:
         """True if there is no obstacle."""
         return self.obstacle(agent) is None
+
+
+def _unavailable(message: str, hint: str | None) -> UnavailableError:
+    return UnavailableError("tmux_unavailable", message, hint=hint)
