@@ -98,3 +98,34 @@ class Delivery(StrEnum):
     RESUMING = "resuming"
     DELIVERED = "delivered"
     FAILED = "failed"
+
+
+class ComparisonState(StrEnum):
+    """Where a comparison is: `running`, and from there one move to another."""
+
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+
+
+class Verdict(StrEnum):
+    """What two legs that were given the same prompt have in common."""
+
+    MATCH = "match"
+    EQUIVALENT = "equivalent"
+    MISMATCH = "mismatch"
+    PRIMARY_FAILED = "primary_failed"
+    MIRROR_FAILED = "mirror_failed"
+    BOTH_FAILED = "both_failed"
+
+
+class Isolation(StrEnum):
+    """Where a mirror worked: in a repository of its own, a copy, or the agent's folder.
+
+    `read_only` is the agent's own folder with every tool denied that does not only read.
+    """
+
+    WORKTREE = "worktree"
+    COPY = "copy"
+    READ_ONLY = "read_only"
+    NONE = "none"

@@ -15,6 +15,7 @@ from conversation_store.agents import Agents
 from conversation_store.approvals import Approvals
 from conversation_store.breakers import Breakers
 from conversation_store.committer import Committer
+from conversation_store.comparisons import Comparisons
 from conversation_store.connection import Connection, connect
 from conversation_store.conversations import Conversations
 from conversation_store.errors import StoreFullError, StoreUnusableError
@@ -57,6 +58,7 @@ class Store:
         self.processes = Processes(writer, readers)
         self.breakers = Breakers(writer, readers)
         self.toggles = Toggles(writer, readers)
+        self.comparisons = Comparisons(writer, readers)
         self.integrity = Integrity(path, writer)
 
 

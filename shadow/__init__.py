@@ -1,1 +1,1 @@
-"""Compares two answers to one prompt. Holds nothing yet."""
+"""Puts two answers to one prompt side by side. Pure: no I/O, no clock."""
