@@ -18,6 +18,7 @@ from agent_runner.api import (
     integrity,
     runs,
     sessions,
+    tickets,
 )
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
@@ -29,6 +30,7 @@ from conversation_store.errors import StoreError
 
 # The most asked first; then fixed paths before those with a name in the same place.
 ENDPOINTS = (
+    *tickets.ENDPOINTS,
     *runs.ENDPOINTS,
     *sessions.ENDPOINTS,
     *circuits.ENDPOINTS,

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from agent_runner.approvals.desk import Desk
 from agent_runner.bus.bus import Bus
+from agent_runner.bus.mailbox import Mailbox
 from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.process.warden import Warden
@@ -38,6 +39,7 @@ class Context:
     router: Router
     terminals: Terminals
     desk: Desk
+    mailbox: Mailbox
     warden: Warden
     raw_dir: Path
     reconciliation: Reconciliation

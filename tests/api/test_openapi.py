@@ -139,6 +139,25 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
     for run in (good, failed):
         call("GET", "/runs/{runId}", 200, runId=run["runId"])
     call("GET", "/agents/{agentId}/logs", 200, **a)
+    cli = {"type": "claude-code"}
+    for what, fields in (
+        ("cli/disable", cli),
+        ("cli/enable", cli),
+        ("agent/force", {**a, "expiresMs": 60_000}),
+    ):
+        call("POST", f"/api/fallback/{what}", 200, fields)
+    call("GET", "/api/fallback/status", 200)
+    call("POST", "/api/fallback/agent/clear", 200, a)
+    call("POST", "/api/fallback/agent/clear", 404, a)
+    call("POST", "/api/fallback/clear-all", 200, {})
+    call("GET", "/api/fallback/audit", 200)
+    ticket = call("POST", "/agents/{agentId}/send", 202, {"content": "hello"}, **a)
+    call("GET", "/agents/{agentId}/tickets/pending", 200, **a)
+    t = {"ticketId": ticket["ticketId"]}
+    call("POST", "/replies", 200, {**t, "content": "hello back"})
+    call("POST", "/replies", 409, {**t, "content": "another"})
+    call("GET", "/replies/{ticketId}", 200, **t)
+    call("GET", "/replies/{ticketId}/wait", 200, **t)
     call("GET", "/agents/circuits/status", 200)
     call("POST", "/agents/{agentId}/circuit/reset", 200, {}, **a)
     call("GET", "/agents/sessions/status", 200)
