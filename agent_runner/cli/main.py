@@ -16,6 +16,7 @@ from agent_runner.cli.db import db
 from agent_runner.cli.doctor import doctor
 from agent_runner.cli.execute import execute
 from agent_runner.cli.fallback import fallback
+from agent_runner.cli.load import PASSED_ON, load
 from agent_runner.cli.record import record_command
 from agent_runner.cli.serve import serve
 from agent_runner.cli.sessions import sessions
@@ -67,6 +68,7 @@ app.command("doctor")(doctor)
 app.command("wrap")(wrap)
 app.command("record")(record_command)
 app.command("bench")(bench)
+app.command("load", context_settings=PASSED_ON)(load)
 
 
 def main() -> None:
