@@ -1,4 +1,4 @@
-"""How to start Gemini CLI: stream-json for one prompt, ACP for a conversation.
+"""How to start Gemini CLI: stream-json for one prompt, ACP for a conversation, or its own UI.
 
 `systemPrompt` is written to a file named by GEMINI_SYSTEM_MD and replaces the CLI's own.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from agent_runner.agents import flags
+from agent_runner.agents import flags, gemini_ui
 from agent_runner.agents.acp_answers import mcp_servers
 from agent_runner.agents.acp_session import AcpSession
 from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
 from agent_runner.agents.gemini_session import GeminiSession
+from agent_runner.agents.gemini_terminal import GeminiTerminal
 
 APPROVAL_MODES = ("default", "auto_edit", "yolo", "plan")
 
@@ -24,7 +25,7 @@ _RESERVED = (
 
 
 class GeminiAdapter:
-    """Gemini CLI, headless."""
+    """Gemini CLI."""
 
     type: ClassVar[str] = "gemini"
     title: ClassVar[str] = "Gemini CLI"
@@ -43,9 +44,14 @@ class GeminiAdapter:
             "max_turns": "set model.maxSessionTurns in the CLI's settings.json",
         }
         argv = [self.program, *flags.extra_args(options, _RESERVED)]
+        ui = gemini_ui.profile(resume) if form is Form.TERMINAL else None
         if form is Form.ONE_SHOT:
             hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
             argv.append("--output-format=stream-json")
+            if resume is not None:
+                argv.append(flags.flag("resume", check_session_id(resume)))
+        elif form is Form.TERMINAL:
+            hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
             if resume is not None:
                 argv.append(flags.flag("resume", check_session_id(resume)))
         else:
@@ -69,10 +75,13 @@ class GeminiAdapter:
         if options.system_prompt:
             files["system.md"] = options.system_prompt.encode()
             env["GEMINI_SYSTEM_MD"] = f"{private_dir}/system.md"
-        return Launch(argv=argv, env=env, files=files, spool=form is Form.ONE_SHOT)
+        spool = form is Form.ONE_SHOT
+        return Launch(argv=argv, env=env, files=files, spool=spool, terminal=ui)
 
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """See `base.Adapter`."""
+        if form is Form.TERMINAL:
+            return GeminiTerminal(options, form, resume)
         if form is Form.ONE_SHOT:
             return GeminiSession(options, form, resume)
         return AcpSession(options, form, resume)

@@ -17,6 +17,7 @@ from agent_runner.api import (
     integrity,
     runs,
     sessions,
+    terminals,
 )
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
@@ -29,6 +30,7 @@ from conversation_store.errors import StoreError
 # Fixed paths before those with a name in the same place.
 ENDPOINTS = (
     *sessions.ENDPOINTS,
+    *terminals.ENDPOINTS,
     *circuits.ENDPOINTS,
     *approvals.ENDPOINTS,
     *agents.ENDPOINTS,
