@@ -18,6 +18,7 @@ from agent_runner.api import (
     integrity,
     runs,
     sessions,
+    terminals,
     tickets,
 )
 from agent_runner.api.context import Context
@@ -33,6 +34,7 @@ ENDPOINTS = (
     *tickets.ENDPOINTS,
     *runs.ENDPOINTS,
     *sessions.ENDPOINTS,
+    *terminals.ENDPOINTS,
     *circuits.ENDPOINTS,
     *approvals.ENDPOINTS,
     *agents.ENDPOINTS,

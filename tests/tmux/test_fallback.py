@@ -166,7 +166,7 @@ def test_a_cli_that_begins_to_hang_is_moved_and_brought_back(
         assert prompt()["source"] in ("comm_mode", "fallback")
     (toggle,) = get(service, "/api/fallback/status")["toggles"]
     assert (toggle["name"], toggle["automatic"]) == ("one", True)
-    assert prompt()["source"] == "agent_toggle"
+    wait_until(lambda: prompt()["source"] == "agent_toggle")
     ill.unlink()
     wait_until(lambda: prompt()["source"] == "canary")
     assert prompt()["source"] == "canary"
