@@ -18,6 +18,7 @@ from agent_runner.api import (
     integrity,
     runs,
     sessions,
+    shadow,
 )
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
@@ -36,6 +37,7 @@ ENDPOINTS = (
     *agents.ENDPOINTS,
     *conversations.ENDPOINTS,
     *fallback.ENDPOINTS,
+    *shadow.ENDPOINTS,
     *integrity.ENDPOINTS,
     *health.ENDPOINTS,
 )

@@ -38,6 +38,7 @@ from agent_runner.routing.toggles import Toggles
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.warm import WarmPool
+from agent_runner.runs.mirrors.evidence import Evidence, check_tmux_may_go
 from agent_runner.runs.mirrors.files import remove
 from agent_runner.runs.mirrors.git import Git
 from agent_runner.runs.mirrors.mirrors import SERVICE_STOPPED, Mirrors
@@ -118,6 +119,7 @@ async def running_service(
                 terminals=terminals,
                 desk=desk,
                 mirrors=mirrors,
+                evidence=Evidence(store, settings.shadow.criteria),
                 warden=warden,
                 raw_dir=state.raw,
                 reconciliation=report,
@@ -225,8 +227,13 @@ async def _opened(state: StateDir) -> AsyncIterator[Store]:
 async def _settle(
     store: Store, state: StateDir, settings: Settings, circuits: Circuits, toggles: Toggles
 ) -> tuple[Reconciliation, list[RunRecord]]:
-    """What is done on an opened store before traffic is accepted."""
+    """What is done on an opened store before traffic is accepted.
+
+    UnavailableError `tmux_still_needed` if the settings take tmux away too early.
+    """
     try:
+        if (because := await check_tmux_may_go(store, settings)) is not None:
+            log.warning("tmux_disabled", because=because)
         await store.comparisons.skip_running(SERVICE_STOPPED, now=wire.now())
         settled = await reconcile(store, resume_queued=settings.supervision.resume_queued)
         await circuits.load()

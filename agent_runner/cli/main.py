@@ -19,6 +19,7 @@ from agent_runner.cli.fallback import fallback
 from agent_runner.cli.record import record_command
 from agent_runner.cli.serve import serve
 from agent_runner.cli.sessions import sessions
+from agent_runner.cli.shadow import shadow
 from agent_runner.cli.tui import tui
 from agent_runner.cli.wrap import wrap
 
@@ -58,6 +59,7 @@ app.add_typer(conversations, name="conversations")
 app.add_typer(approvals, name="approvals")
 app.command("tui")(tui)
 app.add_typer(fallback, name="fallback")
+app.add_typer(shadow, name="shadow")
 app.add_typer(circuits, name="circuits")
 app.command("sessions")(sessions)
 app.add_typer(db, name="db")
