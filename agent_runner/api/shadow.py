@@ -20,7 +20,7 @@ from agent_runner.api.shadow_replies import (
     ComparisonListReply,
     CriteriaReply,
     MetricsReply,
-    ReportReply,
+    ShadowReportReply,
 )
 from agent_runner.runs.mirrors.evidence import Window
 from conversation_store.states import Verdict
@@ -141,7 +141,7 @@ async def comparison(request: Request) -> Response:
     """One comparison with both outputs and their difference."""
     detail = await context(request).store.comparisons.get(request.path_params["comparisonId"])
     outputs = [leg.output if leg is not None else "" for leg in (detail.primary, detail.mirror)]
-    diff = await to_thread.run_sync(unified, *outputs)
+    diff = await to_thread.run_sync(unified, outputs[0], outputs[1])
     return json_reply({**msgspec.to_builtins(detail), "outputDiff": diff})
 
 
@@ -172,7 +172,7 @@ ENDPOINTS = (
         "report",
         report,
         "The report as JSON, Markdown or HTML",
-        ReportReply,
+        ShadowReportReply,
         *_WINDOW,
         Query("format", f"{', '.join(_KINDS)}; by Accept if absent.", kind="string"),
     ),

@@ -171,7 +171,7 @@ class MetricsReply(Reply):
     time_bounds_ms: list[int]
 
 
-class CheckReply(Reply):
+class CriterionReply(Reply):
     """One criterion; `missing` says what it lacks."""
 
     name: str
@@ -189,7 +189,7 @@ class CriteriaReply(Reply):
     since: str
     until: str
     comparisons: int
-    checks: list[CheckReply]
+    checks: list[CriterionReply]
 
 
 class ComparisonWithBodiesReply(Reply):
@@ -200,7 +200,7 @@ class ComparisonWithBodiesReply(Reply):
     mirror: LegReply | None
 
 
-class ReportReply(Reply):
+class ShadowReportReply(Reply):
     """`worst` are the least alike."""
 
     metrics: MetricsReply
