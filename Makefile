@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach v,python3.11 python3.12 python3.13 python3,$(shell command -v $(v) 2>/dev/null)))
 BIN := .venv/bin
 
-.PHONY: help run test check test-real chaos defences soak record bench lock clean
+.PHONY: help run test check test-real chaos defences soak load record bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -38,6 +38,10 @@ defences: ## Take each fault's defence out of a copy and see its tests fail (ARG
 soak: ## Ten minutes of mixed work, and what it leaves behind (ARGS=--hours=8)
 	@$(PYTHON) .ci/bootstrap.py dev
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+load: ## Bursts, faults, a fallback in the middle, shadow, a soak; a table (ARGS=--help)
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(BIN)/agent-runner load $(ARGS)
 
 record: ## Record the real CLIs anew (fixtures/)
 	@$(PYTHON) .ci/bootstrap.py real

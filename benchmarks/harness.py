@@ -61,7 +61,8 @@ def service(
 ) -> Iterator[Service]:
     """A service in a folder of its own whose claude-code is `program`; the others by name.
 
-    `prepare` gets the folder before the service starts; its state is in `state`.
+    `prepare` gets the folder before the service starts, where `program` may lie as
+    `{root}/name`; the service's state is in `state`.
     """
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         root = Path(folder)
@@ -69,7 +70,7 @@ def service(
         settings = {
             "allowed_roots": [folder],
             "programs": {
-                "claude-code": str(program),
+                "claude-code": str(program).replace("{root}", folder),
                 "gemini": "/nonexistent/gemini",
                 "factory-droid": "/nonexistent/droid",
                 **(programs or {}),

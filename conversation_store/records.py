@@ -144,6 +144,22 @@ class ToggleEventRecord(msgspec.Struct, frozen=True):
     payload: bytes
 
 
+class TicketRecord(Record, frozen=True, kw_only=True):
+    """A message for an agent that polls, and the one reply to it."""
+
+    ticket_id: str
+    agent_id: str
+    content: str
+    metadata: dict[str, Any]
+    sender: str
+    created_at: str
+    expires_at: str
+    reply: str | None = None
+    reply_metadata: dict[str, Any] | None = None
+    replied_by: str | None = None
+    replied_at: str | None = None
+
+
 class NewEvent(msgspec.Struct, frozen=True):
     """An event to append: its type and its JSON object, encoded."""
 

@@ -213,6 +213,22 @@ CREATE TABLE comparisons (
   CHECK ((state = 'skipped') = (skipped_because IS NOT NULL))
 );
 
+CREATE TABLE tickets (
+  ticket_id TEXT NOT NULL PRIMARY KEY,
+  agent_id TEXT NOT NULL REFERENCES agents (agent_id),
+  content TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  sender TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  expires_at TEXT NOT NULL,
+  idempotency_key TEXT,
+  reply TEXT,
+  reply_metadata TEXT,
+  replied_by TEXT,
+  replied_at TEXT,
+  CHECK ((reply IS NULL) = (replied_at IS NULL))
+);
+
 CREATE INDEX conversations_by_agent ON conversations (agent_id, created_at);
 
 CREATE INDEX runs_by_conversation ON runs (conversation_id, queued_at);
@@ -251,3 +267,8 @@ CREATE INDEX comparisons_by_conversation ON comparisons (conversation_id, kind);
 CREATE INDEX comparisons_by_run ON comparisons (run_id);
 
 CREATE INDEX comparisons_running ON comparisons (state) WHERE state = 'running';
+
+CREATE INDEX pending_tickets ON tickets (agent_id, ticket_id) WHERE replied_at IS NULL;
+
+CREATE UNIQUE INDEX tickets_by_idempotency_key ON tickets (agent_id, idempotency_key)
+  WHERE idempotency_key IS NOT NULL;

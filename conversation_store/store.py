@@ -30,6 +30,7 @@ from conversation_store.processes import Processes
 from conversation_store.readers import Readers
 from conversation_store.reserve import Reserve
 from conversation_store.runs import Runs
+from conversation_store.tickets import Tickets
 from conversation_store.toggles import Toggles
 from conversation_store.wal import BUSY_TIMEOUT_MS, Wal
 from conversation_store.writer import Writer
@@ -58,6 +59,7 @@ class Store:
         self.processes = Processes(writer, readers)
         self.breakers = Breakers(writer, readers)
         self.toggles = Toggles(writer, readers)
+        self.tickets = Tickets(writer, readers)
         self.comparisons = Comparisons(writer, readers)
         self.integrity = Integrity(path, writer)
 

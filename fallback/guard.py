@@ -43,6 +43,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     `error_budget` is the share of runs that may fail; at `burn` times that over `budget_s`,
     and from `budget_runs` runs on, headless is given up too. At most MOST_SEEN are looked at.
+    Bad runs of fewer than `sources` agents say nothing: what ails one agent is its own matter.
     """
 
     window: int = 20
@@ -60,6 +61,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     longest_dwell_s: float = 3600.0
     relapse_s: float = 3600.0
     canaries: int = 3
+    sources: int = 1
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -71,25 +73,27 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Guard(msgspec.Struct, frozen=True, kw_only=True):
-    """`seen` are the runs (when, what) of the longer window; `falls` how often in a row."""
+    """`seen` are the runs (when, what, whose) of the longer window; `falls` how often in a row."""
 
     policy: Policy
     level: Level = Level.HEADLESS
     since: float | None = None
-    seen: tuple[tuple[float, Outcome], ...] = ()
+    seen: tuple[tuple[float, Outcome, str], ...] = ()
     falls: int = 0
     good: int = 0
     trying: bool = False
     retry_at: float = 0.0
     evidence: Evidence | None = None
 
-    def observe(self, outcome: Outcome, now: float, *, canary: bool = False) -> Guard:
-        """The guard after a headless run. One begun before a fall adds nothing to it."""
+    def observe(
+        self, outcome: Outcome, now: float, *, source: str = "", canary: bool = False
+    ) -> Guard:
+        """The guard after a headless run of agent `source`; one from before a fall adds nothing."""
         if self.level is Level.TMUX:
             return self._after_canary(outcome, now) if canary and self.trying else self
         oldest = now - max(self.policy.window_s, self.policy.budget_s)
         kept = (item for item in self.seen[-MOST_SEEN + 1 :] if item[0] > oldest)
-        seen = (*kept, (now, outcome))
+        seen = (*kept, (now, outcome, source))
         after = msgspec.structs.replace(self, seen=seen)
         evidence = after._evidence(now)
         return after if evidence is None else after._fall(evidence, now)
@@ -160,7 +164,10 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
 
     def _evidence(self, now: float) -> Evidence | None:
         policy = self.policy
-        recent = [what for when, what in self.seen if when > now - policy.window_s]
+        bad_ones = {whose for _, what, whose in self.seen if what is not Outcome.SUCCESS}
+        if len(bad_ones) < policy.sources:
+            return None
+        recent = [what for when, what, _ in self.seen if when > now - policy.window_s]
         recent = recent[-policy.window :]
         if len(recent) >= policy.least_runs:
             for kind, what, most in (
@@ -174,7 +181,7 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
             if good / len(recent) < policy.least_success:
                 wanted = f"fewer than {policy.least_success:.0%}"
                 return _rate("success_rate", good, len(recent), wanted)
-        longer = [what for when, what in self.seen if when > now - policy.budget_s]
+        longer = [what for when, what, _ in self.seen if when > now - policy.budget_s]
         bad = len(longer) - longer.count(Outcome.SUCCESS)
         most = policy.burn * policy.error_budget
         if len(longer) >= policy.budget_runs and bad / len(longer) > most:

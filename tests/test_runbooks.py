@@ -33,6 +33,7 @@ from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import AnyEvent
 from agent_runner.maintenance.watch import WAL_ALARM_BYTES
 from agent_runner.process.keeper import LIFELINE_GRACE_S
+from agent_runner.routing.plan import Source
 from agent_runner.runners.live import _ASK_SHARE
 from agent_runner.runs.attempts import RESUME_ATTEMPTS
 from agent_runner.schemas.decode import Drift
@@ -46,13 +47,16 @@ from agent_runner.schemas.supervised import (
     decode,
     environment,
 )
+from agent_runner.settings import AutomaticSettings
 from conversation_store.faults import Fault, StoreState
 from conversation_store.integrity.findings import FindingCode
 from conversation_store.reserve import RESERVE_BYTES
 from conversation_store.states import Delivery
 from conversation_store.store import QUICK_CHECK_S
 from conversation_store.writer import RETRY_S
+from fallback import guard
 from tests.conftest import Service
+from tests.test_docs import rows
 
 DATABASE = Path(__file__).parent.parent / "runbooks" / "database.md"
 RUNBOOK = Path(__file__).parent.parent / "runbooks" / "clis.md"
@@ -321,3 +325,14 @@ def test_the_numbers_of_the_approvals_runbook() -> None:
     waits = [f"{seconds:g}" for seconds in hooks.RETRY_AFTER_S]
     assert f"{', '.join(waits[:-1])} and {waits[-1]} s" in " ".join(APPROVALS.split())
     assert f"{hooks.COMMAND_TIMEOUT_S:g} s" in APPROVALS
+
+
+FALLBACK = (RUNBOOK.parent / "fallback.md").read_text("utf-8")
+
+
+def test_every_evidence_is_explained() -> None:
+    named = {"circuit_open", *guard._WHAT}
+    assert set(rows(FALLBACK)) == {*Source, *named}
+    for setting in re.findall(r"`(\w+_\w+)`", FALLBACK):
+        known = {*AutomaticSettings.model_fields, *named, *Source, "tmux_unavailable"}
+        assert setting in known, setting

@@ -19,6 +19,7 @@ from agent_runner.api import (
     runs,
     sessions,
     shadow,
+    tickets,
 )
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
@@ -30,6 +31,7 @@ from conversation_store.errors import StoreError
 
 # The most asked first; then fixed paths before those with a name in the same place.
 ENDPOINTS = (
+    *tickets.ENDPOINTS,
     *runs.ENDPOINTS,
     *sessions.ENDPOINTS,
     *circuits.ENDPOINTS,

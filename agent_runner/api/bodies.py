@@ -233,6 +233,24 @@ class ForceBody(ToggleBody):
     mode: Literal["headless", "tmux"] = "tmux"
 
 
+class SendBody(Body):
+    """`POST /agents/{agentId}/send`."""
+
+    content: Annotated[str, StringConstraints(min_length=1)] = Field(description="The message.")
+    metadata: dict[str, Any] = {}
+    sender: ShortText = "client"
+    expires_ms: Duration = Field(86_400_000, description="For so long a reply is taken.")
+
+
+class ReplyBody(Body):
+    """`POST /replies`."""
+
+    ticket_id: ShortText
+    content: str = Field(description="The reply.")
+    metadata: dict[str, Any] = {}
+    by: ShortText = "agent"
+
+
 class EmptyBody(Body):
     """A POST that takes no fields."""
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from agent_runner.approvals.desk import Desk
 from agent_runner.bus.bus import Bus
+from agent_runner.bus.mailbox import Mailbox
 from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.process.warden import Warden
@@ -42,6 +43,7 @@ class Context:
     desk: Desk
     mirrors: Mirrors
     evidence: Evidence
+    mailbox: Mailbox
     warden: Warden
     raw_dir: Path
     reconciliation: Reconciliation

@@ -297,6 +297,30 @@ class AuditReply(Reply):
     next_before: int | None = None
 
 
+class TicketReply(Reply):
+    """A message for an agent that polls: pending, replied or expired."""
+
+    ticket_id: str
+    agent_id: str
+    state: Literal["pending", "replied", "expired"]
+    content: str
+    metadata: dict[str, Any]
+    sender: str
+    created_at: str
+    expires_at: str
+    reply: str | None
+    reply_metadata: dict[str, Any] | None
+    replied_by: str | None
+    replied_at: str | None
+
+
+class TicketListReply(Reply):
+    """`nextAfter` asks for the next, newer page; absent on the last."""
+
+    tickets: list[TicketReply]
+    next_after: str | None = None
+
+
 class ApprovalReply(Reply):
     """An approval: the question, where it stands, the decision and what became of it."""
 

@@ -112,7 +112,7 @@ async def execute(request: Request) -> Response:
             metadata=body.metadata,
             busy=body.busy,
             mode=body.mode,
-            idempotency_key=_idempotency_key(request),
+            idempotency_key=idempotency_key(request),
         ),
     )
     answer = await _outcome(request, accepted)
@@ -136,7 +136,8 @@ async def _outcome(request: Request, accepted: Accepted) -> Response:
     return _reply(*await _stored(context(request), accepted.run_id))
 
 
-def _idempotency_key(request: Request) -> str | None:
+def idempotency_key(request: Request) -> str | None:
+    """The Idempotency-Key header; BadRequestError `invalid_idempotency_key`."""
     key = request.headers.get("idempotency-key")
     if key is not None and not _KEY.fullmatch(key):
         raise BadRequestError(

@@ -21,6 +21,7 @@ from agent_runner.app.state_dir import StateDir
 from agent_runner.approvals.desk import Desk
 from agent_runner.approvals.hooks import Hooks
 from agent_runner.bus.bus import Bus
+from agent_runner.bus.mailbox import Mailbox
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
 from agent_runner.maintenance.caretaker import Caretaker
@@ -77,6 +78,7 @@ async def running_service(
         report, queued = await _settle(store, state, settings, circuits, toggles)
         guards.load()
         bus = Bus(store, tasks)
+        mailbox = Mailbox(store.tickets)
         hooks = Hooks(store, settings.hooks, tasks, env)
         desk = Desk(store, bus, settings.approvals, hooks.tell)
         headless = _headless(settings, state, warden, store, bus, tasks, env)
@@ -120,6 +122,7 @@ async def running_service(
                 desk=desk,
                 mirrors=mirrors,
                 evidence=Evidence(store, settings.shadow.criteria),
+                mailbox=mailbox,
                 warden=warden,
                 raw_dir=state.raw,
                 reconciliation=report,
@@ -131,6 +134,7 @@ async def running_service(
         finally:
             with anyio.CancelScope(shield=True):
                 store.end_patience(PATIENCE_AT_END_S)
+                mailbox.close()
                 await runs.close()
                 await mirrors.close()
                 await headless.pool.close()

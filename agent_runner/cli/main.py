@@ -16,10 +16,12 @@ from agent_runner.cli.db import db
 from agent_runner.cli.doctor import doctor
 from agent_runner.cli.execute import execute
 from agent_runner.cli.fallback import fallback
+from agent_runner.cli.load import PASSED_ON, load
 from agent_runner.cli.record import record_command
 from agent_runner.cli.serve import serve
 from agent_runner.cli.sessions import sessions
 from agent_runner.cli.shadow import shadow
+from agent_runner.cli.tickets import tickets
 from agent_runner.cli.tui import tui
 from agent_runner.cli.wrap import wrap
 
@@ -61,12 +63,14 @@ app.command("tui")(tui)
 app.add_typer(fallback, name="fallback")
 app.add_typer(shadow, name="shadow")
 app.add_typer(circuits, name="circuits")
+app.add_typer(tickets, name="tickets")
 app.command("sessions")(sessions)
 app.add_typer(db, name="db")
 app.command("doctor")(doctor)
 app.command("wrap")(wrap)
 app.command("record")(record_command)
 app.command("bench")(bench)
+app.command("load", context_settings=PASSED_ON)(load)
 
 
 def main() -> None:

@@ -126,6 +126,7 @@ class Circuits:
     ) -> list[CircuitChanged]:
         """Learn from the end of a run that was let through; returns what changed by it."""
         verdict, code = verdict_of(outcome, broken_lines)
+        ailing = self._breaker("agent", agent.agent_id).state is not BreakerState.CLOSED
         changes = []
         for scope, name in _keys(agent):
             before = self._breaker(scope, name)
@@ -133,6 +134,9 @@ class Circuits:
             if scope == "type" and verdict is Verdict.AUTH:
                 # An agent may have a key of its own: one that fails says little of the others.
                 told = Verdict.FAILURE
+            if scope == "type" and ailing and told is Verdict.FAILURE:
+                # One agent that never works must not open the circuit of all.
+                told = Verdict.NEUTRAL
             after = before.record(told, code, self._clock(), trial=scope in trials)
             if after == before:
                 continue

@@ -22,6 +22,7 @@ from fallback.standing import Key, Scope
 log = structlog.get_logger(__name__)
 
 RUNBOOK = "runbooks/fallback.md"
+_AGENTS_OF_A_TYPE = 2
 CANARY_BEGUN = "canary.started"
 CANARY_ENDED = "canary.finished"
 
@@ -30,8 +31,8 @@ class Guards:
     """One guard for each agent and each CLI type that has run headless.
 
     A guard that falls sets an automatic toggle, one that returns takes it away; where an
-    operator's toggle stands, nothing is moved. What an agent does while its own guard has
-    fallen says nothing of its CLI type.
+    operator's toggle stands, nothing is moved. A CLI type falls for what ails several of its
+    agents; what one does while its own guard has fallen says nothing of the type.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class Guards:
         self._toggles = toggles
         self._enabled = settings.enabled
         self._clock = clock
-        self._policy = _policy(settings)
+        alone = _policy(settings)
+        several = msgspec.structs.replace(alone, sources=_AGENTS_OF_A_TYPE)
+        self._policies = {Scope.AGENT: alone, Scope.TYPE: several}
         self._guards: dict[Key, Guard] = {}
         toggles.watch(self._operator_moved)
 
@@ -53,7 +56,8 @@ class Guards:
         """Take up the automatic toggles that an earlier service set; after `Toggles.load`."""
         for toggle in self._toggles.all():
             if toggle.automatic:
-                self._guards[key_of(toggle)] = Guard(policy=self._policy).fallen_before(
+                key = key_of(toggle)
+                self._guards[key] = self._fresh(key).fallen_before(
                     int(toggle.evidence.get("falls", 0)),
                     max(0.0, wire.seconds_since(toggle.since)),
                     self._clock(),
@@ -83,7 +87,7 @@ class Guards:
             if outcome is None:
                 after = before.abandon_canary() if key == canary else before
             else:
-                after = before.observe(outcome, now, canary=key == canary)
+                after = before.observe(outcome, now, source=agent.agent_id, canary=key == canary)
             await self._keep(key, before, after)
             if after.level is Level.TMUX:
                 return
@@ -100,7 +104,7 @@ class Guards:
             return
         try:
             if not await self._shown(key, before, after):
-                after = Guard(policy=self._policy)
+                after = self._fresh(key)
         except StoreError as error:
             log.error("automatic_step_not_stored", scope=key[0], name=key[1], code=error.code)
             return
@@ -152,7 +156,10 @@ class Guards:
 
     def _guard(self, key: Key) -> Guard:
         found = self._guards.get(key)
-        return found if found is not None else Guard(policy=self._policy)
+        return found if found is not None else self._fresh(key)
+
+    def _fresh(self, key: Key) -> Guard:
+        return Guard(policy=self._policies[key[0]])
 
     def _operator_moved(self, key: Key) -> None:
         """What was seen before an operator stepped in counts for nothing after it."""

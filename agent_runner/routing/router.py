@@ -33,8 +33,8 @@ _MAY_FALL_BACK = frozenset({Source.COMM_MODE, Source.CANARY})
 class Terminals(Protocol):
     """Says what can run in tmux here."""
 
-    def available(self, agent: AgentRecord) -> bool:
-        """True if tmux is there, and the agent's CLI can be driven in it."""
+    def obstacle(self, agent: AgentRecord) -> UnavailableError | None:
+        """Why the agent cannot be driven in tmux here; None if it can."""
         ...
 
 
@@ -69,8 +69,17 @@ class Router:
     def plan(self, agent: AgentRecord, requested: str | None, *, begins: bool = False) -> Plan:
         """The plan for a run of `agent` that is accepted, or `begins`.
 
-        Only one that begins can be a canary. UnavailableError `circuit_open` if no way is open.
+        Only one that begins can be a canary. UnavailableError `circuit_open` or
+        `tmux_unavailable` if no way is open.
         """
+        plan = self._choose(agent, requested, begins=begins)
+        if CommMode.TMUX in (plan.mode, plan.mirror):
+            obstacle = self._terminals.obstacle(agent)
+            if obstacle is not None:
+                raise obstacle
+        return plan
+
+    def _choose(self, agent: AgentRecord, requested: str | None, *, begins: bool) -> Plan:
         if requested is not None:
             mode = check_comm_mode(requested)
             return self._plan(mode, Source.REQUEST, f"the request asked for {mode}", agent)
@@ -91,11 +100,14 @@ class Router:
         return self._by_comm_mode(agent)
 
     def outlook(self, agent: AgentRecord) -> tuple[str | None, str, str]:
-        """Mode (None if no way is open), source and reason of a run that would begin now."""
+        """Mode, source and reason of a run that would begin now; if no way is open, no mode.
+
+        The code of the refusal is the source then.
+        """
         try:
             plan = self.plan(agent, None)
         except UnavailableError as refusal:
-            return None, Source.CIRCUIT, refusal.message
+            return None, refusal.code, refusal.message
         mode = CommMode.SHADOW if plan.mirror is not None else plan.mode
         return mode, plan.source, plan.reason
 
@@ -116,7 +128,7 @@ class Router:
     ) -> list[CircuitChanged]:
         """Take the end of a headless attempt as evidence; returns the circuits that it moved."""
         changes = await self._circuits.record(agent, outcome, broken_lines, leg.trials)
-        if leg.canary is None and not self._terminals.available(agent):
+        if leg.canary is None and self._terminals.obstacle(agent) is not None:
             return changes
         observed = _observed(outcome, broken_lines)
         await self._guards.record(agent, observed, run_id=leg.run_id, canary=leg.canary)
@@ -134,7 +146,7 @@ class Router:
         """
         if plan.mode is not CommMode.HEADLESS or plan.source not in _MAY_FALL_BACK or acted:
             return None
-        if code not in _TMUX_HELPS or not self._terminals.available(agent):
+        if code not in _TMUX_HELPS or self._terminals.obstacle(agent) is not None:
             return None
         return Plan(
             mode=CommMode.TMUX,
@@ -152,7 +164,7 @@ class Router:
         if plan.mode is CommMode.TMUX:
             # The mirror is left out; the answer does not suffer for it.
             return Plan(mode=plan.mode, source=plan.source, reason=plan.reason)
-        if self._circuits.code(agent) in _TMUX_HELPS and self._terminals.available(agent):
+        if self._circuits.code(agent) in _TMUX_HELPS and self._terminals.obstacle(agent) is None:
             return Plan(mode=CommMode.TMUX, source=Source.CIRCUIT, reason=refusal.message)
         raise refusal
 
@@ -167,7 +179,7 @@ class Router:
         other = CommMode.HEADLESS if primary is CommMode.TMUX else CommMode.TMUX
         if self._against_itself:
             other = primary
-        if CommMode.TMUX in (primary, other) and not self._terminals.available(agent):
+        if CommMode.TMUX in (primary, other) and self._terminals.obstacle(agent):
             return Plan(
                 mode=CommMode.HEADLESS,
                 source=source,

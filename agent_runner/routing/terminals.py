@@ -8,8 +8,9 @@ import msgspec
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for
-from agent_runner.errors import BadRequestError
+from agent_runner.errors import BadRequestError, UnavailableError
 from agent_runner.process.programs import find
+from agent_runner.runners.terminal import TMUX_INSTALL_HINT
 from conversation_store.records import AgentRecord
 
 
@@ -19,20 +20,36 @@ class Terminals:
     def __init__(self, env: Mapping[str, str], *, enabled: bool) -> None:
         self._env = env
         self._enabled = enabled
+        self._found = False
 
     @property
     def tmux(self) -> bool:
-        """True if tmux is installed and may be used."""
-        return self._enabled and find("tmux", self._env) is not None
+        """True if tmux is installed and may be used; once found it is not looked for again."""
+        self._found = self._found or find("tmux", self._env) is not None
+        return self._enabled and self._found
 
-    def available(self, agent: AgentRecord) -> bool:
-        """True if tmux is there, and the agent's CLI can be driven in it."""
+    def obstacle(self, agent: AgentRecord) -> UnavailableError | None:
+        """Why the agent cannot be driven in tmux here; None if it can."""
+        if not self._enabled:
+            hint = "set tmux.enabled in the configuration"
+            return _unavailable("tmux is turned off", hint)
         if not self.tmux:
-            return False
+            return _unavailable("tmux is not installed", TMUX_INSTALL_HINT)
         options = msgspec.convert(agent.options, AgentOptions)
         adapter = adapter_for(agent.type)
         try:
             launch = adapter.launch(options, Form.TERMINAL, resume=None, private_dir="/private")
-        except BadRequestError:
-            return False
-        return launch.terminal is not None
+        except BadRequestError as error:
+            return _unavailable(error.message, error.hint)
+        if launch.terminal is None:
+            message = f"an agent of type {agent.type} has no terminal UI that can be driven"
+            return _unavailable(message, "run it headless")
+        return None
+
+    def available(self, agent: AgentRecord) -> bool:
+        """True if there is no obstacle."""
+        return self.obstacle(agent) is None
+
+
+def _unavailable(message: str, hint: str | None) -> UnavailableError:
+    return UnavailableError("tmux_unavailable", message, hint=hint)

@@ -47,8 +47,8 @@ async def press_a(real: Real, approval: dict[str, Any]) -> None:
                     await pilot.pause(0.05)
 
 
-class ApprovalCases:
-    """Warm processes only: a one-shot form refuses what it may not do by itself."""
+class Asking:
+    """Begins what asks, finds the question, decides."""
 
     def begin(self, real: Real, name: str, *replies: Reply, **options: Any) -> tuple[Agent, Any]:
         agent = real.agent(name, **options)
@@ -76,6 +76,13 @@ class ApprovalCases:
         record: dict[str, Any] = response.json()
         return record
 
+    def assert_rejected(self, real: Real, turn: Any) -> None:
+        raise NotImplementedError
+
+
+class ApprovalCases(Asking):
+    """Warm processes only: a one-shot form refuses what it may not do by itself."""
+
     @pytest.mark.parametrize("way", ["http", "cli", "tui"])
     def test_approved(self, warm: Real, way: str) -> None:
         agent, run = self.begin(warm, f"approved-{way}", asks(), says("Done."))
@@ -101,9 +108,6 @@ class ApprovalCases:
         turn = run.finish()
         assert ran(agent) == 0
         self.assert_rejected(warm, turn)
-
-    def assert_rejected(self, real: Real, turn: Any) -> None:
-        raise NotImplementedError
 
     def test_for_the_session(self, warm: Real) -> None:
         agent, run = self.begin(warm, "session", asks(), says("Once."))

@@ -69,7 +69,7 @@ class RealCases:
         assert turn.body["code"] == turn.run["code"] == code
         assert turn.status == {"auth_required": 503, "model_not_found": 200}[code]
         assert turn.run["error"]
-        if real.form is Form.WARM:
+        if real.form is not Form.ONE_SHOT:
             # A refused login ends the process: the next one loads the session.
             agent.reset_circuit()
             assert succeeded(agent.turn("again", says("Still here.")))
@@ -87,7 +87,7 @@ class RealCases:
         self.assert_remembers(real, "the first prompt", "The first answer.", "the second prompt")
         assert turn.run["sessionId"] == first.run["sessionId"]
         reused = turn.of("run.started")[0].get("reused", False)
-        assert reused is (real.form is Form.WARM)
+        assert reused is (real.form is not Form.ONE_SHOT)
 
     def test_restart(self, real: Real) -> None:
         """Another process goes on with the session, after the service was away."""

@@ -69,6 +69,19 @@ def warm(
         yield made
 
 
+@pytest.fixture(scope="class")
+def terminal(
+    request: pytest.FixtureRequest,
+    programs: Mapping[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Real]:
+    """The class's CLI in its own terminal UI."""
+    cli: Cli = request.cls.cli
+    root = tmp_path_factory.mktemp(f"{cli.agent}-terminal").resolve()
+    with started(cli, Form.TERMINAL, programs, root) as made:
+        yield made
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

@@ -7,9 +7,10 @@ import json
 import pytest
 
 from agent_runner.recorder.models import Reply, Text, Tool
-from tests.real.approvals import COUNTS, ApprovalCases, asks, ran
+from tests.real.approvals import COUNTS, ApprovalCases, Asking, asks, ran
 from tests.real.cases import RealCases, says, succeeded
 from tests.real.clis import CLAUDE
+from tests.real.terminals import TerminalCases
 from tests.real.world import Real, Turn
 
 pytestmark = pytest.mark.real
@@ -30,9 +31,7 @@ QUESTION = {
 }
 
 
-class TestClaudeApprovals(ApprovalCases):
-    cli = CLAUDE
-
+class Rejected(Asking):
     def assert_rejected(self, real: Real, turn: Turn) -> None:
         assert succeeded(turn)
         assert turn.run["content"] == "Carried on."
@@ -40,6 +39,23 @@ class TestClaudeApprovals(ApprovalCases):
         assert (done["status"], done["error"]) == ("denied", "Not on a Saturday.")
         bodies = [json.dumps(request["body"]) for request in real.model.requests()]
         assert any("Not on a Saturday." in body for body in bodies)
+
+
+class TestClaudeTerminal(Rejected, TerminalCases):
+    cli = CLAUDE
+
+    def test_changed_input_in_the_ui(self, terminal: Real) -> None:
+        agent, run = self.begin(terminal, "changed", asks(), says("Done."))
+        approval = self.pending(terminal, agent, run)
+        changed = {**approval["input"], "command": "echo other > other.txt"}
+        self.decide(terminal, approval, updatedInput=changed)
+        assert succeeded(run.finish())
+        assert ran(agent) == 0
+        assert (agent.cwd / "other.txt").read_text() == "other\n"
+
+
+class TestClaudeApprovals(Rejected, ApprovalCases):
+    cli = CLAUDE
 
     def test_changed_input(self, warm: Real) -> None:
         agent, run = self.begin(warm, "changed", asks(), says("Done."))

@@ -56,7 +56,7 @@ class Real:
             "allowed_roots": [str(root)],
             "programs": {cli.agent: str(program)},
             "limits": {
-                "warm_processes": 8 if form is Form.WARM else 0,
+                "warm_processes": 0 if form is Form.ONE_SHOT else 8,
             },
             "supervision": {
                 "cancel_grace_ms": GRACE_MS,
@@ -89,6 +89,8 @@ class Real:
             cwd = self.root / "work" / name
             cwd.mkdir()
             (cwd / "a.txt").write_text("alpha\nbeta\n")
+        if self.form is Form.TERMINAL:
+            options = {"commMode": "tmux", **options}
         given = {"env": self.cli.env, **self.cli.suite.options, **options}
         self.service.register(name, type=self.cli.agent, cwd=str(cwd), **given)
         return Agent(self, name, cwd)
@@ -226,7 +228,7 @@ class Agent:
     """A registered agent and what was said in its open conversation."""
 
     def __init__(self, real: Real, name: str, cwd: Path) -> None:
-        self.real, self.name, self.cwd = real, name, cwd
+        self.real, self.name, self.cwd, self.form = real, name, cwd, real.form
         self.conversation: str | None = None
         self.last_seq = 0
         self._durable: list[bytes] = []
@@ -283,7 +285,7 @@ class Agent:
         assert finished[0]["state"] == run["status"]
         assert finished[0].get("code") == run["code"]
         assert finished[0].get("sessionId") == run["sessionId"]
-        assert run["form"] == self.real.form, run
+        assert run["form"] == self.form, run
         for broken in ("parse_error", "unknown", "oversize"):
             assert turn.of(broken) == []
         self._said.append(("inbound", prompt))

@@ -62,7 +62,7 @@ TERMINAL = (
         "prompt-big",
         "a prompt of 200 kB",
         Prompt(repeat=LONG_PROMPT, size=200_000),
-        replies=(text("Read it."),),
+        replies=(Reply([Text("Read it.")], times=0),),
         expect=("Read it.",),
     ),
     _terminal(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from agent_runner import wire
 from agent_runner.api.context import Context
 from conversation_store.records import AgentRecord, ComparisonDetail
 from tests.conftest import Script, Serving
-from tests.runs.mirrors.repositories import git, make, standing
+from tests.runs.mirrors.repositories import make, standing
 from tests.runs.test_service import ended, start
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +25,9 @@ HERE_ONLY = "primary-only"
 """A file that only the primary's folder has: it is ignored, so no mirror gets it."""
 
 
-async def shadowed(context: Context, cwd: Path, name: str = "worker", **options: Any) -> AgentRecord:
+async def shadowed(
+    context: Context, cwd: Path, name: str = "worker", **options: Any
+) -> AgentRecord:
     return await context.store.agents.add(
         name,
         agent_type="claude-code",

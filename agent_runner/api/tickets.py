@@ -1,0 +1,150 @@
+"""Store and forward: messages for agents that poll, and their replies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent_runner.api.agents import json_reply
+from agent_runner.api.bodies import ReplyBody, SendBody, integer_parameter, read_body
+from agent_runner.api.context import context
+from agent_runner.api.replies import TicketListReply, TicketReply
+from agent_runner.api.routes import Endpoint, Query
+from agent_runner.api.runs import idempotency_key
+from agent_runner.bus.mailbox import state_of
+from agent_runner.wire import now
+from conversation_store.records import TicketRecord
+
+_PAGE = 50
+_LONGEST_PAGE = 200
+_WAIT_MS = 30_000
+_LONGEST_WAIT_MS = 600_000
+
+
+def _body(ticket: TicketRecord) -> dict[str, Any]:
+    body: dict[str, Any] = msgspec.to_builtins(ticket)
+    return {**body, "state": state_of(ticket)}
+
+
+async def send(request: Request) -> Response:
+    """Keep a message for an agent that polls; it is on disk when this answers."""
+    ctx = context(request)
+    body = await read_body(request, SendBody)
+    agent = await ctx.store.agents.get(request.path_params["agentId"])
+    ticket = await ctx.mailbox.send(
+        agent.agent_id,
+        body.content,
+        body.metadata,
+        sender=body.sender,
+        expires_ms=body.expires_ms,
+        key=idempotency_key(request),
+    )
+    return json_reply(_body(ticket), 202)
+
+
+async def pending(request: Request) -> Response:
+    """What waits for an agent's reply, oldest first; it stays there until the reply."""
+    ctx = context(request)
+    agent = await ctx.store.agents.get(request.path_params["agentId"])
+    limit = integer_parameter(request, "limit", _PAGE, low=1, high=_LONGEST_PAGE)
+    page = await ctx.store.tickets.pending(
+        agent.agent_id, now=now(), after=request.query_params.get("after"), limit=limit
+    )
+    reply: dict[str, Any] = {"tickets": [_body(ticket) for ticket in page]}
+    if len(page) == limit:
+        reply["nextAfter"] = page[-1].ticket_id
+    return json_reply(reply)
+
+
+async def reply(request: Request) -> Response:
+    """Give the one reply to a ticket; the same reply again is answered alike."""
+    body = await read_body(request, ReplyBody)
+    mailbox = context(request).mailbox
+    ticket = await mailbox.reply(body.ticket_id, body.content, body.metadata, by=body.by)
+    return json_reply(_body(ticket))
+
+
+async def get_reply(request: Request) -> Response:
+    """A ticket with its reply, if there is one."""
+    tickets = context(request).store.tickets
+    return json_reply(_body(await tickets.get(request.path_params["ticketId"])))
+
+
+async def wait(request: Request) -> Response:
+    """The same, once there is a reply or the time is over."""
+    milliseconds = integer_parameter(request, "timeoutMs", _WAIT_MS, high=_LONGEST_WAIT_MS)
+    mailbox = context(request).mailbox
+    ticket = await mailbox.wait(request.path_params["ticketId"], milliseconds / 1000)
+    return json_reply(_body(ticket))
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/agents/{agentId}/send",
+        handler=send,
+        summary="Keep a message for an agent that polls",
+        tag="tickets",
+        body=SendBody,
+        reply=TicketReply,
+        status=202,
+        parameters=(
+            Query(
+                "Idempotency-Key",
+                "Makes the request safe to send again.",
+                kind="string",
+                place="header",
+            ),
+        ),
+        problems=(404, 409, 422),
+    ),
+    Endpoint(
+        method="GET",
+        path="/agents/{agentId}/tickets/pending",
+        handler=pending,
+        summary="What waits for an agent's reply",
+        tag="tickets",
+        reply=TicketListReply,
+        parameters=(
+            Query("after", "Only those newer than this ticket.", kind="string"),
+            Query("limit", f"At most {_LONGEST_PAGE}; {_PAGE} by default."),
+        ),
+        problems=(400, 404),
+    ),
+    Endpoint(
+        method="POST",
+        path="/replies",
+        handler=reply,
+        summary="Reply to a ticket, once",
+        tag="tickets",
+        body=ReplyBody,
+        reply=TicketReply,
+        problems=(404, 409, 410, 422),
+    ),
+    Endpoint(
+        method="GET",
+        path="/replies/{ticketId}",
+        handler=get_reply,
+        summary="A ticket and its reply",
+        tag="tickets",
+        reply=TicketReply,
+        problems=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/replies/{ticketId}/wait",
+        handler=wait,
+        summary="Wait for the reply to a ticket",
+        tag="tickets",
+        reply=TicketReply,
+        parameters=(
+            Query(
+                "timeoutMs", f"At most {_LONGEST_WAIT_MS}; {_WAIT_MS} by default. Then as it is."
+            ),
+        ),
+        problems=(400, 404),
+    ),
+)

@@ -1,0 +1,32 @@
+-- name: insert_ticket
+INSERT INTO tickets
+  (ticket_id, agent_id, content, metadata, sender, created_at, expires_at, idempotency_key)
+VALUES
+  (:ticket_id, :agent_id, :content, :metadata, :sender, :created_at, :expires_at,
+   :idempotency_key)
+ON CONFLICT (agent_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+RETURNING ticket_id;
+
+-- name: reply_to_ticket
+UPDATE tickets SET reply = :reply, reply_metadata = :metadata, replied_by = :replied_by,
+  replied_at = :now
+WHERE ticket_id = :ticket_id AND replied_at IS NULL AND expires_at > :now
+RETURNING ticket_id;
+
+-- name: get_ticket
+SELECT ticket_id, agent_id, content, metadata, sender, created_at, expires_at, reply,
+  reply_metadata, replied_by, replied_at
+FROM tickets WHERE ticket_id = :ticket_id;
+
+-- name: ticket_by_key
+SELECT ticket_id, agent_id, content, metadata, sender, created_at, expires_at, reply,
+  reply_metadata, replied_by, replied_at
+FROM tickets WHERE agent_id = :agent_id AND idempotency_key = :idempotency_key;
+
+-- name: pending_tickets
+SELECT ticket_id, agent_id, content, metadata, sender, created_at, expires_at, reply,
+  reply_metadata, replied_by, replied_at
+FROM tickets
+WHERE agent_id = :agent_id AND replied_at IS NULL AND expires_at > :now
+  AND ticket_id > coalesce(:after, '')
+ORDER BY ticket_id LIMIT :limit;
