@@ -345,6 +345,19 @@ class ApprovalDelivery(AgentEvent, frozen=True, kw_only=True, tag="approval.deli
     approval: dict[str, Any]
 
 
+class ShadowCompared(AgentEvent, frozen=True, kw_only=True, tag="shadow.compared"):
+    """A shadow run's legs were compared; comes after the run's end and is of no run.
+
+    `similarity` (0 to 1) is absent if a leg failed.
+    """
+
+    comparison_id: str
+    run_id: str
+    kind: Literal["shadow", "self"]
+    verdict: str
+    similarity: float | None = None
+
+
 class Notice(AgentEvent, frozen=True, kw_only=True, tag="notice"):
     """Something the CLI or the runner says that changes no outcome; `code` is stable."""
 
@@ -435,6 +448,7 @@ AnyEvent = (
     | ApprovalExtended
     | ApprovalResolved
     | ApprovalDelivery
+    | ShadowCompared
     | Notice
     | Activity
     | Unknown

@@ -220,6 +220,57 @@ class TmuxSettings(_Section):
     )
 
 
+class CriteriaSettings(_Section):
+    """What headless has to reach before tmux can go (`agent-runner shadow criteria`)."""
+
+    window_days: int = Field(30, ge=1, description="Older comparisons do not count.")
+    least_success: float = Field(
+        0.995, ge=0, le=1, description="The share of headless legs that must succeed."
+    )
+    least_match: float = Field(
+        0.95, ge=0, le=1, description="The share of comparisons that must match or be equivalent."
+    )
+    least_gain: float = Field(
+        0.0, ge=-1, lt=1, description="Headless must be faster than tmux by over this share."
+    )
+    most_corrupt: float = Field(
+        0.001, gt=0, le=1, description="A smaller share of headless outputs may be damaged."
+    )
+    least_comparisons: int = Field(500, ge=1, description="Comparisons before it is judged.")
+    least_days: int = Field(20, ge=1, description="Days with a comparison before it is judged.")
+
+
+class ShadowSettings(_Section):
+    """Runs in commMode `shadow`: a mirror leg beside the one whose answer counts."""
+
+    primary: Literal["tmux", "headless"] = Field(
+        "tmux", description="The leg whose answer counts; the mirror is the other one."
+    )
+    against: Literal["other", "self"] = Field(
+        "other", description="`self` mirrors the primary's own way, to try the comparison."
+    )
+    self_share: float = Field(
+        0.1, ge=0, le=1, description="The share of runs that compare headless with itself too."
+    )
+    mirrors: int = Field(4, ge=0, description="Mirror legs at a time; over that a run gets none.")
+    mirror_ms: Milliseconds = Field(600_000, description="A mirror's whole time, at most.")
+    question_ms: Milliseconds = Field(
+        60_000, description="How long a mirror's question waits for the primary to decide the same."
+    )
+    git_ms: Milliseconds = Field(20_000, description="How long one command of git may take.")
+    copy_bytes: int = Field(
+        256 << 20, ge=0, description="A larger folder is not copied: its mirror only reads."
+    )
+    copy_files: int = Field(20_000, ge=0, description="The same for a folder with more files.")
+    output_bytes: int = Field(
+        1 << 20, ge=1024, description="Kept of each leg's answer and of each diff."
+    )
+    similar_at: float = Field(
+        0.8, ge=0, le=1, description="Answers less alike than this are a mismatch."
+    )
+    criteria: CriteriaSettings = CriteriaSettings()
+
+
 class FallbackSettings(_Section):
     """The way from headless to tmux."""
 
@@ -325,6 +376,7 @@ class Settings(_Section):
     breaker: BreakerSettings = BreakerSettings()
     fallback: FallbackSettings = FallbackSettings()
     tmux: TmuxSettings = TmuxSettings()
+    shadow: ShadowSettings = ShadowSettings()
     approvals: ApprovalSettings = ApprovalSettings()
     hooks: HookSettings = HookSettings()
     resources: ResourceSettings = ResourceSettings()

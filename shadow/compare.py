@@ -34,7 +34,8 @@ FAR_APART = 2.0
 """Times the other's; from here on time and cost are told."""
 
 _FENCE = re.compile(
-    r"^ {0,3}(?:```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^ {0,3}(?:```+|~~~+)|\Z)", re.M | re.S
+    r"^ {0,3}(?:```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^ {0,3}(?:```+|~~~+)|\Z)",
+    re.MULTILINE | re.DOTALL,
 )
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+\S", re.MULTILINE)
 _MATTERS = frozenset(("text_differs", "code_differs", "files_differ", "content_differs"))

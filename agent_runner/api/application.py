@@ -18,6 +18,7 @@ from agent_runner.api import (
     integrity,
     runs,
     sessions,
+    shadow,
     terminals,
     tickets,
 )
@@ -40,6 +41,7 @@ ENDPOINTS = (
     *agents.ENDPOINTS,
     *conversations.ENDPOINTS,
     *fallback.ENDPOINTS,
+    *shadow.ENDPOINTS,
     *integrity.ENDPOINTS,
     *health.ENDPOINTS,
 )

@@ -19,6 +19,8 @@ from agent_runner.routing.router import Router
 from agent_runner.routing.terminals import Terminals
 from agent_runner.routing.toggles import Toggles
 from agent_runner.runners.headless import Headless
+from agent_runner.runs.mirrors.evidence import Evidence
+from agent_runner.runs.mirrors.mirrors import Mirrors
 from agent_runner.runs.reconcile import Reconciliation
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
@@ -39,6 +41,8 @@ class Context:
     router: Router
     terminals: Terminals
     desk: Desk
+    mirrors: Mirrors
+    evidence: Evidence
     mailbox: Mailbox
     warden: Warden
     raw_dir: Path

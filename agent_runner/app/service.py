@@ -39,6 +39,10 @@ from agent_runner.routing.toggles import Toggles
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.warm import WarmPool
+from agent_runner.runs.mirrors.evidence import Evidence, check_tmux_may_go
+from agent_runner.runs.mirrors.files import remove
+from agent_runner.runs.mirrors.git import Git
+from agent_runner.runs.mirrors.mirrors import SERVICE_STOPPED, Mirrors
 from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
@@ -79,8 +83,16 @@ async def running_service(
         desk = Desk(store, bus, settings.approvals, hooks.tell)
         headless = _headless(settings, state, warden, store, bus, tasks, env)
         terminals = Terminals(env, enabled=settings.tmux.enabled)
-        router = Router(toggles, guards, circuits, terminals, CommMode.TMUX)
-        runs = RunService(store, bus, headless, router, desk, tasks, settings, state.raw)
+        router = Router(
+            toggles,
+            guards,
+            circuits,
+            terminals,
+            CommMode(settings.shadow.primary),
+            against_itself=settings.shadow.against == "self",
+        )
+        mirrors = _mirrors(settings, state, warden, headless, store, bus, tasks, env)
+        runs = RunService(store, bus, headless, router, desk, tasks, settings, state.raw, mirrors)
         caretaker = Caretaker(
             state,
             keep_backups=settings.maintenance.keep_backups,
@@ -108,6 +120,8 @@ async def running_service(
                 router=router,
                 terminals=terminals,
                 desk=desk,
+                mirrors=mirrors,
+                evidence=Evidence(store, settings.shadow.criteria),
                 mailbox=mailbox,
                 warden=warden,
                 raw_dir=state.raw,
@@ -122,6 +136,7 @@ async def running_service(
                 store.end_patience(PATIENCE_AT_END_S)
                 mailbox.close()
                 await runs.close()
+                await mirrors.close()
                 await headless.pool.close()
                 desk.feed.close()
                 toggles.feed.close()
@@ -169,6 +184,27 @@ def _headless(
     return Headless(launcher, pool, tasks, forget)
 
 
+def _mirrors(
+    settings: Settings,
+    state: StateDir,
+    warden: Warden,
+    headless: Headless,
+    store: Store,
+    bus: Bus,
+    tasks: TaskGroup,
+    env: Mapping[str, str],
+) -> Mirrors:
+    """Mirrors with processes of their own: none is kept, and none of a conversation's is taken."""
+    pool = WarmPool(settings.limits.warm_processes, 0, 0, _tell_nobody)
+    apart = Headless(headless.launcher, pool, tasks, headless.on_gone)
+    git = Git(warden, env, settings.shadow.git_ms / 1000)
+    return Mirrors(store, bus, apart, git, tasks, settings, state.mirrors)
+
+
+async def _tell_nobody(conversation_id: str, event: SessionWarning | SessionClosed) -> None:
+    pass
+
+
 async def _resume(runs: RunService, store: Store, run: RunRecord) -> None:
     try:
         await runs.resume(run)
@@ -195,8 +231,14 @@ async def _opened(state: StateDir) -> AsyncIterator[Store]:
 async def _settle(
     store: Store, state: StateDir, settings: Settings, circuits: Circuits, toggles: Toggles
 ) -> tuple[Reconciliation, list[RunRecord]]:
-    """What is done on an opened store before traffic is accepted."""
+    """What is done on an opened store before traffic is accepted.
+
+    UnavailableError `tmux_still_needed` if the settings take tmux away too early.
+    """
     try:
+        if (because := await check_tmux_may_go(store, settings)) is not None:
+            log.warning("tmux_disabled", because=because)
+        await store.comparisons.skip_running(SERVICE_STOPPED, now=wire.now())
         settled = await reconcile(store, resume_queued=settings.supervision.resume_queued)
         await circuits.load()
         await toggles.load()
@@ -217,6 +259,8 @@ async def _offer_demo(store: Store, state: StateDir) -> None:
 
 
 def _clear(state: StateDir) -> None:
-    """Remove the private files of processes of an earlier service."""
+    """Remove what processes and mirrors of an earlier service have left."""
     for folder in state.private.iterdir():
         shutil.rmtree(folder)
+    for folder in state.mirrors.iterdir():
+        remove(folder)

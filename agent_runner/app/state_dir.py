@@ -21,6 +21,7 @@ class StateDir:
         self.database = root / "agent-runner.db"
         self.raw = root / "raw"
         self.private = root / "private"
+        self.mirrors = root / "mirrors"
         self.workspace = root / "workspace"
         self.backups = root / "backups"
         self.repairs = root / "repairs"
@@ -38,7 +39,7 @@ class StateDir:
         """
         self.umask = os.umask(0o077)
         try:
-            for folder in (self.root, self.raw, self.private, self.workspace):
+            for folder in (self.root, self.raw, self.private, self.mirrors, self.workspace):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.chmod(0o700)
             lock = os.open(self._lock_file, os.O_CREAT | os.O_RDWR, 0o600)

@@ -21,6 +21,7 @@ from agent_runner.cli.load import PASSED_ON, load
 from agent_runner.cli.record import record_command
 from agent_runner.cli.serve import serve
 from agent_runner.cli.sessions import sessions
+from agent_runner.cli.shadow import shadow
 from agent_runner.cli.tickets import tickets
 from agent_runner.cli.tui import tui
 from agent_runner.cli.wrap import wrap
@@ -61,6 +62,7 @@ app.add_typer(conversations, name="conversations")
 app.add_typer(approvals, name="approvals")
 app.command("tui")(tui)
 app.add_typer(fallback, name="fallback")
+app.add_typer(shadow, name="shadow")
 app.add_typer(circuits, name="circuits")
 app.add_typer(tickets, name="tickets")
 app.command("sessions")(sessions)

@@ -65,6 +65,10 @@ class Client:
         """The JSON at `where`, made with `path`."""
         return self._call("GET", where, params=parameters)
 
+    def text(self, where: str, **parameters: str | int) -> str:
+        """The text at `where`."""
+        return self._request("GET", where, params=parameters).text
+
     def send(self, method: str, where: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON answer to a request with a body; None if it has none."""
         return self._call(method, where, json=dict(body or {}))
@@ -89,13 +93,17 @@ class Client:
             raise away(self._url, error) from error
 
     def _call(self, method: str, where: str, **arguments: Any) -> Any:
+        response = self._request(method, where, **arguments)
+        return response.json() if response.content else None
+
+    def _request(self, method: str, where: str, **arguments: Any) -> httpx.Response:
         try:
             response = self._http.request(method, where, **arguments)
         except httpx.TransportError as error:
             raise away(self._url, error) from error
         if response.is_error:
             raise problem_of(response)
-        return response.json() if response.content else None
+        return response
 
 
 def away(url: str, error: httpx.TransportError) -> UnavailableError:

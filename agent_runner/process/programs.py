@@ -54,24 +54,43 @@ async def output(
     timeout: float = VERSION_TIMEOUT_S,
 ) -> tuple[int | None, str]:
     """Exit code and first 64 KiB of stdout of a short command; (None, "") if it hangs or fails."""
+    code, data = await capture(warden, argv, env, timeout=timeout, most=1 << 16)
+    return code, data.decode("utf-8", "replace") if code is not None else ""
+
+
+async def capture(
+    warden: Warden,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    timeout: float,
+    most: int,
+) -> tuple[int | None, bytes]:
+    """Exit code and stdout of a short command that prints little on stderr.
+
+    The code is None if it could not be started, hung, or printed over `most` bytes; then
+    stdout is what came before that. It is ended with all that it started.
+    """
     try:
         child = await spawn(warden, argv, cwd=os.sep, env=env, process_id=f"probe-{token_hex(8)}")
     except SpawnError:
-        return None, ""
+        return None, b""
+    data = bytearray()
     try:
         with anyio.move_on_after(timeout):
             await child.go()
             child.close_stdin()
-            text = b""
-            while len(text) < 1 << 16 and (chunk := await child.read_stdout()):
-                text += chunk
-            return await child.wait(), text.decode("utf-8", "replace")
+            while chunk := await child.read_stdout():
+                data += chunk
+                if len(data) > most:
+                    return None, bytes(data[:most])
+            return await child.wait(), bytes(data)
     except SpawnError:
-        return None, ""
+        return None, b""
     finally:
         await child.end(term_grace=1)
         child.close()
-    return None, ""
+    return None, bytes(data)
 
 
 def version_in(text: str) -> str | None:

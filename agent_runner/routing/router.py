@@ -56,12 +56,15 @@ class Router:
         circuits: Circuits,
         terminals: Terminals,
         shadow_primary: CommMode,
+        *,
+        against_itself: bool = False,
     ) -> None:
         self._toggles = toggles
         self._guards = guards
         self._circuits = circuits
         self._terminals = terminals
         self._shadow_primary = shadow_primary
+        self._against_itself = against_itself
 
     def plan(self, agent: AgentRecord, requested: str | None, *, begins: bool = False) -> Plan:
         """The plan for a run of `agent` that is accepted, or `begins`.
@@ -174,7 +177,9 @@ class Router:
             return Plan(mode=mode, source=source, reason=reason)
         primary = self._shadow_primary
         other = CommMode.HEADLESS if primary is CommMode.TMUX else CommMode.TMUX
-        if self._terminals.obstacle(agent) is not None:
+        if self._against_itself:
+            other = primary
+        if CommMode.TMUX in (primary, other) and self._terminals.obstacle(agent):
             return Plan(
                 mode=CommMode.HEADLESS,
                 source=source,

@@ -79,7 +79,7 @@ class Headless:
         self.launcher = launcher
         self.pool = pool
         self._tasks = tasks
-        self._on_gone = on_gone
+        self.on_gone = on_gone
         self._living: dict[str, LiveCli] = {}
         self._stuck: dict[str, ProcessIdentity] = {}
 
@@ -120,7 +120,7 @@ class Headless:
                     "end it by hand, or end the conversation and start a new one",
                 )
             del self._stuck[request.conversation_id]
-            await self._on_gone(stuck)
+            await self.on_gone(stuck)
         live = await self.launcher.start(
             request.agent_type,
             request.options,
@@ -209,4 +209,4 @@ class Headless:
                 self._stuck[conversation_id] = identity
             else:
                 with anyio.CancelScope(shield=True):
-                    await self._on_gone(identity)
+                    await self.on_gone(identity)

@@ -33,6 +33,7 @@ from agent_runner.events import (
 from agent_runner.routing.plan import Plan
 from agent_runner.runners.live import LiveCli
 from agent_runner.runners.sink import Resolution
+from agent_runner.runs.mirrors.recorder import Recorder
 from agent_runner.schemas import supervised
 from agent_runner.settings import Timeouts
 from conversation_store.records import ApprovalRecord, RunOutcome, RunRecord
@@ -58,8 +59,9 @@ _DEEDS = (ToolStarted, FileChanged, PermissionRequested)
 class ActiveRun:
     """Takes the run's events to its conversation's channel; `asked` is set to stop it.
 
-    `acted` once a tool began, or asked to. `done` without an `outcome`: the service stopped
-    while the run was queued, and will start it when it is up again.
+    `recorder` takes what a mirror is compared with. `acted` once a tool began, or asked to.
+    `done` without an `outcome`: the service stopped while the run was queued, and will start it
+    when it is up again.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class ActiveRun:
         self.stop_reason: StopReason | None = None
         self._stopped_again = False
         self.acted = False
+        self.recorder: Recorder | None = None
         self.done = anyio.Event()
         self.outcome: RunOutcome | None = None
         self.live: LiveCli | None = None
@@ -192,6 +195,8 @@ class ActiveRun:
                 events = [late, *events]
             await self.channel.emit(None, events)
             return
+        if self.recorder is not None:
+            self.recorder.take(events)
         if events:
             self.last_event, self.last_event_at = event_type(events[-1]), anyio.current_time()
         plain: list[AgentEvent] = []

@@ -22,6 +22,7 @@ from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.attempts import Attempts, NotBegunError
+from agent_runner.runs.mirrors.mirrors import Mirrors
 from agent_runner.runs.outcome import both, failed, finished_event, judge, stopped
 from agent_runner.runs.queue import Ticket
 from agent_runner.settings import Settings, Timeouts
@@ -47,8 +48,10 @@ class RunDriver:
         tasks: TaskGroup,
         settings: Settings,
         raw_dir: Path,
+        mirrors: Mirrors,
     ) -> None:
         self._store = store
+        self._mirrors = mirrors
         self._headless = headless
         self._desk = desk
         self._router = router
@@ -136,6 +139,7 @@ class RunDriver:
     async def _run(self, active: ActiveRun, agent: AgentRecord) -> RunOutcome:
         """The way that is open now, and once another one if the first led nowhere."""
         plan = self._plan(active, agent)
+        self._mirrors.begin(active, agent, plan)
         outcome = await self._leg(active, agent, plan)
         other = self._router.after(plan, agent, outcome.code, acted=active.acted)
         if other is None or not active.go_another_way():

@@ -28,6 +28,7 @@ from agent_runner.routing.router import Router
 from agent_runner.runners.headless import Headless
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.driver import RunDriver
+from agent_runner.runs.mirrors.mirrors import Mirrors
 from agent_runner.runs.queue import AgentQueue, Ticket
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.request import ExecuteRequest
@@ -64,6 +65,7 @@ class RunService:
         tasks: TaskGroup,
         settings: Settings,
         raw_dir: Path,
+        mirrors: Mirrors,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -74,7 +76,8 @@ class RunService:
         self._settings = settings
         self._limits = settings.limits
         self._raw_files = RawFiles(raw_dir)
-        self._driver = RunDriver(store, headless, router, desk, tasks, settings, raw_dir)
+        self._mirrors = mirrors
+        self._driver = RunDriver(store, headless, router, desk, tasks, settings, raw_dir, mirrors)
         self._queues: dict[str, AgentQueue] = {}
         self._accepting: dict[str, anyio.Lock] = {}
         self._active: dict[str, ActiveRun] = {}
@@ -254,6 +257,7 @@ class RunService:
         runs = await self._store.runs.of_conversation(conversation_id)
         await self._store.conversations.delete(conversation_id)
         await self._headless.drop(conversation_id)
+        await self._mirrors.drop(conversation_id)
         for run_id in runs:
             self._raw_files.remove(run_id)
 

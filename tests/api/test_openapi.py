@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.conftest import ModuleService, Service, Serving
 
 @pytest.fixture(scope="module")
 def live(module_service: ModuleService) -> Service:
-    service = module_service()
+    service = module_service(shadow={"primary": "headless", "against": "self"})
     service.register()
     return service
 
@@ -97,6 +98,15 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
     call("GET", "/agents", 200)
     a = {"agentId": "shape"}
     call("GET", "/agents/{agentId}", 200, **a)
+    odd = json.dumps([{"unless": ".mirrored", "do": [{"touch": ".mirrored"}]}, {"error": "no"}])
+    call("POST", "/agents/{agentId}/execute", 200, {"prompt": odd, "mode": "shadow"}, **a)
+    while not (found := call("GET", "/api/shadow-mode/failures", 200)["comparisons"]):
+        time.sleep(0.05)
+    one = {"comparisonId": found[0]["comparisonId"]}
+    call("GET", "/api/shadow-mode/comparisons/{comparisonId}", 200, **one)
+    call("GET", "/api/shadow-mode/comparisons/{comparisonId}", 404, comparisonId="cmp_none")
+    for name in ("metrics", "criteria", "report", "mismatches"):
+        call("GET", f"/api/shadow-mode/{name}", 200)
     call("GET", "/agents/{agentId}", 404, agentId="nobody")
     call("PATCH", "/agents/{agentId}", 200, {"model": "m"}, **a)
     call("GET", "/agents/{agentId}/conversation", 200, **a)

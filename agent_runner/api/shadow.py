@@ -1,0 +1,202 @@
+"""Shadow mode: how headless compares with tmux, and whether tmux can go."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent_runner.api.agents import json_reply
+from agent_runner.api.bodies import MalformedJsonError, integer_parameter
+from agent_runner.api.context import context
+from agent_runner.api.replies import Reply
+from agent_runner.api.routes import Endpoint, Query
+from agent_runner.api.shadow_replies import (
+    ComparisonDetailReply,
+    ComparisonListReply,
+    CriteriaReply,
+    MetricsReply,
+    ShadowReportReply,
+)
+from agent_runner.runs.mirrors.evidence import Window
+from conversation_store.states import Verdict
+from shadow.diff import unified
+from shadow.page import POLICY, html
+from shadow.report import markdown
+
+_PAGE = 50
+_LONGEST_PAGE = 200
+_FAILURES = (Verdict.PRIMARY_FAILED, Verdict.MIRROR_FAILED, Verdict.BOTH_FAILED)
+_KINDS = {"json": "application/json", "md": "text/markdown", "html": "text/html"}
+_WINDOW = (
+    Query("since", "Comparisons begun then or later (RFC 3339); 30 days ago.", kind="string"),
+    Query("until", "Comparisons begun before then; now.", kind="string"),
+    Query("agentId", "Only this agent.", kind="string"),
+    Query("type", "Only this CLI type.", kind="string"),
+)
+_PAGING = (
+    Query("limit", f"At most {_LONGEST_PAGE}; {_PAGE} by default."),
+    Query("before", "Comparisons older than this id.", kind="string"),
+)
+
+
+def _window(request: Request) -> Window:
+    given = request.query_params
+    default = context(request).evidence.window(
+        agent_id=given.get("agentId"), agent_type=given.get("type")
+    )
+    return msgspec.structs.replace(
+        default,
+        since=_time(request, "since") or default.since,
+        until=_time(request, "until") or default.until,
+    )
+
+
+def _time(request: Request, name: str) -> str | None:
+    """The parameter as the store writes times; 400 `invalid_parameter` if it is none."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise MalformedJsonError(
+            "invalid_parameter",
+            f"{name}={text[:40]!r} is no time",
+            hint="2026-01-31 or 2026-01-31T12:00:00Z; write + as %2B",
+        ) from None
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def metrics(request: Request) -> Response:
+    """The figures of a window."""
+    return json_reply(await context(request).evidence.metrics(_window(request)))
+
+
+async def criteria(request: Request) -> Response:
+    """Whether tmux can go, and what is missing."""
+    return json_reply(await context(request).evidence.criteria(_window(request)))
+
+
+async def report(request: Request) -> Response:
+    """The report, as JSON, Markdown or a page: by `format`, else by Accept."""
+    kind = _format(request)
+    found = await context(request).evidence.report(_window(request))
+    if kind == "html":
+        page = await to_thread.run_sync(html, found)
+        return Response(page, media_type=_KINDS[kind], headers={"Content-Security-Policy": POLICY})
+    if kind == "md":
+        return Response(markdown(found), media_type=_KINDS[kind])
+    return json_reply(found)
+
+
+def _format(request: Request) -> str:
+    wanted = request.query_params.get("format")
+    if wanted is not None:
+        if wanted not in _KINDS:
+            raise MalformedJsonError(
+                "invalid_parameter", f"format={wanted[:40]!r} is none of {', '.join(_KINDS)}"
+            )
+        return wanted
+    accepted = request.headers.get("accept", "")
+    named = [word.partition(";")[0].strip() for word in accepted.split(",")]
+    return next((kind for name in named for kind, mime in _KINDS.items() if mime == name), "json")
+
+
+async def mismatches(request: Request) -> Response:
+    """Comparisons whose answers differ, newest first."""
+    return await _page(request, (Verdict.MISMATCH,))
+
+
+async def failures(request: Request) -> Response:
+    """Comparisons of which a leg failed, newest first."""
+    return await _page(request, _FAILURES)
+
+
+async def _page(request: Request, verdicts: tuple[Verdict, ...]) -> Response:
+    window = _window(request)
+    limit = integer_parameter(request, "limit", _PAGE, low=1, high=_LONGEST_PAGE)
+    page = await context(request).store.comparisons.page(
+        since=window.since,
+        until=window.until,
+        agent_id=window.agent_id,
+        agent_type=window.agent_type,
+        verdicts=verdicts,
+        before=request.query_params.get("before"),
+        limit=limit,
+    )
+    reply: dict[str, Any] = {"comparisons": page}
+    if len(page) == limit:
+        reply["nextBefore"] = page[-1].comparison_id
+    return json_reply(reply)
+
+
+async def comparison(request: Request) -> Response:
+    """One comparison with both outputs and their difference."""
+    detail = await context(request).store.comparisons.get(request.path_params["comparisonId"])
+    outputs = [leg.output if leg is not None else "" for leg in (detail.primary, detail.mirror)]
+    diff = await to_thread.run_sync(unified, outputs[0], outputs[1])
+    return json_reply({**msgspec.to_builtins(detail), "outputDiff": diff})
+
+
+def _get(
+    path: str,
+    handler: Any,
+    summary: str,
+    reply: type[Reply],
+    *parameters: Query,
+    problems: tuple[int, ...] = (400,),
+) -> Endpoint:
+    return Endpoint(
+        method="GET",
+        path=f"/api/shadow-mode/{path}",
+        handler=handler,
+        summary=summary,
+        tag="shadow",
+        reply=reply,
+        parameters=parameters,
+        problems=problems,
+    )
+
+
+ENDPOINTS = (
+    _get("metrics", metrics, "How headless compares with tmux", MetricsReply, *_WINDOW),
+    _get("criteria", criteria, "Whether tmux can go, and what is missing", CriteriaReply, *_WINDOW),
+    _get(
+        "report",
+        report,
+        "The report as JSON, Markdown or HTML",
+        ShadowReportReply,
+        *_WINDOW,
+        Query("format", f"{', '.join(_KINDS)}; by Accept if absent.", kind="string"),
+    ),
+    _get(
+        "mismatches",
+        mismatches,
+        "Comparisons whose answers differ",
+        ComparisonListReply,
+        *_WINDOW,
+        *_PAGING,
+    ),
+    _get(
+        "failures",
+        failures,
+        "Comparisons of which a leg failed",
+        ComparisonListReply,
+        *_WINDOW,
+        *_PAGING,
+    ),
+    _get(
+        "comparisons/{comparisonId}",
+        comparison,
+        "One comparison with both outputs",
+        ComparisonDetailReply,
+        problems=(404,),
+    ),
+)
