@@ -86,4 +86,3 @@ async def test_both_write_the_same_file_and_the_users_tree_is_touched_once(
     assert found.mirror is not None
     assert found.primary.files is not None
     assert found.mirror.files is not None
-    print(found)
