@@ -10,7 +10,7 @@ import msgspec
 
 from conversation_store.records import ComparisonRecord, Figures
 from conversation_store.states import ComparisonState, Verdict
-from shadow.criteria import Pair, agree, judged, pairs
+from shadow.criteria import HEADLESS, UNFAIR, Pair, agree, judged, pairs
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -98,7 +98,7 @@ def metrics(
     skipped = Counter(one.skipped_because for one in comparisons if one.skipped_because)
     done = [one for one in comparisons if one.state is ComparisonState.DONE]
     of_two = [one for one in done if one.kind == "shadow"]
-    own = [one for one in done if one.kind == "self" and _succeeded(one)]
+    own = [one for one in done if one.kind == "self" and _judged(one)]
     agreeing = [one.verdict in (Verdict.MATCH, Verdict.EQUIVALENT) for one in own]
     return Metrics(
         since=since,
@@ -127,8 +127,10 @@ def metrics(
     )
 
 
-def _succeeded(one: ComparisonRecord) -> bool:
-    return one.verdict in (Verdict.MATCH, Verdict.EQUIVALENT, Verdict.MISMATCH)
+def _judged(one: ComparisonRecord) -> bool:
+    """True if it says how headless agrees with itself."""
+    answered = one.verdict in (Verdict.MATCH, Verdict.EQUIVALENT, Verdict.MISMATCH)
+    return answered and one.primary_mode == HEADLESS and UNFAIR.isdisjoint(one.notes)
 
 
 def _share(held: Sequence[bool]) -> float | None:

@@ -24,13 +24,14 @@ def everything_in(folder: Path) -> Iterator[str]:
 
 def copy(
     source: Path, target: Path, paths: Iterable[str], *, most_files: int, most_bytes: int
-) -> None:
-    """Copy `paths` of `source` to `target`, with their times.
+) -> bool:
+    """Copy `paths` of `source` to `target`, with their times; True if a link was changed.
 
     TooLargeToCopyError before the bound is passed. What is gone meanwhile is left out, and so
     is what is neither a file nor a link. A link into `source` leads into `target`.
     """
     files = size = 0
+    changed = False
     for path in paths:
         origin, made = source / path, target / path
         try:
@@ -45,11 +46,15 @@ def copy(
             continue
         made.parent.mkdir(parents=True, exist_ok=True)
         if stat.S_ISLNK(found.st_mode):
-            made.symlink_to(_moved(Path(os.readlink(origin)), source, target))
+            link = Path(os.readlink(origin))
+            moved = _moved(link, source, target)
+            made.symlink_to(moved)
+            changed = changed or moved != link
             continue
         with suppress(FileNotFoundError):
             shutil.copy2(origin, made)
             made.chmod(stat.S_IMODE(found.st_mode) | stat.S_IWUSR)
+    return changed
 
 
 def remove(folder: Path) -> None:

@@ -40,8 +40,10 @@ class Workspace:
         self._tree = folder / "tree"
         self._track = folder / "track"
         self._index = folder / "base-index"
+        self._mirror_index = folder / "mirror-index"
         self._top = origin
         self._base: str | None = None
+        self._mirror_base: str | None = None
         self._all = False
 
     @property
@@ -73,7 +75,8 @@ class Workspace:
             if repository is None or not await self._take_repository(repository):
                 await self._take_folder()
         except TooLargeToCopyError:
-            self.isolation, self.cwd, self._base = Isolation.READ_ONLY, self._origin, None
+            self.isolation, self.cwd = Isolation.READ_ONLY, self._origin
+            self._base = self._mirror_base = None
             await to_thread.run_sync(remove, self._tree)
 
     async def changes(self, *, mirror: bool) -> tuple[list[FileChange] | None, str | None]:
@@ -81,14 +84,15 @@ class Workspace:
 
         (None, None) if that cannot be told.
         """
-        if self._base is None:
+        base = self._mirror_base if mirror else self._base
+        if base is None:
             return None, None
         top = self._tree if mirror else self._top
-        index = self._index.with_name("mirror-index" if mirror else "primary-index")
+        index = self._mirror_index if mirror else self._index.with_name("primary-index")
         try:
             tree = await self._tree_of(top, index)
             env = self._env(top, index)
-            words = ("diff-tree", "-r", "--no-renames", self._base, tree)
+            words = ("diff-tree", "-r", "--no-renames", base, tree)
             raw = await self._git.run(top, *words[:2], "-z", *words[2:], env=env)
             shown = ("diff-tree", "-p", "--no-color", "--no-ext-diff", "--no-textconv")
             diff, whole = await self._git.beginning(
@@ -122,14 +126,17 @@ class Workspace:
             known = any(Path(path).is_relative_to(within) for path in paths)
             if not known and any(inside.iterdir()):
                 return False
-            await self._copy(top, paths)
+            moved = await self._copy(top, paths)
+            self._top, self._mirror_base = top, base
+            if moved:
+                self._mirror_base = await self._tree_of(self._tree, self._mirror_index)
             init = ("init", "--quiet", "--template=", f"--object-format={repository.format}")
             await self._git.run(self._tree, *init)
             await to_thread.run_sync(self._furnish, repository, refs)
         except GitError:
             await to_thread.run_sync(self._make)
             return False
-        self._base, self._top = base, top
+        self._base = base
         self.cwd = self._tree / within
         await to_thread.run_sync(partial(self.cwd.mkdir, parents=True, exist_ok=True))
         self.isolation = Isolation.WORKTREE
@@ -142,9 +149,10 @@ class Workspace:
         self.cwd, self.isolation = self._tree, Isolation.COPY
         try:
             await self._git.run(self._folder, "init", "--quiet", "--bare", "--template=", "track")
-            self._base, _ = await self._settle_base(self._tree)
+            self._base, _ = await self._settle_base(self._origin)
+            self._mirror_base = await self._tree_of(self._tree, self._mirror_index)
         except GitError:
-            self._base = None
+            self._base = self._mirror_base = None
 
     async def _open_track(self, repository: Repository) -> None:
         """A repository beside the copy, in which both trees are told apart from the first."""
@@ -176,12 +184,13 @@ class Workspace:
         await self._git.run(top, "add", "--all", *(("--force",) if self._all else ()), env=env)
         return (await self._git.run(top, "write-tree", env=env)).decode().strip()
 
-    async def _copy(self, source: Path, paths: list[str]) -> None:
+    async def _copy(self, source: Path, paths: list[str]) -> bool:
+        """True if a link was changed."""
         bounds = {
             "most_files": self._settings.copy_files,
             "most_bytes": self._settings.copy_bytes,
         }
-        await to_thread.run_sync(partial(copy, source, self._tree, paths, **bounds))
+        return await to_thread.run_sync(partial(copy, source, self._tree, paths, **bounds))
 
     def _furnish(self, repository: Repository, refs: bytes) -> None:
         """Have the mirror's repository stand where the user's stands."""
