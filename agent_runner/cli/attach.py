@@ -32,7 +32,7 @@ def attach(
         tmux = shutil.which("tmux")
         if tmux is None and not (as_json or show):
             raise UnavailableError(
-                "tmux_missing", "tmux is not on PATH", hint="install it, or use --show"
+                "cli_not_found", "tmux is not on PATH", hint="install it, or use --show"
             )
     except AgentRunnerError as error:
         fail(error, as_json=as_json)

@@ -52,13 +52,6 @@ TERMINAL = (
         replies=(text("One."), Reply([Shell("echo tool")]), text("Two."), text("Three.")),
     ),
     _terminal(
-        "letters",
-        "what a pasted prompt would not keep: tabs, line ends, several lines",
-        Prompt("ls\n\t- héllo 你好 \U0001f600\n\n# /etc\n\nend"),
-        replies=(HELLO,),
-        expect=("ls\\n\\t- h\\u00e9llo",),
-    ),
-    _terminal(
         "prompt-command",
         "a prompt that the UI would take for a command of its own",
         Prompt("/help me please"),
@@ -86,17 +79,6 @@ TERMINAL = (
         Answer(PermissionAnswer(allow=True)),
         replies=(Reply([Write("{cwd}/out.txt", "written\n")]), text("Wrote it.")),
         expect=("out.txt", "Wrote it."),
-    ),
-    _terminal(
-        "permission-two",
-        "two questions, one yes and one no",
-        Prompt("hello"),
-        Answer(PermissionAnswer(allow=True)),
-        Answer(PermissionAnswer(allow=False), When(line="permission_prompt")),
-        replies=(
-            Reply([Shell("touch one.txt", risk="high"), Shell("touch two.txt", risk="high")]),
-            text("Done."),
-        ),
     ),
     _terminal(
         "interrupt-text",
