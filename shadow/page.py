@@ -8,7 +8,7 @@ from html import escape
 from conversation_store.records import ComparisonDetail, LegBody
 from shadow.diff import unified
 from shadow.plots import bars, lines
-from shadow.report import NOTHING_YET, Report, milliseconds, percent, ways
+from shadow.report import NOTHING_YET, Report, milliseconds, percent, shown, ways
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """The Content-Security-Policy that the page works under."""
@@ -189,13 +189,14 @@ def _detail(detail: ComparisonDetail) -> Iterator[str]:
 
 
 def _diff(text: str) -> str:
-    shown = []
+    parts = []
     for line in _cut(text).split("\n"):
         tag = {"+": "ins", "-": "del"}.get(line[:1])
         safe = escape(line)
-        shown.append(f"<{tag}>{safe or ' '}</{tag}>" if tag else f"{safe}\n")
-    return f"<pre>{''.join(shown) or 'none'}</pre>"
+        parts.append(f"<{tag}>{safe or ' '}</{tag}>" if tag else f"{safe}\n")
+    return f"<pre>{''.join(parts) or 'none'}</pre>"
 
 
 def _cut(text: str) -> str:
+    text = shown(text)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}\n[cut]"

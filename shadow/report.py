@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -15,6 +16,9 @@ NOTHING_YET = (
     "Nothing was compared in this window. Register an agent with commMode shadow "
     "(`agent-runner agents add NAME --type TYPE --comm-mode shadow`), or send one prompt with "
     '`"mode": "shadow"`, and come back.'
+)
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _BAD = (Verdict.MISMATCH, Verdict.MIRROR_FAILED, Verdict.PRIMARY_FAILED, Verdict.BOTH_FAILED)
 
@@ -112,9 +116,14 @@ def ways(figures: Metrics) -> list[tuple[str, str, str]]:
     return [(name, values[0], values[1]) for name, values in rows]
 
 
+def shown(text: str) -> str:
+    """`text` with what is no character to be seen as U+FFFD."""
+    return _UNSEEN.sub("\ufffd", text)
+
+
 def _cell(text: str) -> str:
     """On one line, and no table's or markup's end."""
-    plain = " ".join(text.split())
+    cell = shown(" ".join(text.split()))
     for mark in "\\`*_[]<>|":
-        plain = plain.replace(mark, f"\\{mark}")
-    return plain
+        cell = cell.replace(mark, f"\\{mark}")
+    return cell

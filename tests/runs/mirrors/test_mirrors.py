@@ -58,10 +58,10 @@ async def compared(context: Context, count: int = 1) -> list[ComparisonDetail]:
     return [await context.store.comparisons.get(one.comparison_id) for one in reversed(over)]
 
 
-async def taken(state: Path) -> None:
+async def taken(state: Path, sign: str = "tree/.git/packed-refs") -> None:
     """Until a mirror has its copy: what the primary does from here on is not in it."""
     with anyio.fail_after(20):
-        while not list((state / "mirrors").glob("*/tree/.git/packed-refs")):
+        while not list((state / "mirrors").glob(f"*/{sign}")):
             await anyio.sleep(0.005)
     await anyio.sleep(0.05)
 
@@ -194,7 +194,7 @@ async def test_what_a_mirror_does_to_its_repository_stays_there(
     [
         ({"hang": True}, "mirror_failed", "timed_out"),
         ({"die": 3}, "mirror_failed", "cli_error"),
-        ({"flood": 200_000, "of": "delta"}, "match", None),
+        ({"flood": 20_000, "of": "delta"}, "match", None),
         ({"stderr_flood": 5_000_000}, "match", None),
     ],
     ids=["hangs", "crashes", "floods", "floods stderr"],
@@ -305,20 +305,29 @@ async def test_a_sample_of_headless_with_itself(serving: Serving, tmp_path: Path
 
 
 async def test_a_folder_without_git_is_copied_and_a_large_one_only_read(
-    serving: Serving, tmp_path: Path
+    serving: Serving, tmp_path: Path, state_dir: Path
 ) -> None:
     folder = tmp_path / "plain"
     folder.mkdir()
     (folder / "kept.txt").write_text("kept\n")
     (folder / "link").symlink_to(folder / "kept.txt")
-    script: Script = [{"write": "link", "content": "over\n"}, {"text": "x"}]
+    gate = tmp_path / "gate"
+    script: Script = [
+        {"wait": str(gate)},
+        {"write": "link", "content": "over\n"},
+        {"text": "x"},
+    ]
     async with serving(shadow=SELF) as context:
         agent = await shadowed(context, folder)
         await ended(await start(context, agent, [{"text": "nothing"}]))
         (found,) = await compared(context)
         assert (found.comparison.isolation, found.comparison.verdict) == ("copy", "match")
-        await ended(await start(context, agent, script))
+        active = await start(context, agent, script)
+        await taken(state_dir, "mirror-index")
+        gate.touch()
+        await ended(active)
         found = (await compared(context, 2))[-1]
+        assert changed(found.primary) == {"kept.txt": "modified"}
         assert set(changed(found.mirror)) == {"kept.txt"}
     async with serving(shadow={**SELF, "copy_bytes": 3}) as context:
         await ended(await start(context, agent, [{"text": "nothing"}]))
