@@ -166,7 +166,10 @@ class TerminalSession(SessionBase):
             code = code_for_text(self._end.screen)
             if code is not None and end.code:
                 return code, error_line(self._end.screen)
-        return super()._exit_verdict(end)
+        code, error = super()._exit_verdict(end)
+        if isinstance(self._end, t.Exited) and self._end.screen and not end.code:
+            error = f"{error}; its screen: {error_line(self._end.screen)}"
+        return code, error
 
 
 def _line(**message: Any) -> bytes:

@@ -91,8 +91,11 @@ class Pane:
         self.run("paste-buffer", "-d", "-p", "-r", "-b", "prompt", "-t", SESSION)
 
     def dead(self) -> bool:
-        """True once tmux has seen the end of the program."""
-        return self.tell("#{pane_dead}") == "1"
+        """True once tmux has seen the end of the program, and how it ended.
+
+        It calls a pane dead when its terminal is closed, which may be before that.
+        """
+        return self.tell("#{pane_dead_status}#{pane_dead_signal}") != ""
 
     def status(self) -> tuple[int | None, int | None]:
         """How the dead program ended: exit code and signal."""
