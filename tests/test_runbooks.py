@@ -11,6 +11,7 @@ from typing import get_args
 
 import msgspec
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from agent_runner import emitter
@@ -29,12 +30,14 @@ from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READIN
 from agent_runner.approvals import hooks
 from agent_runner.cli.db import db
 from agent_runner.cli.main import app
+from agent_runner.cli.shadow import shadow
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import AnyEvent
 from agent_runner.maintenance.watch import WAL_ALARM_BYTES
 from agent_runner.process.keeper import LIFELINE_GRACE_S
 from agent_runner.routing.plan import Source
 from agent_runner.runners.live import _ASK_SHARE
+from agent_runner.runs import mirrors
 from agent_runner.runs.attempts import RESUME_ATTEMPTS
 from agent_runner.schemas.decode import Drift
 from agent_runner.schemas.supervised import (
@@ -47,14 +50,16 @@ from agent_runner.schemas.supervised import (
     decode,
     environment,
 )
-from agent_runner.settings import AutomaticSettings
+from agent_runner.settings import AutomaticSettings, CriteriaSettings, ShadowSettings
 from conversation_store.faults import Fault, StoreState
 from conversation_store.integrity.findings import FindingCode
 from conversation_store.reserve import RESERVE_BYTES
-from conversation_store.states import Delivery
+from conversation_store.states import Delivery, Isolation, Verdict
 from conversation_store.store import QUICK_CHECK_S
 from conversation_store.writer import RETRY_S
 from fallback import guard
+from shadow.compare import FAR_APART, LONGEST_TEXT, SIMILAR_AT
+from shadow.criteria import UNFAIR, Readiness, Thresholds, judge
 from tests.conftest import Service
 from tests.test_docs import rows
 
@@ -349,8 +354,7 @@ def test_the_words_of_the_shadow_runbook_are_those_of_the_code() -> None:
     assert words("`isolation`") == [*Isolation]
     assert words("Criterion") == [check.name for check in judge_nothing().checks]
     source = "".join(
-        file.read_text("utf-8")
-        for file in (Path(mirrors.__file__).parent).glob("*.py")
+        file.read_text("utf-8") for file in (Path(mirrors.__file__).parent).glob("*.py")
     )
     for word in words("`skippedBecause`"):
         assert f'"{word}"' in source, word
@@ -383,4 +387,4 @@ def test_the_numbers_of_the_shadow_runbook_are_those_of_the_code() -> None:
 
 def test_the_commands_of_the_shadow_runbook_are_there() -> None:
     shown = set(re.findall(r"agent-runner shadow (\w+)", SHADOW))
-    assert shown == {command.name or command.callback.__name__ for command in shadow.registered_commands if command.callback}
+    assert shown == set(get_command(shadow).commands)  # type: ignore[attr-defined]
