@@ -204,6 +204,9 @@ class AutomaticSettings(_Section):
     relapse_ms: Milliseconds = Field(
         3_600_000, description="Given up again within this time of its return, it dwells longer."
     )
+    doctor_ms: Milliseconds = Field(
+        600_000, description="How often each CLI in use is asked for its version."
+    )
     canaries: int = Field(3, ge=1, description="Tried runs in a row that bring headless back.")
 
 

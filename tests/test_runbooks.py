@@ -336,7 +336,7 @@ FALLBACK = (RUNBOOK.parent / "fallback.md").read_text("utf-8")
 
 
 def test_every_evidence_is_explained() -> None:
-    named = {"circuit_open", *guard._WHAT}
+    named = {"circuit_open", "doctor", *guard._WHAT}
     assert set(rows(FALLBACK)) == {*Source, *named}
     for setting in re.findall(r"`(\w+_\w+)`", FALLBACK):
         known = {*AutomaticSettings.model_fields, *named, *Source, "tmux_unavailable"}

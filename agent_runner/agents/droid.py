@@ -1,4 +1,5 @@
-"""How to start Factory Droid: stream-json for one prompt, JSON-RPC for a conversation.
+"""How to start Factory Droid: stream-json for one prompt, JSON-RPC for a conversation,
+or its own UI.
 
 `permissionMode` is Droid's autonomy: off, low, medium, high, or unsafe (no checks at all).
 `allowedTools` restricts the session to these tools, for Droid has no list of tools that
@@ -9,10 +10,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from agent_runner.agents import flags
+from agent_runner.agents import droid_ui, flags
 from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
 from agent_runner.agents.droid_rpc_session import DroidRpcSession
 from agent_runner.agents.droid_session import DroidSession
+from agent_runner.agents.droid_terminal import DroidTerminal
 from agent_runner.errors import BadRequestError
 
 AUTONOMY = ("off", "low", "medium", "high", "unsafe")
@@ -24,7 +26,7 @@ _RESERVED = (
 
 
 class DroidAdapter:
-    """Factory Droid, headless."""
+    """Factory Droid."""
 
     type: ClassVar[str] = "factory-droid"
     title: ClassVar[str] = "Factory Droid"
@@ -42,6 +44,8 @@ class DroidAdapter:
         """See `base.Adapter`. The JSON-RPC form is configured over the protocol."""
         hints = {"max_turns": "limit the run's time instead"}
         env = {"FACTORY_DROID_AUTO_UPDATE_ENABLED": "false", "NO_COLOR": "1"}
+        if form is Form.TERMINAL:
+            return self._ui(options, env, resume, private_dir)
         argv = [self.program, "exec", *flags.extra_args(options, _RESERVED)]
         if options.permission_mode:
             flags.one_of(options.permission_mode, AUTONOMY, "permissionMode")
@@ -74,8 +78,31 @@ class DroidAdapter:
             argv.append(flags.flag("session-id", check_session_id(resume)))
         return Launch(argv=argv, env=env, files=files, spool=True)
 
+    def _ui(
+        self, options: AgentOptions, env: dict[str, str], resume: str | None, private_dir: str
+    ) -> Launch:
+        hint = "run it headless"
+        names = ("max_turns", "mcp_servers", "allowed_tools", "denied_tools")
+        flags.unsupported(options, "the UI of Factory Droid", dict.fromkeys(names, hint))
+        reserved = (*_RESERVED, "--settings", "-r", "--resume", "--last", "-v", "--version")
+        argv = [self.program, *flags.extra_args(options, reserved)]
+        argv += ["--settings", f"{private_dir}/{droid_ui.SETTINGS}"]
+        if options.permission_mode and options.permission_mode != "off":
+            mode = flags.one_of(options.permission_mode, AUTONOMY[1:4], "permissionMode")
+            argv += ["--auto", mode]
+        files: dict[str, bytes] = {}
+        if options.system_prompt:
+            files["system-prompt.txt"] = options.system_prompt.encode()
+            argv += ["--append-system-prompt-file", f"{private_dir}/system-prompt.txt"]
+        if resume is not None:
+            argv += ["--resume", check_session_id(resume)]
+        ui = droid_ui.profile(options.model, resume)
+        return Launch(argv=argv, env=env, files=files, terminal=ui)
+
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """See `base.Adapter`."""
+        if form is Form.TERMINAL:
+            return DroidTerminal(options, form, resume)
         if form is Form.ONE_SHOT:
             return DroidSession(options, form, resume)
         return DroidRpcSession(options, form, resume, settings=rpc_settings(options))

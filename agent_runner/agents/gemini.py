@@ -1,4 +1,4 @@
-"""How to start Gemini CLI: stream-json for one prompt, ACP for a conversation.
+"""How to start Gemini CLI: stream-json for one prompt, ACP for a conversation, or its own UI.
 
 `systemPrompt` is written to a file named by GEMINI_SYSTEM_MD and replaces the CLI's own.
 
@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from agent_runner.agents import flags
+from agent_runner.agents import flags, gemini_ui
 from agent_runner.agents.acp_answers import mcp_servers
 from agent_runner.agents.acp_session import AcpSession
 from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
 from agent_runner.agents.gemini_session import GeminiSession
+from agent_runner.agents.gemini_terminal import GeminiTerminal
 
 APPROVAL_MODES = ("default", "auto_edit", "yolo", "plan")
 
@@ -29,7 +30,7 @@ _RESERVED = (
 
 
 class GeminiAdapter:
-    """Gemini CLI, headless."""
+    """Gemini CLI."""
 
     type: ClassVar[str] = "gemini"
     title: ClassVar[str] = "Gemini CLI"
@@ -48,9 +49,12 @@ class GeminiAdapter:
             "max_turns": "set model.maxSessionTurns in the CLI's settings.json",
         }
         argv = [self.program, *flags.extra_args(options, _RESERVED)]
+        ui = gemini_ui.profile(resume) if form is Form.TERMINAL else None
         if form is Form.ONE_SHOT:
             hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
             argv.append("--output-format=stream-json")
+        elif form is Form.TERMINAL:
+            hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
         else:
             mcp_servers(options.mcp_servers)
             argv.append("--acp")
@@ -74,10 +78,13 @@ class GeminiAdapter:
         if options.system_prompt:
             files["system.md"] = options.system_prompt.encode()
             env["GEMINI_SYSTEM_MD"] = f"{private_dir}/system.md"
-        return Launch(argv=argv, env=env, files=files, spool=form is Form.ONE_SHOT)
+        spool = form is Form.ONE_SHOT
+        return Launch(argv=argv, env=env, files=files, spool=spool, terminal=ui)
 
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """See `base.Adapter`."""
+        if form is Form.TERMINAL:
+            return GeminiTerminal(options, form, resume)
         if form is Form.ONE_SHOT:
             return GeminiSession(options, form, resume)
         return AcpSession(options, form, resume)

@@ -73,8 +73,8 @@ class TerminalSession(SessionBase):
     def _reply(self, number: str, body: dict[str, Any]) -> bytes:
         return _line(do="answer", id=int(number), body=body)
 
-    def _keys(self, *keys: str) -> bytes:
-        return _line(do="keys", keys=list(keys))
+    def _keys(self, *keys: str, when: str) -> bytes:
+        return _line(do="keys", keys=list(keys), when=when)
 
     # --- from the driver -----------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from agent_runner.api import (
     runs,
     sessions,
     shadow,
+    terminals,
     tickets,
 )
 from agent_runner.api.context import Context
@@ -34,6 +35,7 @@ ENDPOINTS = (
     *tickets.ENDPOINTS,
     *runs.ENDPOINTS,
     *sessions.ENDPOINTS,
+    *terminals.ENDPOINTS,
     *circuits.ENDPOINTS,
     *approvals.ENDPOINTS,
     *agents.ENDPOINTS,

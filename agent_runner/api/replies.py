@@ -197,6 +197,19 @@ class ProcessListReply(Reply):
     processes: list[ProcessReply]
 
 
+class TerminalReply(Reply):
+    """`GET /agents/{agentId}/terminal`: what the UI shows, and its tmux."""
+
+    agent_id: str
+    conversation_id: str
+    session_id: str | None
+    pid: int
+    socket: str
+    session: str
+    at: str
+    text: str
+
+
 class LogReply(Reply):
     """One run's raw output on one stream."""
 

@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.api.context import Context
+from agent_runner.app.doctor_watch import watch_clis
 from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.refusal import refused
 from agent_runner.app.state_dir import StateDir
@@ -107,6 +108,8 @@ async def running_service(
                 await _resume(runs, store, run)
             tasks.start_soon(desk.keep_time)
             tasks.start_soon(toggles.keep_time)
+            if settings.fallback.automatic.enabled:
+                tasks.start_soon(watch_clis, store, router, warden, settings, env)
             if hooks.any:
                 await hooks.tell_waiting()
             yield Context(

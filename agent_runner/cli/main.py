@@ -9,6 +9,7 @@ import typer
 
 from agent_runner.cli.agents import agents
 from agent_runner.cli.approvals import approvals
+from agent_runner.cli.attach import attach
 from agent_runner.cli.bench import bench
 from agent_runner.cli.circuits import circuits
 from agent_runner.cli.conversations import conversations
@@ -65,6 +66,7 @@ app.add_typer(shadow, name="shadow")
 app.add_typer(circuits, name="circuits")
 app.add_typer(tickets, name="tickets")
 app.command("sessions")(sessions)
+app.command("attach")(attach)
 app.add_typer(db, name="db")
 app.command("doctor")(doctor)
 app.command("wrap")(wrap)

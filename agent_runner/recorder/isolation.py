@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
+from agent_runner.recorder.install import cache_folder
+
 _CLONE_NEWNET = 0x40000000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 _PORT = re.compile(rb"(127\.0\.0\.1|localhost):\d{2,5}")
@@ -28,7 +30,9 @@ class World:
     """Temporary folders for one case; a context manager that removes them."""
 
     def __init__(self, install: Path) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="rec", ignore_cleanup_errors=True)
+        self._scratch = tempfile.TemporaryDirectory(
+            prefix="rec", dir=worlds_folder(), ignore_cleanup_errors=True
+        )
         base = Path(self._scratch.name).resolve()
         self.home = base / "home"
         self.cwd = base / "work" / "project"
@@ -96,6 +100,13 @@ class World:
         loopback ports and the kernel's release.
         """
         return normalise(data, self._names)
+
+
+def worlds_folder() -> Path:
+    """Where worlds are made: Gemini CLI reads no system file below a folder open to others."""
+    folder = cache_folder().parent / "worlds"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def normalise(data: bytes, names: list[tuple[str, str]]) -> bytes:

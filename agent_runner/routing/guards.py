@@ -171,7 +171,7 @@ def _keys(agent: AgentRecord) -> tuple[Key, Key]:
 
 
 def _policy(settings: AutomaticSettings) -> Policy:
-    given = settings.model_dump(exclude={"enabled"})
+    given = settings.model_dump(exclude={"enabled", "doctor_ms"})
     values = {
         name.removesuffix("_ms") + "_s" if name.endswith("_ms") else name: (
             value / 1000 if name.endswith("_ms") else value

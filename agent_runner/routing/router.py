@@ -33,6 +33,11 @@ _MAY_FALL_BACK = frozenset({Source.COMM_MODE, Source.CANARY})
 class Terminals(Protocol):
     """Says what can run in tmux here."""
 
+    @property
+    def tmux(self) -> bool:
+        """True if tmux is installed and may be used."""
+        ...
+
     def obstacle(self, agent: AgentRecord) -> UnavailableError | None:
         """Why the agent cannot be driven in tmux here; None if it can."""
         ...
@@ -98,6 +103,12 @@ class Router:
         if toggle.scope == Scope.AGENT or agent.comm_mode != CommMode.TMUX:
             return Plan(mode=CommMode.HEADLESS, source=_source(toggle), reason=_reason(toggle))
         return self._by_comm_mode(agent)
+
+    async def doctor_failed(self, agent_type: str, trouble: str) -> None:
+        """Take it as evidence that a CLI does not do what the doctor asks of it."""
+        if self._terminals.tmux:
+            evidence = Evidence(kind="doctor", text=trouble)
+            await self._guards.warn([(Scope.TYPE, agent_type)], evidence)
 
     def outlook(self, agent: AgentRecord) -> tuple[str | None, str, str]:
         """Mode, source and reason of a run that would begin now; if no way is open, no mode.

@@ -19,10 +19,11 @@ from typing import Any, Protocol
 
 from agent_runner.tmux.pane import Pane
 
-PATIENCE_S = (0.4, 0.8, 1.6, 3.0, 6.0, 10.0)
+PATIENCE_S = (1.0, 1.0, 2.0, 4.0, 8.0)
 BUSY_S = 60.0
 HANDOVERS = 3
 HANDOVER_S = 5.0
+SEEN_S = 0.5
 SHOWN_S = 10.0
 CLEARS = 50
 CLEARED_S = 0.15
@@ -102,6 +103,8 @@ class Delivery:
                 with open(os.path.join(self._ui.folder, "found"), encoding="utf-8") as file:
                     self._found = len(file.read().strip())
                 _remove(handed)
+                # A key that comes while the UI takes its screen back may be lost.
+                self._ui.wait(lambda: _sign(self._text) in _packed(self._ui.screen()), SEEN_S)
                 return True
         _remove(prompt)
         self._failed("not_handed_over", "the UI did not open its editor")
@@ -120,7 +123,7 @@ class Delivery:
             screen = self._ui.screen()
             if screen == before:
                 return False
-            return sign in "".join(screen.split()) or bool(shown and re.search(shown, screen))
+            return sign in _packed(screen) or bool(shown and re.search(shown, screen))
 
         if not self._ui.wait(there, SHOWN_S):
             self._failed("not_handed_over", "the pasted text does not show")
@@ -199,8 +202,11 @@ class Delivery:
 
 def _sign(text: str) -> str:
     """A piece of the text that shows on the screen, without white space."""
-    words = "".join(text.split())
-    return words[-20:]
+    return _packed(text)[-12:]
+
+
+def _packed(text: str) -> str:
+    return "".join(text.split())
 
 
 def _difference(sent: str, got: str) -> str:

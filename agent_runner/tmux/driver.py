@@ -27,7 +27,7 @@ from agent_runner.tmux.delivery import Delivery
 from agent_runner.tmux.hooks import Hooks
 from agent_runner.tmux.pane import SESSION, SOCKET, Pane, TmuxError
 from agent_runner.tmux.places import Names
-from agent_runner.tmux.tail import Tail, size_of
+from agent_runner.tmux.tail import Tail
 
 POLL_S = 0.02
 CALM_POLL_S = 0.2
@@ -62,6 +62,7 @@ class Driver:
         self._touched = time.monotonic()
         self._settled = True
         self._interrupts: list[float] = []
+        self._keys: deque[tuple[str, list[str]]] = deque()
 
     # --- its life ------------------------------------------------------------------------
 
@@ -100,7 +101,7 @@ class Driver:
         if self.profile["transcript"]:
             found = glob.glob(self.names.fill(self.profile["transcript"]) or "")
             if found:
-                self.tail = Tail(found[0], size_of(found[0]))
+                self.tail = Tail(found[0], old=True)
         editor = Delivery.write_editor(self.folder)
         env = {"EDITOR": editor, "VISUAL": editor, **self.profile["env"]}
         pid = self.pane.start(
@@ -185,6 +186,7 @@ class Driver:
         for key, _ in self.selector.select(timeout):
             key.data()
         self._read_transcript()
+        self._press_keys()
         if self.delivery is None:
             self._look()
 
@@ -315,8 +317,7 @@ class Driver:
                 self.touch()
                 self.hooks.answer(command["id"], command["body"])
             case "keys":
-                self.touch()
-                self.press(command["keys"])
+                self._keys.append((command["when"], command["keys"]))
             case "interrupt":
                 self._interrupt()
             case "screen":
@@ -329,9 +330,16 @@ class Driver:
         self.delivery = None
         self.touch()
 
+    def _press_keys(self) -> None:
+        if self._keys and re.search(self._keys[0][0], self.screen(), re.MULTILINE):
+            self.press(self._keys.popleft()[1])
+        if self._keys:
+            self.touch()
+
     def _interrupt(self) -> None:
         self.touch()
         self._prompts.clear()
+        self._keys.clear()
         if self.delivery is not None:
             self.delivery.stopped = True
         self._interrupts.append(time.monotonic())

@@ -10,39 +10,49 @@ Entry = dict[str, Any]
 
 
 class Tail:
-    """A JSONL file that grows. `start` bytes of it are old; it need not exist yet."""
+    """A JSONL file that grows, or, with `old`, only what it does not hold yet.
 
-    def __init__(self, path: str, start: int = 0) -> None:
+    It need not exist yet. A CLI may also write the whole file anew with a line changed that
+    is old (Droid does, for the title): lines are told apart by their number.
+    """
+
+    def __init__(self, path: str, *, old: bool = False) -> None:
         self.path = path
-        self._at = start
-        self._part = b""
+        self._at = 0
+        self._lines = 0
+        self._last = b""
+        self._size = 0
+        if old:
+            self.read()
 
     def read(self) -> list[Entry | str]:
         """What came since: JSON objects, and as text what is none."""
         try:
             with open(self.path, "rb") as file:
-                file.seek(self._at)
-                data = file.read()
+                return self._read(file)
         except OSError:
             return []
-        self._at += len(data)
-        *lines, self._part = (self._part + data).split(b"\n")
-        return [_entry(line) for line in lines if line.strip()]
+
+    def _read(self, file: Any) -> list[Entry | str]:
+        file.seek(self._at - len(self._last))
+        skip = 0
+        if file.read(len(self._last)) != self._last:
+            file.seek(0)
+            skip = self._lines
+            self._at = self._lines = 0
+        *lines, rest = file.read().split(b"\n")
+        self._at += sum(len(line) + 1 for line in lines)
+        self._size = self._at + len(rest)
+        self._lines += len(lines)
+        self._last = lines[-1] + b"\n" if lines else self._last if not skip else b""
+        return [_entry(line) for line in lines[skip:] if line.strip()]
 
     def changed(self) -> bool:
-        """True if there is something to read."""
+        """True if there may be something to read."""
         try:
-            return os.stat(self.path).st_size != self._at
+            return os.stat(self.path).st_size != self._size
         except OSError:
             return False
-
-
-def size_of(path: str) -> int:
-    """The file's size; 0 if it is not there."""
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
 
 
 def _entry(line: bytes) -> Entry | str:

@@ -124,6 +124,7 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
                 pass
             call("POST", "/agents/{agentId}/heartbeat", 200, {}, **a)
             call("GET", "/agents/sessions/status", 200)
+            call("GET", "/agents/{agentId}/terminal", 409, **a)
             call("GET", "/agents/processes/status", 200)
             call("POST", "/agents/{agentId}/execute/cancel", 202, {}, **a)
             for _ in held:

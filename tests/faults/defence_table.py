@@ -232,6 +232,24 @@ DEFENCES = (
         "opens = False",
     ),
     # --- the service
+    # --- tmux and shadow
+    Defence(
+        47, "what has acted is not run again", "agent_runner/routing/router.py",
+        "or plan.source not in _MAY_FALL_BACK or acted:", "or plan.source not in _MAY_FALL_BACK:",
+    ),
+    Defence(
+        47, "both failures are told", "agent_runner/runs/driver.py",
+        "return both(plan.mode, outcome, other.mode, again)", "return again",
+    ),
+    Defence(
+        48, "the CLI in the pane is watched", "agent_runner/tmux/driver.py",
+        'self._cli = self._watch(pid, "cli")', "self._cli = None",
+    ),
+    Defence(
+        49, "a mirror is started beside the run, not in it", "agent_runner/runs/mirrors/mirrors.py",
+        "self._tasks.start_soon(self._shadow, active, agent, plan, active.recorder)",
+        'raise OSError("the mirror cannot be started")',
+    ),
     Defence(
         50, "begun runs are interrupted at the start", "agent_runner/runs/reconcile.py",
         "tasks.start_soon(_interrupt, store, run, report)", "pass",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from agent_runner.agents.base import Form
 from agent_runner.errors import AgentRunnerError
 from agent_runner.recorder.install import install
-from agent_runner.recorder.isolation import leave_network
+from agent_runner.recorder.isolation import leave_network, worlds_folder
 from agent_runner.recorder.models import ModelServer
 from tests.real.clis import ALL, Cli
 from tests.real.world import Real
@@ -35,10 +36,13 @@ def programs() -> Mapping[str, Path]:
 
 
 @contextmanager
-def started(cli: Cli, form: Form, programs: Mapping[str, Path], root: Path) -> Iterator[Real]:
-    """A service in `root` that drives the CLI, stopped at the end unless the block failed."""
-    with ModelServer() as model:
-        made = Real(cli, form, programs[cli.agent], root, model)
+def started(cli: Cli, form: Form, programs: Mapping[str, Path]) -> Iterator[Real]:
+    """A service that drives the CLI, stopped at the end unless the block failed."""
+    scratch = tempfile.TemporaryDirectory(
+        prefix=f"{cli.agent}-{form}-", dir=worlds_folder(), ignore_cleanup_errors=True
+    )
+    with scratch as root, ModelServer() as model:
+        made = Real(cli, form, programs[cli.agent], Path(root).resolve(), model)
         yield made
         made.stop()
 
@@ -47,12 +51,10 @@ def started(cli: Cli, form: Form, programs: Mapping[str, Path], root: Path) -> I
 def real(
     request: pytest.FixtureRequest,
     programs: Mapping[str, Path],
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Real]:
     """The class's CLI in one form, with a service, a home and a model stand-in of its own."""
     cli: Cli = request.cls.cli
-    root = tmp_path_factory.mktemp(f"{cli.agent}-{request.param}").resolve()
-    with started(cli, request.param, programs, root) as made:
+    with started(cli, request.param, programs) as made:
         yield made
 
 
@@ -60,12 +62,10 @@ def real(
 def warm(
     request: pytest.FixtureRequest,
     programs: Mapping[str, Path],
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Real]:
     """The class's CLI in its warm form."""
     cli: Cli = request.cls.cli
-    root = tmp_path_factory.mktemp(f"{cli.agent}-approvals").resolve()
-    with started(cli, Form.WARM, programs, root) as made:
+    with started(cli, Form.WARM, programs) as made:
         yield made
 
 
@@ -73,12 +73,10 @@ def warm(
 def terminal(
     request: pytest.FixtureRequest,
     programs: Mapping[str, Path],
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Real]:
     """The class's CLI in its own terminal UI."""
     cli: Cli = request.cls.cli
-    root = tmp_path_factory.mktemp(f"{cli.agent}-terminal").resolve()
-    with started(cli, Form.TERMINAL, programs, root) as made:
+    with started(cli, Form.TERMINAL, programs) as made:
         yield made
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from agent_runner.agents.base import Form
-from agent_runner.recorder.models import Reply, Text
 from tests.real.approvals import Asking, asks, ran
 from tests.real.cases import says, succeeded
 from tests.real.world import Agent, Real
-
-LONG = "Read every word of this line, it is numbered nowhere. " * 3704
 
 
 class TerminalCases(Asking):
@@ -29,15 +26,6 @@ class TerminalCases(Asking):
         turn = run.finish()
         assert ran(agent) == 0
         self.assert_rejected(terminal, turn)
-
-    def test_a_prompt_of_200_kb(self, terminal: Real) -> None:
-        agent = terminal.agent("long")
-        turn = agent.turn(LONG, Reply([Text("Read it.")], times=0))
-        assert succeeded(turn)
-        assert turn.run["content"] == "Read it."
-        (receipt,) = [n for n in turn.of("notice") if n["code"] == "delivered"]
-        assert receipt["data"]["by"] == "hook"
-        self.assert_asked(terminal, LONG.rstrip())
 
     def test_one_conversation_in_two_forms(self, terminal: Real) -> None:
         agent = terminal.agent("crossing")

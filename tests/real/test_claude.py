@@ -20,6 +20,7 @@ class TestClaude(RealCases):
     cli = CLAUDE
 
 
+LONG = "Read every word of this line, it is numbered nowhere. " * 3704
 QUESTION = {
     "question": "Which colour?",
     "header": "Colour",
@@ -43,6 +44,15 @@ class Rejected(Asking):
 
 class TestClaudeTerminal(Rejected, TerminalCases):
     cli = CLAUDE
+
+    def test_a_prompt_of_200_kb(self, terminal: Real) -> None:
+        agent = terminal.agent("long")
+        turn = agent.turn(LONG, Reply([Text("Read it.")], times=0))
+        assert succeeded(turn)
+        assert turn.run["content"] == "Read it."
+        (receipt,) = [n for n in turn.of("notice") if n["code"] == "delivered"]
+        assert receipt["data"]["by"] == "hook"
+        self.assert_asked(terminal, LONG.rstrip())
 
     def test_changed_input_in_the_ui(self, terminal: Real) -> None:
         agent, run = self.begin(terminal, "changed", asks(), says("Done."))

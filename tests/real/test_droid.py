@@ -7,6 +7,7 @@ import pytest
 from tests.real.approvals import ApprovalCases
 from tests.real.cases import RealCases
 from tests.real.clis import DROID
+from tests.real.terminals import TerminalCases
 from tests.real.world import Real, Turn
 
 pytestmark = pytest.mark.real
@@ -22,3 +23,11 @@ class TestDroidApprovals(ApprovalCases):
     def assert_rejected(self, real: Real, turn: Turn) -> None:
         """Its own word for a rejection is cancel: the turn ends, and the model is not asked."""
         assert turn.run["code"] == "permission_denied"
+
+
+class TestDroidTerminal(TerminalCases):
+    cli = DROID
+
+    def assert_rejected(self, real: Real, turn: Turn) -> None:
+        """The UI has no way to tell the model why: a refusal ends the turn."""
+        assert (turn.run["status"], turn.run["code"]) == ("failed", "permission_denied")

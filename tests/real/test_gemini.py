@@ -8,6 +8,7 @@ from agent_runner.agents.base import Form
 from tests.real.approvals import ApprovalCases
 from tests.real.cases import RealCases, says, succeeded
 from tests.real.clis import GEMINI
+from tests.real.terminals import TerminalCases
 from tests.real.world import Real, Turn
 
 pytestmark = pytest.mark.real
@@ -49,3 +50,11 @@ class TestGeminiApprovals(ApprovalCases):
         """The protocol has no place for the message."""
         assert succeeded(turn)
         assert turn.run["content"] == "Carried on."
+
+
+class TestGeminiTerminal(TerminalCases):
+    cli = GEMINI
+
+    def assert_rejected(self, real: Real, turn: Turn) -> None:
+        """The UI has no way to tell the model why: a refusal ends the turn."""
+        assert (turn.run["status"], turn.run["code"]) == ("failed", "permission_denied")

@@ -51,6 +51,10 @@ class World:
     def clock(self) -> float:
         return self.now
 
+    @property
+    def tmux(self) -> bool:
+        return self.terminal
+
     def obstacle(self, agent: AgentRecord) -> UnavailableError | None:
         return None if self.terminal else UnavailableError("tmux_unavailable", "no tmux")
 

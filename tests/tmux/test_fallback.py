@@ -166,7 +166,7 @@ def test_a_cli_that_begins_to_hang_is_moved_and_brought_back(
         assert prompt()["source"] in ("comm_mode", "fallback")
     (toggle,) = get(service, "/api/fallback/status")["toggles"]
     assert (toggle["name"], toggle["automatic"]) == ("one", True)
-    assert prompt()["source"] == "agent_toggle"
+    wait_until(lambda: prompt()["source"] == "agent_toggle")
     ill.unlink()
     wait_until(lambda: prompt()["source"] == "canary")
     assert prompt()["source"] == "canary"
@@ -175,3 +175,20 @@ def test_a_cli_that_begins_to_hang_is_moved_and_brought_back(
     assert kinds[0] == "toggle.set"
     assert kinds[-1] == "toggle.cleared"
     assert kinds.count("canary.started") == kinds.count("canary.finished")
+
+
+def test_a_cli_that_the_doctor_finds_ill_is_moved(
+    make_service: MakeService, tmp_path: Path
+) -> None:
+    ill = tmp_path / "claude"
+    ill.write_text("#!/bin/sh\necho no version\nexit 3\n")
+    ill.chmod(0o755)
+    service = make_service(
+        tmux={}, programs={"claude-code": str(ill)}, fallback={"automatic": {"doctor_ms": 50}}
+    )
+    service.register("one")
+    wait_until(lambda: bool(get(service, "/api/fallback/status")["toggles"]))
+    (toggle,) = get(service, "/api/fallback/status")["toggles"]
+    assert (toggle["scope"], toggle["name"]) == ("type", "claude-code")
+    assert toggle["evidence"]["kind"] == "doctor"
+    assert "exited with 3" in toggle["reason"]

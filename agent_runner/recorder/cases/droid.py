@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent_runner.recorder.cases.case import Suite
 from agent_runner.recorder.cases.droid_failures import FAILURES
 from agent_runner.recorder.cases.droid_oneshot import ONE_SHOT
+from agent_runner.recorder.cases.droid_terminal import TERMINAL
 from agent_runner.recorder.cases.droid_warm import WARM
 
 _SETTINGS = """{
@@ -25,5 +26,5 @@ SUITE = Suite(
     home_files={".factory/settings.json": _SETTINGS},
     files={"a.txt": "alpha\nbeta\n"},
     options={"model": "custom:Scripted-0"},
-    cases=(*ONE_SHOT, *WARM, *FAILURES),
+    cases=(*ONE_SHOT, *WARM, *TERMINAL, *FAILURES),
 )

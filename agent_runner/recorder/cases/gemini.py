@@ -6,6 +6,7 @@ from agent_runner.recorder.cases.case import Suite
 from agent_runner.recorder.cases.gemini_edges import EDGES
 from agent_runner.recorder.cases.gemini_failures import FAILURES
 from agent_runner.recorder.cases.gemini_oneshot import ONE_SHOT
+from agent_runner.recorder.cases.gemini_terminal import TERMINAL
 from agent_runner.recorder.cases.gemini_warm import WARM
 
 _SETTINGS = """{
@@ -28,5 +29,5 @@ SUITE = Suite(
     home_files={".gemini/settings.json": _SETTINGS},
     files={"a.txt": "alpha\nbeta\n"},
     options={"model": "gemini-2.5-flash"},
-    cases=(*ONE_SHOT, *EDGES, *WARM, *FAILURES),
+    cases=(*ONE_SHOT, *EDGES, *WARM, *TERMINAL, *FAILURES),
 )

@@ -1,0 +1,213 @@
+"""Factory Droid in its own terminal UI: its transcript, hooks, and keys for its questions.
+
+The transcript ends every turn with its outcome. It tells no token counts. A refusal ends the
+turn here, with no message to the model.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from agent_runner.agents.base import AgentOptions, Form, PermissionAnswer, Received
+from agent_runner.agents.claude_blocks import result_text
+from agent_runner.agents.droid_files import KINDS, changed_files
+from agent_runner.agents.failures import code_for_text, readable, short
+from agent_runner.agents.terminal_session import TerminalSession
+from agent_runner.errors import FailureCode
+from agent_runner.events import (
+    Activity,
+    AgentEvent,
+    MessageCompleted,
+    Notice,
+    PermissionOption,
+    PermissionRequested,
+    ReasoningCompleted,
+    SessionStarted,
+    ToolStarted,
+    TurnCompleted,
+)
+from agent_runner.schemas import droid_transcript as d
+from agent_runner.schemas import terminal as t
+from agent_runner.schemas.claude import Block
+from agent_runner.schemas.decode import Broken, Unrecognised, plain
+
+_OPTIONS = [
+    PermissionOption(option_id="allow", name="Yes, allow", kind="allow_once"),
+    PermissionOption(option_id="deny", name="No, cancel", kind="reject_once"),
+]
+_ASKS = "Enter select"
+_REASONS = {
+    "cancelled": FailureCode.INTERRUPTED,
+    "permission_rejected": FailureCode.PERMISSION_DENIED,
+    "model_authentication_failed": FailureCode.AUTH_REQUIRED,
+    "model_rate_limited": FailureCode.RATE_LIMITED,
+    "model_provider_unavailable": FailureCode.OVERLOADED,
+    "model_provider_unreachable": FailureCode.CONNECTION_FAILED,
+    "model_request_rejected": FailureCode.INVALID_REQUEST,
+    "model_usage_exhausted": FailureCode.BILLING,
+}
+_ERROR = re.compile(r"^\s*(?:\S\s+)?((?:Error|BYOK Error|\d{3}).*)$", re.MULTILINE)
+
+
+class DroidTerminal(TerminalSession):
+    """One Factory Droid UI."""
+
+    def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
+        super().__init__(options, form, resume)
+        self._begun: str | None = None
+        self._call: tuple[str, Any] | None = None
+        self._asked = 0
+        self._last: str | None = None
+        self._reason: str | None = None
+        self._error: str | None = None
+        self._refused = False
+
+    def _answer(
+        self,
+        request_id: str,
+        question: PermissionRequested,
+        event: dict[str, Any],
+        answer: PermissionAnswer,
+    ) -> bytes:
+        self._refused = self._refused or not answer.allow
+        return self._keys("Enter" if answer.allow else "Escape", when=_ASKS)
+
+    # --- hooks -----------------------------------------------------------------------------
+
+    def _hook(self, message: t.Hook, line: bytes) -> Received:
+        event = message.event
+        name = event.get("hook_event_name")
+        events: list[AgentEvent] = []
+        match name:
+            case "UserPromptSubmit":
+                self._last, self._reason, self._error, self._refused = None, None, None, False
+                events = self._begin(event)
+            case "PreToolUse":
+                self._call = (str(event.get("tool_name")), event.get("tool_input"))
+            case "Notification" if event.get("notification_type") == "permission_prompt":
+                events = self._permission(event)
+        return Received(events=events or [Activity(code="hook", message=str(name))])
+
+    def _begin(self, event: dict[str, Any]) -> list[AgentEvent]:
+        if event.get("session_id") == self._begun:
+            return []
+        self._begun = str(event.get("session_id"))
+        events = self._accept_session_id(self._begun)
+        if self.session_id is not None:
+            events.append(
+                SessionStarted(
+                    session_id=self.session_id,
+                    model=self.options.model,
+                    cwd=event.get("cwd"),
+                    permission_mode=event.get("permission_mode"),
+                )
+            )
+        return events
+
+    def _permission(self, event: dict[str, Any]) -> list[AgentEvent]:
+        self._asked += 1
+        request_id = f"question-{self._asked}"
+        name, given = self._call or ("tool", {})
+        call_id = next(
+            (c.tool_call_id for c in self.tools.values() if (c.name, c.input) == (name, given)),
+            None,
+        )
+        self._held[request_id] = event
+        return self._ask(
+            PermissionRequested(
+                request_id=request_id,
+                name=name,
+                input=plain(given) if isinstance(given, dict) else {},
+                tool_call_id=call_id,
+                title=str(event.get("message") or ""),
+                options=_OPTIONS,
+                tool_kind=KINDS.get(name),
+            )
+        )
+
+    # --- the transcript --------------------------------------------------------------------
+
+    def _transcript(self, entry: dict[str, Any], line: bytes) -> list[AgentEvent]:
+        if not self._prompts or not self._delivered:
+            return [Activity(code="transcript")]
+        message = d.LINES.convert(entry, self.drift, line)
+        if isinstance(message, (Broken, Unrecognised)):
+            return [self._undecoded(message)]
+        if isinstance(message, d.Outcome):
+            self._reason = message.reason or "completed"
+            if self._reason == "completed" and not self._refused and not self._interrupting:
+                return self._over(None, None)
+            return [Activity(code="outcome", message=self._reason)]
+        if isinstance(message, d.Failure):
+            self._error = str(message.message)
+            return [Notice(code="agent_error", level="error", message=short(self._error))]
+        inner = message.message
+        if inner.hookEventName or isinstance(inner.content, str):
+            return [Activity(code="message")]
+        events: list[AgentEvent] = []
+        for number, block in enumerate(inner.content):
+            events += self._block(block, f"{message.id}:{number}", inner.role == "assistant")
+        return events or [Activity(code="message")]
+
+    def _block(self, block: Block, item: str, from_agent: bool) -> list[AgentEvent]:
+        if block.type == "text" and from_agent:
+            self._last = block.text
+            return [MessageCompleted(item_id=item, text=block.text or "")]
+        if block.type == "thinking" and from_agent:
+            return [ReasoningCompleted(item_id=item, text=block.thinking or "")]
+        if block.type == "tool_use" and block.id:
+            name = block.name or "tool"
+            return self.start_tool(
+                ToolStarted(
+                    tool_call_id=block.id,
+                    name=name,
+                    input=plain(block.input) if isinstance(block.input, dict) else {},
+                    kind=KINDS.get(name),
+                )
+            )
+        if block.type == "tool_result" and block.tool_use_id:
+            text = result_text(block.content)
+            failed = bool(block.is_error)
+            return self.end_tool(
+                block.tool_use_id,
+                failed=failed,
+                output=None if failed else (text if text is not None else block.content),
+                error=text if failed else None,
+                changed=changed_files(self.tools.get(block.tool_use_id)),
+            )
+        return []
+
+    # --- the end of a turn -----------------------------------------------------------------
+
+    def _settled(self, screen: str) -> list[AgentEvent]:
+        if not self._prompts or not self._delivered:
+            return [Activity(code="settled")]
+        if self._interrupting:
+            return self._over(FailureCode.INTERRUPTED, "interrupted")
+        if self._refused:
+            return self._over(FailureCode.PERMISSION_DENIED, "a tool call was refused")
+        if self._reason is None:
+            return [Activity(code="settled")]
+        if self._reason == "completed":
+            return self._over(None, None)
+        found = _ERROR.findall(screen)
+        error = self._error or (found[-1] if found else self._reason)
+        code = _REASONS.get(self._reason) or code_for_text(error) or FailureCode.API_ERROR
+        return self._over(code, short(readable(error)))
+
+    def _over(self, code: FailureCode | None, error: str | None) -> list[AgentEvent]:
+        events = self._close_open("the turn ended")
+        events.append(
+            TurnCompleted(
+                ok=code is None,
+                text=self._last,
+                code=code,
+                error=error,
+                session_id=self.session_id,
+            )
+        )
+        self._held.clear()
+        self._last, self._reason, self._error, self._refused = None, None, None, False
+        self._turn_ended()
+        return events

@@ -1,0 +1,55 @@
+"""What the terminal driver must know of Factory Droid's own UI. Recorded: 0.215.0.
+
+Hooks are commands; they and the model come in a settings file for this process only. The UI
+opens no editor, so the prompt is pasted. Permission questions are answered by key.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from agent_runner.schemas.terminal import Dialog, Profile, Refusal, Wait
+
+SETTINGS = "droid-settings.json"
+HOOKS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "Notification")
+_HOOK_S = 60
+
+_BOX = r"^│ >"
+_BUSY = r"Press ESC to stop|Enter select"
+
+
+def profile(model: str | None, resume: str | None) -> Profile:
+    """The UI with this model, going on with session `resume` or not."""
+    hook = {"type": "command", "command": "{command}", "timeout": _HOOK_S}
+    settings: dict[str, Any] = {
+        "hooks": {name: [{"matcher": "*", "hooks": [hook]}] for name in HOOKS}
+    }
+    if model:
+        settings["model"] = model
+    idle = Wait(screen=_BOX, absent=_BUSY)
+    return Profile(
+        home=["{FACTORY_HOME_OVERRIDE}/.factory", "~/.factory"],
+        ready=Wait(screen=r"^│ > (Try |$)|\? for help", absent=_BUSY),
+        idle=idle,
+        hook_files={"{folder}/" + SETTINGS: json.dumps(settings)},
+        prompt_hook="UserPromptSubmit",
+        transcript="{home}/sessions/*/" + resume + ".jsonl" if resume else "",
+        transcript_field="transcript_path",
+        transcript_types=("message", "agent_turn_outcome", "error"),
+        clear=["C-u"],
+        paste_shown=r"\[Pasted",
+        dialogs=[Dialog(pattern=r"Trust this folder\?", keys=["Enter"])],
+        refusals=[
+            Refusal(
+                pattern=r"\A\s*[/!?]",
+                why="Factory Droid's UI takes a prompt that begins with /, ! or ? for a command "
+                "of its own; begin with another character, or run it headless",
+            ),
+            Refusal(
+                pattern="[\x00-\x08\x0b-\x1f\x7f-\x9f]",
+                why="Factory Droid's UI drops control characters; run the prompt headless",
+            ),
+            Refusal(pattern=r"\A\s*\Z", why="Factory Droid's UI takes no empty prompt"),
+        ],
+    )

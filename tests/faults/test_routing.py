@@ -1,0 +1,124 @@
+"""Faults 47 to 49: the way to tmux and what can go wrong on it; a mirror that fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.api.frames import data_of
+from tests.conftest import Script, Service
+from tests.faults.trial import wait_until
+
+needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+MakeService = Callable[..., Service]
+NOT_AUTOMATIC = {"automatic": {"enabled": False}}
+
+
+def get(service: Service, where: str) -> Any:
+    with service.client() as client:
+        return client.get(where).json()
+
+
+def routes(service: Service, run_id: str) -> list[tuple[str, str]]:
+    with service.client() as client:
+        found = client.get(f"/runs/{run_id}/events").content
+    told = [data_of(block) for block in found.split(b"\n\n") if block.startswith(b"id: ")]
+    return [(e["mode"], e["source"]) for e in told if e["type"] == "route.decided"]
+
+
+@needs_tmux
+def test_47_a_run_has_one_other_way(make_service: MakeService) -> None:
+    """Headless dies, tmux dies: the run fails once, with both reasons."""
+    service = make_service(tmux={}, agent_failures=9, fallback=NOT_AUTOMATIC)
+    service.register("one")
+    run = service.run([{"die": 9}], "one").json()
+    assert run["status"] == "failed"
+    assert "headless before it" in run["error"]
+    assert routes(service, run["runId"]) == [("headless", "comm_mode"), ("tmux", "fallback")]
+
+
+@needs_tmux
+def test_47_an_open_circuit_and_tmux_failing_too(make_service: MakeService) -> None:
+    service = make_service(tmux={}, agent_failures=1, fallback=NOT_AUTOMATIC)
+    service.register("one")
+    service.run([{"die": 9}], "one")
+    run = service.run([{"die": 9}], "one").json()
+    assert run["status"] == "failed"
+    assert routes(service, run["runId"]) == [("tmux", "circuit")]
+
+
+@needs_tmux
+def test_47_what_has_run_a_tool_is_not_run_again(make_service: MakeService) -> None:
+    service = make_service(tmux={}, fallback=NOT_AUTOMATIC)
+    service.register("one")
+    run = service.run([{"tool": "Bash", "input": {}}, {"die": 9}], "one").json()
+    assert run["status"] == "failed"
+    assert routes(service, run["runId"]) == [("headless", "comm_mode")]
+
+
+@needs_tmux
+@pytest.mark.parametrize("what", ["pane", "server"])
+def test_48_what_is_killed_in_tmux_is_a_state_with_a_reason(
+    make_service: MakeService, tmp_path: Path, what: str
+) -> None:
+    service = make_service(tmux={})
+    service.register("one", commMode="tmux")
+    begun = tmp_path / "begun"
+    with ThreadPoolExecutor(1) as pool:
+        script: Script = [{"touch": str(begun)}, {"hang": True}]
+        asked = pool.submit(service.run, script, "one")
+        wait_until(begun.exists)
+        (driver,) = get(service, "/agents/processes/status")["processes"]
+        family = psutil.Process(driver["pid"]).children(recursive=True)
+        socket = Path(get(service, "/agents/one/terminal")["socket"])
+        form = {"pane": "#{pane_pid}", "server": "#{pid}"}[what]
+        told = subprocess.run(
+            ["tmux", "-S", socket.name, "display-message", "-p", form],
+            cwd=socket.parent,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        os.kill(int(told.stdout), signal.SIGKILL)
+        run = asked.result(30).json()
+    assert run["status"] == "failed"
+    assert run["code"] in ("cli_killed", "no_result")
+    assert run["error"]
+    wait_until(lambda: not any(process.is_running() for process in family))
+    assert get(service, "/agents/processes/status")["processes"] == []
+    assert service.run("still there", "one").json()["content"] == "echo: still there"
+
+
+@pytest.mark.parametrize("ill", [{"hang": True}, {"die": 9}, {"flood": 2000, "of": "event"}])
+def test_49_an_ill_mirror_never_touches_the_primary(
+    make_service: MakeService, tmp_path: Path, ill: dict[str, Any]
+) -> None:
+    """The mirror has no file that is ignored; where it is missing, the script is ill."""
+    cwd = tmp_path / "work"
+    cwd.mkdir()
+    here = {"check": True, "cwd": cwd, "capture_output": True}
+    subprocess.run(["git", "init", "-q"], **here)  # type: ignore[call-overload]
+    (cwd / ".gitignore").write_text("primary-only\n")
+    (cwd / "primary-only").touch()
+    shadow = {"primary": "headless", "against": "self", "self_share": 0.0}
+    service = make_service(shadow=shadow)
+    service.register("one", commMode="shadow", cwd=str(cwd), timeouts={"commandMs": 2000})
+    script: Script = [{"unless": "primary-only", "do": [ill]}, {"text": "answer"}]
+    run = service.run(script, "one").json()
+    assert (run["status"], run["content"]) == ("succeeded", "answer")
+    with service.client() as client:
+        events = client.get(f"/runs/{run['runId']}/events").content
+    assert json.dumps("flood") not in events.decode()
+    assert service.run("next", "one").json()["content"] == "echo: next"
+    assert service.stop() == 0

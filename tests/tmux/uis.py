@@ -1,0 +1,131 @@
+"""A scripted terminal UI behind the real runner, and a listener that keeps what it is told."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from agent_runner.agents.base import AgentOptions, PermissionAnswer
+from agent_runner.api.context import Context
+from agent_runner.errors import FailureCode
+from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
+from agent_runner.runners.headless import RunRequest
+from agent_runner.runners.live import LiveCli
+from agent_runner.runners.sink import Resolution
+from agent_runner.settings import Timeouts
+
+
+class Listener:
+    """Keeps events; answers questions with `answers`, one by one."""
+
+    def __init__(self, *answers: PermissionAnswer) -> None:
+        self.events: list[AgentEvent] = []
+        self._answers = list(answers)
+
+    async def emit(self, events: Any) -> None:
+        self.events += events
+
+    async def rule(self, question: PermissionRequested) -> Resolution | None:
+        if not self._answers:
+            return None
+        return Resolution(answer=self._answers.pop(0), decided_by="human")
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class Never:
+    """A stop that comes when its event is set."""
+
+    suspends = False
+
+    def __init__(self) -> None:
+        self.asked = anyio.Event()
+
+    def expire(self, code: FailureCode) -> None:
+        raise AssertionError(f"a deadline passed: {code}")
+
+
+class Ui:
+    """One agent with its folder, in one service."""
+
+    def __init__(self, ctx: Context, folder: Path, **odd: Any) -> None:
+        self.ctx = ctx
+        self.cwd = folder / "work"
+        self.home = folder / "claude"
+        self.raw = folder / "raw"
+        self.cwd.mkdir(exist_ok=True)
+        env = {"CLAUDE_CONFIG_DIR": str(self.home), "SCRIPTED_UI": json.dumps(odd)}
+        self.options = AgentOptions(cwd=str(self.cwd), env=env)
+        self._count = 0
+        self._name = secrets.token_hex(4)
+
+    def request(self, prompt: Any, *, terminal: bool = True, grace_ms: int = 4000) -> RunRequest:
+        self._count += 1
+        return RunRequest(
+            run_id=f"run-{self._count}",
+            conversation_id="conversation",
+            agent_id="agent",
+            agent_type="claude-code",
+            options=self.options,
+            prompt=prompt if isinstance(prompt, str) else json.dumps(prompt),
+            raw_path=self.raw,
+            timeouts=Timeouts(cancel_grace_ms=grace_ms),
+            warn_on_stall=False,
+            hold_ms=60_000,
+            resume_attempts=1,
+            terminal=terminal,
+        )
+
+    async def start(self, request: RunRequest, session: str | None = None) -> LiveCli:
+        kept = await self.ctx.headless.kept(request)
+        if kept is not None:
+            return kept
+        live = await self.ctx.headless.start(request, session, self.process_id)
+        await self.ctx.headless.go(live)
+        return live
+
+    async def turn(
+        self,
+        prompt: Any,
+        listener: Listener | None = None,
+        *,
+        session: str | None = None,
+        terminal: bool = True,
+        meanwhile: Callable[[LiveCli, Never], Any] | None = None,
+    ) -> TurnCompleted:
+        """Run a prompt; `meanwhile` gets the process and the stop once it has begun."""
+        request = self.request(prompt, terminal=terminal)
+        live = await self.start(request, session)
+        stop = Never()
+        async with anyio.create_task_group() as tasks:
+            if meanwhile is not None:
+                tasks.start_soon(meanwhile, live, stop)
+            with anyio.fail_after(60):
+                verdict = await self.ctx.headless.turn(
+                    live, request, listener or Listener(), stop, cold=True
+                )
+        return verdict
+
+    @property
+    def process_id(self) -> str:
+        """The id of the newest process."""
+        return f"{self._name}-{self._count}"
+
+    @property
+    def folder(self) -> Path:
+        """The private folder of the newest process."""
+        return self.ctx.headless.launcher.folder_of(self.process_id)
+
+
+async def until(condition: Callable[[], Any], what: str, seconds: float = 30) -> None:
+    with anyio.move_on_after(seconds):
+        while not condition():
+            await anyio.sleep(0.01)
+        return
+    raise AssertionError(f"never came: {what}")
