@@ -57,6 +57,7 @@ def service(
     env: dict[str, str] | None = None,
     programs: dict[str, str] | None = None,
     prepare: Callable[[Path], None] | None = None,
+    shadow: dict[str, Any] | None = None,
     **limits: Any,
 ) -> Iterator[Service]:
     """A service in a folder of its own whose claude-code is `program`; the others by name.
@@ -76,6 +77,7 @@ def service(
                 **(programs or {}),
             },
             "limits": limits,
+            "shadow": shadow or {},
         }
         config.write_text(json.dumps(settings))
         if prepare is not None:

@@ -22,11 +22,15 @@ def lines(
     top: float | None = None,
     wanted: float | None = None,
 ) -> str:
-    """Values over time. `wanted` is a dashed line, here what headless reaches with itself."""
+    """Values by day, whose labels end in MM-DD.
+
+    `wanted` is a dashed line: what headless reaches with itself.
+    """
     known = [value for values in series.values() for value in values if value is not None]
     most = top or max(known, default=1) or 1
     least = min([*known, wanted or most], default=0) * 0.9 if top else 0.0
-    parts = [_grid(least, most, show), _labels(labels, _centres(len(labels)))]
+    short = [label[-5:] for label in labels]
+    parts = [_grid(least, most, show), _labels(short, _centres(len(labels)))]
     for name, values in zip(_NAMES, series.values(), strict=False):
         parts += _path(name, values, least, most, show, labels)
     if wanted is not None:
@@ -91,7 +95,7 @@ def _grid(least: float, most: float, show: Show) -> str:
 def _labels(labels: Sequence[str], centres: Sequence[float]) -> str:
     every = max(1, -(-len(labels) // _MOST_LABELS))
     return "".join(
-        f'<text x="{x:.1f}" y="{_H - 8}" text-anchor="middle">{escape(label[-10:])}</text>'
+        f'<text x="{x:.1f}" y="{_H - 8}" text-anchor="middle">{escape(label)}</text>'
         for number, (label, x) in enumerate(zip(labels, centres, strict=True))
         if number % every == 0
     )

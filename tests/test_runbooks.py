@@ -11,6 +11,7 @@ from typing import get_args
 
 import msgspec
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from agent_runner import emitter
@@ -29,12 +30,14 @@ from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READIN
 from agent_runner.approvals import hooks
 from agent_runner.cli.db import db
 from agent_runner.cli.main import app
+from agent_runner.cli.shadow import shadow
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import AnyEvent
 from agent_runner.maintenance.watch import WAL_ALARM_BYTES
 from agent_runner.process.keeper import LIFELINE_GRACE_S
 from agent_runner.routing.plan import Source
 from agent_runner.runners.live import _ASK_SHARE
+from agent_runner.runs import mirrors
 from agent_runner.runs.attempts import RESUME_ATTEMPTS
 from agent_runner.schemas.decode import Drift
 from agent_runner.schemas.supervised import (
@@ -47,14 +50,16 @@ from agent_runner.schemas.supervised import (
     decode,
     environment,
 )
-from agent_runner.settings import AutomaticSettings
+from agent_runner.settings import AutomaticSettings, CriteriaSettings, ShadowSettings
 from conversation_store.faults import Fault, StoreState
 from conversation_store.integrity.findings import FindingCode
 from conversation_store.reserve import RESERVE_BYTES
-from conversation_store.states import Delivery
+from conversation_store.states import Delivery, Isolation, Verdict
 from conversation_store.store import QUICK_CHECK_S
 from conversation_store.writer import RETRY_S
 from fallback import guard
+from shadow.compare import FAR_APART, LONGEST_TEXT, SIMILAR_AT
+from shadow.criteria import UNFAIR, Readiness, Thresholds, judge
 from tests.conftest import Service
 from tests.test_docs import rows
 
@@ -336,3 +341,50 @@ def test_every_evidence_is_explained() -> None:
     for setting in re.findall(r"`(\w+_\w+)`", FALLBACK):
         known = {*AutomaticSettings.model_fields, *named, *Source, "tmux_unavailable"}
         assert setting in known, setting
+
+
+SHADOW = (Path(__file__).parent.parent / "runbooks" / "shadow.md").read_text("utf-8")
+
+
+def test_the_words_of_the_shadow_runbook_are_those_of_the_code() -> None:
+    def words(title: str) -> list[str]:
+        section = SHADOW.split(f"| {title} |")[1].split("\n\n")[0]
+        return re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+    assert words("`isolation`") == [*Isolation]
+    assert words("Criterion") == [check.name for check in judge_nothing().checks]
+    source = "".join(
+        file.read_text("utf-8") for file in (Path(mirrors.__file__).parent).glob("*.py")
+    )
+    for word in words("`skippedBecause`"):
+        assert f'"{word}"' in source, word
+    for word in ("snapshot_late", "history_partial", "files_not_compared"):
+        assert f"`{word}`" in SHADOW
+        assert f'"{word}"' in source
+    assert set(re.findall(r"`(\w+_(?:partial|late))`", SHADOW)) == set(UNFAIR)
+    section = SHADOW.split("## Verdicts\n")[1].split("A comparison that")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [*Verdict]
+
+
+def judge_nothing() -> Readiness:
+    return judge([], Thresholds(), since="", until="")
+
+
+def test_the_numbers_of_the_shadow_runbook_are_those_of_the_code() -> None:
+    text, limits = " ".join(SHADOW.split()), Thresholds()
+    assert ShadowSettings().criteria == CriteriaSettings()
+    assert CriteriaSettings().model_dump() == msgspec.structs.asdict(limits)
+    assert ShadowSettings().similar_at == SIMILAR_AT == 0.8
+    assert "at least 80 % alike" in text
+    assert f"the first {LONGEST_TEXT >> 10} KiB of each answer" in text
+    assert f"are {FAR_APART:g} times the other's" in text
+    assert f"| `sample` | {limits.least_comparisons} comparisons" in text
+    assert f"comparisons of {limits.least_days} days" in text
+    assert f"{100 * limits.least_success:g} % of the headless legs" in text
+    assert f"{100 * limits.least_match:g} % of the judged comparisons" in text
+    assert f"less than {100 * limits.most_corrupt:g} % of the headless outputs" in text
+
+
+def test_the_commands_of_the_shadow_runbook_are_there() -> None:
+    shown = set(re.findall(r"agent-runner shadow (\w+)", SHADOW))
+    assert shown == set(get_command(shadow).commands)  # type: ignore[attr-defined]

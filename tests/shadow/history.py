@@ -6,6 +6,8 @@ import random
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+import msgspec
+
 from conversation_store.records import (
     ComparisonResult,
     Figures,
@@ -104,7 +106,8 @@ def _one(
 
 async def seed(store: Store, comparisons: Iterator[Comparison], agent_id: str = "worker") -> None:
     """Put them into a store that has the agent."""
-    for new, result in comparisons:
+    for made, result in comparisons:
+        new = msgspec.structs.replace(made, agent_id=agent_id)
         number = int(new.comparison_id.rsplit("_")[-1])
         await store.runs.accept(new_run(number, new.conversation_id, agent_id=agent_id), [])
         await store.comparisons.begin(new)

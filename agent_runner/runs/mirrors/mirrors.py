@@ -42,7 +42,9 @@ log = structlog.get_logger(__name__)
 
 SHADOW, SELF = "shadow", "self"
 SERVICE_STOPPED = "service_stopped"
+_COPY_AFTER_S = 0.05
 _START_AFTER_S = 1.0
+"""The primary gets its prompt to its CLI first: until that has printed something, or so long."""
 _OF_NO_LEG = frozenset(
     (
         *(FailureCode.CANCELLED, FailureCode.INTERRUPTED, FailureCode.INTERNAL),
@@ -198,6 +200,8 @@ class Mirrors:
         recorder: Recorder,
         mirrors: list[Mirror],
     ) -> None:
+        with anyio.move_on_after(_COPY_AFTER_S):
+            await recorder.heard.wait()
         for mirror in mirrors:
             await self._store.comparisons.begin(mirror.new)
         begun = [mirror for mirror in mirrors if mirror.new.skipped_because is None]
@@ -275,7 +279,6 @@ class Mirrors:
         mirror.taken.set()
         if primary.first_tool_at is not None:
             mirror.notes.append("snapshot_late")
-        # What the primary needs for its own start goes first.
         with anyio.move_on_after(_START_AFTER_S):
             await primary.heard.wait()
         kind = mirror.new.kind
