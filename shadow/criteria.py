@@ -167,7 +167,7 @@ def _share(name: str, what: str, held: Sequence[bool], least: float) -> Check:
 def _lacking(good: int, total: int, least: float) -> str:
     if least >= 1:
         return "none may fail in the window"
-    more = math.ceil((least * total - good) / (1 - least))
+    more = math.ceil(round((least * total - good) / (1 - least), 6))
     return f"the next {more} in a row, or the failures to leave the window"
 
 

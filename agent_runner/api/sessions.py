@@ -74,7 +74,8 @@ def _session(ctx: Context, agent: AgentRecord, now: float) -> dict[str, Any]:
 async def processes_status(request: Request) -> Response:
     """Each living CLI with what it and all it started take."""
     ctx = context(request)
-    living = ctx.headless.living
+    mirrors = ctx.mirrors.living
+    living = [*ctx.headless.living, *mirrors]
     used = await anyio.to_thread.run_sync(usage.of_trees, [live.pid for live in living])
     working = {active.live: active.run_id for active in ctx.runs.all_active()}
     now = anyio.current_time()
@@ -90,7 +91,7 @@ async def processes_status(request: Request) -> Response:
                 "pid": process.pid,
                 "agentId": process.agent_id,
                 "conversationId": process.conversation_id,
-                "runId": working.get(live),
+                "runId": process.run_id if live in mirrors else working.get(live),
                 "form": live.form,
                 "sessionId": live.session_id,
                 "startedAt": process.started_at,

@@ -3,7 +3,8 @@
 1. What only reads is allowed.
 2. What the agent's own policy denies is denied.
 3. An edit that the policy allows is allowed in the mirror's own folder.
-4. All else goes as the primary leg's call of the same tool with the same input goes, and is
+4. A question that wants an answer, and not a permission, is denied.
+5. All else goes as the primary leg's call of the same tool with the same input goes, and is
    denied if it makes none in time. Paths in the mirror's folder count as those of the primary's.
 
 A mirror in the agent's own folder has 1 alone.
@@ -48,6 +49,8 @@ class Gate:
             return _answer(True, "it only reads")
         if self._workspace.isolation is Isolation.READ_ONLY:
             return _answer(False, "this leg may only read")
+        if question.kind in ("question", "tool"):
+            return _answer(False, "nobody answers questions here")
         try:
             ruling = decide(self._options.permissions, question.name, kind, question.input)
             if ruling.action == "deny":

@@ -18,6 +18,7 @@ from agent_runner.errors import FailureCode
 from agent_runner.events import ShadowCompared
 from agent_runner.routing.plan import CommMode, Plan
 from agent_runner.runners.headless import Headless, RunRequest
+from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.mirrors.gate import Gate
 from agent_runner.runs.mirrors.git import Git
@@ -103,6 +104,7 @@ class Mirrors:
         self._settings = settings.shadow
         self._folder = folder
         self._keys: set[str] = set()
+        self._at_work: set[str] = set()
         self._running: dict[str, tuple[anyio.CancelScope, anyio.Event, str]] = {}
         self._closing = False
 
@@ -110,6 +112,11 @@ class Mirrors:
     def running(self) -> int:
         """Runs whose comparison is not over."""
         return len(self._running)
+
+    @property
+    def living(self) -> list[LiveCli]:
+        """Every process of a mirror."""
+        return self._headless.living
 
     def begin(self, active: ActiveRun, agent: AgentRecord, plan: Plan) -> None:
         """Have a mirror of the run begin beside it, if its plan has one."""
@@ -181,12 +188,13 @@ class Mirrors:
             mirrors.append(Mirror(new, key, workspace))
             if new.skipped_because is None:
                 self._keys.add(key)
+                self._at_work.add(key)
         return mirrors
 
     def _refusal(self, key: str) -> str | None:
         if key in self._keys:
             return "mirror_behind"
-        return "mirrors_busy" if len(self._keys) >= self._settings.mirrors else None
+        return "mirrors_busy" if len(self._at_work) >= self._settings.mirrors else None
 
     def _sampled(self, run_id: str) -> bool:
         number = int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:4], "big")
@@ -220,9 +228,8 @@ class Mirrors:
                 if primary is None:
                     primary = await self._primary(mirror, active, plan, recorder, outcome)
                 await mirror.over.wait()
-                first: Side | None = primary
-                if mirror is not begun[0] and plan.mode is not CommMode.HEADLESS:
-                    first = begun[0].side
+                of_primary = mirror is mirrors[0] or plan.mode is CommMode.HEADLESS
+                first = primary if of_primary else mirrors[0].side
                 await self._finish(mirror, first)
 
     async def _primary(
@@ -268,6 +275,7 @@ class Mirrors:
             log.exception("mirror_failed", run_id=active.run_id)
             await self._skip([mirror], "internal")
         finally:
+            self._at_work.discard(mirror.key)
             mirror.taken.set()
             mirror.over.set()
 
@@ -380,4 +388,5 @@ class Mirrors:
         except StoreError as error:  # the next start finds that it is over
             log.warning("comparison_not_ended", code=error.code)
         await mirror.workspace.remove()
+        self._at_work.discard(mirror.key)
         self._keys.discard(mirror.key)

@@ -110,6 +110,11 @@ async def test_both_write_the_same_file_and_the_users_tree_is_touched_once(
             agent = await shadowed(context, repository)
             active = await start(context, agent, script)
             await taken(state_dir)
+            with anyio.fail_after(20):
+                while not context.mirrors.living:
+                    await anyio.sleep(0.005)
+            (process,) = [p.identity.process_id for p in context.mirrors.living]
+            assert process in {p.process_id for p in await context.store.processes.all()}
             folder = next((state_dir / "mirrors").iterdir())
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             gate.touch()
@@ -219,6 +224,7 @@ async def test_what_a_mirror_suffers_costs_the_primary_nothing(
                 # The agent is free at once, and the next turn has no mirror.
                 again = await ended(await start(context, agent, "next"))
                 assert again.duration_ms < 2000
+                assert context.mirrors.running
                 skipped, found = sorted(
                     await compared(context, 2), key=lambda one: one.comparison.verdict or ""
                 )
@@ -245,6 +251,7 @@ async def test_nobody_is_asked_for_a_mirror(
     both = {"ask": "Bash", "input": {"command": f"ls {repository}"}, "log": "allowed.txt"}
     script: Script = [
         both,
+        {"ask": "Bash", "input": {"command": "reboot"}, "log": "rejected.txt"},
         mirror_only({"ask": "Bash", "input": {"command": "rm -r /"}, "log": "denied.txt"}),
         mirror_only({"ask": "Read", "input": {"file_path": "x"}, "log": "read.txt"}),
         {"wait": str(gate)},
@@ -254,18 +261,17 @@ async def test_nobody_is_asked_for_a_mirror(
     async with serving(shadow={**SELF, "question_ms": 1500}) as context:
         agent = await shadowed(context, repository)
         active = await start(context, agent, script)
-        with anyio.fail_after(20):
-            while not (waiting := await context.store.approvals.list(limit=10)):
-                await anyio.sleep(0.01)
-        (approval,) = waiting
         await taken(state_dir)
-        await context.desk.decide(
-            approval.approval_id,
-            Decision(by="x", via="http", approve=True, input_hash=approval.input_hash),
-        )
+        for count, approve in ((1, True), (2, False)):
+            with anyio.fail_after(20):
+                while len(waiting := await context.store.approvals.list(limit=10)) < count:
+                    await anyio.sleep(0.01)
+            (approval,) = [one for one in waiting if one.state == "pending"]
+            decision = Decision(by="x", via="http", approve=approve, input_hash=approval.input_hash)
+            await context.desk.decide(approval.approval_id, decision)
         assert (await ended(active)).state == "succeeded"
         (found,) = await compared(context)
-        assert len(await context.store.approvals.list(limit=10)) == 1
+        assert len(await context.store.approvals.list(limit=10)) == 2
     assert changed(found.primary) == {"allowed.txt": "added"}
     assert changed(found.mirror) == {"allowed.txt": "added", "read.txt": "added"}
 
@@ -334,11 +340,14 @@ async def test_a_folder_without_git_is_copied_and_a_large_one_only_read(
         found = (await compared(context, 3))[-1]
         assert found.comparison.isolation == "read_only"
         assert found.comparison.notes[-1:] == ["files_not_compared"]
-        ask = [mirror_only({"ask": "Bash", "input": {"command": "x"}, "log": "written"})]
-        (folder / HERE_ONLY).touch()
-        await ended(await start(context, agent, [*ask, {"text": "x"}]))
-        await compared(context, 4)
-        assert not (folder / "written").exists()
+    # Both legs are in the agent's folder now, and only one of them may write there.
+    async with serving(shadow={**SELF, "copy_bytes": 3}) as context:
+        careless = await shadowed(context, folder, "careless", permissions="allow")
+        ask = {"ask": "Bash", "input": {"command": "x"}, "log": "written"}
+        await ended(await start(context, careless, [ask, {"text": "x"}]))
+        found = (await compared(context, 4))[-1]
+        assert found.comparison.isolation == "read_only"
+        assert len((folder / "written").read_text().splitlines()) == 1
 
 
 async def test_a_cancelled_run_has_no_verdict(
