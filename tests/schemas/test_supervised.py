@@ -173,7 +173,17 @@ def test_no_line_does_harm(event: dict[str, Any], at: int, noise: bytes) -> None
     if event["event"] not in ("heartbeat", "approval_needed"):
         assert decode(whole, Drift()) is None
     if event["event"] == "heartbeat":
-        assert isinstance(decode(whole, Drift()), Heartbeat)
+        wanted = Broken if _is_no_json(whole) else Heartbeat
+        assert isinstance(decode(whole, Drift()), wanted)
+
+
+def _is_no_json(line: bytes) -> bool:
+    """True for what only Python's own encoder writes: NaN and Infinity."""
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return True
+    return False
 
 
 @given(TEXT, st.none() | st.lists(TEXT, max_size=3), st.none() | st.dictionaries(TEXT, JSON))
