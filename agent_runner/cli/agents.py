@@ -46,6 +46,9 @@ def add_agent(
         typer.Option("--type", help="claude-code, gemini, factory-droid, custom or replay."),
     ],
     cwd: Annotated[Path | None, typer.Option(help="Its working folder [here].")] = None,
+    comm_mode: Annotated[
+        str, typer.Option(help="headless, tmux, or shadow: both, compared.")
+    ] = "headless",
     model: Annotated[str | None, typer.Option(help="Model [the CLI's default].")] = None,
     option: Annotated[
         list[str] | None,
@@ -63,6 +66,7 @@ def add_agent(
 ) -> None:
     """Register an agent."""
     body: dict[str, Any] = {"agentId": name, "type": type_, "cwd": str((cwd or Path()).resolve())}
+    body["commMode"] = comm_mode
     if model is not None:
         body["model"] = model
     for text in option or []:

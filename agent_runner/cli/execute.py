@@ -29,6 +29,9 @@ def execute(
     conversation: Annotated[
         str | None, typer.Option(help="Continue this conversation [the agent's open one].")
     ] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="headless, tmux or shadow for this run [as routed].")
+    ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds the run may take.")] = None,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
@@ -44,6 +47,8 @@ def execute(
     body: dict[str, Any] = {"prompt": sys.stdin.read() if prompt == "-" else prompt}
     if conversation is not None:
         body["conversationId"] = conversation
+    if mode is not None:
+        body["mode"] = mode
     if timeout is not None:
         body["timeoutMs"] = max(1, round(timeout * 1000))
     printer = _Printer()
@@ -98,6 +103,8 @@ class _Printer:
                 self._note(f"  agent-runner approvals show {approval['approvalId']}")
             case "permission.resolved":
                 self._note(f"permission: {event['decision']} by {event['decidedBy']}")
+            case "route.decided" if event["source"] not in ("comm_mode", "request"):
+                self._note(f"{event['mode']}: {event['reason']}")
             case "run.finished" if not event["success"]:
                 self._note(f"{event['state']}: {event.get('error')} [{event.get('code')}]")
                 if event.get("hint"):
