@@ -8,7 +8,7 @@ import msgspec
 
 from agent_runner.errors import BadRequestError
 
-PROMPT_LINE = r"(?:[>$#] |❯|>>>)\s*$"
+PROMPT_LINE = r"(?:[>$#] |\u276f|>>>)\s*$"
 """The line that waits, unless the agent says otherwise."""
 
 LONGEST_PATTERN = 256

@@ -50,6 +50,11 @@ def _without_echo(lines: list[str], prompt: str) -> list[str]:
 
 def _without_box(lines: list[str], old: list[str], prompt: str) -> list[str]:
     """Without the line that waits; what was printed before it on that very line stays."""
+    old, lines = old[:], lines[:]
+    while old and _FRAME.fullmatch(old[-1]):
+        if lines and _FRAME.fullmatch(lines[-1]):
+            lines.pop()
+        old.pop()
     if not lines:
         return lines
     *rest, last = lines

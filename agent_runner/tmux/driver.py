@@ -259,7 +259,7 @@ class Driver:
                 self.say("changed")
 
     def _quiet(self) -> bool:
-        return time.monotonic() - self._touched >= self.profile["settle_ms"] / 1000
+        return bool(time.monotonic() - self._touched >= self.profile["settle_ms"] / 1000)
 
     def _until_ready(self) -> None:
         deadline = time.monotonic() + self.profile["ready_ms"] / 1000

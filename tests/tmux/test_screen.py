@@ -157,6 +157,16 @@ def test_a_hanging_answer_is_interrupted_by_keys(make_service: Callable[..., Ser
     assert terminals(service) == [folder]
 
 
+def test_a_long_answer_is_a_sign_of_life(make_service: Callable[..., Service]) -> None:
+    service = make_service(tmux={})
+    timeouts = {"noOutputMs": 3000}
+    options = {"type": "custom", "commMode": "tmux", "command": REPL, "terminal": {}}
+    service.register("repl", timeouts=timeouts, **options)
+    run = service.run("slow 60", "repl").json()
+    assert run["status"] == "succeeded", run
+    assert run["content"].endswith("step 59\nstep 60")
+
+
 def test_a_program_that_ends_in_the_middle(live: Service) -> None:
     run = live.run("exit 3", "repl").json()
     assert (run["status"], run["code"]) == ("failed", "cli_error"), run
