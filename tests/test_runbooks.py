@@ -403,3 +403,4 @@ def test_the_options_of_a_screen_are_those_of_the_code() -> None:
     assert {name: json.loads(text) for name, text in told.items()} == defaults
     assert f"more than {Setup.__struct_defaults__[-1]:,} lines" in RUNBOOK.read_text("utf-8")
     assert screen_ui.READY_MS == 60_000
+    assert f"most {screen_ui.LINE_BYTES} bytes" in RUNBOOK.read_text("utf-8")

@@ -59,7 +59,7 @@ class ScreenTerminal(TerminalSession):
     def _settled(self, message: t.Settled) -> list[AgentEvent]:
         if not self._prompts or not self._delivered:
             return [Activity(code="settled")]
-        text = screen_text.answer(self._before, message.screen, self._prompt)
+        text, cut = screen_text.answer(self._before, message.screen, self._prompt)
         self._before = ""
         events: list[AgentEvent] = []
         if text:
@@ -67,7 +67,9 @@ class ScreenTerminal(TerminalSession):
             events.append(MessageCompleted(item_id=f"screen-{self._answers}", text=text))
         how = "the answer was read from the screen: it may be incomplete, and its lines wrapped"
         events.append(
-            Notice(code="screen_read", level="warning", message=how, data={"cut": message.cut})
+            Notice(
+                code="screen_read", level="warning", message=how, data={"cut": cut or message.cut}
+            )
         )
         if self._interrupting:
             over = TurnCompleted(ok=False, code=FailureCode.INTERRUPTED, error="interrupted")

@@ -8,6 +8,8 @@ from agent_runner.schemas.terminal import Profile, Refusal, Wait
 READY_MS = 60_000
 SETTLE_MS = 800
 """For so long nothing may move beneath an answer that is taken for whole."""
+LINE_BYTES = 4094
+"""What a terminal hands over as one line; all after it is echoed and lost."""
 
 _KEYS = "[\x00-\x1f\x7f-\x9f]"
 _PASTED_KEYS = "[\x00-\x08\x0b-\x1f\x7f-\x9f]"
@@ -25,6 +27,7 @@ def profile(options: ScreenOptions) -> Profile:
         submit=tuple(options.submit),
         interrupt=tuple(options.interrupt),
         trims=False,
+        most_bytes=0 if options.multiline else LINE_BYTES,
         ready_ms=READY_MS,
         settle_ms=SETTLE_MS,
         refusals=[

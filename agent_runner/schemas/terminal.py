@@ -76,7 +76,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     pass whose `type` is one of `transcript_types` (none: all do). With `editor` keys the
     prompt is handed over in the CLI's external editor, else pasted, after the `clear` keys.
     `paste_shown` is a regular expression for what stands for a long paste. `trims` tells that
-    the CLI drops white space at a prompt's end. `prompt_line` is for a CLI that tells nothing
+    the CLI drops white space at a prompt's end. `most_bytes` is how long a prompt may be (0: as
+    long as you like). `prompt_line` is for a CLI that tells nothing
     but what it shows: it waits when the screen's last line matches this regular expression and
     nothing has moved for `settle_ms`; `ready` and `idle` do not count then.
     """
@@ -100,6 +101,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     refusals: list[Refusal] = []
     trims: bool = True
     prompt_line: str = ""
+    most_bytes: int = 0
     env: dict[str, str] = {}
     ready_ms: int = 120_000
     settle_ms: int = 400

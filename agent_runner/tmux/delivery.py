@@ -5,8 +5,8 @@ prompt's file in the place of the box's text, so nothing is typed and nothing is
 (recorded: a pasted text is wrapped, its tabs become blanks, a leading `!` starts a shell).
 Else by bracketed paste into a box that was cleared and read back.
 
-A UI that tells nothing has taken the prompt when its screen changes after the submit key, if
-only in where the cursor stands.
+A UI that tells nothing must show the whole prompt before it is submitted. It has taken it when
+the screen changes after the submit key, if only in where the cursor stands.
 
 The prompt is given once. If no receipt comes and the UI still waits, only the submit key is
 pressed again.
@@ -87,6 +87,9 @@ class Delivery:
         for refusal in self._ui.profile["refusals"]:
             if re.search(refusal["pattern"], self._text):
                 return self._failed("refused", refusal["why"])
+        most = self._ui.profile["most_bytes"]
+        if most and len(self._text.encode("utf-8", "replace")) > most:
+            return self._failed("refused", f"this UI takes no prompt of more than {most} bytes")
         if not self._ui_waits():
             self.unready = True
             return self._failed("not_ready", "the UI does not wait for a prompt")
@@ -152,6 +155,9 @@ class Delivery:
             sight = self._ui.sight
             self._ui.wait(lambda: not sight.changed(), SEEN_S)
             self._before = sight.remember()
+            if not _shows(self._before, before, self._text):
+                self._failed("not_handed_over", "the screen does not show the prompt as it is")
+                return False
         return True
 
     def _cleared(self) -> str | None:
@@ -229,6 +235,20 @@ class Delivery:
 def _sign(text: str) -> str:
     """A piece of the text that shows on the screen, without white space."""
     return _packed(text)[-12:]
+
+
+def _shows(screen: str, before: str, text: str) -> bool:
+    """True if each line of `text` is on the screen once more than before.
+
+    Frames do not count, nor where a line is wrapped.
+    """
+    now, then = _bare(screen), _bare(before)
+    lines = [_bare(line) for line in text.split("\n")]
+    return all(now.count(line) > then.count(line) for line in lines if line)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\s\u2500-\u257f]", "", text)
 
 
 def _packed(text: str) -> str:

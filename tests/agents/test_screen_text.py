@@ -32,14 +32,20 @@ FRAME = "\u2500" * 8
     ],
 )
 def test_an_answer(before: str, after: str, said: str) -> None:
-    assert answer(before, after, "hello") == said
+    assert answer(before, after, "hello")[0] == said
 
 
 def test_a_prompt_of_several_lines() -> None:
     before, prompt = f"Old.\n{FRAME}\n> one\ntwo", "one\ntwo"
-    assert answer(before, f"Old.\n> one\ntwo\nhi\n{FRAME}\n> ", prompt) == "hi"
-    assert answer("> one\ntwo", "> one\ntwo\nhi\n> ", prompt) == "hi"
+    assert answer(before, f"Old.\n> one\ntwo\nhi\n{FRAME}\n> ", prompt) == ("hi", False)
+    assert answer("> one\ntwo", "> one\ntwo\nhi\n> ", prompt) == ("hi", False)
+
+
+def test_a_screen_that_has_scrolled_by_itself() -> None:
+    before = f"One.\n> a\nTwo.\n{FRAME}\n> hello"
+    assert answer(before, f"Two.\n> hello\nhello\n{FRAME}\n> ", "hello") == ("hello", False)
+    assert answer(before, f"5\n6\n{FRAME}\n> ", "hello") == ("5\n6", True)
 
 
 def test_what_is_left_of_a_cut_history() -> None:
-    assert answer("> lines 9", "7\n8\n9\n> ", "lines 9") == "7\n8\n9"
+    assert answer("> lines 9", "7\n8\n9\n> ", "lines 9") == ("7\n8\n9", True)

@@ -99,6 +99,20 @@ def test_a_screen_that_is_drawn_anew(live: Service) -> None:
     assert content(live, "hello", "box") == "echo: hello"
 
 
+def test_a_screen_that_has_scrolled_by_itself(live: Service) -> None:
+    """Only what it shows can be read, and that it was more is told."""
+    for _ in range(2):
+        assert content(live, "lines 30", "box").splitlines()[::29] == [
+            "line 1 of 30",
+            "line 30 of 30",
+        ]
+    run = live.run("lines 60", "box").json()
+    assert run["content"].splitlines()[-1] == "line 60 of 60"
+    (told,) = notices(live, run, "screen_read")
+    assert told["data"] == {"cut": True}
+    assert content(live, "hello", "box") == "echo: hello"
+
+
 def test_a_swallowed_submit_key_is_repaired(live: Service) -> None:
     assert content(live, "swallow", "box") == "echo: swallow"
     run = live.run("hello", "box").json()
@@ -116,6 +130,13 @@ def test_what_would_be_a_key_is_refused(live: Service, prompt: str) -> None:
 def terminals(service: Service) -> list[Path]:
     """The private folders of what lives in tmux."""
     return [socket.parent for socket in service.state_dir.rglob("t") if socket.is_socket()]
+
+
+def test_a_prompt_that_a_terminal_would_cut_is_refused(live: Service) -> None:
+    longest = "z" * 4094
+    run = live.run(longest + "z", "repl").json()
+    assert (run["status"], run["code"]) == ("failed", "undelivered"), run
+    assert content(live, longest, "repl") == f"echo: {longest}"
 
 
 def test_what_somebody_left_in_the_line_is_removed(make_service: Callable[..., Service]) -> None:
