@@ -72,7 +72,7 @@ def test_an_answer_is_read_and_said_to_be(live: Service) -> None:
         ("bare no line end", "no line end"),
         ("slow 12", "\n".join(f"step {n}" for n in range(1, 13))),
         ("h\u00e9llo \u4f60\u597d \U0001f600", "echo: h\u00e9llo \u4f60\u597d \U0001f600"),
-        ("ends like a prompt > ", "echo: ends like a prompt >"),
+        ("nap like a prompt > ", "echo: nap like a prompt >"),
         ("lines 0", ""),
         ("x" * 700, "echo: " + "x" * 700),
     ],
