@@ -212,7 +212,10 @@ class Driver:
         """True if the UI shows that it waits for a prompt."""
         if self.sight is not None:
             self._see(self.sight)
-            return self._quiet() and self.sight.waits()
+            try:
+                return self._quiet() and self.sight.waits()
+            except TmuxError as error:
+                raise Ended from error
         signs = self.profile[which]
         if signs["file"]:
             return self._sign_in_file(signs) and (

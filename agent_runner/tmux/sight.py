@@ -21,6 +21,7 @@ class Sight:
         self._prompt_line = re.compile(prompt_line)
         self._last: Look | None = None
         self._before: Look | None = None
+        self._text_before: str | None = None
 
     def changed(self) -> bool:
         """Look; True if it is not what was seen the last time."""
@@ -34,11 +35,11 @@ class Sight:
         """
         if self._last is None:
             return False
-        text = self._last.text.rstrip("\n")
-        if self._before is not None and text == self._before.text.rstrip("\n"):
+        lines = [line for line in self._last.text.split("\n") if line.strip()]
+        if not lines or self._prompt_line.search(lines[-1]) is None:
             return False
-        lines = [line for line in text.split("\n") if line.strip()]
-        return bool(lines) and self._prompt_line.search(lines[-1]) is not None
+        # With the history: the submit key alone may have scrolled the screen.
+        return self._text_before is None or self.all()[0] != self._text_before
 
     def forget_old(self) -> None:
         """Let the history begin with what the screen shows now."""
@@ -47,11 +48,12 @@ class Sight:
     def remember(self) -> str:
         """A prompt is about to be submitted; all there is to be seen until then."""
         self._before = self._last = self._pane.look()
-        return self.all()[0]
+        self._text_before = self.all()[0]
+        return self._text_before
 
     def forget_prompt(self) -> None:
         """What was submitted is no longer waited for."""
-        self._before = None
+        self._text_before = None
 
     def moved(self) -> bool:
         """True if anything has changed since `remember`, be it where the cursor stands."""
