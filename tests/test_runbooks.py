@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from agent_runner import emitter
+from agent_runner.agents import screen_ui
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.permissions import (
     LONGEST_PATTERN,
@@ -25,6 +27,7 @@ from agent_runner.agents.permissions import (
 )
 from agent_runner.agents.policy import LONGEST_VALUE, MOST_CALLS, decide
 from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.screen_options import ScreenOptions
 from agent_runner.agents.shell import MOST_PARTS
 from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READING_TOOLS
 from agent_runner.approvals import hooks
@@ -50,6 +53,7 @@ from agent_runner.schemas.supervised import (
     decode,
     environment,
 )
+from agent_runner.schemas.terminal import Setup
 from agent_runner.settings import AutomaticSettings, CriteriaSettings, ShadowSettings
 from conversation_store.faults import Fault, StoreState
 from conversation_store.integrity.findings import FindingCode
@@ -388,3 +392,15 @@ def test_the_numbers_of_the_shadow_runbook_are_those_of_the_code() -> None:
 def test_the_commands_of_the_shadow_runbook_are_there() -> None:
     shown = set(re.findall(r"agent-runner shadow (\w+)", SHADOW))
     assert shown == set(get_command(shadow).commands)  # type: ignore[attr-defined]
+
+
+def test_the_options_of_a_screen_are_those_of_the_code() -> None:
+    section = RUNBOOK.read_text("utf-8").split("| In `terminal` |")[1].split("\n\n")[0]
+    cells = [re.split(r"(?<!\\)\|", line)[1:3] for line in section.splitlines()[2:]]
+    told = {name.strip(" `"): default.strip(" `") for name, default in cells}
+    defaults = msgspec.structs.asdict(ScreenOptions())
+    assert told.pop("prompt").replace("\\|", "|") == defaults.pop("prompt")
+    assert {name: json.loads(text) for name, text in told.items()} == defaults
+    assert f"more than {Setup.__struct_defaults__[-1]:,} lines" in RUNBOOK.read_text("utf-8")
+    assert screen_ui.READY_MS == 60_000
+    assert f"most {screen_ui.LINE_BYTES} bytes" in RUNBOOK.read_text("utf-8")

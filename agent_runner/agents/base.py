@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import msgspec
 
 from agent_runner.agents.permissions import Permissions, Preset
+from agent_runner.agents.screen_options import ScreenOptions
 from agent_runner.errors import BadRequestError
 from agent_runner.events import AgentEvent
 from agent_runner.schemas.terminal import Profile
@@ -35,7 +36,8 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
 
     `permission_mode` and `extra_args` are the CLI's own words; `permissions` is ours and
     says which permission questions a person is asked (see `policy`). `command` and `dialect`
-    are for the type `custom`: the program with its arguments, and what it speaks.
+    are for the type `custom`: the program with its arguments, and what it speaks; with
+    `terminal` the program has a UI of its own that can be driven by its screen.
     `approval_deciders` names who may decide on an approval (empty: everybody).
     `timeouts` and `resources` stand in the place of the service's own, by camelCase name.
     """
@@ -54,6 +56,7 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     transcript: str | None = None
     command: list[str] = []
     dialect: str | None = None
+    terminal: ScreenOptions | None = None
     timeouts: dict[str, int] = {}
     resources: dict[str, int] = {}
     on_stall: Literal["cancel", "warn"] | None = None

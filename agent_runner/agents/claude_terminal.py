@@ -220,7 +220,7 @@ class ClaudeTerminal(TerminalSession):
 
     # --- the end of a turn -----------------------------------------------------------------
 
-    def _settled(self, screen: str) -> list[AgentEvent]:
+    def _settled(self, message: t.Settled) -> list[AgentEvent]:
         if not self._prompts:
             return [Activity(code="settled")]
         if self._failure is not None:

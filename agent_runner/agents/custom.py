@@ -3,19 +3,24 @@
 `command` is the program with its arguments; `extraArgs` follow. `dialect` is `text` (the
 default), `claude-code`, `gemini`, `factory-droid` (stream-json lines) or `acp`. The command
 itself must ask for its output format: no flag is added here.
+
+In the terminal form the same command shows its own UI, which is read from the screen; the
+dialect does not count there. The agent says with `terminal` that its command has one: a
+command that reads its prompt from stdin must not be run a second time in a terminal.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from agent_runner.agents import flags
+from agent_runner.agents import flags, screen_ui
 from agent_runner.agents.acp_answers import mcp_servers
 from agent_runner.agents.acp_session import AcpSession
 from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
 from agent_runner.agents.claude_session import ClaudeSession
 from agent_runner.agents.droid_session import DroidSession
 from agent_runner.agents.gemini_session import GeminiSession
+from agent_runner.agents.screen_terminal import ScreenTerminal
 from agent_runner.agents.supervised_session import Inner, SupervisedSession
 from agent_runner.agents.text_session import TextSession
 from agent_runner.errors import BadRequestError
@@ -49,6 +54,13 @@ class CustomAdapter:
     ) -> Launch:
         """See `base.Adapter`. Only the dialects claude-code and acp can be warm."""
         dialect = dialect_of(options)
+        ui = screen_ui.profile(options.terminal) if options.terminal is not None else None
+        if form is Form.TERMINAL and ui is None:
+            raise BadRequestError(
+                "unsupported_form",
+                "a custom command has no terminal UI unless its agent says so",
+                hint="set options.terminal, {} for the defaults, or run it headless",
+            )
         if form is Form.WARM and dialect not in WARM_DIALECTS:
             raise BadRequestError(
                 "unsupported_form",
@@ -59,19 +71,23 @@ class CustomAdapter:
             check_session_id(resume)
         hint = "put the command's own flag into options.command"
         hints = dict.fromkeys(("allowed_tools", "denied_tools", "max_turns", "system_prompt"), hint)
-        if dialect == ACP:
+        if dialect == ACP and form is not Form.TERMINAL:
             mcp_servers(options.mcp_servers)
         else:
             hints |= dict.fromkeys(("mcp_servers", "model", "permission_mode"), hint)
         flags.unsupported(options, self.title, hints)
         words = [*options.command, *options.extra_args]
         return Launch(
-            argv=[flags.clean(word, "command") for word in words], spool=form is Form.ONE_SHOT
+            argv=[flags.clean(word, "command") for word in words],
+            spool=form is Form.ONE_SHOT,
+            terminal=ui if form is Form.TERMINAL else None,
         )
 
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """See `base.Adapter`. Only ACP can resume a session without a flag."""
         dialect = dialect_of(options)
+        if form is Form.TERMINAL:
+            return ScreenTerminal(options, form, None)
         inner: Inner
         if dialect == ACP:
             inner = AcpSession(

@@ -180,7 +180,7 @@ class DroidTerminal(TerminalSession):
 
     # --- the end of a turn -----------------------------------------------------------------
 
-    def _settled(self, screen: str) -> list[AgentEvent]:
+    def _settled(self, message: t.Settled) -> list[AgentEvent]:
         if not self._prompts or not self._delivered:
             return [Activity(code="settled")]
         if self._interrupting:
@@ -191,7 +191,7 @@ class DroidTerminal(TerminalSession):
             return [Activity(code="settled")]
         if self._reason == "completed":
             return self._over(None, None)
-        found = _ERROR.findall(screen)
+        found = _ERROR.findall(message.screen)
         error = self._error or (found[-1] if found else self._reason)
         code = _REASONS.get(self._reason) or code_for_text(error) or FailureCode.API_ERROR
         return self._over(code, short(readable(error)))

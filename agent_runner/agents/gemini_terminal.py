@@ -225,7 +225,7 @@ class GeminiTerminal(TerminalSession):
             return []
         return self._over(None, None)
 
-    def _settled(self, screen: str) -> list[AgentEvent]:
+    def _settled(self, message: t.Settled) -> list[AgentEvent]:
         if not self._prompts or not self._delivered:
             return [Activity(code="settled")]
         if self._interrupting:

@@ -46,7 +46,13 @@ class ReplayAdapter:
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
     ) -> Launch:
-        """Start the player; BadRequestError if there is no such recording."""
+        """Start the player; BadRequestError if there is no such recording, or a UI is asked."""
+        if form is Form.TERMINAL:
+            raise BadRequestError(
+                "unsupported_form",
+                "a recording has no terminal UI",
+                hint="run it headless",
+            )
         name = options.transcript or DEMO_TRANSCRIPT
         folder = transcript_path(name)
         if folder is None or not name.startswith("claude-code/"):

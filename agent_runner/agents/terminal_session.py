@@ -27,6 +27,8 @@ from agent_runner.wire import encode
 SCREEN_LIMIT = 4000
 """Most characters of a screen that an event shows."""
 
+_SHOWN = 400
+
 
 class TerminalSession(SessionBase):
     """One driver and the UI behind it."""
@@ -37,6 +39,7 @@ class TerminalSession(SessionBase):
         self._delivered = False
         self._held: dict[str, dict[str, Any]] = {}
         self._end: t.Exited | t.Failed | None = None
+        self._blocked: str | None = None
 
     # --- to the driver -------------------------------------------------------------------
 
@@ -95,7 +98,7 @@ class TerminalSession(SessionBase):
             case t.TranscriptLine():
                 return Received(events=self._transcript(message.line, line))
             case t.Settled():
-                return Received(events=self._settled(message.screen))
+                return Received(events=self._settled(message))
         return Received(events=self._told(message))
 
     def _told(self, message: Any) -> list[AgentEvent]:
@@ -106,8 +109,11 @@ class TerminalSession(SessionBase):
             case t.Undelivered():
                 return self._not_delivered(message)
             case t.NotReady():
+                shown = "\n".join(line for line in message.screen.split("\n") if line.strip())
                 data = {"screen": message.screen[-SCREEN_LIMIT:]}
                 text = "the UI shows something else than its prompt"
+                # The driver closes it; the prompt's verdict comes when it is gone.
+                self._blocked = f"{text}: {shown[-_SHOWN:]}" if shown else text
                 return [Notice(code="ui_not_ready", level="warning", message=text, data=data)]
             case t.Exited() | t.Failed():
                 self._end = message
@@ -132,7 +138,7 @@ class TerminalSession(SessionBase):
         return events
 
     def _not_delivered(self, message: t.Undelivered) -> list[AgentEvent]:
-        if message.reason == "exited":
+        if message.reason in ("exited", "not_ready"):
             return []
         code, text = FailureCode.UNDELIVERED, message.message
         if self._interrupting:
@@ -153,11 +159,13 @@ class TerminalSession(SessionBase):
     def _transcript(self, entry: dict[str, Any], line: bytes) -> list[AgentEvent]:
         raise NotImplementedError
 
-    def _settled(self, screen: str) -> list[AgentEvent]:
+    def _settled(self, message: t.Settled) -> list[AgentEvent]:
         raise NotImplementedError
 
     def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
         """What the CLI left on its screen says more than an exit code."""
+        if self._blocked is not None:
+            return FailureCode.UNDELIVERED, short(self._blocked)
         if isinstance(self._end, t.Failed):
             return FailureCode.SPAWN_FAILED, short(self._end.error)
         if self._end is not None and self._end.what == "server":

@@ -75,7 +75,7 @@ def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> 
 def _given(body: OptionsBody) -> dict[str, Any]:
     exclude = {"agent_id", "type", "comm_mode"}
     given = body.model_dump(by_alias=True, exclude_unset=True, exclude=exclude)
-    for name in ("timeouts", "resources"):
+    for name in ("timeouts", "resources", "terminal"):
         if given.get(name):
             given[name] = {key: value for key, value in given[name].items() if value is not None}
     return given

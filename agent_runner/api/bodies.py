@@ -91,6 +91,26 @@ class PermissionsBody(Body):
     rules: Annotated[list[RuleBody], Field(max_length=MOST_RULES)] = []
 
 
+class TerminalBody(Body):
+    """The UI of a custom command, which is read from its screen."""
+
+    prompt: ShortText | None = Field(
+        None, description="A regular expression for the last line of its screen when it waits."
+    )
+    interrupt: list[ShortText] | None = Field(
+        None, description="The keys that end a turn, by tmux's names; C-c by default."
+    )
+    submit: list[ShortText] | None = Field(
+        None, description="The keys that submit a prompt; Enter by default."
+    )
+    clear: list[ShortText] | None = Field(
+        None, description="The keys that empty its line; C-u by default."
+    )
+    multiline: bool = Field(
+        False, description="It takes a bracketed paste: a prompt may have several lines."
+    )
+
+
 def _form(value: Any) -> str:
     return "object" if isinstance(value, (dict, PermissionsBody)) else "word"
 
@@ -125,6 +145,9 @@ class OptionsBody(Body):
     env: dict[VariableName, Argument] | None = None
     command: list[Argument] | None = Field(None, description="Type custom: the program to run.")
     dialect: ShortText | None = Field(None, description="Type custom: how its output is read.")
+    terminal: TerminalBody | None = Field(
+        None, description="Type custom: it has a UI that can be driven in tmux; {} will often do."
+    )
     transcript: ShortText | None = Field(None, description="Type replay: the recording to play.")
     timeouts: TimeoutsBody | None = None
     resources: ResourcesBody | None = None

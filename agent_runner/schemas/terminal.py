@@ -76,7 +76,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     pass whose `type` is one of `transcript_types` (none: all do). With `editor` keys the
     prompt is handed over in the CLI's external editor, else pasted, after the `clear` keys.
     `paste_shown` is a regular expression for what stands for a long paste. `trims` tells that
-    the CLI drops white space at a prompt's end.
+    the CLI drops white space at a prompt's end. `most_bytes` is how long a prompt may be (0: as
+    long as you like). `prompt_line` is for a CLI that tells nothing
+    but what it shows: it waits when the screen's last line matches this regular expression and
+    nothing has moved for `settle_ms`; `ready` and `idle` do not count then.
     """
 
     home: list[str]
@@ -97,6 +100,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     dialogs: list[Dialog] = []
     refusals: list[Refusal] = []
     trims: bool = True
+    prompt_line: str = ""
+    most_bytes: int = 0
     env: dict[str, str] = {}
     ready_ms: int = 120_000
     settle_ms: int = 400
@@ -131,7 +136,7 @@ class Ready(Line):
 
 
 class NotReady(Line):
-    """The UI shows something else than its prompt for too long."""
+    """The UI shows something else than its prompt for too long. It is closed."""
 
     screen: str
 
@@ -140,7 +145,8 @@ class Delivered(Line):
     """The CLI has taken prompt `id`, as the CLI itself says by a hook or its transcript.
 
     `attempts` counts how often it was submitted; `found` is how many characters stood in the
-    box before; `trimmed` tells that white space at the end was dropped.
+    box before; `trimmed` tells that white space at the end was dropped. `screen` is, of a CLI
+    that only shows, all that stood there before the prompt was submitted.
     """
 
     id: int
@@ -148,6 +154,7 @@ class Delivered(Line):
     attempts: int
     found: int = 0
     trimmed: bool = False
+    screen: str = ""
 
 
 class Undelivered(Line):
@@ -185,10 +192,19 @@ class BadLine(Line):
     text: str
 
 
+class Changed(Line):
+    """The screen of a CLI that only shows has changed; at most one a second."""
+
+
 class Settled(Line):
-    """The UI is idle again, and neither a hook nor a line has come for a moment."""
+    """The UI is idle again, and neither a hook nor a line has come for a moment.
+
+    Of a CLI that only shows, `screen` goes back to before the prompt; `cut` tells that so
+    much has been shown since that the beginning is gone.
+    """
 
     screen: str = ""
+    cut: bool = False
 
 
 class Screen(Line):
@@ -223,6 +239,7 @@ LINES = Family(
         "hook_gone": HookGone,
         "line": TranscriptLine,
         "bad_line": BadLine,
+        "changed": Changed,
         "settled": Settled,
         "screen": Screen,
         "exited": Exited,

@@ -5,6 +5,9 @@ prompt's file in the place of the box's text, so nothing is typed and nothing is
 (recorded: a pasted text is wrapped, its tabs become blanks, a leading `!` starts a shell).
 Else by bracketed paste into a box that was cleared and read back.
 
+A UI that tells nothing must show the whole prompt before it is submitted. It has taken it when
+the screen changes after the submit key, if only in where the cursor stands.
+
 The prompt is given once. If no receipt comes and the UI still waits, only the submit key is
 pressed again.
 """
@@ -18,6 +21,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from agent_runner.tmux.pane import Pane
+from agent_runner.tmux.sight import Sight
 
 PATIENCE_S = (1.0, 1.0, 2.0, 4.0, 8.0)
 BUSY_S = 60.0
@@ -27,6 +31,7 @@ SEEN_S = 0.5
 SHOWN_S = 10.0
 CLEARS = 50
 CLEARED_S = 0.15
+LEFT_OVER_S = 3.0
 _NAME = "editor"
 
 
@@ -36,6 +41,7 @@ class Ui(Protocol):
     profile: dict[str, Any]
     folder: str
     pane: Pane
+    sight: Sight | None
 
     def say(self, kind: str, **fields: Any) -> None: ...  # noqa: D102
     def wait(self, condition: Callable[[], Any], seconds: float) -> bool: ...  # noqa: D102
@@ -55,7 +61,9 @@ class Delivery:
         self._found = 0
         self._receipt: str | None = None
         self._attempts = 0
+        self._before = ""
         self.stopped = False
+        self.unready = False
 
     @staticmethod
     def write_editor(folder: str) -> str:
@@ -79,14 +87,27 @@ class Delivery:
         for refusal in self._ui.profile["refusals"]:
             if re.search(refusal["pattern"], self._text):
                 return self._failed("refused", refusal["why"])
-        if not self._ui.wait(
-            lambda: self.stopped or self._ui.idle("ready"), self._ui.profile["ready_ms"] / 1000
-        ):
+        most = self._ui.profile["most_bytes"]
+        if most and len(self._text.encode("utf-8", "replace")) > most:
+            return self._failed("refused", f"this UI takes no prompt of more than {most} bytes")
+        if not self._ui_waits():
+            self.unready = True
             return self._failed("not_ready", "the UI does not wait for a prompt")
         if self.stopped:
             return self._failed("not_taken", "interrupted")
         put = self._hand_over if self._ui.profile["editor"] else self._paste
         return self._submit() if put() else None
+
+    def _ui_waits(self) -> bool:
+        def ready() -> bool:
+            return self.stopped or self._ui.idle("ready")
+
+        if self._ui.sight is not None:
+            if self._ui.wait(ready, LEFT_OVER_S):
+                return True
+            # What somebody has typed there makes the line another one than the prompt.
+            self._ui.press(self._ui.profile["clear"])
+        return self._ui.wait(ready, self._ui.profile["ready_ms"] / 1000)
 
     # --- into the box --------------------------------------------------------------------
 
@@ -115,6 +136,8 @@ class Delivery:
         if before is None:
             self._failed("not_handed_over", "the box cannot be emptied")
             return False
+        if self._ui.sight is not None:
+            self._ui.sight.forget_old()
         self._ui.pane.paste(self._text)
         shown = self._ui.profile["paste_shown"]
         sign = _sign(self._text)
@@ -128,18 +151,25 @@ class Delivery:
         if not self._ui.wait(there, SHOWN_S):
             self._failed("not_handed_over", "the pasted text does not show")
             return False
+        if self._ui.sight is not None:
+            sight = self._ui.sight
+            self._ui.wait(lambda: not sight.changed(), SEEN_S)
+            self._before = sight.remember()
+            if not _shows(self._before, before, self._text):
+                self._failed("not_handed_over", "the screen does not show the prompt as it is")
+                return False
         return True
 
     def _cleared(self) -> str | None:
         """The screen with an empty box: one that the keys for that no longer change."""
         screen = self._ui.screen()
-        for _ in range(CLEARS):
+        for _ in range(CLEARS if self._ui.profile["clear"] else 0):
             self._ui.press(self._ui.profile["clear"])
             if not self._ui.wait(partial(self._differs, screen), CLEARED_S):
                 return screen
             screen = self._ui.screen()
             self._found += 1
-        return None
+        return None if self._ui.profile["clear"] else screen
 
     def _differs(self, screen: str) -> bool:
         return self._ui.screen() != screen
@@ -160,7 +190,8 @@ class Delivery:
             if self._ui.wait(self._over, patience):
                 break
             # At work on something: it may have taken the prompt and be slow to say so.
-            self._ui.wait(lambda: self._over() or self._ui.idle(), BUSY_S)
+            if self._ui.sight is None:
+                self._ui.wait(lambda: self._over() or self._ui.idle(), BUSY_S)
             if self._over():
                 break
         if not self._taken():
@@ -179,6 +210,7 @@ class Delivery:
             attempts=self._attempts,
             found=self._found,
             trimmed=self._expected != self._text,
+            **({"screen": self._before} if self._ui.sight is not None else {}),
         )
         return None
 
@@ -188,7 +220,7 @@ class Delivery:
     def _taken(self) -> bool:
         if self._receipt is not None:
             return True
-        return not self._ui.profile["prompt_hook"] and not self._ui.idle()
+        return self._ui.sight is not None and self._ui.sight.moved()
 
     def _failed(self, reason: str, message: str) -> None:
         self._ui.say(
@@ -203,6 +235,20 @@ class Delivery:
 def _sign(text: str) -> str:
     """A piece of the text that shows on the screen, without white space."""
     return _packed(text)[-12:]
+
+
+def _shows(screen: str, before: str, text: str) -> bool:
+    """True if each line of `text` is on the screen once more than before.
+
+    Frames do not count, nor where a line is wrapped.
+    """
+    now, then = _bare(screen), _bare(before)
+    lines = [_bare(line) for line in text.split("\n")]
+    return all(now.count(line) > then.count(line) for line in lines if line)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\s\u2500-\u257f]", "", text)
 
 
 def _packed(text: str) -> str:

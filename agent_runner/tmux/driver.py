@@ -27,10 +27,13 @@ from agent_runner.tmux.delivery import Delivery
 from agent_runner.tmux.hooks import Hooks
 from agent_runner.tmux.pane import SESSION, SOCKET, Pane, TmuxError
 from agent_runner.tmux.places import Names
+from agent_runner.tmux.sight import Sight
 from agent_runner.tmux.tail import Tail
 
 POLL_S = 0.02
 CALM_POLL_S = 0.2
+SIGHT_POLL_S = 0.05
+CHANGED_S = 1.0
 AGAIN_S = 1.2
 INTERRUPTS = 5
 DEAD_S = 2.0
@@ -53,6 +56,8 @@ class Driver:
         self.selector = selectors.DefaultSelector()
         self.pane = Pane(setup["tmux"], self.folder)
         self.hooks = Hooks(self.selector, self._hooked, self._hook_gone)
+        prompt_line = self.profile["prompt_line"]
+        self.sight = Sight(self.pane, prompt_line) if prompt_line else None
         self.tail: Tail | None = None
         self.delivery: Delivery | None = None
         self._prompts: deque[dict[str, Any]] = deque()
@@ -61,6 +66,7 @@ class Driver:
         self._cli: int | None = None
         self._touched = time.monotonic()
         self._settled = True
+        self._changed = 0.0
         self._interrupts: list[float] = []
         self._keys: deque[tuple[str, list[str]]] = deque()
 
@@ -78,8 +84,8 @@ class Driver:
             self.pane.kill_server()
             return 1
         try:
-            if self._until_ready():
-                self.say("ready")
+            self._until_ready()
+            self.say("ready")
             while True:
                 if self._prompts:
                     self._deliver(self._prompts.popleft())
@@ -184,7 +190,8 @@ class Driver:
         if self._ended:
             raise Ended
         busy = self.delivery is not None or not self._settled
-        timeout = (POLL_S if busy else CALM_POLL_S) if wait is None else wait
+        poll = POLL_S if self.sight is None else SIGHT_POLL_S
+        timeout = (poll if busy else CALM_POLL_S) if wait is None else wait
         for key, _ in self.selector.select(timeout):
             key.data()
         self._read_transcript()
@@ -203,6 +210,12 @@ class Driver:
 
     def idle(self, which: str = "idle") -> bool:
         """True if the UI shows that it waits for a prompt."""
+        if self.sight is not None:
+            self._see(self.sight)
+            try:
+                return self._quiet() and self.sight.waits()
+            except TmuxError as error:
+                raise Ended from error
         signs = self.profile[which]
         if signs["file"]:
             return self._sign_in_file(signs) and (
@@ -237,7 +250,21 @@ class Driver:
         except TmuxError as error:
             raise Ended from error
 
-    def _until_ready(self) -> bool:
+    def _see(self, sight: Sight) -> None:
+        try:
+            changed = sight.changed()
+        except TmuxError as error:
+            raise Ended from error
+        if changed:
+            self.touch()
+            if self._touched - self._changed >= CHANGED_S:
+                self._changed = self._touched
+                self.say("changed")
+
+    def _quiet(self) -> bool:
+        return bool(time.monotonic() - self._touched >= self.profile["settle_ms"] / 1000)
+
+    def _until_ready(self) -> None:
         deadline = time.monotonic() + self.profile["ready_ms"] / 1000
         answered: set[str] = set()
         while not self.idle("ready"):
@@ -247,20 +274,32 @@ class Driver:
                     answered.add(dialog["pattern"])
                     self.press(dialog["keys"])
             if time.monotonic() > deadline:
-                self.say("not_ready", screen=screen)
-                return False
+                self._give_up(screen)
             self.pump()
-        return True
+
+    def _give_up(self, screen: str) -> None:
+        """A UI that does not come to its prompt is of no use to anybody."""
+        self.say("not_ready", screen=screen)
+        self._ended = "closed"
+        raise Ended
 
     def _look(self) -> None:
         """Say so when the UI has come to rest."""
-        quiet = time.monotonic() - self._touched
-        if self._settled or quiet < self.profile["settle_ms"] / 1000 or not self.idle():
+        if not self._settled and self.sight is not None:
+            self._see(self.sight)
+        if self._settled or not self._quiet() or not self.idle():
             self._interrupt_again()
             return
         self._settled = True
         self._interrupts = []
-        self.say("settled", screen=self.screen())
+        if self.sight is None:
+            self.say("settled", screen=self.screen())
+            return
+        try:
+            screen, cut = self.sight.all()
+        except TmuxError as error:
+            raise Ended from error
+        self.say("settled", screen=screen, cut=cut)
 
     def touch(self) -> None:
         """Something happens in the UI."""
@@ -328,9 +367,14 @@ class Driver:
     def _deliver(self, command: dict[str, Any]) -> None:
         self.delivery = Delivery(self, command["id"], command["text"])
         self.touch()
-        self.delivery.run()
-        self.delivery = None
+        try:
+            self.delivery.run()
+        except TmuxError as error:
+            raise Ended from error
+        unready, self.delivery = self.delivery.unready, None
         self.touch()
+        if unready:
+            self._give_up(self.screen())
 
     def _press_keys(self) -> None:
         if self._keys and re.search(self._keys[0][0], self.screen(), re.MULTILINE):
@@ -344,6 +388,8 @@ class Driver:
         self._keys.clear()
         if self.delivery is not None:
             self.delivery.stopped = True
+        if self.sight is not None:
+            self.sight.forget_prompt()
         self._interrupts.append(time.monotonic())
         self.press(self.profile["interrupt"])
 

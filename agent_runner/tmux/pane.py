@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+from typing import NamedTuple
 
 SOCKET = "t"
 SESSION = "agent"
@@ -31,8 +32,18 @@ class TmuxError(Exception):
     """tmux did not do what it was told; the message is tmux's."""
 
 
+class Look(NamedTuple):
+    """The screen, where its cursor stands, and how many lines it has scrolled away."""
+
+    text: str
+    cursor: str
+    history: int
+
+
 class Pane:
     """The pane in which the CLI runs. `folder` must exist and be private."""
+
+    history_limit = 0
 
     def __init__(self, tmux: str, folder: str) -> None:
         self._tmux = tmux
@@ -42,6 +53,7 @@ class Pane:
         self, argv: list[str], cwd: str, env: dict[str, str], *, size: tuple[int, int], history: int
     ) -> int:
         """Start the server and in it `argv`; the process id of the program. TmuxError."""
+        self.history_limit = history
         conf = os.path.join(self._folder, "tmux.conf")
         with open(conf, "w") as file:
             file.write(_OPTIONS.format(history=history))
@@ -80,6 +92,24 @@ class Pane:
     def screen(self) -> str:
         """What the pane shows, without the colours."""
         return self.run("capture-pane", "-p", "-t", SESSION)
+
+    def look(self) -> Look:
+        """The screen as it is at this moment; lines that were wrapped are one again."""
+        form = "#{cursor_x},#{cursor_y} #{history_size}"
+        told, _, text = self.run(
+            "display-message", "-p", "-t", SESSION, form, ";",
+            "capture-pane", "-p", "-J", "-t", SESSION,
+        ).partition("\n")  # fmt: skip
+        cursor, _, history = told.partition(" ")
+        return Look(text, cursor, int(history))
+
+    def all_text(self) -> str:
+        """All that has scrolled away, and the screen."""
+        return self.run("capture-pane", "-p", "-J", "-S", "-", "-t", SESSION)
+
+    def clear_history(self) -> None:
+        """Forget what has scrolled away."""
+        self.run("clear-history", "-t", SESSION)
 
     def keys(self, keys: list[str]) -> None:
         """Press keys, by tmux's names."""

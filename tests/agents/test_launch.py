@@ -10,8 +10,10 @@ import pytest
 
 from agent_runner.agents.base import AgentOptions, Form, Launch, check_session_id
 from agent_runner.agents.registry import ADAPTERS, adapter_for
+from agent_runner.agents.screen_options import ScreenOptions
 from agent_runner.errors import BadRequestError
 
+UI = ScreenOptions()
 REAL = ("claude-code", "gemini", "factory-droid")
 HOSTILE = [
     "--dangerously-skip-permissions",
@@ -153,6 +155,12 @@ def test_droid_flags() -> None:
         ("custom", Form.ONE_SHOT, {"command": ["x"], "dialect": "y"}, "invalid_option"),
         ("custom", Form.WARM, {"command": ["x"]}, "unsupported_form"),
         ("custom", Form.ONE_SHOT, {"command": ["x"], "model": "m"}, "unsupported_option"),
+        ("custom", Form.TERMINAL, {"command": ["x"]}, "unsupported_form"),
+        ("custom", Form.TERMINAL, {"command": ["x"], "model": "m", "terminal": UI},
+         "unsupported_option"),
+        ("custom", Form.ONE_SHOT, {"command": ["x"], "terminal": ScreenOptions(submit=["Nope"])},
+         "invalid_option"),
+        ("replay", Form.TERMINAL, {}, "unsupported_form"),
     ],
 )  # fmt: skip
 def test_what_a_cli_cannot_do_is_refused(
