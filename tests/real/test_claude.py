@@ -20,6 +20,16 @@ class TestClaude(RealCases):
     cli = CLAUDE
 
 
+class TestClaudeUi(RealCases):
+    """The same in its own terminal UI."""
+
+    cli = CLAUDE
+
+    @pytest.fixture
+    def real(self, terminal: Real) -> Real:
+        return terminal
+
+
 LONG = "Read every word of this line, it is numbered nowhere. " * 3704
 QUESTION = {
     "question": "Which colour?",
