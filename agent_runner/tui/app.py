@@ -28,6 +28,7 @@ from agent_runner.tui.words import (
 _LOOK_S = 1.0
 _MOST_LISTED = 200
 _AWAY = "the service is away"
+_CHOOSE = "Choose one with up or down; then `a` approves it and `r` rejects it."
 _EMPTY = "Nothing waits for a decision.\n\nWhat an agent may do unasked is its `permissions`."
 
 
@@ -141,6 +142,8 @@ class Tui(App[None]):
             return
         self._approvals[approval_id] = approval
         self.query_one("#approvals", DataTable).add_row(*approval_row(approval), key=approval_id)
+        if self._shown is None:
+            self.query_one("#question", Static).update(words(_CHOOSE))
         self._count()
 
     def _remove(self, approval: dict[str, Any]) -> None:
@@ -152,6 +155,8 @@ class Tui(App[None]):
             self._shown = None
             self.query_one(Chooser).nothing_chosen = True
             self.query_one("#question", Static).update(resolved_text(approval))
+        elif self._shown is None and not self._approvals:
+            self.query_one("#question", Static).update(words(_EMPTY))
         self._count()
 
     def _count(self) -> None:

@@ -132,6 +132,7 @@ async def test_a_key_never_hits_what_nobody_has_chosen(live: Service, tmp_path: 
         await pilot.press("a")
         await pilot.pause()
         assert len(pending(live)) == 1, "nothing was shown yet"
+        assert "Choose one" in question(app)
         await pilot.press("down")
         await until(pilot, lambda: "touch made.txt" in question(app))
         second = await anyio.to_thread.run_sync(Asking, live, tmp_path / "second", "second")
