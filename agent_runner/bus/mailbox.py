@@ -19,8 +19,8 @@ class Mailbox:
 
     def __init__(self, tickets: Tickets) -> None:
         self._tickets = tickets
-        self._waiting: dict[str, anyio.Event] = {}
-        self._closed = anyio.Event()
+        self._waiting: dict[str, set[anyio.Event]] = {}
+        self._closed = False
 
     async def send(
         self,
@@ -65,7 +65,7 @@ class Mailbox:
         given = await self._tickets.reply(ticket_id, content, metadata, by=by, now=wire.now())
         ticket = await self._tickets.get(ticket_id)
         if given:
-            if (waiting := self._waiting.pop(ticket_id, None)) is not None:
+            for waiting in self._waiting.get(ticket_id, ()):
                 waiting.set()
         elif ticket.replied_at is None:
             raise GoneError("ticket_expired", f"ticket {ticket_id} expired {ticket.expires_at}")
@@ -77,26 +77,28 @@ class Mailbox:
 
     async def wait(self, ticket_id: str, seconds: float) -> TicketRecord:
         """The ticket once it has its reply or is over, or as it is after `seconds`."""
-        replied = self._waiting.setdefault(ticket_id, anyio.Event())
-        ticket = await self._tickets.get(ticket_id)
-        if state_of(ticket) != "pending":
-            return ticket
-        left = wire.seconds_between(wire.now(), ticket.expires_at)
-        with anyio.move_on_after(min(seconds, left)):
-            async with anyio.create_task_group() as tasks:
-
-                async def close() -> None:
-                    await self._closed.wait()
-                    tasks.cancel_scope.cancel()
-
-                tasks.start_soon(close)
+        replied = anyio.Event()
+        waiting = self._waiting.setdefault(ticket_id, set())
+        waiting.add(replied)
+        try:
+            ticket = await self._tickets.get(ticket_id)
+            if state_of(ticket) != "pending" or self._closed:
+                return ticket
+            left = wire.seconds_between(wire.now(), ticket.expires_at)
+            with anyio.move_on_after(min(seconds, left)):
                 await replied.wait()
-                tasks.cancel_scope.cancel()
-        return await self._tickets.get(ticket_id)
+            return await self._tickets.get(ticket_id)
+        finally:
+            waiting.remove(replied)
+            if not waiting:
+                del self._waiting[ticket_id]
 
     def close(self) -> None:
         """Let nobody wait any longer."""
-        self._closed.set()
+        self._closed = True
+        for waiting in self._waiting.values():
+            for replied in waiting:
+                replied.set()
 
 
 def state_of(ticket: TicketRecord) -> TicketState:

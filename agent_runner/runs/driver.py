@@ -162,11 +162,14 @@ class RunDriver:
         plan: Plan,
         after: RunOutcome | None = None,
     ) -> RunOutcome:
-        """One attempt by `plan`; what it says of the CLI is learnt whatever becomes of it."""
-        await active.route(plan, None if after is None else after.code)
+        """One attempt by `plan`; what it says of the CLI is learnt whatever becomes of it.
+
+        Begun before anything is waited for: what the plan was made of still stands.
+        """
         leg = await self._router.begin(plan, agent, active.run_id)
         outcome: RunOutcome | None = None
         try:
+            await active.route(plan, None if after is None else after.code)
             outcome = await self._attempt(active, agent, plan)
         except LaunchError as error:
             outcome = failed(error.code, error.message, error.hint)
