@@ -15,26 +15,14 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.api.frames import data_of
 from tests.conftest import Script, Service
 from tests.faults.trial import wait_until
+from tests.tmux.test_fallback import get, routes
 
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
 MakeService = Callable[..., Service]
 NOT_AUTOMATIC = {"automatic": {"enabled": False}}
-
-
-def get(service: Service, where: str) -> Any:
-    with service.client() as client:
-        return client.get(where).json()
-
-
-def routes(service: Service, run_id: str) -> list[tuple[str, str]]:
-    with service.client() as client:
-        found = client.get(f"/runs/{run_id}/events").content
-    told = [data_of(block) for block in found.split(b"\n\n") if block.startswith(b"id: ")]
-    return [(e["mode"], e["source"]) for e in told if e["type"] == "route.decided"]
 
 
 @needs_tmux
@@ -52,10 +40,12 @@ def test_47_a_run_has_one_other_way(make_service: MakeService) -> None:
 def test_47_an_open_circuit_and_tmux_failing_too(make_service: MakeService) -> None:
     service = make_service(tmux={}, agent_failures=1, fallback=NOT_AUTOMATIC)
     service.register("one")
-    service.run([{"die": 9}], "one")
+    first = service.run([{"die": 9}], "one").json()
+    assert len(routes(service, first["runId"])) == 2
     run = service.run([{"die": 9}], "one").json()
     assert run["status"] == "failed"
     assert routes(service, run["runId"]) == [("tmux", "circuit")]
+    assert get(service, "/agents/processes/status")["processes"] == []
 
 
 @needs_tmux
@@ -63,7 +53,7 @@ def test_47_what_has_run_a_tool_is_not_run_again(make_service: MakeService) -> N
     service = make_service(tmux={}, fallback=NOT_AUTOMATIC)
     service.register("one")
     run = service.run([{"tool": "Bash", "input": {}}, {"die": 9}], "one").json()
-    assert run["status"] == "failed"
+    assert (run["status"], run["code"]) == ("failed", "cli_error")
     assert routes(service, run["runId"]) == [("headless", "comm_mode")]
 
 

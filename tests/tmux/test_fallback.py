@@ -114,36 +114,6 @@ def test_a_run_that_hangs_headless_is_answered_in_tmux(make_service: MakeService
     assert kinds[-1] == "run.finished"
 
 
-def test_what_has_run_a_tool_is_not_run_again(make_service: MakeService) -> None:
-    service = make_service(tmux={})
-    service.register("one")
-    run = service.run([{"tool": "Bash", "input": {}}, {"die": 9}], "one").json()
-    assert (run["status"], run["code"]) == ("failed", "cli_error")
-    assert routes(service, run["runId"]) == [("headless", "comm_mode")]
-
-
-def test_if_tmux_fails_too_both_reasons_are_told(make_service: MakeService) -> None:
-    service = make_service(tmux={})
-    service.register("one")
-    run = service.run([{"die": 9}], "one").json()
-    assert run["status"] == "failed"
-    assert "headless before it" in run["error"]
-    assert routes(service, run["runId"]) == [("headless", "comm_mode"), ("tmux", "fallback")]
-
-
-def test_with_an_open_circuit_and_no_working_tmux_there_is_no_ping_pong(
-    make_service: MakeService,
-) -> None:
-    service = make_service(tmux={}, agent_failures=1, fallback={"automatic": {"enabled": False}})
-    service.register("one")
-    first = service.run([{"die": 9}], "one").json()
-    assert len(routes(service, first["runId"])) == 2
-    second = service.run([{"die": 9}], "one").json()
-    assert routes(service, second["runId"]) == [("tmux", "circuit")]
-    assert second["status"] == "failed"
-    assert get(service, "/agents/processes/status")["processes"] == []
-
-
 def test_a_cli_that_begins_to_hang_is_moved_and_brought_back(
     make_service: MakeService, tmp_path: Path
 ) -> None:
