@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,4 +69,4 @@ def new_id(prefix: str) -> str:
     """
     global _last_tick
     _last_tick = max(time.time_ns() // 1_000_000 << 16, _last_tick + 1)
-    return f"{prefix}_{_last_tick:016x}{os.urandom(6).hex()}"
+    return f"{prefix}_{_last_tick:016x}{random.getrandbits(48):012x}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from conversation_store.current import CurrentConversations
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.readers import Readers
 from conversation_store.records import ConversationRecord, TurnRecord
@@ -78,9 +79,10 @@ def append_turn(
 class Conversations:
     """Agents' chats."""
 
-    def __init__(self, writer: Writer, readers: Readers) -> None:
+    def __init__(self, writer: Writer, readers: Readers, current: CurrentConversations) -> None:
         self._writer = writer
         self._readers = readers
+        self._current = current
 
     async def get(self, conversation_id: str) -> ConversationRecord:
         """One conversation; RecordNotFoundError if there is none."""
@@ -93,8 +95,15 @@ class Conversations:
 
     async def current(self, agent_id: str) -> ConversationRecord | None:
         """The agent's newest open conversation."""
-        rows = await self._readers.read("current_conversation", {"agent_id": agent_id})
+        conversation_id = await self._current.get(agent_id)
+        if conversation_id is None:
+            return None
+        rows = await self._readers.read("get_conversation", {"conversation_id": conversation_id})
         return _conversation(rows[0]) if rows else None
+
+    async def current_id(self, agent_id: str) -> str | None:
+        """Its id alone, which is known without asking the database most of the time."""
+        return await self._current.get(agent_id)
 
     async def of_agent(
         self, agent_id: str, *, before: str | None, limit: int
@@ -113,7 +122,8 @@ class Conversations:
             parameters = {"conversation_id": conversation_id, "now": now}
             return bool(transaction.run("end_conversation", parameters))
 
-        return await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
+        with self._current.changing():
+            return await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
     async def delete(self, conversation_id: str) -> None:
         """Remove a conversation and all in it; RecordConflictError while a run is open."""
@@ -129,7 +139,8 @@ class Conversations:
                     "conversation_busy", "a run of this conversation is not over yet"
                 )
 
-        await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
+        with self._current.changing():
+            await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
     async def set_session(self, conversation_id: str, session_id: str | None, *, now: str) -> None:
         """Keep the CLI's own session id for resume, known since now; None forgets it."""

@@ -55,6 +55,17 @@ def append_events(
     return stored
 
 
+def append_batch(
+    transaction: Transaction, conversation_id: str, batch: Sequence[tuple[str | None, NewEvent]]
+) -> list[StoredEvent]:
+    """The same for events each with its run."""
+    stored: list[StoredEvent] = []
+    for run_id, group in itertools.groupby(batch, key=lambda item: item[0]):
+        events = [event for _, event in group]
+        stored += append_events(transaction, conversation_id, run_id, events)
+    return stored
+
+
 class Events:
     """Appends to and reads from the log."""
 
@@ -71,14 +82,7 @@ class Events:
         """
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
-            stored: list[StoredEvent] = []
-            start = 0
-            for index in range(1, len(batch) + 1):
-                if index == len(batch) or batch[index][0] != batch[start][0]:
-                    events = [event for _, event in batch[start:index]]
-                    stored += append_events(transaction, conversation_id, batch[start][0], events)
-                    start = index
-            return stored
+            return append_batch(transaction, conversation_id, batch)
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.PATIENT)
 

@@ -9,8 +9,9 @@ import msgspec
 
 from conversation_store.approvals import void_of_run
 from conversation_store.conversations import append_turn
+from conversation_store.current import CurrentConversations
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
-from conversation_store.events import append_events
+from conversation_store.events import append_batch, append_events
 from conversation_store.processes import insert_process
 from conversation_store.readers import Readers
 from conversation_store.records import (
@@ -76,9 +77,10 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 class Runs:
     """Executions of prompts."""
 
-    def __init__(self, writer: Writer, readers: Readers) -> None:
+    def __init__(self, writer: Writer, readers: Readers, current: CurrentConversations) -> None:
         self._writer = writer
         self._readers = readers
+        self._current = current
 
     async def accept(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
         """Commit the run, its inbound turn and its first events; after this it is not lost."""
@@ -132,7 +134,10 @@ class Runs:
             )
             return append_events(transaction, run.conversation_id, run.run_id, events)
 
-        return await self._writer.submit(unit, durable=True)
+        if not run.conversation_is_new:
+            return await self._writer.submit(unit, durable=True)
+        with self._current.changing(run.agent_id):
+            return await self._writer.submit(unit, durable=True)
 
     async def route(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
         """Write down that `run` goes another way than it did when it was accepted."""
@@ -192,11 +197,18 @@ class Runs:
         return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
     async def finish(
-        self, run_id: str, outcome: RunOutcome, events: Sequence[NewEvent], *, now: str
+        self,
+        run_id: str,
+        outcome: RunOutcome,
+        events: Sequence[NewEvent],
+        *,
+        now: str,
+        before: Sequence[tuple[str | None, NewEvent]] = (),
     ) -> list[StoredEvent] | None:
-        """End the run by compare-and-set; None if something else ended it first.
+        """End the run by compare-and-set; None, and nothing stored, if it was over already.
 
-        Its pending approvals are voided with it.
+        Its pending approvals are voided with it. Returns the events of its conversation that
+        it stored: those of `before`, which are given with their runs, first.
         """
 
         def unit(transaction: Transaction) -> list[StoredEvent] | None:
@@ -222,6 +234,7 @@ class Runs:
             if not rows:
                 return None
             conversation_id = str(rows[0][0])
+            earlier = append_batch(transaction, conversation_id, before)
             if outcome.answer is not None and outcome.turn_id is not None:
                 append_turn(
                     transaction,
@@ -245,7 +258,8 @@ class Runs:
                 )
             reason = f"the run is {outcome.state}"
             voided = void_of_run(transaction, run_id, reason=reason, now=now)
-            return voided + append_events(transaction, conversation_id, run_id, events)
+            last = append_events(transaction, conversation_id, run_id, events)
+            return earlier + voided + last
 
         return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 

@@ -14,12 +14,16 @@ a CLI behaves, the guard moves at most twice in `settle_s + dwell_s`.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 MOST_SEEN = 200
+
+_when = itemgetter(0)
 
 
 class Level(StrEnum):
@@ -92,9 +96,9 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
         if self.level is Level.TMUX:
             return self._after_canary(outcome, now) if canary and self.trying else self
         oldest = now - max(self.policy.window_s, self.policy.budget_s)
-        kept = (item for item in self.seen[-MOST_SEEN + 1 :] if item[0] > oldest)
-        seen = (*kept, (now, outcome, source))
-        after = msgspec.structs.replace(self, seen=seen)
+        last = self.seen[-MOST_SEEN + 1 :]
+        kept = last[bisect_right(last, oldest, key=_when) :]
+        after = msgspec.structs.replace(self, seen=(*kept, (now, outcome, source)))
         evidence = after._evidence(now)
         return after if evidence is None else after._fall(evidence, now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 import msgspec
@@ -39,11 +40,14 @@ MAX_PENDING_EVENTS = 512
 MAX_PENDING_BYTES = 4 << 20
 LARGE_FRAME = 1 << 16
 MAX_OPEN_TEXT = 8 << 20
+MAX_JOINT_BYTES = 1 << 16
 _ITEM_OVERHEAD = 512
 
 log = structlog.get_logger(__name__)
 
 Commit = Callable[[], Awaitable[list[StoredEvent] | None]]
+Batch = list[tuple[str | None, NewEvent]]
+JointCommit = Callable[[Batch], Awaitable[list[StoredEvent] | None]]
 
 
 class _Pending(msgspec.Struct, frozen=True):
@@ -128,10 +132,8 @@ class Channel:
                 self._close_item(closes)
             self._pending.append(_Pending(run_id, None, durable, closes))
             self._pending_bytes += len(durable.payload)
-        if self._pending and not self._flushing:
-            self._flushing = True
-            self._tasks.start_soon(self._flush)
-        while self._flushing and (
+        self._start_flush()
+        while (self._flushing or self._places) and (
             len(self._pending) > MAX_PENDING_EVENTS
             or self._pending_bytes + self._writing_bytes > MAX_PENDING_BYTES
         ):
@@ -149,17 +151,49 @@ class Channel:
         from then on. False if the transaction returned None (it did not apply). Not
         cancellable halfway: what was committed is published.
         """
+        async with self._place():
+            await self._write_pending()
+            stored = await commit()
+            for event in stored or ():
+                self._publish_stored(event)
+        return stored is not None
+
+    async def commit_jointly(self, commit: JointCommit) -> bool:
+        """The same, and one transaction fewer: `commit` is given what was emitted before.
+
+        It stores and returns those events too, before its own, unless it returns None.
+        """
+        async with self._place():
+            if self._pending_bytes > MAX_JOINT_BYTES:
+                await self._write_pending()
+            pending = self._take()
+            batch = _durable(pending)
+            with self._writing(pending):
+                stored = await commit(batch)
+                before = (
+                    await self._store.events.append(self.conversation_id, batch)
+                    if stored is None and batch
+                    else (stored or [])[: len(batch)]
+                )
+            self._publish(pending, before)
+            for event in (stored or [])[len(batch) :]:
+                self._publish_stored(event)
+        return stored is not None
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncGenerator[None, None]:
+        """A place among the events, behind all that were emitted; not cancellable halfway."""
         with anyio.CancelScope(shield=True):
             self._places.append(self._emitted)
-            async with self._order:
-                try:
-                    await self._write_pending()
-                    stored = await commit()
-                finally:
-                    self._places.popleft()
-                for event in stored or ():
-                    self._publish_stored(event)
-        return stored is not None
+            try:
+                async with self._order:
+                    try:
+                        yield
+                    finally:
+                        self._places.popleft()
+            finally:
+                self._drained.set()
+                self._start_flush()
 
     async def listen(
         self, *, after: int, run_id: str | None = None, until_type: str | None = None
@@ -242,6 +276,12 @@ class Channel:
         for subscriber in self._subscribers:
             subscriber.close()
 
+    def _start_flush(self) -> None:
+        """Have what waits written, unless a commit is about to do it."""
+        if self._pending and not self._flushing and not self._places:
+            self._flushing = True
+            self._tasks.start_soon(self._flush)
+
     async def _flush(self) -> None:
         try:
             while self._pending:
@@ -254,7 +294,16 @@ class Channel:
             self._drained.set()
 
     async def _write_pending(self) -> None:
-        """Write what was emitted before the first commit that has not been; all, without one."""
+        pending = self._take()
+        batch = _durable(pending)
+        stored: list[StoredEvent] = []
+        if batch:
+            with self._writing(pending):
+                stored = await self._store.events.append(self.conversation_id, batch)
+        self._publish(pending, stored)
+
+    def _take(self) -> list[_Pending]:
+        """What was emitted before the first commit that has not been; all, without one."""
         until = self._places[0] if self._places else self._emitted
         count = until - self._taken
         pending, self._pending = self._pending[:count], self._pending[count:]
@@ -262,8 +311,13 @@ class Channel:
         self._writing_bytes = sum(len(p.durable.payload) for p in pending if p.durable is not None)
         self._pending_bytes -= self._writing_bytes
         self._drained.set()
+        return pending
+
+    @contextmanager
+    def _writing(self, pending: list[_Pending]) -> Iterator[None]:
+        """What cannot be stored is lost, and its runs are told."""
         try:
-            await self._write(pending)
+            yield
         except Exception as error:
             self._lost.update({item.run_id: error for item in pending})
             raise
@@ -271,11 +325,8 @@ class Channel:
             self._writing_bytes = 0
             self._drained.set()
 
-    async def _write(self, pending: list[_Pending]) -> None:
-        durable = [(p.run_id, p.durable) for p in pending if p.durable is not None]
-        stored: list[StoredEvent] = []
-        if durable:
-            stored = await self._store.events.append(self.conversation_id, durable)
+    def _publish(self, pending: list[_Pending], stored: list[StoredEvent]) -> None:
+        """Publish events in their order; `stored` are the durable ones of them."""
         position = 0
         for item in pending:
             if item.ephemeral is not None:
@@ -344,6 +395,10 @@ class Channel:
         text = item.pieces.text()
         event = ItemSnapshot(item_id=item_id, kind=item.kind, text=text, cut=item.cut)
         return ephemeral_frame(self.conversation_id, item.run_id, event)
+
+
+def _durable(pending: list[_Pending]) -> Batch:
+    return [(item.run_id, item.durable) for item in pending if item.durable is not None]
 
 
 def _closes(event: AgentEvent) -> str | None:

@@ -21,6 +21,7 @@ class Terminals:
         self._env = env
         self._enabled = enabled
         self._found = False
+        self._drivable: dict[str, AgentRecord] = {}
 
     @property
     def tmux(self) -> bool:
@@ -35,6 +36,8 @@ class Terminals:
             return _unavailable("tmux is turned off", hint)
         if not self.tmux:
             return _unavailable("tmux is not installed", TMUX_INSTALL_HINT)
+        if self._drivable.get(agent.agent_id) is agent:
+            return None
         options = msgspec.convert(agent.options, AgentOptions)
         adapter = adapter_for(agent.type)
         try:
@@ -44,6 +47,7 @@ class Terminals:
         if launch.terminal is None:
             message = f"an agent of type {agent.type} has no terminal UI that can be driven"
             return _unavailable(message, "run it headless")
+        self._drivable[agent.agent_id] = agent
         return None
 
     def available(self, agent: AgentRecord) -> bool:

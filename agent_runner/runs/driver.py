@@ -241,8 +241,10 @@ class RunDriver:
     async def _commit_end(self, active: ActiveRun, outcome: RunOutcome, now: str) -> bool:
         events = [new_event(finished_event(outcome))]
         try:
-            await active.channel.commit(
-                lambda: self._store.runs.finish(active.run_id, outcome, events, now=now)
+            await active.channel.commit_jointly(
+                lambda before: self._store.runs.finish(
+                    active.run_id, outcome, events, now=now, before=before
+                )
             )
         except StoreError as error:
             log.error("run_end_not_stored", run_id=active.run_id, code=error.code)

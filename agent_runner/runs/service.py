@@ -245,12 +245,12 @@ class RunService:
             raise ConflictError(
                 "agent_busy", "a run of this agent is not over", hint="cancel it first"
             )
-        conversation = await self._store.conversations.current(agent_id)
-        if conversation is None:
+        conversation_id = await self._store.conversations.current_id(agent_id)
+        if conversation_id is None:
             return None
-        await self._headless.drop(conversation.conversation_id)
-        await self._store.conversations.end(conversation.conversation_id, now=wire.now())
-        return conversation.conversation_id
+        await self._headless.drop(conversation_id)
+        await self._store.conversations.end(conversation_id, now=wire.now())
+        return conversation_id
 
     async def delete_conversation(self, conversation_id: str) -> None:
         """Remove a conversation, its process and its raw logs."""
@@ -312,10 +312,8 @@ class RunService:
                     "conversation_not_found", f"agent {agent_id!r} has no conversation {wanted!r}"
                 )
             return wanted, False
-        current = await self._store.conversations.current(agent_id)
-        if current is not None:
-            return current.conversation_id, False
-        return wire.new_id("conv"), True
+        current = await self._store.conversations.current_id(agent_id)
+        return (wire.new_id("conv"), True) if current is None else (current, False)
 
     async def _drive(
         self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue, ticket: Ticket

@@ -16,7 +16,7 @@ import anyio.lowlevel
 import pytest
 
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.channel import LARGE_FRAME, MAX_OPEN_TEXT, Channel
+from agent_runner.bus.channel import LARGE_FRAME, MAX_OPEN_TEXT, Batch, Channel, JointCommit
 from agent_runner.bus.subscriber import MAX_QUEUED_BYTES
 from agent_runner.events import (
     AgentEvent,
@@ -106,6 +106,11 @@ def notes(*codes: object) -> list[AgentEvent]:
     return [Notice(code=str(code)) for code in codes]
 
 
+def jointly(store: Store, own: Sequence[tuple[str | None, NewEvent]]) -> JointCommit:
+    """Stores what it is given and then its own."""
+    return lambda before: store.events.append("conv_1", [*before, *own])
+
+
 async def settled(channel: Channel) -> None:
     """All that was emitted is stored and published."""
 
@@ -136,7 +141,10 @@ async def test_wherever_readers_join_they_miss_nothing_and_see_nothing_twice(
                         await anyio.lowlevel.checkpoint()
                 if chance.random() < 0.3:
                     new = [(RUN, event(str(n))) for n in range(count)]
-                    await h.channel.commit(partial(h.store.events.append, "conv_1", new))
+                    if chance.random() < 0.5:
+                        await h.channel.commit(partial(h.store.events.append, "conv_1", new))
+                    else:
+                        await h.channel.commit_jointly(jointly(h.store, new))
                 else:
                     await h.channel.emit(RUN, events)
                 left -= count
@@ -374,6 +382,73 @@ async def test_events_that_cannot_be_kept_are_their_runs_trouble_only(
             tasks.cancel_scope.cancel()
         stored = [(e.seq, e.run_id, e.type) for e in await events_of(h.store, "conv_1")]
         assert stored == [(1, "run_2", "notice"), (2, RUN, "run.finished")]
+
+
+async def test_a_joint_commit_stores_what_was_emitted_before_it_in_one_transaction(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as h:
+        batches: list[int] = []
+        got: list[tuple[int | None, str]] = []
+        append = h.store.events.append
+
+        async def counted(conversation: str, batch: Batch) -> list[StoredEvent]:
+            batches.append(len(batch))
+            return await append(conversation, batch)
+
+        h.store.events.append = counted  # type: ignore[method-assign,assignment]
+        held = anyio.Event()
+
+        async def first() -> list[StoredEvent]:
+            await held.wait()
+            return []
+
+        async def listen() -> None:
+            got.extend((seq, frame["type"]) for seq, frame in await read(h.channel, 3))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            tasks.start_soon(h.channel.commit, first)
+            await anyio.wait_all_tasks_blocked()
+            await h.channel.emit(RUN, [*notes("one"), MessageDelta(item_id="m", text="x")])
+            await h.channel.emit(None, notes("two"))
+            own: Batch = [(RUN, event("end", "run.finished"))]
+            tasks.start_soon(h.channel.commit_jointly, jointly(h.store, own))
+            await anyio.wait_all_tasks_blocked()
+            held.set()
+        assert batches == [3]
+        assert got == [(1, "notice"), (None, "message.delta"), (2, "notice"), (3, "run.finished")]
+
+
+async def test_a_joint_commit_that_does_not_apply_loses_nothing(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+
+        async def refused(before: Batch) -> None:
+            assert len(before) == 1
+
+        async with anyio.create_task_group() as tasks:
+            # Emitted in the step of the commit: nothing has begun to write it.
+            tasks.start_soon(h.channel.emit, RUN, notes("one"))
+            tasks.start_soon(h.channel.commit_jointly, refused)
+        assert [e.type for e in await events_of(h.store, "conv_1")] == ["notice"]
+        assert h.channel.last_seq == 1
+
+
+async def test_a_joint_commit_that_fails_is_told_to_the_run(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+
+        async def broken(before: Batch) -> None:
+            raise BrokenError
+
+        async def commit() -> None:
+            with pytest.raises(BrokenError):
+                await h.channel.commit_jointly(broken)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(h.channel.emit, RUN, notes("one"))
+            tasks.start_soon(commit)
+        assert h.channel.lost(RUN)
+        assert await events_of(h.store, "conv_1") == []
 
 
 async def test_a_commit_that_does_not_apply_publishes_nothing(tmp_path: Path) -> None:

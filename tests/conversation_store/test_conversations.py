@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
@@ -98,6 +99,35 @@ async def test_a_run_keeps_everything_about_its_end(store: Store) -> None:
     assert (record.form, record.queued_at, record.started_at) == ("warm", NOW, NOW)
     assert record.finished_at == LATER
     assert (await store.conversations.get("conv_1")).session_id == "s-1"
+
+
+async def test_the_current_conversation_is_the_newest_open_one(store: Store) -> None:
+    conversations = store.conversations
+    assert await conversations.current_id("worker") is None
+    await finish(store, await add_run(store))
+    assert await conversations.current_id("worker") == "conv_1"
+    await finish(store, await add_run(store, 2, "conv_2"))
+    assert await conversations.current_id("worker") == "conv_2"
+    await conversations.end("conv_2", now=LATER)
+    assert await conversations.current_id("worker") == "conv_1"
+    await conversations.delete("conv_1")
+    assert await conversations.current_id("worker") is None
+
+
+async def test_what_was_read_before_a_change_is_not_kept(store: Store) -> None:
+    conversations = store.conversations
+    await finish(store, await add_run(store))
+    seen: list[str | None] = []
+
+    async def ask() -> None:
+        seen.append(await conversations.current_id("worker"))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(ask)
+        await conversations.end("conv_1", now=LATER)
+    assert len(seen) == 20
+    assert await conversations.current_id("worker") is None
 
 
 async def test_an_ended_conversation_takes_no_run(store: Store) -> None:

@@ -164,7 +164,7 @@ DEFENCES = (
     ),
     Defence(
         32, "the CLI is held back while events are stored", "agent_runner/bus/channel.py",
-        "while self._flushing and (", "while False and (",
+        "while (self._flushing or self._places) and (", "while False and (",
     ),
     Defence(
         33, "KILL follows TERM", _CHILD, 'self._command(b"k")', "pass",
