@@ -355,9 +355,17 @@ class HookSettings(_Section):
 class MaintenanceSettings(_Section):
     """What the service does for its database every night."""
 
-    enabled: bool = Field(True, description="Check, back up and shrink the database each night.")
+    enabled: bool = Field(
+        True, description="Check, back up, clear and shrink the database each night."
+    )
     hour: int = Field(3, ge=0, le=23, description="The local hour in which it does so.")
     keep_backups: int = Field(7, ge=1, description="Backups kept; the oldest go first.")
+    keep_outputs_days: int = Field(
+        90, ge=1, description="Outputs of a shadow comparison; its verdict and figures stay."
+    )
+    keep_tickets_days: int = Field(
+        30, ge=1, description="Tickets, from their reply or from when their time was over."
+    )
 
 
 class Settings(_Section):

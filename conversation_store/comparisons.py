@@ -76,8 +76,17 @@ class Comparisons:
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
+    async def empty_old(self, *, before: str, limit: int) -> int:
+        """Remove both outputs of up to `limit` comparisons begun earlier; how many those were."""
+
+        def unit(transaction: Transaction) -> int:
+            parameters = {"before": before, "limit": limit}
+            return len(transaction.run("empty_old_comparisons", parameters))
+
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.RELIEF)
+
     async def get(self, comparison_id: str) -> ComparisonDetail:
-        """One comparison with both outputs; RecordNotFoundError if there is none."""
+        """One comparison, with both outputs while they are kept; RecordNotFoundError if none."""
         rows = await self._readers.read("get_comparison", {"comparison_id": comparison_id})
         if not rows:
             raise RecordNotFoundError("comparison_not_found", f"no comparison is {comparison_id!r}")

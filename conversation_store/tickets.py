@@ -1,4 +1,4 @@
-"""Messages for agents that poll: each is kept until its one reply, or its time is over."""
+"""Messages for agents that poll: each waits for its one reply, or until its time is over."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.readers import Readers
 from conversation_store.records import TicketRecord
-from conversation_store.writer import Row, Transaction, Writer
+from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 
 def _ticket(row: Row) -> TicketRecord:
@@ -56,6 +56,14 @@ class Tickets:
         return await self._writer.submit(
             lambda transaction: bool(transaction.run("reply_to_ticket", parameters)), durable=True
         )
+
+    async def delete_old(self, *, before: str, limit: int) -> int:
+        """Remove up to `limit` tickets that were replied to, or over, earlier; how many it were."""
+
+        def unit(transaction: Transaction) -> int:
+            return len(transaction.run("delete_old_tickets", {"before": before, "limit": limit}))
+
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.RELIEF)
 
     async def get(self, ticket_id: str) -> TicketRecord:
         """One ticket; RecordNotFoundError if there is none."""

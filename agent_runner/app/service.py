@@ -27,6 +27,7 @@ from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
 from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.nightly import every_night
+from agent_runner.maintenance.retention import Retention
 from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.process.identity import ProcessIdentity, boot_id
 from agent_runner.process.warden import Warden, open_warden
@@ -102,7 +103,10 @@ async def running_service(
             in_service=True,
         )
         if settings.maintenance.enabled:
-            tasks.start_soon(every_night, caretaker, settings.maintenance, lambda: runs.idle)
+            retention = Retention(store, settings.maintenance)
+            tasks.start_soon(
+                every_night, caretaker, retention, settings.maintenance, lambda: runs.idle
+            )
         try:
             for run in queued:
                 await _resume(runs, store, run)

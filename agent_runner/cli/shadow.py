@@ -136,6 +136,8 @@ def show(
     ):
         if text:
             out.print(f"\n{title}:\n{clean(text)}")
+    if one["state"] == "done" and found["primary"] is None and found["mirror"] is None:
+        out.print("Its outputs are no longer kept (maintenance.keep_outputs_days).")
 
 
 @shadow.command()

@@ -1,4 +1,4 @@
-"""What is done by itself once a night: check, back up, and shrink if it is worth it."""
+"""What is done by itself once a night: check, back up, clear, and shrink if it is worth it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import structlog
 
 from agent_runner.errors import UnavailableError
 from agent_runner.maintenance.caretaker import Caretaker
+from agent_runner.maintenance.retention import Retention
 from agent_runner.settings import MaintenanceSettings
 from conversation_store.errors import StoreError
 from conversation_store.integrity.stats import DatabaseStats
@@ -60,7 +61,10 @@ class Nightly:
 
 
 async def every_night(
-    caretaker: Caretaker, settings: MaintenanceSettings, idle: Callable[[], bool]
+    caretaker: Caretaker,
+    retention: Retention,
+    settings: MaintenanceSettings,
+    idle: Callable[[], bool],
 ) -> None:
     """Do it whenever it is due; runs for ever. `idle` says that nothing runs, to shrink then."""
     nightly = Nightly(settings.hour, caretaker.newest_backup_time(), time.monotonic())
@@ -68,16 +72,20 @@ async def every_night(
         await anyio.sleep(_LOOK_S)
         if nightly.due(_local(), time.monotonic()):
             nightly.done(_local(), time.monotonic())
-            await one_night(caretaker, idle)
+            await one_night(caretaker, retention, idle)
 
 
-async def one_night(caretaker: Caretaker, idle: Callable[[], bool]) -> None:
-    """Check, then back up what was found good, then shrink. A failure is told, and raises not."""
+async def one_night(caretaker: Caretaker, retention: Retention, idle: Callable[[], bool]) -> None:
+    """Check, back up what was found good, forget what is old, shrink.
+
+    A failure is told, and raises not.
+    """
     try:
         check = await caretaker.check()
         if not check.ok:
             log.error("database_needs_care", counts=check.counts, runbook="runbooks/database.md")
         await caretaker.back_up()
+        await retention.forget()
         if worthwhile((await caretaker.stats()).database) and idle():
             await caretaker.vacuum()
     except (StoreError, UnavailableError) as error:

@@ -48,3 +48,11 @@ ORDER BY comparison_id DESC LIMIT 1;
 SELECT count(*) FROM comparisons
 WHERE conversation_id = :conversation_id AND kind = :kind AND state = 'done'
   AND mirror_session IS NOT NULL;
+
+-- name: empty_old_comparisons
+UPDATE comparisons SET primary_body = NULL, mirror_body = NULL
+WHERE comparison_id IN (
+  SELECT comparison_id FROM comparisons
+  WHERE created_at < :before AND (primary_body IS NOT NULL OR mirror_body IS NOT NULL)
+  LIMIT :limit)
+RETURNING comparison_id;

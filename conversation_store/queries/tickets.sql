@@ -30,3 +30,9 @@ FROM tickets
 WHERE agent_id = :agent_id AND replied_at IS NULL AND expires_at > :now
   AND ticket_id > coalesce(:after, '')
 ORDER BY ticket_id LIMIT :limit;
+
+-- name: delete_old_tickets
+DELETE FROM tickets
+WHERE ticket_id IN (
+  SELECT ticket_id FROM tickets WHERE coalesce(replied_at, expires_at) < :before LIMIT :limit)
+RETURNING ticket_id;

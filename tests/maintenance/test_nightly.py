@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import structlog
 
+from agent_runner.api.context import Context
 from agent_runner.maintenance.nightly import Nightly, one_night, worthwhile
+from agent_runner.maintenance.retention import Retention
+from agent_runner.settings import MaintenanceSettings
 from conversation_store.integrity.stats import DatabaseStats
 from tests.conftest import Serving
 from tests.runs.test_service import add_agent, ended, start
@@ -74,6 +77,10 @@ def test_a_service_that_is_restarted_in_its_hour_does_it_once() -> None:
     assert Nightly(HOUR, ahead, 0.0).due(in_hour, 60.0), "the clock was a day ahead then"
 
 
+def retention(context: Context) -> Retention:
+    return Retention(context.store, MaintenanceSettings())
+
+
 def test_when_a_vacuum_is_worth_it(tmp_path: Path) -> None:
     def stats(free: int, pages: int) -> DatabaseStats:
         return DatabaseStats(
@@ -102,13 +109,13 @@ async def test_a_night_checks_backs_up_and_shrinks(serving: Serving, tmp_path: P
         conversation = await context.runs.end_session(agent.agent_id)
         assert conversation is not None
         await context.runs.delete_conversation(conversation)
-        await one_night(context.caretaker, lambda: False)
+        await one_night(context.caretaker, retention(context), lambda: False)
         stats = await context.caretaker.stats()
         assert stats.last_check is not None
         assert stats.last_check.ok
         assert stats.backups.count == 1
         assert stats.last_vacuum is None, "while something runs"
-        await one_night(context.caretaker, lambda: True)
+        await one_night(context.caretaker, retention(context), lambda: True)
         stats = await context.caretaker.stats()
         assert stats.backups.count == 2
         assert stats.last_vacuum is not None
@@ -121,7 +128,7 @@ async def test_a_night_that_fails_is_told(serving: Serving, state_dir: Path) -> 
     async with serving() as context:
         (state_dir / "backups").write_text("in the way")
         with structlog.testing.capture_logs() as logs:
-            await one_night(context.caretaker, lambda: True)
+            await one_night(context.caretaker, retention(context), lambda: True)
         told = [entry for entry in logs if entry["event"] == "nightly_maintenance_failed"]
         assert len(told) == 1
         assert os.strerror(17) in told[0]["error"] or "exists" in told[0]["error"]
