@@ -41,6 +41,7 @@ MAX_PENDING_BYTES = 4 << 20
 LARGE_FRAME = 1 << 16
 MAX_OPEN_TEXT = 8 << 20
 MAX_JOINT_BYTES = 1 << 16
+HOLD_S = 0.02
 _ITEM_OVERHEAD = 512
 
 log = structlog.get_logger(__name__)
@@ -98,7 +99,7 @@ class Channel:
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
         self._writing_bytes = 0
-        self._flushing = False
+        self._flushing = self._held = False
         self._emitted = self._taken = 0
         self._places: deque[int] = deque()
         self._order = anyio.Lock(fast_acquire=True)
@@ -110,9 +111,12 @@ class Channel:
         """The seq of the last published event; 0 before the first."""
         return self._last_seq
 
-    async def emit(self, run_id: str | None, events: Sequence[AgentEvent]) -> None:
+    async def emit(
+        self, run_id: str | None, events: Sequence[AgentEvent], *, last: bool = False
+    ) -> None:
         """Publish events of a run in order; the durable ones are stored first.
 
+        The `last` ones of a run wait for the commit of its end, for HOLD_S at most.
         Waits with a database that cannot be written now. Raises what the store raised when
         an earlier event of this run could not be kept at all.
         """
@@ -132,7 +136,12 @@ class Channel:
                 self._close_item(closes)
             self._pending.append(_Pending(run_id, None, durable, closes))
             self._pending_bytes += len(durable.payload)
-        self._start_flush()
+        if last and self._pending and not self._flushing:
+            self._held = True
+            self._tasks.start_soon(self._release)
+        else:
+            self._held = False
+            self._start_flush()
         while (self._flushing or self._places) and (
             len(self._pending) > MAX_PENDING_EVENTS
             or self._pending_bytes + self._writing_bytes > MAX_PENDING_BYTES
@@ -276,9 +285,14 @@ class Channel:
         for subscriber in self._subscribers:
             subscriber.close()
 
+    async def _release(self) -> None:
+        await anyio.sleep(HOLD_S)
+        self._held = False
+        self._start_flush()
+
     def _start_flush(self) -> None:
         """Have what waits written, unless a commit is about to do it."""
-        if self._pending and not self._flushing and not self._places:
+        if self._pending and not (self._flushing or self._held or self._places):
             self._flushing = True
             self._tasks.start_soon(self._flush)
 

@@ -325,7 +325,7 @@ class LiveCli:
         if verdict is not None and self._session.drift:
             passed.append(self._drift_notice())
         if passed:
-            await self._emit(passed)
+            await self._emit(passed, last=verdict is not None and self.form is Form.WARM)
         if verdict is not None:
             if self._cut_short and verdict.ok:
                 # Ended in the middle, Droid tells its model that the tool failed, and finishes.
@@ -369,9 +369,9 @@ class LiveCli:
             data=counts,
         )
 
-    async def _emit(self, events: Sequence[AgentEvent]) -> None:
+    async def _emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
         if self._sink is not None:
-            await self._sink.emit(events)
+            await self._sink.emit(events, last=last)
 
     async def _handle_stderr(self, lines: list[bytes]) -> None:
         events: list[AgentEvent] = []

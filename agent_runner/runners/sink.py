@@ -23,8 +23,8 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
 class Sink(Protocol):
     """Takes a run's events and rules on its CLI's questions; waiting in it holds the CLI back."""
 
-    async def emit(self, events: Sequence[AgentEvent]) -> None:
-        """Take events, in order."""
+    async def emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
+        """Take events, in order; `last` if the turn's verdict comes with them."""
         ...
 
     async def rule(self, question: PermissionRequested) -> Resolution | None:

@@ -182,7 +182,7 @@ class ActiveRun:
         told = msgspec.structs.replace(plan.event(), after_code=after_code)
         await self.channel.commit(lambda: self._store.runs.route(run, [new_event(told)]))
 
-    async def emit(self, events: Sequence[AgentEvent]) -> None:
+    async def emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
         """Publish events of this run. A new CLI session is kept at once, for a later resume.
 
         What comes after the run's end is of the conversation and of no run, and said to be late.
@@ -222,7 +222,7 @@ class ActiveRun:
                     self.run.conversation_id, event.session_id, now=wire.now()
                 )
             plain.append(event)
-        await self.channel.emit(self.run_id, plain)
+        await self.channel.emit(self.run_id, plain, last=last)
 
     async def rule(self, question: PermissionRequested) -> Resolution | None:
         """See `runners.sink.Sink`: an approval from before, the policy, or a human."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +20,14 @@ class RawFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     stream: str
     size_bytes: int
     modified_at: str
+
+
+class Rotated(msgspec.Struct, frozen=True):
+    """Of an agent's runs: which have lost their files, how many have some, and how large."""
+
+    removed: list[str]
+    runs: int
+    size_bytes: int
 
 
 class RawFiles:
@@ -49,19 +59,28 @@ class RawFiles:
             )
         return found
 
-    def rotate(self, newest_first: Sequence[str], *, keep_bytes: int, keep_runs: int) -> list[str]:
-        """Remove the files of an agent's oldest runs; returns the ids of those runs.
+    def size(self, run_id: str) -> int | None:
+        """Bytes that are kept of a run; None if it has no file."""
+        sizes = []
+        for stream in STREAMS:
+            with suppress(FileNotFoundError):
+                sizes.append(os.stat(f"{self._folder}/{run_id}.{stream}").st_size)
+        return sum(sizes) if sizes else None
 
-        Whole files only, and never those of the newest run.
-        """
-        total, removed = 0, []
+    def rotate(self, newest_first: Sequence[str], *, keep_bytes: int, keep_runs: int) -> Rotated:
+        """Remove the files of an agent's oldest runs: whole files, never those of the newest."""
+        total, kept = 0, 0
+        removed: list[str] = []
         for place, run_id in enumerate(newest_first):
-            files = self.of_run(run_id)
-            total += sum(file.size_bytes for file in files)
-            if place and files and (place >= keep_runs or total > keep_bytes):
+            size = self.size(run_id)
+            if size is None:
+                continue
+            if removed or (place and (place >= keep_runs or total + size > keep_bytes)):
                 self.remove(run_id)
                 removed.append(run_id)
-        return removed
+            else:
+                total, kept = total + size, kept + 1
+        return Rotated(removed, kept, total)
 
     def remove(self, run_id: str) -> None:
         """Remove what is kept of a run."""

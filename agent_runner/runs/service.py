@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
 import msgspec
 import structlog
 from anyio.abc import TaskGroup
@@ -32,6 +30,7 @@ from agent_runner.runs.mirrors.mirrors import Mirrors
 from agent_runner.runs.queue import AgentQueue, Ticket
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.request import ExecuteRequest
+from agent_runner.runs.rotation import Rotation
 from agent_runner.settings import Settings, Timeouts
 from conversation_store.records import AgentRecord, RunRecord
 from conversation_store.runs import NewRun
@@ -39,9 +38,6 @@ from conversation_store.states import RunState
 from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
-
-_ROTATE_EVERY = 10
-_ROTATE_LOOK = 1000
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -76,12 +72,12 @@ class RunService:
         self._settings = settings
         self._limits = settings.limits
         self._raw_files = RawFiles(raw_dir)
+        self._rotation = Rotation(store, self._raw_files, settings.logs)
         self._mirrors = mirrors
         self._driver = RunDriver(store, headless, router, desk, tasks, settings, raw_dir, mirrors)
         self._queues: dict[str, AgentQueue] = {}
         self._accepting: dict[str, anyio.Lock] = {}
         self._active: dict[str, ActiveRun] = {}
-        self._unrotated: dict[str, int] = {}
         self._closing = False
 
     @property
@@ -323,18 +319,4 @@ class RunService:
         finally:
             del self._active[active.run_id]
             queue.leave(ticket)
-        await self._rotate(agent.agent_id)
-
-    async def _rotate(self, agent_id: str) -> None:
-        """Keep the agent's raw output within its bounds; looked at every few runs."""
-        self._unrotated[agent_id] = self._unrotated.get(agent_id, 0) + 1
-        if self._unrotated[agent_id] < _ROTATE_EVERY:
-            return
-        self._unrotated[agent_id] = 0
-        logs = self._settings.logs
-        runs = await self._store.runs.of_agent(agent_id, limit=logs.agent_runs + _ROTATE_LOOK)
-        rotate = partial(
-            self._raw_files.rotate, runs, keep_bytes=logs.agent_bytes, keep_runs=logs.agent_runs
-        )
-        if removed := await anyio.to_thread.run_sync(rotate):
-            log.info("raw_output_rotated", agent_id=agent_id, runs=len(removed))
+        await self._rotation.after(agent.agent_id, active.run_id)

@@ -420,6 +420,36 @@ async def test_a_joint_commit_stores_what_was_emitted_before_it_in_one_transacti
         assert got == [(1, "notice"), (None, "message.delta"), (2, "notice"), (3, "run.finished")]
 
 
+async def test_the_last_events_of_a_run_wait_for_its_end(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        await h.channel.emit(RUN, notes("one"), last=True)
+        await anyio.wait_all_tasks_blocked()
+        assert h.channel.last_seq == 0, "held"
+        end = [(RUN, event("end", "run.finished"))]
+        await h.channel.commit_jointly(jointly(h.store, end))
+        assert [e.type for e in await events_of(h.store, "conv_1")] == ["notice", "run.finished"]
+
+
+async def test_an_end_that_does_not_come_keeps_no_event(tmp_path: Path) -> None:
+    async with house(tmp_path) as h, anyio.create_task_group() as tasks:
+        got: list[int | None] = []
+
+        async def listen(until: int) -> None:
+            got.extend(seq for seq, _ in await read(h.channel, until, after=until - 1))
+
+        tasks.start_soon(listen, 1)
+        await h.channel.emit(RUN, notes("one"), last=True)
+        with anyio.fail_after(10):
+            while not got:
+                await anyio.sleep(0.001)
+        tasks.start_soon(listen, 3)
+        await h.channel.emit(RUN, notes("two"), last=True)
+        await h.channel.emit(RUN, notes("three"))
+        with anyio.fail_after(10):
+            while len(got) < 2:
+                await anyio.sleep(0.001)
+
+
 async def test_a_joint_commit_that_does_not_apply_loses_nothing(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
 

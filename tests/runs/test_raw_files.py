@@ -7,8 +7,13 @@ from pathlib import Path
 import anyio
 import pytest
 
-from agent_runner.runs.raw_files import RawFiles
+from agent_runner.runs.raw_files import RawFiles, Rotated
+from agent_runner.runs.rotation import Rotation
+from agent_runner.settings import LogSettings
+from conversation_store.store import open_store
 from tests.conftest import Serving
+from tests.conversation_store.rows import add_agent as store_agent
+from tests.conversation_store.rows import add_run
 from tests.runs.test_service import add_agent, run, start
 from tests.runs.test_service import ended as end_of
 
@@ -27,11 +32,53 @@ def test_the_oldest_go(tmp_path: Path, keep_bytes: int, keep_runs: int, kept: in
     runs = [f"run_{number}" for number in range(5, 0, -1)]
     fill(tmp_path, runs, 100)
     files = RawFiles(tmp_path)
-    removed = files.rotate(runs, keep_bytes=keep_bytes, keep_runs=keep_runs)
-    assert removed == runs[kept:]
+    done = files.rotate(runs, keep_bytes=keep_bytes, keep_runs=keep_runs)
+    assert (done.removed, done.runs, done.size_bytes) == (runs[kept:], kept, kept * 101)
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {f"{run}.{stream}" for run in runs[:kept] for stream in ("stdout", "stderr")}
-    assert files.rotate(runs, keep_bytes=keep_bytes, keep_runs=keep_runs) == []
+    again = files.rotate(runs, keep_bytes=keep_bytes, keep_runs=keep_runs)
+    assert (again.removed, again.runs) == ([], kept)
+
+
+def test_what_is_older_than_one_that_went_goes_too(tmp_path: Path) -> None:
+    fill(tmp_path, ["run_3", "run_1"], 10)
+    fill(tmp_path, ["run_2"], 500)
+    done = RawFiles(tmp_path).rotate(["run_3", "run_2", "run_1"], keep_bytes=100, keep_runs=9)
+    assert done.removed == ["run_2", "run_1"]
+
+
+@pytest.mark.anyio
+async def test_files_are_looked_at_only_when_there_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    rotate = RawFiles.rotate
+
+    def counted(files: RawFiles, newest_first: list[str], **bounds: int) -> Rotated:
+        looks.append(len(newest_first))
+        return rotate(files, newest_first, **bounds)
+
+    monkeypatch.setattr(RawFiles, "rotate", counted)
+    async with open_store(tmp_path / "db") as store:
+        await store_agent(store)
+        files = RawFiles(tmp_path)
+        rotation = Rotation(store, files, LogSettings(agent_runs=20, agent_bytes=10_000))
+
+        async def over(number: int, size: int) -> None:
+            record = await add_run(store, number, f"conv_{number}")
+            fill(tmp_path, [record.run_id], size)
+            await rotation.after("worker", record.run_id)
+
+        for number in range(10, 32):
+            await over(number, 10)
+        assert looks == [1], "what an earlier service left, and two over are not worth it"
+        await over(32, 10)
+        assert looks == [1, 23]
+        kept = [name for name in range(10, 33) if files.size(f"run_{name}") is not None]
+        assert kept == list(range(13, 33))
+        await over(33, 9_990)
+        assert looks == [1, 23, 24]
+        assert [n for n in range(10, 34) if files.size(f"run_{n}") is not None] == [33]
 
 
 @pytest.mark.anyio

@@ -15,6 +15,7 @@ from agent_runner.api.context import Context
 from agent_runner.errors import BadRequestError, BusyError, ConflictError, TooLargeError
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
+from conversation_store import events as event_log
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from tests.conftest import Script, Serving
@@ -513,19 +514,18 @@ async def test_a_run_whose_events_are_lost_is_no_success(
 ) -> None:
     async with serving() as context:
         agent = await add_agent(context, tmp_path)
-        events = context.store.events
-        append = events.append
+        append = event_log.append_events
         calls = 0
 
-        async def fail_last(conversation: str, batch: Any) -> list[StoredEvent]:
+        def fail_last(*arguments: Any) -> list[StoredEvent]:
             nonlocal calls
             calls += 1
-            if any(event.type == "message.completed" for _, event in batch):
+            if any(event.type == "message.completed" for event in arguments[-1]):
                 raise RuntimeError("a bug, say")
-            return await append(conversation, batch)
+            return append(*arguments)
 
         with monkeypatch.context() as patched:
-            patched.setattr(events, "append", fail_last)
+            patched.setattr(event_log, "append_events", fail_last)
             active = await start(context, agent, "hello")
             outcome = await ended(active)
         assert calls > 0

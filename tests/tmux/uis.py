@@ -27,7 +27,7 @@ class Listener:
         self.events: list[AgentEvent] = []
         self._answers = list(answers)
 
-    async def emit(self, events: Any) -> None:
+    async def emit(self, events: Any, *, last: bool = False) -> None:
         self.events += events
 
     async def rule(self, question: PermissionRequested) -> Resolution | None:

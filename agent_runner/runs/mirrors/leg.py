@@ -63,7 +63,7 @@ class MirrorLeg:
         self._request = msgspec.structs.replace(request, conversation_id=key)
         self._conversation_id = request.conversation_id
 
-    async def emit(self, events: Sequence[AgentEvent]) -> None:
+    async def emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
         """See `runners.sink.Sink`: kept for the comparison, and nowhere else."""
         self._recorder.take(events)
 

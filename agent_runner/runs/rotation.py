@@ -1,0 +1,58 @@
+"""Keeps each agent's raw output within its bounds."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+from anyio import to_thread
+
+from agent_runner.runs.raw_files import RawFiles
+from agent_runner.settings import LogSettings
+from conversation_store.store import Store
+
+log = structlog.get_logger(__name__)
+
+_SLACK = 10
+_LOOK = 2
+
+
+class _Kept:
+    def __init__(self, runs: int, size_bytes: int) -> None:
+        self.runs = runs
+        self.size_bytes = size_bytes
+
+
+class Rotation:
+    """Counts what the runs of each agent add, and looks at their files only when it is too much.
+
+    Too much is one part in _SLACK more runs than are to be kept, or any byte more. What an
+    earlier service left is looked at after an agent's first run.
+    """
+
+    def __init__(self, store: Store, files: RawFiles, settings: LogSettings) -> None:
+        self._store = store
+        self._files = files
+        self._settings = settings
+        self._most_runs = settings.agent_runs + settings.agent_runs // _SLACK
+        self._kept: dict[str, _Kept] = {}
+
+    async def after(self, agent_id: str, run_id: str) -> None:
+        """Take note that the run is over; the oldest of its agent's files go if need be."""
+        kept = self._kept.get(agent_id)
+        if kept is not None:
+            kept.runs += 1
+            kept.size_bytes += self._files.size(run_id) or 0
+            if kept.runs <= self._most_runs and kept.size_bytes <= self._settings.agent_bytes:
+                return
+        await self._rotate(agent_id)
+
+    async def _rotate(self, agent_id: str) -> None:
+        keep_bytes, keep_runs = self._settings.agent_bytes, self._settings.agent_runs
+        # Some of them printed nothing, or are not over.
+        runs = await self._store.runs.of_agent(agent_id, limit=_LOOK * self._most_runs)
+        rotate = partial(self._files.rotate, runs, keep_bytes=keep_bytes, keep_runs=keep_runs)
+        done = await to_thread.run_sync(rotate)
+        self._kept[agent_id] = _Kept(done.runs, done.size_bytes)
+        if done.removed:
+            log.info("raw_output_rotated", agent_id=agent_id, runs=len(done.removed))
