@@ -14,35 +14,23 @@ from anyio.abc import TaskGroup
 from agent_runner.bus.frames import (
     FRAME_END,
     Frame,
-    ItemSnapshot,
     ephemeral_frame,
     frame_head,
     large_frame,
     new_event,
     stored_frame,
 )
+from agent_runner.bus.open_items import OpenItems, closes
 from agent_runner.bus.subscriber import Subscriber
-from agent_runner.events import (
-    AgentEvent,
-    MessageCompleted,
-    MessageDelta,
-    ReasoningCompleted,
-    ReasoningDelta,
-    ToolInputDelta,
-    ToolStarted,
-    event_type,
-)
-from agent_runner.pieces import Pieces
+from agent_runner.events import AgentEvent, event_type
 from conversation_store.records import NewEvent, StoredEvent
 from conversation_store.store import Store
 
 MAX_PENDING_EVENTS = 512
 MAX_PENDING_BYTES = 4 << 20
 LARGE_FRAME = 1 << 16
-MAX_OPEN_TEXT = 8 << 20
 MAX_JOINT_BYTES = 1 << 16
 HOLD_S = 0.02
-_ITEM_OVERHEAD = 512
 
 log = structlog.get_logger(__name__)
 
@@ -63,29 +51,13 @@ class _Pending(msgspec.Struct, frozen=True):
     closes: str | None = None
 
 
-class _OpenItem:
-    """An item that has begun and is not complete: its text so far, or only the beginning."""
-
-    def __init__(self, kind: str, run_id: str | None) -> None:
-        self.kind = kind
-        self.run_id = run_id
-        self.pieces = Pieces()
-        self.cut = False
-
-    @property
-    def size(self) -> int:
-        """What it counts for."""
-        return _ITEM_OVERHEAD + self.pieces.size
-
-
 class Channel:
     """Orders, stores and fans out the events of one conversation.
 
     `emit` returns at once unless too much waits for the disk; that wait is the
     back-pressure that reaches the CLI's pipe. A listener is registered and the present
     position read in one step without a suspension point, which is the lock between
-    replay and live: no gap, no duplicate. Of the items that are open, MAX_OPEN_TEXT characters
-    are kept for those who join: an item that is over it has a snapshot that says `cut`.
+    replay and live: no gap, no duplicate.
     """
 
     def __init__(self, conversation_id: str, store: Store, tasks: TaskGroup, last_seq: int) -> None:
@@ -94,8 +66,7 @@ class Channel:
         self._tasks = tasks
         self._last_seq = last_seq
         self._subscribers: set[Subscriber] = set()
-        self._open: dict[str, _OpenItem] = {}
-        self._open_size = 0
+        self._open = OpenItems(conversation_id)
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
         self._writing_bytes = 0
@@ -130,11 +101,11 @@ class Channel:
             if event.ephemeral:
                 self._pending.append(_Pending(run_id, event, None))
                 continue
-            durable, closes = new_event(event), _closes(event)
-            if closes is not None:
+            durable, complete = new_event(event), closes(event)
+            if complete is not None:
                 # Who joins from here on gets the whole item; its pieces need no place any more.
-                self._close_item(closes)
-            self._pending.append(_Pending(run_id, None, durable, closes))
+                self._open.close(complete)
+            self._pending.append(_Pending(run_id, None, durable, complete))
             self._pending_bytes += len(durable.payload)
         if last and self._pending and not self._flushing:
             self._held = True
@@ -215,7 +186,7 @@ class Channel:
         subscriber = Subscriber()
         self._subscribers.add(subscriber)
         live_from = self._last_seq
-        snapshot = self._snapshots(run_id)
+        snapshot = self._open.snapshots(run_id)
         try:
             async for page in self._pages(after, live_from, run_id):
                 for piece in _frames(page):
@@ -226,7 +197,7 @@ class Channel:
                 yield snapshot
             while (frames := await subscriber.take()) or subscriber.lost_pieces:
                 # Taken together, so that the snapshot says just what was lost and no more.
-                snapshot = self._snapshots(run_id) if subscriber.lost_pieces else b""
+                snapshot = self._open.snapshots(run_id) if subscriber.lost_pieces else b""
                 subscriber.lost_pieces = False
                 ended = False
                 pieces: list[bytes] = []
@@ -347,15 +318,14 @@ class Channel:
                 self._publish_ephemeral(item.run_id, item.ephemeral)
                 continue
             if item.closes is not None:
-                self._close_item(item.closes)
+                self._open.close(item.closes)
             self._publish_stored(stored[position])
             position += 1
 
     def _publish_stored(self, event: StoredEvent) -> None:
         self._last_seq = event.seq
         if event.type == "run.finished":
-            for key in [key for key, item in self._open.items() if item.run_id == event.run_id]:
-                self._close_item(key)
+            self._open.close_run(event.run_id)
             self._lost.pop(event.run_id, None)
         if not self._subscribers:
             return
@@ -365,7 +335,7 @@ class Channel:
             subscriber.offer(frame)
 
     def _publish_ephemeral(self, run_id: str | None, event: AgentEvent) -> None:
-        self._note_open_item(run_id, event)
+        self._open.note(run_id, event)
         if not self._subscribers:
             return
         data = ephemeral_frame(self.conversation_id, run_id, event)
@@ -373,52 +343,9 @@ class Channel:
         for subscriber in self._subscribers:
             subscriber.offer(frame)
 
-    def _note_open_item(self, run_id: str | None, event: AgentEvent) -> None:
-        if isinstance(event, MessageDelta):
-            key, kind, text = event.item_id, "message", event.text
-        elif isinstance(event, ReasoningDelta):
-            key, kind, text = event.item_id, "reasoning", event.text
-        elif isinstance(event, ToolInputDelta):
-            key, kind, text = event.tool_call_id, "tool.input", event.json
-        else:
-            return
-        item = self._open.get(key)
-        if item is None:
-            if self._open_size + _ITEM_OVERHEAD > MAX_OPEN_TEXT:
-                return
-            item = self._open[key] = _OpenItem(kind, run_id)
-            self._open_size += _ITEM_OVERHEAD
-        item.cut = item.cut or self._open_size + len(text) > MAX_OPEN_TEXT
-        if not item.cut:
-            item.pieces.add(text)
-            self._open_size += len(text)
-
-    def _close_item(self, key: str) -> None:
-        item = self._open.pop(key, None)
-        if item is not None:
-            self._open_size -= item.size
-
-    def _snapshots(self, run_id: str | None) -> bytes:
-        return b"".join(
-            self._snapshot(item_id, item)
-            for item_id, item in self._open.items()
-            if run_id in (None, item.run_id)
-        )
-
-    def _snapshot(self, item_id: str, item: _OpenItem) -> bytes:
-        text = item.pieces.text()
-        event = ItemSnapshot(item_id=item_id, kind=item.kind, text=text, cut=item.cut)
-        return ephemeral_frame(self.conversation_id, item.run_id, event)
-
 
 def _durable(pending: list[_Pending]) -> Batch:
     return [(item.run_id, item.durable) for item in pending if item.durable is not None]
-
-
-def _closes(event: AgentEvent) -> str | None:
-    if isinstance(event, MessageCompleted | ReasoningCompleted):
-        return event.item_id
-    return event.tool_call_id if isinstance(event, ToolStarted) else None
 
 
 def _frames(page: list[StoredEvent]) -> Iterator[bytes]:

@@ -16,7 +16,8 @@ import anyio.lowlevel
 import pytest
 
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.channel import LARGE_FRAME, MAX_OPEN_TEXT, Batch, Channel, JointCommit
+from agent_runner.bus.channel import LARGE_FRAME, Batch, Channel, JointCommit
+from agent_runner.bus.open_items import MAX_OPEN_TEXT
 from agent_runner.bus.subscriber import MAX_QUEUED_BYTES
 from agent_runner.events import (
     AgentEvent,
