@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -130,12 +131,20 @@ class SupervisionSettings(Timeouts):
                 raise ValueError(f"{name} is over longest.{name}")
         return self
 
+    @cached_property
+    def timeouts(self) -> Timeouts:
+        """The timeouts alone."""
+        values = {name: getattr(self, name) for name in Timeouts.model_fields}
+        return Timeouts.model_construct(**values)
+
     def with_overrides(self, *overrides: Mapping[str, int] | None) -> Timeouts:
         """The timeouts with each of `overrides` ({"startMs": 1000}) on top of the one before.
 
         BadRequestError `unknown_timeout` or `timeout_too_long` names the field.
         """
-        values = {name: getattr(self, name) for name in Timeouts.model_fields}
+        if not any(overrides):
+            return self.timeouts
+        values = dict(self.timeouts)
         for name, value in (item for given in overrides for item in (given or {}).items()):
             field = _TIMEOUT_NAMES.get(name)
             if field is None or value < 1:

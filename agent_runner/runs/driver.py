@@ -10,7 +10,6 @@ import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
-from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.custom import CustomAdapter
 from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.desk import Desk
@@ -181,8 +180,7 @@ class RunDriver:
         return outcome
 
     async def _attempt(self, active: ActiveRun, agent: AgentRecord, plan: Plan) -> RunOutcome:
-        run = active.run
-        options = msgspec.convert(agent.options, AgentOptions)
+        run, options = active.run, active.options
         request = RunRequest(
             run_id=run.run_id,
             conversation_id=run.conversation_id,

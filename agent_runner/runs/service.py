@@ -117,7 +117,7 @@ class RunService:
                     hint="wait for it, cancel it, or ask with busy: queue",
                 )
             queue.check_room()
-            active = await self._accept(agent, request, timeouts, queue)
+            active = await self._accept(agent, options, request, timeouts, queue)
         return Accepted(active.run_id, active, reattached=False)
 
     async def resume(self, run: RunRecord) -> None:
@@ -166,7 +166,12 @@ class RunService:
         return Accepted(run_id, self.active(run_id), reattached=True)
 
     async def _accept(
-        self, agent: AgentRecord, request: ExecuteRequest, timeouts: Timeouts, queue: AgentQueue
+        self,
+        agent: AgentRecord,
+        options: AgentOptions,
+        request: ExecuteRequest,
+        timeouts: Timeouts,
+        queue: AgentQueue,
     ) -> ActiveRun:
         plan = self._router.plan(agent, request.mode)
         conversation, is_new = await self._conversation(agent.agent_id, request.conversation_id)
@@ -195,7 +200,6 @@ class RunService:
             turn_id=run.turn_id, agent_id=agent.agent_id, prompt=run.prompt, position=len(queue)
         )
         events = [new_event(queued), new_event(plan.event())]
-        options = msgspec.convert(agent.options, AgentOptions)
         active = ActiveRun(run, options, timeouts, channel, self._store, self._desk)
         with anyio.CancelScope(shield=True):
             await channel.commit(lambda: self._store.runs.accept(run, events))
