@@ -47,7 +47,12 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stop(Protocol):
-    """The wish to end a turn early."""
+    """The wish to end a turn early.
+
+    `wake` is of the present turn: to be set with `asked`, and set by the runner at its end.
+    """
+
+    wake: anyio.Event
 
     @property
     def asked(self) -> anyio.Event:
@@ -152,10 +157,16 @@ class Headless:
         A warm process is kept for the next turn.
         """
         verdict: TurnCompleted | None = None
+        stopping = False
+        stop.wake = anyio.Event()
         async with anyio.create_task_group() as tasks:
 
             async def stopper() -> None:
+                nonlocal stopping
                 await self._watch(live, request, sink, stop, cold=cold)
+                if verdict is not None:
+                    return
+                stopping = True
                 if live.questions.waiting and (stop.suspends or not stop.asked.is_set()):
                     # Killed, so that it does not take the end of its input for a denial.
                     await live.end(0)
@@ -164,7 +175,10 @@ class Headless:
 
             tasks.start_soon(stopper)
             verdict = await live.turn(request.prompt, sink, request.raw_path)
-            tasks.cancel_scope.cancel()
+            # To wake it is cheaper than to cancel it, which each turn would pay for.
+            stop.wake.set()
+            if stopping:
+                tasks.cancel_scope.cancel()
         assert verdict is not None
         if verdict.code == FailureCode.AUTH_REQUIRED:
             # Who logs in now does so outside: only a new process reads the new credentials.
@@ -177,16 +191,16 @@ class Headless:
     async def _watch(
         self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> None:
-        """Return when the turn is to be ended, or has waited for an answer for too long."""
+        """Return when the turn is over, is to be ended, or waited for an answer for too long."""
         watchdog = Watchdog(
             live, request.timeouts, anyio.current_time(), hold_ms=request.hold_ms, cold=cold
         )
-        while not stop.asked.is_set():
+        while not (stop.asked.is_set() or stop.wake.is_set()):
             now = anyio.current_time()
             deadline = watchdog.next(now)
             if deadline.due > now:
                 with anyio.move_on_after(watchdog.wait(deadline, now)):
-                    await stop.asked.wait()
+                    await stop.wake.wait()
                 continue
             if deadline.name == "hold":
                 return

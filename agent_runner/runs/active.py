@@ -85,6 +85,7 @@ class ActiveRun:
         self._to_ask: set[str] = set()
         self._asked: set[str] = set()
         self.asked = anyio.Event()
+        self.wake = anyio.Event()
         self.stop_reason: StopReason | None = None
         self._stopped_again = False
         self.acted = False
@@ -148,6 +149,7 @@ class ActiveRun:
         if self.stop_reason is None:
             self.stop_reason = reason
             self.asked.set()
+            self.wake.set()
         else:
             self._stopped_again = True
 

@@ -46,6 +46,7 @@ class Never:
 
     def __init__(self) -> None:
         self.asked = anyio.Event()
+        self.wake = anyio.Event()
 
     def expire(self, code: FailureCode) -> None:
         raise AssertionError(f"a deadline passed: {code}")

@@ -53,6 +53,7 @@ class MirrorLeg:
         key: str,
     ) -> None:
         self.asked = anyio.Event()
+        self.wake = anyio.Event()
         self.suspends = False
         self.lost_session = False
         self._stop_reason: StopReason | None = None
@@ -75,6 +76,7 @@ class MirrorLeg:
         """See `runners.headless.Stop`."""
         self._stop_reason = self._stop_reason or StopReason(code)
         self.asked.set()
+        self.wake.set()
 
     async def run(self, session_id: str | None) -> RunOutcome:
         """The end of the leg, with all its processes gone. An unknown session is begun anew."""
