@@ -43,6 +43,7 @@ def lines(
 def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> str:
     """Counts by class."""
     most = max((value for values in series.values() for value in values), default=0) or 1
+    most += most % 2  # so that the middle line is a count, too
     centres = _centres(len(labels))
     width = (_W - _LEFT - _RIGHT) / max(1, len(labels)) * 0.8 / len(series)
     parts = [_grid(0, most, lambda value: f"{value or 0:g}"), _labels(labels, centres)]
