@@ -45,6 +45,7 @@ from agent_runner.runs.mirrors.evidence import Evidence, check_tmux_may_go
 from agent_runner.runs.mirrors.files import remove
 from agent_runner.runs.mirrors.git import Git
 from agent_runner.runs.mirrors.mirrors import SERVICE_STOPPED, Mirrors
+from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
@@ -242,11 +243,16 @@ async def _settle(
 
     UnavailableError `tmux_still_needed` if the settings take tmux away too early.
     """
+    files = RawFiles(state.raw)
     try:
         if (because := await check_tmux_may_go(store, settings)) is not None:
             log.warning("tmux_disabled", because=because)
         await store.comparisons.skip_running(SERVICE_STOPPED, now=wire.now())
-        settled = await reconcile(store, resume_queued=settings.supervision.resume_queued)
+        settled = await reconcile(
+            store,
+            resume_queued=settings.supervision.resume_queued,
+            printed=lambda run_id: files.size(run_id) is not None,
+        )
         await circuits.load()
         await toggles.load()
         await _offer_demo(store, state)

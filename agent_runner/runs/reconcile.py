@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import anyio
 import anyio.to_thread
 import msgspec
@@ -33,12 +35,14 @@ class Reconciliation(msgspec.Struct, kw_only=True, rename="camel"):
     duration_ms: int = 0
 
 
-async def reconcile(store: Store, *, resume_queued: bool) -> tuple[Reconciliation, list[RunRecord]]:
+async def reconcile(
+    store: Store, *, resume_queued: bool, printed: Callable[[str], bool]
+) -> tuple[Reconciliation, list[RunRecord]]:
     """End every process of an earlier service, and every begun run that cannot go on.
 
     Returns the report and the runs that go on: those that an approval holds, then the queued
-    ones, oldest first. Killed
-    midway it can be done again; done twice it changes nothing.
+    ones, oldest first. A queued run of which a CLI has `printed` had begun on a warm process:
+    it is not run again. Killed midway it can be done again; done twice it changes nothing.
     """
     begun = anyio.current_time()
     report = Reconciliation(at=wire.now())
@@ -51,7 +55,11 @@ async def reconcile(store: Store, *, resume_queued: bool) -> tuple[Reconciliatio
     runs = await store.runs.open_runs()
     holding = await store.approvals.held_runs()
     held = [run for run in runs if run.run_id in holding]
-    queued = [run for run in runs if resume_queued and run.state is RunState.QUEUED]
+    queued = [
+        run
+        for run in runs
+        if resume_queued and run.state is RunState.QUEUED and not printed(run.run_id)
+    ]
     async with anyio.create_task_group() as tasks:
         for run in runs:
             if run not in queued and run not in held:
