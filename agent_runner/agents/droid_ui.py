@@ -37,6 +37,8 @@ def profile(model: str | None, resume: str | None) -> Profile:
         transcript="{home}/sessions/*/" + resume + ".jsonl" if resume else "",
         transcript_field="transcript_path",
         transcript_types=("message", "agent_turn_outcome", "error"),
+        sidecar=".settings.json",
+        sidecar_fields=("tokenUsage", "inclusiveTokenUsage"),
         clear=["C-u"],
         paste_shown=r"\[Pasted",
         dialogs=[Dialog(pattern=r"Trust this folder\?", keys=["Enter"])],

@@ -73,8 +73,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     are the hooks whose answer waits for the service. `prompt_hook` is the one that holds a
     delivered prompt in `prompt`. `transcript` is a glob of the JSONL file of a resumed
     session; `transcript_field` the field of a hook that names it; of its lines only those
-    pass whose `type` is one of `transcript_types` (none: all do). With `editor` keys the
-    prompt is handed over in the CLI's external editor, else pasted, after the `clear` keys.
+    pass whose `type` is one of `transcript_types` (none: all do). `sidecar` is the end of the
+    name of a JSON file beside the transcript, of which `sidecar_fields` are told. With `editor`
+    keys the prompt is handed over in the CLI's external editor, else pasted, after the `clear`
+    keys.
     `paste_shown` is a regular expression for what stands for a long paste. `trims` tells that
     the CLI drops white space at a prompt's end. `most_bytes` is how long a prompt may be (0: as
     long as you like). `prompt_line` is for a CLI that tells nothing
@@ -92,6 +94,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     transcript: str = ""
     transcript_field: str = ""
     transcript_types: tuple[str, ...] = ()
+    sidecar: str = ""
+    sidecar_fields: tuple[str, ...] = ()
     editor: list[str] = []
     clear: list[str] = []
     paste_shown: str = ""
@@ -186,6 +190,12 @@ class TranscriptLine(Line):
     line: dict[str, Any]
 
 
+class Sidecar(Line):
+    """The fields of the file beside the transcript have changed; no line is newer than they."""
+
+    data: dict[str, Any]
+
+
 class BadLine(Line):
     """A line of the transcript that is no JSON object."""
 
@@ -238,6 +248,7 @@ LINES = Family(
         "hook": Hook,
         "hook_gone": HookGone,
         "line": TranscriptLine,
+        "sidecar": Sidecar,
         "bad_line": BadLine,
         "changed": Changed,
         "settled": Settled,

@@ -27,6 +27,7 @@ from agent_runner.tmux.delivery import Delivery
 from agent_runner.tmux.hooks import Hooks
 from agent_runner.tmux.pane import SESSION, SOCKET, Pane, TmuxError
 from agent_runner.tmux.places import Names
+from agent_runner.tmux.sidecar import Sidecar
 from agent_runner.tmux.sight import Sight
 from agent_runner.tmux.tail import Tail
 
@@ -59,6 +60,7 @@ class Driver:
         prompt_line = self.profile["prompt_line"]
         self.sight = Sight(self.pane, prompt_line) if prompt_line else None
         self.tail: Tail | None = None
+        self.sidecar: Sidecar | None = None
         self.delivery: Delivery | None = None
         self._prompts: deque[dict[str, Any]] = deque()
         self._unread = b""
@@ -107,7 +109,7 @@ class Driver:
         if self.profile["transcript"]:
             found = glob.glob(self.names.fill(self.profile["transcript"]) or "")
             if found:
-                self.tail = Tail(found[0], old=True)
+                self._follow(found[0], old=True)
         editor = Delivery.write_editor(self.folder)
         env = {"EDITOR": editor, "VISUAL": editor, **self.profile["env"]}
         pid = self.pane.start(
@@ -293,6 +295,7 @@ class Driver:
         self._settled = True
         self._interrupts = []
         if self.sight is None:
+            self._read_sidecar()
             self.say("settled", screen=self.screen())
             return
         try:
@@ -313,7 +316,8 @@ class Driver:
         name = str(event.get("hook_event_name"))
         path = event.get(self.profile["transcript_field"] or "-")
         if isinstance(path, str) and (self.tail is None or self.tail.path != path):
-            self.tail = Tail(path)
+            self._follow(path)
+        self._read_sidecar()
         self._read_transcript()
         held = name in self.profile["held"]
         self.say("hook", id=number, event=event, held=held)
@@ -325,10 +329,23 @@ class Driver:
         self.touch()
         self.say("hook_gone", id=number)
 
+    def _follow(self, transcript: str, *, old: bool = False) -> None:
+        self.tail = Tail(transcript, old=old)
+        if self.profile["sidecar"]:
+            fields = tuple(self.profile["sidecar_fields"])
+            self.sidecar = Sidecar(transcript, self.profile["sidecar"], fields)
+
+    def _read_sidecar(self) -> None:
+        data = self.sidecar.read() if self.sidecar is not None else None
+        if data is not None:
+            self.say("sidecar", data=data)
+
     def _read_transcript(self) -> None:
         if self.tail is None or not self.tail.changed():
             return
-        for entry in self.tail.read():
+        entries = self.tail.read()
+        self._read_sidecar()
+        for entry in entries:
             self.touch()
             types = self.profile["transcript_types"]
             if isinstance(entry, str):
