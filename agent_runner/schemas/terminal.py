@@ -71,7 +71,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     `hook_files` are texts by place (`{folder}` is private to this process) in which `{url}` is
     the address of the driver's hooks and `{command}` a command that passes a hook on. `held`
     are the hooks whose answer waits for the service. `prompt_hook` is the one that holds a
-    delivered prompt in `prompt`. `transcript` is a glob of the JSONL file of a resumed
+    delivered prompt in `prompt`, `ready_hook` the one without which the UI is not ready for the
+    first one, whatever it shows. `transcript` is a glob of the JSONL file of a resumed
     session; `transcript_field` the field of a hook that names it; of its lines only those
     pass whose `type` is one of `transcript_types` (none: all do). `sidecar` is the end of the
     name of a JSON file beside the transcript, of which `sidecar_fields` are told. With `editor`
@@ -91,6 +92,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     hook_files: dict[str, str] = {}
     held: list[str] = []
     prompt_hook: str = ""
+    ready_hook: str = ""
     transcript: str = ""
     transcript_field: str = ""
     transcript_types: tuple[str, ...] = ()

@@ -63,6 +63,7 @@ class Driver:
         self.sidecar: Sidecar | None = None
         self.delivery: Delivery | None = None
         self._prompts: deque[dict[str, Any]] = deque()
+        self._hooks_heard: set[str] = set()
         self._unread = b""
         self._ended = ""
         self._cli: int | None = None
@@ -218,6 +219,9 @@ class Driver:
                 return self._quiet() and self.sight.waits()
             except TmuxError as error:
                 raise Ended from error
+        hook = self.profile["ready_hook"]
+        if which == "ready" and hook and hook not in self._hooks_heard:
+            return False
         signs = self.profile[which]
         if signs["file"]:
             return self._sign_in_file(signs) and (
@@ -314,6 +318,7 @@ class Driver:
     def _hooked(self, number: int, event: dict[str, Any]) -> dict[str, Any] | None:
         self.touch()
         name = str(event.get("hook_event_name"))
+        self._hooks_heard.add(name)
         path = event.get(self.profile["transcript_field"] or "-")
         if isinstance(path, str) and (self.tail is None or self.tail.path != path):
             self._follow(path)
