@@ -99,6 +99,8 @@ class TerminalSession(SessionBase):
                 return Received(events=self._transcript(message.line, line))
             case t.Sidecar():
                 return Received(events=self._sidecar(message))
+            case t.Dismissed():
+                return Received(events=self._dismissed(message))
             case t.Settled():
                 return Received(events=self._settled(message))
         return Received(events=self._told(message))
@@ -163,6 +165,9 @@ class TerminalSession(SessionBase):
 
     def _sidecar(self, message: t.Sidecar) -> list[AgentEvent]:
         return [Activity(code="sidecar")]
+
+    def _dismissed(self, message: t.Dismissed) -> list[AgentEvent]:
+        return [Activity(code="dismissed")]
 
     def _settled(self, message: t.Settled) -> list[AgentEvent]:
         raise NotImplementedError

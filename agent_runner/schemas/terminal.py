@@ -57,7 +57,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dialog(msgspec.Struct, frozen=True, kw_only=True):
-    """A screen that matches `pattern` before the UI is ready is answered with `keys`."""
+    """A screen that matches `pattern` is answered with `keys`; `{1}` is the pattern's group 1."""
 
     pattern: str
     keys: list[str]
@@ -78,6 +78,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     name of a JSON file beside the transcript, of which `sidecar_fields` are told. With `editor`
     keys the prompt is handed over in the CLI's external editor, else pasted, after the `clear`
     keys.
+    `dialogs` are those before the UI is ready, `turn_dialogs` those that a turn may end in.
     `paste_shown` is a regular expression for what stands for a long paste. `trims` tells that
     the CLI drops white space at a prompt's end. `most_bytes` is how long a prompt may be (0: as
     long as you like). `prompt_line` is for a CLI that tells nothing
@@ -104,6 +105,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     submit: tuple[str, ...] = ("Enter",)
     interrupt: tuple[str, ...] = ("Escape",)
     dialogs: list[Dialog] = []
+    turn_dialogs: list[Dialog] = []
     refusals: list[Refusal] = []
     trims: bool = True
     prompt_line: str = ""
@@ -208,6 +210,12 @@ class Changed(Line):
     """The screen of a CLI that only shows has changed; at most one a second."""
 
 
+class Dismissed(Line):
+    """A turn had come to one of the `turn_dialogs`, shown in `screen`; its keys were pressed."""
+
+    screen: str
+
+
 class Settled(Line):
     """The UI is idle again, and neither a hook nor a line has come for a moment.
 
@@ -253,6 +261,7 @@ LINES = Family(
         "sidecar": Sidecar,
         "bad_line": BadLine,
         "changed": Changed,
+        "dismissed": Dismissed,
         "settled": Settled,
         "screen": Screen,
         "exited": Exited,

@@ -69,6 +69,7 @@ class Driver:
         self._cli: int | None = None
         self._touched = time.monotonic()
         self._settled = True
+        self._dismissed = ""
         self._changed = 0.0
         self._interrupts: list[float] = []
         self._keys: deque[tuple[str, list[str]]] = deque()
@@ -296,6 +297,8 @@ class Driver:
         if self._settled or not self._quiet() or not self.idle():
             self._interrupt_again()
             return
+        if self._dismiss():
+            return
         self._settled = True
         self._interrupts = []
         if self.sight is None:
@@ -307,6 +310,19 @@ class Driver:
         except TmuxError as error:
             raise Ended from error
         self.say("settled", screen=screen, cut=cut)
+
+    def _dismiss(self) -> bool:
+        """Answer the dialog that the turn has come to, once; True if there is one."""
+        screen = self.screen() if self.profile["turn_dialogs"] else ""
+        for dialog in self.profile["turn_dialogs"] if screen != self._dismissed else []:
+            found = re.search(dialog["pattern"], screen, re.MULTILINE)
+            if found is not None:
+                self._dismissed = screen
+                self.say("dismissed", screen=screen)
+                self.press([found.expand(key.replace("{1}", r"\1")) for key in dialog["keys"]])
+                self.touch()
+                return True
+        return False
 
     def touch(self) -> None:
         """Something happens in the UI."""

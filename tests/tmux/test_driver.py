@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent_runner.schemas.terminal import Profile, Setup, Wait
+from agent_runner.schemas.terminal import Dialog, Profile, Setup, Wait
 from agent_runner.tmux import driver
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
@@ -96,3 +96,26 @@ def test_a_box_is_not_enough_where_a_hook_tells_of_the_session(folder: Path) -> 
                 driven.close()
         heard.append(message["type"])
     assert [kind for kind in heard if kind != "screen"] == ["started", "hook", "ready", "exited"]
+
+
+# Its turn comes to a question that nobody is there for.
+DIALOG = """
+print("box>\\n| 1. Go on |\\n| 2. Stop |", flush=True)
+print("\\033[2J\\033[Hpressed", input(), "\\nbox>", flush=True)
+input()
+"""
+
+
+def test_a_dialog_that_a_turn_ends_in_is_dismissed_once(folder: Path) -> None:
+    dialog = Dialog(pattern=r"^\| (\d)\. Stop \|$", keys=["{1}", "Enter"])
+    driven = Driven(folder, DIALOG, turn_dialogs=[dialog])
+    heard = []
+    for message in driven.messages():
+        heard.append(message["type"])
+        match message["type"]:
+            case "ready":
+                driven.tell(do="answer", id=0, body={})
+            case "settled":
+                assert message["screen"].startswith("pressed 2")
+                driven.close()
+    assert heard == ["started", "ready", "dismissed", "settled", "exited"]
