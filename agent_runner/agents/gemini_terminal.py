@@ -44,6 +44,8 @@ _OPTIONS = [
 ]
 _IN_THE_BOX = re.compile(r"^│ *(.*?) *│$", re.MULTILINE)
 _CHOICE = re.compile(r"(?:● )?\d\. ")
+# Of a turn that failed, the hook says that there is no text, in words.
+_HAS_TEXT = (None, FailureCode.INTERRUPTED)
 _ASKS = r"1\. (Allow once|Yes)"
 
 
@@ -260,7 +262,7 @@ class GeminiTerminal(TerminalSession):
         events.append(
             TurnCompleted(
                 ok=code is None,
-                text=self._last if self._last is not None or code is not None else self._done,
+                text=self._done if self._last is None and code in _HAS_TEXT else self._last,
                 code=code,
                 error=error,
                 session_id=self.session_id,

@@ -99,6 +99,8 @@ class TerminalSession(SessionBase):
                 return Received(events=self._transcript(message.line, line))
             case t.Sidecar():
                 return Received(events=self._sidecar(message))
+            case t.Idle():
+                return Received(events=self._idle())
             case t.Dismissed():
                 return Received(events=self._dismissed(message))
             case t.Settled():
@@ -165,6 +167,9 @@ class TerminalSession(SessionBase):
 
     def _sidecar(self, message: t.Sidecar) -> list[AgentEvent]:
         return [Activity(code="sidecar")]
+
+    def _idle(self) -> list[AgentEvent]:
+        return [Activity(code="idle")]
 
     def _dismissed(self, message: t.Dismissed) -> list[AgentEvent]:
         return [Activity(code="dismissed")]

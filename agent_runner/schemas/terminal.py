@@ -72,7 +72,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     the address of the driver's hooks and `{command}` a command that passes a hook on. `held`
     are the hooks whose answer waits for the service. `prompt_hook` is the one that holds a
     delivered prompt in `prompt`, `ready_hook` the one without which the UI is not ready for the
-    first one, whatever it shows. `transcript` is a glob of the JSONL file of a resumed
+    first one, whatever it shows, `end_hook` the one after which a turn is over once the UI is
+    idle. `transcript` is a glob of the JSONL file of a resumed
     session; `transcript_field` the field of a hook that names it; of its lines only those
     pass whose `type` is one of `transcript_types` (none: all do). `sidecar` is the end of the
     name of a JSON file beside the transcript, of which `sidecar_fields` are told. With `editor`
@@ -94,6 +95,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     held: list[str] = []
     prompt_hook: str = ""
     ready_hook: str = ""
+    end_hook: str = ""
     transcript: str = ""
     transcript_field: str = ""
     transcript_types: tuple[str, ...] = ()
@@ -210,6 +212,10 @@ class Changed(Line):
     """The screen of a CLI that only shows has changed; at most one a second."""
 
 
+class Idle(Line):
+    """The UI is idle after the `end_hook`; lines of its transcript may yet follow."""
+
+
 class Dismissed(Line):
     """A turn had come to one of the `turn_dialogs`, shown in `screen`; its keys were pressed."""
 
@@ -261,6 +267,7 @@ LINES = Family(
         "sidecar": Sidecar,
         "bad_line": BadLine,
         "changed": Changed,
+        "idle": Idle,
         "dismissed": Dismissed,
         "settled": Settled,
         "screen": Screen,

@@ -31,6 +31,8 @@ from agent_runner.tmux.sidecar import Sidecar
 from agent_runner.tmux.sight import Sight
 from agent_runner.tmux.tail import Tail
 
+HASTE_POLL_S = 0.005
+HASTE_S = 1.0
 POLL_S = 0.02
 CALM_POLL_S = 0.2
 SIGHT_POLL_S = 0.05
@@ -70,6 +72,7 @@ class Driver:
         self._touched = time.monotonic()
         self._settled = True
         self._dismissed = ""
+        self._ending = False
         self._changed = 0.0
         self._interrupts: list[float] = []
         self._keys: deque[tuple[str, list[str]]] = deque()
@@ -193,15 +196,20 @@ class Driver:
         """Serve what has come, or wait for it a moment. Ended when the UI is gone."""
         if self._ended:
             raise Ended
-        busy = self.delivery is not None or not self._settled
-        poll = POLL_S if self.sight is None else SIGHT_POLL_S
-        timeout = (poll if busy else CALM_POLL_S) if wait is None else wait
-        for key, _ in self.selector.select(timeout):
+        for key, _ in self.selector.select(self._poll() if wait is None else wait):
             key.data()
         self._read_transcript()
         self._press_keys()
         if self.delivery is None:
             self._look()
+
+    def _poll(self) -> float:
+        """Seconds to wait for something new: few just after the last, for more will follow."""
+        if self.delivery is None and self._settled:
+            return CALM_POLL_S
+        if self.sight is not None:
+            return SIGHT_POLL_S
+        return HASTE_POLL_S if time.monotonic() - self._touched < HASTE_S else POLL_S
 
     def wait(self, condition: Callable[[], Any], seconds: float) -> bool:
         """Serve until `condition` holds; False if it does not within `seconds`."""
@@ -292,6 +300,10 @@ class Driver:
 
     def _look(self) -> None:
         """Say so when the UI has come to rest."""
+        if self._ending and self.idle():
+            self._ending = False
+            self._read_transcript()
+            self.say("idle")
         if not self._settled and self.sight is not None:
             self._see(self.sight)
         if self._settled or not self._quiet() or not self.idle():
@@ -335,6 +347,7 @@ class Driver:
         self.touch()
         name = str(event.get("hook_event_name"))
         self._hooks_heard.add(name)
+        self._ending = name == self.profile["end_hook"]
         path = event.get(self.profile["transcript_field"] or "-")
         if isinstance(path, str) and (self.tail is None or self.tail.path != path):
             self._follow(path)
