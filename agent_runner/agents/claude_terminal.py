@@ -2,7 +2,8 @@
 
 The transcript has the same content blocks as stream-json, whole and without deltas; the
 hooks tell what waits (PermissionRequest) and how a turn ended (Stop with the exact answer,
-StopFailure). A turn that ended well is over with the transcript's `turn_duration`, an
+StopFailure). A turn that ended well is over with the transcript's `turn_duration`, or, for the
+transcript is written up to 100 ms late, when all that Stop told is there and the UI is idle; an
 interrupted one with its `[Request interrupted` line, a failed one when the UI has settled.
 Costs are in neither.
 """
@@ -204,7 +205,10 @@ class ClaudeTerminal(TerminalSession):
 
     def _system(self, entry: ct.System) -> list[AgentEvent]:
         if entry.subtype == "turn_duration":
-            if not self._prompts or not self._delivered:
+            if self._prompts and self._failure is not None:
+                return self._failed(*self._failure)
+            # Without its Stop it is that of the turn before, written late.
+            if not self._prompts or not self._stopped:
                 return [Activity(code="turn_duration")]
             return self._over(None, None, whole(entry.durationMs))
         if entry.subtype == "stop_hook_summary":
@@ -220,18 +224,26 @@ class ClaudeTerminal(TerminalSession):
 
     # --- the end of a turn -----------------------------------------------------------------
 
+    def _idle(self) -> list[AgentEvent]:
+        told = self._answer_text is not None and self._answer_text == self._blocks.last_text
+        if not self._prompts or not self._stopped or self._interrupting or not told:
+            return [Activity(code="idle")]
+        return self._over(None, None)
+
     def _settled(self, message: t.Settled) -> list[AgentEvent]:
         if not self._prompts:
             return [Activity(code="settled")]
         if self._failure is not None:
-            error, said = self._failure
-            code = code_for(self._status, said) or API_ERRORS.get(error) or FailureCode.API_ERROR
-            return self._over(code, short(said) or error)
+            return self._failed(*self._failure)
         if self._interrupting:
             return self._over(FailureCode.INTERRUPTED, "interrupted")
         if self._stopped and self._delivered:
             return self._over(None, None)
         return [Activity(code="settled")]
+
+    def _failed(self, error: str, said: str) -> list[AgentEvent]:
+        code = code_for(self._status, said) or API_ERRORS.get(error) or FailureCode.API_ERROR
+        return self._over(code, short(said) or error)
 
     def _over(
         self, code: FailureCode | None, error: str | None, duration_ms: int | None = None

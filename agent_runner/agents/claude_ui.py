@@ -44,6 +44,7 @@ def profile(options: AgentOptions, resume: str | None) -> Profile:
         hook_files={"{folder}/" + SETTINGS: json.dumps(settings)},
         held=["PermissionRequest"],
         prompt_hook="UserPromptSubmit",
+        end_hook="Stop",
         transcript="{home}/projects/*/" + resume + ".jsonl" if resume else "",
         transcript_field="transcript_path",
         transcript_types=("assistant", "user", "system"),

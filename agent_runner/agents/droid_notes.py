@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 from agent_runner.agents.claude_blocks import result_text
 from agent_runner.agents.droid_files import KINDS, changed_files
-from agent_runner.agents.failures import code_for_text, readable, short
+from agent_runner.agents.droid_reasons import code_for_reason
+from agent_runner.agents.droid_tokens import usage_of
+from agent_runner.agents.failures import readable, short
 from agent_runner.agents.session import SessionBase
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -31,23 +33,6 @@ from agent_runner.events import (
 from agent_runner.pieces import Pieces
 from agent_runner.schemas import droid_rpc as d
 from agent_runner.schemas.decode import plain, whole
-
-_REASONS = {
-    "cancelled": FailureCode.INTERRUPTED,
-    "permission_rejected": FailureCode.PERMISSION_DENIED,
-    "no_approver_available": FailureCode.PERMISSION_DENIED,
-    "process_exit": FailureCode.CLI_ERROR,
-    "structured_output_missing": FailureCode.STRUCTURED_OUTPUT,
-    "structured_output_invalid": FailureCode.STRUCTURED_OUTPUT,
-    "structured_output_schema_invalid": FailureCode.STRUCTURED_OUTPUT,
-    "model_usage_exhausted": FailureCode.BILLING,
-    "model_authentication_failed": FailureCode.AUTH_REQUIRED,
-    "model_request_rejected": FailureCode.INVALID_REQUEST,
-    "model_provider_unreachable": FailureCode.CONNECTION_FAILED,
-    "model_provider_unavailable": FailureCode.OVERLOADED,
-    "model_rate_limited": FailureCode.RATE_LIMITED,
-    "prompt_rejected": FailureCode.REFUSED,
-}
 
 _RETRIES = {
     "overloaded": FailureCode.OVERLOADED,
@@ -252,15 +237,9 @@ class DroidReader:
         usage = None
         events: list[AgentEvent] = []
         if tokens is not None:
-            usage = Usage(
-                input_tokens=whole(tokens.inputTokens),
-                output_tokens=whole(tokens.outputTokens),
-                cache_read_tokens=whole(tokens.cacheReadTokens),
-                cache_write_tokens=whole(tokens.cacheCreationTokens),
-                reasoning_tokens=whole(tokens.thinkingTokens),
-            )
+            usage = usage_of(tokens)
             events.append(UsageReported(usage=usage, model=self.model))
-        code = self._code(note.reason)
+        code = code_for_reason(note.reason, self._error)
         return events + self._end_turn(
             code=code,
             error=short(readable(self._error or note.reason)) if code else None,
@@ -268,14 +247,6 @@ class DroidReader:
             usage=usage,
             duration_ms=whole(note.durationMs),
         )
-
-    def _code(self, reason: str) -> FailureCode | None:
-        if reason in ("completed", "spec_handoff"):
-            return None
-        code = _REASONS.get(reason)
-        if code in (None, FailureCode.INVALID_REQUEST):
-            code = code_for_text(self._error or "") or code
-        return code or FailureCode.API_ERROR
 
 
 def _progress(update: Any) -> str:

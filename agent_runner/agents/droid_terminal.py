@@ -1,18 +1,22 @@
 """Factory Droid in its own terminal UI: its transcript, hooks, and keys for its questions.
 
-The transcript ends every turn with its outcome. It tells no token counts. A refusal ends the
-turn here, with no message to the model.
+The transcript ends every turn with its outcome, and tells the user, not the model, of an
+error. The session's token counts are in a file beside it, saved just before the outcome. A
+refusal ends the turn here, with no message to the model.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
+
+import msgspec
 
 from agent_runner.agents.base import AgentOptions, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import result_text
 from agent_runner.agents.droid_files import KINDS, changed_files
-from agent_runner.agents.failures import code_for_text, readable, short
+from agent_runner.agents.droid_reasons import code_for_reason
+from agent_runner.agents.droid_tokens import usage_of, usage_since
+from agent_runner.agents.failures import readable, short
 from agent_runner.agents.terminal_session import TerminalSession
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -26,6 +30,8 @@ from agent_runner.events import (
     SessionStarted,
     ToolStarted,
     TurnCompleted,
+    Usage,
+    UsageReported,
 )
 from agent_runner.schemas import droid_transcript as d
 from agent_runner.schemas import terminal as t
@@ -37,17 +43,6 @@ _OPTIONS = [
     PermissionOption(option_id="deny", name="No, cancel", kind="reject_once"),
 ]
 _ASKS = "Enter select"
-_REASONS = {
-    "cancelled": FailureCode.INTERRUPTED,
-    "permission_rejected": FailureCode.PERMISSION_DENIED,
-    "model_authentication_failed": FailureCode.AUTH_REQUIRED,
-    "model_rate_limited": FailureCode.RATE_LIMITED,
-    "model_provider_unavailable": FailureCode.OVERLOADED,
-    "model_provider_unreachable": FailureCode.CONNECTION_FAILED,
-    "model_request_rejected": FailureCode.INVALID_REQUEST,
-    "model_usage_exhausted": FailureCode.BILLING,
-}
-_ERROR = re.compile(r"^\s*(?:\S\s+)?((?:Error|BYOK Error|\d{3}).*)$", re.MULTILINE)
 
 
 class DroidTerminal(TerminalSession):
@@ -62,6 +57,8 @@ class DroidTerminal(TerminalSession):
         self._reason: str | None = None
         self._error: str | None = None
         self._refused = False
+        self._used: Usage | None = None
+        self._used_before: Usage | None = None
 
     def _answer(
         self,
@@ -82,6 +79,7 @@ class DroidTerminal(TerminalSession):
         match name:
             case "UserPromptSubmit":
                 self._last, self._reason, self._error, self._refused = None, None, None, False
+                self._used_before = self._used
                 events = self._begin(event)
             case "PreToolUse":
                 self._call = (str(event.get("tool_name")), event.get("tool_input"))
@@ -136,7 +134,8 @@ class DroidTerminal(TerminalSession):
             return [self._undecoded(message)]
         if isinstance(message, d.Outcome):
             self._reason = message.reason or "completed"
-            if self._reason == "completed" and not self._refused and not self._interrupting:
+            well = self._reason == "completed" and not self._refused and not self._interrupting
+            if well and self._usage() is not None:
                 return self._over(None, None)
             return [Activity(code="outcome", message=self._reason)]
         if isinstance(message, d.Failure):
@@ -145,10 +144,18 @@ class DroidTerminal(TerminalSession):
         inner = message.message
         if inner.hookEventName or isinstance(inner.content, str):
             return [Activity(code="message")]
+        if inner.visibility == "user_only":
+            return self._told_the_user(inner.content)
         events: list[AgentEvent] = []
         for number, block in enumerate(inner.content):
             events += self._block(block, f"{message.id}:{number}", inner.role == "assistant")
         return events or [Activity(code="message")]
+
+    def _told_the_user(self, blocks: list[Block]) -> list[AgentEvent]:
+        """An error, and after an empty line what to do about it."""
+        texts = [block.text for block in blocks if block.text]
+        self._error = texts[-1].partition("\n\n")[0] if texts else self._error
+        return [Activity(code="message")]
 
     def _block(self, block: Block, item: str, from_agent: bool) -> list[AgentEvent]:
         if block.type == "text" and from_agent:
@@ -191,13 +198,27 @@ class DroidTerminal(TerminalSession):
             return [Activity(code="settled")]
         if self._reason == "completed":
             return self._over(None, None)
-        found = _ERROR.findall(message.screen)
-        error = self._error or (found[-1] if found else self._reason)
-        code = _REASONS.get(self._reason) or code_for_text(error) or FailureCode.API_ERROR
-        return self._over(code, short(readable(error)))
+        code = code_for_reason(self._reason, self._error)
+        return self._over(code, short(readable(self._error or self._reason)))
+
+    def _sidecar(self, message: t.Sidecar) -> list[AgentEvent]:
+        try:
+            settings = msgspec.convert(message.data, d.Settings)
+        except msgspec.ValidationError:
+            self.drift.note("settings.json")
+            return [Activity(code="sidecar")]
+        tokens = settings.inclusiveTokenUsage or settings.tokenUsage
+        self._used = usage_of(tokens) if tokens is not None else None
+        return [Activity(code="sidecar")]
+
+    def _usage(self) -> Usage | None:
+        return usage_since(self._used, self._used_before) if self._used is not None else None
 
     def _over(self, code: FailureCode | None, error: str | None) -> list[AgentEvent]:
         events = self._close_open("the turn ended")
+        usage = self._usage()
+        if usage is not None:
+            events.append(UsageReported(usage=usage, model=self.options.model))
         events.append(
             TurnCompleted(
                 ok=code is None,
@@ -205,6 +226,7 @@ class DroidTerminal(TerminalSession):
                 code=code,
                 error=error,
                 session_id=self.session_id,
+                usage=usage,
             )
         )
         self._held.clear()

@@ -1,7 +1,9 @@
 """What the terminal driver must know of Factory Droid's own UI. Recorded: 0.215.0.
 
 Hooks are commands; they and the model come in a settings file for this process only. The UI
-opens no editor, so the prompt is pasted. Permission questions are answered by key.
+opens no editor, so the prompt is pasted. Permission questions are answered by key. The box is
+there before a resumed session is read, and takes a prompt that the model then gets without
+what was said before (seen); SessionStart comes a second later, in a new session too.
 """
 
 from __future__ import annotations
@@ -34,9 +36,12 @@ def profile(model: str | None, resume: str | None) -> Profile:
         idle=idle,
         hook_files={"{folder}/" + SETTINGS: json.dumps(settings)},
         prompt_hook="UserPromptSubmit",
+        ready_hook="SessionStart",
         transcript="{home}/sessions/*/" + resume + ".jsonl" if resume else "",
         transcript_field="transcript_path",
         transcript_types=("message", "agent_turn_outcome", "error"),
+        sidecar=".settings.json",
+        sidecar_fields=("tokenUsage", "inclusiveTokenUsage"),
         clear=["C-u"],
         paste_shown=r"\[Pasted",
         dialogs=[Dialog(pattern=r"Trust this folder\?", keys=["Enter"])],

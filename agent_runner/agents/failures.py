@@ -55,8 +55,9 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
          r"|mcp config|settings file not found", FailureCode.CLI_USAGE),
         (r"issue with the selected model|models?[ /].{0,80}not (found|available)|not_found_error"
          r"|invalid model", FailureCode.MODEL_NOT_FOUND),
-        (r"overloaded", FailureCode.OVERLOADED),
-        (r"rate.?limit|too many requests|hit your .{0,20}limit|resource.exhausted|quota",
+        (r"overloaded|experiencing high demand", FailureCode.OVERLOADED),
+        (r"rate.?limit|too many requests|hit your .{0,20}limit|usage limit reached"
+         r"|resource.exhausted|quota",
          FailureCode.RATE_LIMITED),
         (r"insufficient permission|permission.rejected", FailureCode.PERMISSION_DENIED),
         (r"max(imum)? session turns|turn limit", FailureCode.MAX_TURNS),

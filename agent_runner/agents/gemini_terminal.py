@@ -8,6 +8,8 @@ to the model.
 
 from __future__ import annotations
 
+import re
+from itertools import takewhile
 from typing import Any
 
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
@@ -40,6 +42,10 @@ _OPTIONS = [
     PermissionOption(option_id="session", name="Allow for this session", kind="allow_always"),
     PermissionOption(option_id="deny", name="No", kind="reject_once"),
 ]
+_IN_THE_BOX = re.compile(r"^│ *(.*?) *│$", re.MULTILINE)
+_CHOICE = re.compile(r"(?:● )?\d\. ")
+# Of a turn that failed, the hook says that there is no text, in words.
+_HAS_TEXT = (None, FailureCode.INTERRUPTED)
 _ASKS = r"1\. (Allow once|Yes)"
 
 
@@ -59,6 +65,7 @@ class GeminiTerminal(TerminalSession):
         self._done: str | None = None
         self._refused = False
         self._error: str | None = None
+        self._offer = ""
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -86,6 +93,7 @@ class GeminiTerminal(TerminalSession):
         match name:
             case "BeforeAgent":
                 self._last, self._done, self._refused, self._error = None, None, False, None
+                self._offer = ""
             case "BeforeTool":
                 events += self._called(str(event.get("tool_name")), event.get("tool_input"))
             case "Notification" if event.get("notification_type") == "ToolPermission":
@@ -213,13 +221,19 @@ class GeminiTerminal(TerminalSession):
             )
         ]
 
+    def _dismissed(self, message: t.Dismissed) -> list[AgentEvent]:
+        """It would rather go on with another model, and says why."""
+        lines = [line for line in _IN_THE_BOX.findall(message.screen) if line]
+        self._offer = " ".join(takewhile(lambda line: _CHOICE.match(line) is None, lines))
+        return [Notice(code="dialog_dismissed", level="warning", message=short(self._offer))]
+
     # --- the end of a turn -----------------------------------------------------------------
 
     def _end_if_told(self) -> list[AgentEvent]:
         """Over, if the hook said so and the chat file holds all that the hook speaks of."""
         if self._done is None or self._last is None or not self._prompts:
             return []
-        if self._refused or self._error is not None:
+        if self._refused or self._error is not None or self._offer:
             return []
         if not self._done.strip().endswith(self._last.strip()) or self._open:
             return []
@@ -232,9 +246,10 @@ class GeminiTerminal(TerminalSession):
             return self._over(FailureCode.INTERRUPTED, "interrupted")
         if self._refused:
             return self._over(FailureCode.PERMISSION_DENIED, "a tool call was refused")
-        if self._error is not None:
-            error = self._error
-            return self._over(code_for_text(error) or FailureCode.API_ERROR, short(readable(error)))
+        if self._error is not None or self._offer:
+            error = self._error or self._offer
+            code = code_for_text(self._offer) or code_for_text(error) or FailureCode.API_ERROR
+            return self._over(code, short(readable(error)))
         if self._done is not None:
             return self._over(None, None)
         return [Activity(code="settled")]
@@ -247,7 +262,7 @@ class GeminiTerminal(TerminalSession):
         events.append(
             TurnCompleted(
                 ok=code is None,
-                text=self._last if self._last is not None else self._done,
+                text=self._done if self._last is None and code in _HAS_TEXT else self._last,
                 code=code,
                 error=error,
                 session_id=self.session_id,

@@ -16,6 +16,12 @@ DEFAULTS = "gemini-defaults.json"
 HOOKS = ("SessionStart", "BeforeAgent", "AfterAgent", "BeforeTool", "Notification")
 _HOOK_MS = 60_000
 
+# It offers to go on with another model when its own is not there, used up or overloaded.
+_OTHER_MODEL = (
+    r"^│ +(?:● )?\d\. (?:Keep trying|Switch to \S+|Upgrade .*?) +│\n(?:│.*│\n)*?"
+    r"│ +(?:● )?(\d)\. Stop +│"
+)
+
 _BOX = "Type your message"
 _BUSY = r"esc to cancel|Executing Hook|\bAllow once\b"
 
@@ -38,6 +44,7 @@ def profile(resume: str | None) -> Profile:
         editor=["C-g"],
         env={"GEMINI_CLI_SYSTEM_DEFAULTS_PATH": "{folder}/" + DEFAULTS},
         dialogs=[Dialog(pattern=r"Do you trust", keys=["Enter"])],
+        turn_dialogs=[Dialog(pattern=_OTHER_MODEL, keys=["{1}"])],
         refusals=[
             Refusal(
                 pattern=r"\A\s*[/?]",

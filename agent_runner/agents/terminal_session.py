@@ -97,6 +97,12 @@ class TerminalSession(SessionBase):
                 return Received(events=self.withdraw(str(message.id), "the CLI withdrew it"))
             case t.TranscriptLine():
                 return Received(events=self._transcript(message.line, line))
+            case t.Sidecar():
+                return Received(events=self._sidecar(message))
+            case t.Idle():
+                return Received(events=self._idle())
+            case t.Dismissed():
+                return Received(events=self._dismissed(message))
             case t.Settled():
                 return Received(events=self._settled(message))
         return Received(events=self._told(message))
@@ -158,6 +164,15 @@ class TerminalSession(SessionBase):
 
     def _transcript(self, entry: dict[str, Any], line: bytes) -> list[AgentEvent]:
         raise NotImplementedError
+
+    def _sidecar(self, message: t.Sidecar) -> list[AgentEvent]:
+        return [Activity(code="sidecar")]
+
+    def _idle(self) -> list[AgentEvent]:
+        return [Activity(code="idle")]
+
+    def _dismissed(self, message: t.Dismissed) -> list[AgentEvent]:
+        return [Activity(code="dismissed")]
 
     def _settled(self, message: t.Settled) -> list[AgentEvent]:
         raise NotImplementedError

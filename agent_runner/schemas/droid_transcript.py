@@ -1,5 +1,6 @@
 """The lines of Factory Droid's transcript, `~/.factory/sessions/<cwd>/<session id>.jsonl`.
 
+Beside it stands `<session id>.settings.json`, with what the session has used so far.
 Recorded from 0.215.0. Messages have Claude's content blocks; what hooks did is a message too
 (`hookEventName`), with no content.
 """
@@ -12,6 +13,7 @@ from typing import Any
 
 from agent_runner.schemas.claude import Block
 from agent_runner.schemas.decode import Family, OpenLine
+from agent_runner.schemas.droid_rpc import TokenUsage
 
 
 class Inner(OpenLine):
@@ -41,6 +43,13 @@ class Failure(OpenLine):
     """An error of the agent's loop."""
 
     message: Any = None
+
+
+class Settings(OpenLine):
+    """Of the settings; `inclusiveTokenUsage` counts subagents too."""
+
+    tokenUsage: TokenUsage | None = None
+    inclusiveTokenUsage: TokenUsage | None = None
 
 
 LINES = Family({"message": Message, "agent_turn_outcome": Outcome, "error": Failure})

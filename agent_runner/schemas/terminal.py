@@ -57,7 +57,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dialog(msgspec.Struct, frozen=True, kw_only=True):
-    """A screen that matches `pattern` before the UI is ready is answered with `keys`."""
+    """A screen that matches `pattern` is answered with `keys`; `{1}` is the pattern's group 1."""
 
     pattern: str
     keys: list[str]
@@ -71,10 +71,15 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     `hook_files` are texts by place (`{folder}` is private to this process) in which `{url}` is
     the address of the driver's hooks and `{command}` a command that passes a hook on. `held`
     are the hooks whose answer waits for the service. `prompt_hook` is the one that holds a
-    delivered prompt in `prompt`. `transcript` is a glob of the JSONL file of a resumed
+    delivered prompt in `prompt`, `ready_hook` the one without which the UI is not ready for the
+    first one, whatever it shows, `end_hook` the one after which a turn is over once the UI is
+    idle. `transcript` is a glob of the JSONL file of a resumed
     session; `transcript_field` the field of a hook that names it; of its lines only those
-    pass whose `type` is one of `transcript_types` (none: all do). With `editor` keys the
-    prompt is handed over in the CLI's external editor, else pasted, after the `clear` keys.
+    pass whose `type` is one of `transcript_types` (none: all do). `sidecar` is the end of the
+    name of a JSON file beside the transcript, of which `sidecar_fields` are told. With `editor`
+    keys the prompt is handed over in the CLI's external editor, else pasted, after the `clear`
+    keys.
+    `dialogs` are those before the UI is ready, `turn_dialogs` those that a turn may end in.
     `paste_shown` is a regular expression for what stands for a long paste. `trims` tells that
     the CLI drops white space at a prompt's end. `most_bytes` is how long a prompt may be (0: as
     long as you like). `prompt_line` is for a CLI that tells nothing
@@ -89,15 +94,20 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     hook_files: dict[str, str] = {}
     held: list[str] = []
     prompt_hook: str = ""
+    ready_hook: str = ""
+    end_hook: str = ""
     transcript: str = ""
     transcript_field: str = ""
     transcript_types: tuple[str, ...] = ()
+    sidecar: str = ""
+    sidecar_fields: tuple[str, ...] = ()
     editor: list[str] = []
     clear: list[str] = []
     paste_shown: str = ""
     submit: tuple[str, ...] = ("Enter",)
     interrupt: tuple[str, ...] = ("Escape",)
     dialogs: list[Dialog] = []
+    turn_dialogs: list[Dialog] = []
     refusals: list[Refusal] = []
     trims: bool = True
     prompt_line: str = ""
@@ -186,6 +196,12 @@ class TranscriptLine(Line):
     line: dict[str, Any]
 
 
+class Sidecar(Line):
+    """The fields of the file beside the transcript have changed; no line is newer than they."""
+
+    data: dict[str, Any]
+
+
 class BadLine(Line):
     """A line of the transcript that is no JSON object."""
 
@@ -194,6 +210,16 @@ class BadLine(Line):
 
 class Changed(Line):
     """The screen of a CLI that only shows has changed; at most one a second."""
+
+
+class Idle(Line):
+    """The UI is idle after the `end_hook`; lines of its transcript may yet follow."""
+
+
+class Dismissed(Line):
+    """A turn had come to one of the `turn_dialogs`, shown in `screen`; its keys were pressed."""
+
+    screen: str
 
 
 class Settled(Line):
@@ -238,8 +264,11 @@ LINES = Family(
         "hook": Hook,
         "hook_gone": HookGone,
         "line": TranscriptLine,
+        "sidecar": Sidecar,
         "bad_line": BadLine,
         "changed": Changed,
+        "idle": Idle,
+        "dismissed": Dismissed,
         "settled": Settled,
         "screen": Screen,
         "exited": Exited,

@@ -27,9 +27,12 @@ from agent_runner.tmux.delivery import Delivery
 from agent_runner.tmux.hooks import Hooks
 from agent_runner.tmux.pane import SESSION, SOCKET, Pane, TmuxError
 from agent_runner.tmux.places import Names
+from agent_runner.tmux.sidecar import Sidecar
 from agent_runner.tmux.sight import Sight
 from agent_runner.tmux.tail import Tail
 
+HASTE_POLL_S = 0.005
+HASTE_S = 1.0
 POLL_S = 0.02
 CALM_POLL_S = 0.2
 SIGHT_POLL_S = 0.05
@@ -59,13 +62,17 @@ class Driver:
         prompt_line = self.profile["prompt_line"]
         self.sight = Sight(self.pane, prompt_line) if prompt_line else None
         self.tail: Tail | None = None
+        self.sidecar: Sidecar | None = None
         self.delivery: Delivery | None = None
         self._prompts: deque[dict[str, Any]] = deque()
+        self._hooks_heard: set[str] = set()
         self._unread = b""
         self._ended = ""
         self._cli: int | None = None
         self._touched = time.monotonic()
         self._settled = True
+        self._dismissed = ""
+        self._ending = False
         self._changed = 0.0
         self._interrupts: list[float] = []
         self._keys: deque[tuple[str, list[str]]] = deque()
@@ -107,7 +114,7 @@ class Driver:
         if self.profile["transcript"]:
             found = glob.glob(self.names.fill(self.profile["transcript"]) or "")
             if found:
-                self.tail = Tail(found[0], old=True)
+                self._follow(found[0], old=True)
         editor = Delivery.write_editor(self.folder)
         env = {"EDITOR": editor, "VISUAL": editor, **self.profile["env"]}
         pid = self.pane.start(
@@ -189,15 +196,20 @@ class Driver:
         """Serve what has come, or wait for it a moment. Ended when the UI is gone."""
         if self._ended:
             raise Ended
-        busy = self.delivery is not None or not self._settled
-        poll = POLL_S if self.sight is None else SIGHT_POLL_S
-        timeout = (poll if busy else CALM_POLL_S) if wait is None else wait
-        for key, _ in self.selector.select(timeout):
+        for key, _ in self.selector.select(self._poll() if wait is None else wait):
             key.data()
         self._read_transcript()
         self._press_keys()
         if self.delivery is None:
             self._look()
+
+    def _poll(self) -> float:
+        """Seconds to wait for something new: few just after the last, for more will follow."""
+        if self.delivery is None and self._settled:
+            return CALM_POLL_S
+        if self.sight is not None:
+            return SIGHT_POLL_S
+        return HASTE_POLL_S if time.monotonic() - self._touched < HASTE_S else POLL_S
 
     def wait(self, condition: Callable[[], Any], seconds: float) -> bool:
         """Serve until `condition` holds; False if it does not within `seconds`."""
@@ -216,6 +228,9 @@ class Driver:
                 return self._quiet() and self.sight.waits()
             except TmuxError as error:
                 raise Ended from error
+        hook = self.profile["ready_hook"]
+        if which == "ready" and hook and hook not in self._hooks_heard:
+            return False
         signs = self.profile[which]
         if signs["file"]:
             return self._sign_in_file(signs) and (
@@ -285,14 +300,21 @@ class Driver:
 
     def _look(self) -> None:
         """Say so when the UI has come to rest."""
+        if self._ending and self.idle():
+            self._ending = False
+            self._read_transcript()
+            self.say("idle")
         if not self._settled and self.sight is not None:
             self._see(self.sight)
         if self._settled or not self._quiet() or not self.idle():
             self._interrupt_again()
             return
+        if self._dismiss():
+            return
         self._settled = True
         self._interrupts = []
         if self.sight is None:
+            self._read_sidecar()
             self.say("settled", screen=self.screen())
             return
         try:
@@ -300,6 +322,19 @@ class Driver:
         except TmuxError as error:
             raise Ended from error
         self.say("settled", screen=screen, cut=cut)
+
+    def _dismiss(self) -> bool:
+        """Answer the dialog that the turn has come to, once; True if there is one."""
+        screen = self.screen() if self.profile["turn_dialogs"] else ""
+        for dialog in self.profile["turn_dialogs"] if screen != self._dismissed else []:
+            found = re.search(dialog["pattern"], screen, re.MULTILINE)
+            if found is not None:
+                self._dismissed = screen
+                self.say("dismissed", screen=screen)
+                self.press([found.expand(key.replace("{1}", r"\1")) for key in dialog["keys"]])
+                self.touch()
+                return True
+        return False
 
     def touch(self) -> None:
         """Something happens in the UI."""
@@ -311,9 +346,12 @@ class Driver:
     def _hooked(self, number: int, event: dict[str, Any]) -> dict[str, Any] | None:
         self.touch()
         name = str(event.get("hook_event_name"))
+        self._hooks_heard.add(name)
+        self._ending = name == self.profile["end_hook"]
         path = event.get(self.profile["transcript_field"] or "-")
         if isinstance(path, str) and (self.tail is None or self.tail.path != path):
-            self.tail = Tail(path)
+            self._follow(path)
+        self._read_sidecar()
         self._read_transcript()
         held = name in self.profile["held"]
         self.say("hook", id=number, event=event, held=held)
@@ -325,10 +363,23 @@ class Driver:
         self.touch()
         self.say("hook_gone", id=number)
 
+    def _follow(self, transcript: str, *, old: bool = False) -> None:
+        self.tail = Tail(transcript, old=old)
+        if self.profile["sidecar"]:
+            fields = tuple(self.profile["sidecar_fields"])
+            self.sidecar = Sidecar(transcript, self.profile["sidecar"], fields)
+
+    def _read_sidecar(self) -> None:
+        data = self.sidecar.read() if self.sidecar is not None else None
+        if data is not None:
+            self.say("sidecar", data=data)
+
     def _read_transcript(self) -> None:
         if self.tail is None or not self.tail.changed():
             return
-        for entry in self.tail.read():
+        entries = self.tail.read()
+        self._read_sidecar()
+        for entry in entries:
             self.touch()
             types = self.profile["transcript_types"]
             if isinstance(entry, str):

@@ -13,13 +13,15 @@ class Tail:
     """A JSONL file that grows, or, with `old`, only what it does not hold yet.
 
     It need not exist yet. A CLI may also write the whole file anew with a line changed that
-    is old (Droid does, for the title): lines are told apart by their number.
+    is old (Droid does, for the title), and the file be seen empty or short meanwhile: lines are
+    told apart by their number.
     """
 
     def __init__(self, path: str, *, old: bool = False) -> None:
         self.path = path
         self._at = 0
-        self._lines = 0
+        self._before = 0
+        self._given = 0
         self._last = b""
         self._size = 0
         if old:
@@ -35,17 +37,19 @@ class Tail:
 
     def _read(self, file: Any) -> list[Entry | str]:
         file.seek(self._at - len(self._last))
-        skip = 0
         if file.read(len(self._last)) != self._last:
             file.seek(0)
-            skip = self._lines
-            self._at = self._lines = 0
+            self._at = self._before = 0
+            self._last = b""
         *lines, rest = file.read().split(b"\n")
+        fresh = lines[max(0, self._given - self._before) :]
         self._at += sum(len(line) + 1 for line in lines)
         self._size = self._at + len(rest)
-        self._lines += len(lines)
-        self._last = lines[-1] + b"\n" if lines else self._last if not skip else b""
-        return [_entry(line) for line in lines[skip:] if line.strip()]
+        self._before += len(lines)
+        self._given = max(self._given, self._before)
+        if lines:
+            self._last = lines[-1] + b"\n"
+        return [_entry(line) for line in fresh if line.strip()]
 
     def changed(self) -> bool:
         """True if there may be something to read."""

@@ -88,7 +88,8 @@ def pytest_runtest_makereport(
     if report.when == "call" and isinstance(item, pytest.Function) and item.cls is not None:
         cli: Cli | None = getattr(item.cls, "cli", None)
         params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-        form = str(params.pop("real", Form.WARM))
+        params.pop("real", None)
+        form = next(str(made.form) for made in item.funcargs.values() if isinstance(made, Real))
         words = [item.originalname.removeprefix("test_"), *map(str, params.values())]
         if cli is not None:
             row = (cli.agent, " ".join(words), form, report.duration, report.outcome)

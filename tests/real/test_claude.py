@@ -42,7 +42,9 @@ QUESTION = {
 }
 
 
-class Rejected(Asking):
+class ClaudeAsking(Asking):
+    """What it asks in its warm form and in its UI alike."""
+
     def assert_rejected(self, real: Real, turn: Turn) -> None:
         assert succeeded(turn)
         assert turn.run["content"] == "Carried on."
@@ -51,8 +53,32 @@ class Rejected(Asking):
         bodies = [json.dumps(request["body"]) for request in real.model.requests()]
         assert any("Not on a Saturday." in body for body in bodies)
 
+    def answer_a_question(self, real: Real) -> None:
+        ask = Reply([Text("A question."), Tool("AskUserQuestion", {"questions": [QUESTION]})])
+        agent, run = self.begin(real, "question", ask, says("Blue it is."), permissions="full")
+        approval = self.pending(real, agent, run)
+        assert approval["kind"] == "question"
+        assert approval["input"]["questions"][0]["question"] == "Which colour?"
+        self.decide(real, approval, answers={"Which colour?": "Blue"})
+        turn = run.finish()
+        assert succeeded(turn)
+        bodies = [json.dumps(request["body"]["messages"]) for request in real.model.requests()]
+        assert any("Which colour?" in body and "Blue" in body for body in bodies)
+        (done,) = turn.of("tool.completed")
+        assert "Blue" in json.dumps(done)
 
-class TestClaudeTerminal(Rejected, TerminalCases):
+    def agree_to_a_plan(self, real: Real) -> None:
+        ask = Reply([Tool("ExitPlanMode", {"plan": "1. Count."})])
+        agent, run = self.begin(real, "plan", ask, says("Agreed."), permissionMode="plan")
+        approval = self.pending(real, agent, run)
+        assert approval["kind"] == "plan"
+        self.decide(real, approval)
+        turn = run.finish()
+        assert succeeded(turn)
+        assert turn.run["content"] == "Agreed."
+
+
+class TestClaudeTerminal(ClaudeAsking, TerminalCases):
     cli = CLAUDE
 
     def test_a_prompt_of_200_kb(self, terminal: Real) -> None:
@@ -64,6 +90,12 @@ class TestClaudeTerminal(Rejected, TerminalCases):
         assert receipt["data"]["by"] == "hook"
         self.assert_asked(terminal, LONG.rstrip())
 
+    def test_a_question_in_the_ui(self, terminal: Real) -> None:
+        self.answer_a_question(terminal)
+
+    def test_a_plan_in_the_ui(self, terminal: Real) -> None:
+        self.agree_to_a_plan(terminal)
+
     def test_changed_input_in_the_ui(self, terminal: Real) -> None:
         agent, run = self.begin(terminal, "changed", asks(), says("Done."))
         approval = self.pending(terminal, agent, run)
@@ -74,7 +106,7 @@ class TestClaudeTerminal(Rejected, TerminalCases):
         assert (agent.cwd / "other.txt").read_text() == "other\n"
 
 
-class TestClaudeApprovals(Rejected, ApprovalCases):
+class TestClaudeApprovals(ClaudeAsking, ApprovalCases):
     cli = CLAUDE
 
     def test_changed_input(self, warm: Real) -> None:
@@ -95,26 +127,10 @@ class TestClaudeApprovals(Rejected, ApprovalCases):
         assert succeeded(agent.turn("go on", says("Still here.")))
 
     def test_a_question(self, warm: Real) -> None:
-        ask = Reply([Text("A question."), Tool("AskUserQuestion", {"questions": [QUESTION]})])
-        agent, run = self.begin(warm, "question", ask, says("Blue it is."), permissions="full")
-        approval = self.pending(warm, agent, run)
-        assert approval["kind"] == "question"
-        assert approval["input"]["questions"][0]["question"] == "Which colour?"
-        self.decide(warm, approval, answers={"Which colour?": "Blue"})
-        turn = run.finish()
-        assert succeeded(turn)
-        bodies = [json.dumps(request["body"]["messages"]) for request in warm.model.requests()]
-        assert any("Which colour?" in body and "Blue" in body for body in bodies)
-        (done,) = turn.of("tool.completed")
-        assert "Blue" in json.dumps(done)
+        self.answer_a_question(warm)
 
     def test_a_plan(self, warm: Real) -> None:
-        ask = Reply([Tool("ExitPlanMode", {"plan": "1. Count."})])
-        agent, run = self.begin(warm, "plan", ask, says("Agreed."), permissionMode="plan")
-        approval = self.pending(warm, agent, run)
-        assert approval["kind"] == "plan"
-        self.decide(warm, approval)
-        assert succeeded(run.finish())
+        self.agree_to_a_plan(warm)
 
     def test_a_policy(self, warm: Real) -> None:
         rules = [

@@ -17,6 +17,16 @@ class TestDroid(RealCases):
     cli = DROID
 
 
+class TestDroidUi(RealCases):
+    """The same in its own terminal UI."""
+
+    cli = DROID
+
+    @pytest.fixture
+    def real(self, terminal: Real) -> Real:
+        return terminal
+
+
 class TestDroidApprovals(ApprovalCases):
     cli = DROID
 

@@ -43,6 +43,16 @@ class TestGemini(RealCases):
         self.assert_quarantined(turn, first)
 
 
+class TestGeminiUi(RealCases):
+    """The same in its own terminal UI."""
+
+    cli = GEMINI
+
+    @pytest.fixture
+    def real(self, terminal: Real) -> Real:
+        return terminal
+
+
 class TestGeminiApprovals(ApprovalCases):
     cli = GEMINI
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -25,3 +33,53 @@ def test_a_prompt_is_answered(live: Service) -> None:
     again = live.run("again", "one").json()
     assert again["content"] == "echo: again"
     assert again["sessionId"] == run["sessionId"]
+
+
+class TestLongPath:
+    """A state folder whose name is longer than a unix socket's may be (107 bytes)."""
+
+    @pytest.fixture
+    def tmp_path(self, tmp_path: Path) -> Path:
+        longer = tmp_path / ("long-" * 24)
+        longer.mkdir()
+        return longer
+
+    def test_it_runs_and_can_be_looked_at(self, make_service: Callable[..., Service]) -> None:
+        service = make_service(tmux={})
+        service.register("one", commMode="tmux")
+        assert len(str(service.state_dir)) > 107
+        assert service.run("hello", "one").json()["content"] == "echo: hello"
+        with service.client() as client:
+            shown = client.get("/agents/one/terminal").json()
+        assert "echo: hello" in shown["text"]
+        assert len(shown["socket"]) > 107
+        assert "echo:" in attached(service, "one")
+
+
+def attached(service: Service, agent: str) -> str:
+    """What `agent-runner attach` draws until it is left with ctrl+b d."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 150, 0, 0))
+    argv = [sys.executable, "-m", "agent_runner.cli.main", "attach", agent]
+    argv += ["--url", service.url, "--token", service.token]
+    drawn = b""
+    with subprocess.Popen(
+        argv,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        env={**os.environ, "TERM": "xterm-256color"},
+    ) as process:
+        os.close(theirs)
+        try:
+            while b"echo:" not in drawn:
+                drawn += os.read(ours, 65536)
+            os.write(ours, b"\x02d")
+            while data := os.read(ours, 65536):
+                drawn += data
+        except OSError:  # its terminal is closed: it has ended
+            pass
+        os.close(ours)
+    assert process.returncode == 0, drawn
+    return drawn.decode("utf-8", "replace")

@@ -132,6 +132,6 @@ TERMINAL = (
             Prompt("hello"),
             replies=(fails(status),),
         )
-        for status in (400, 401)
+        for status in (400, 401, 404)
     ),
 )

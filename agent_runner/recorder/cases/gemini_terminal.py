@@ -147,6 +147,6 @@ TERMINAL = (
             Prompt("hello"),
             replies=(fails(status),),
         )
-        for status in (400, 401)
+        for status in (400, 401, 404)
     ),
 )

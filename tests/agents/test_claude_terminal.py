@@ -1,0 +1,52 @@
+"""Claude Code's own UI: when a turn is over, with a transcript that is written late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_runner.agents.base import Form
+from tests.agents.sessions import Driver
+
+DURATION = {"type": "line", "line": {"type": "system", "subtype": "turn_duration", "durationMs": 5}}
+
+
+def hook(name: str, **event: Any) -> dict[str, Any]:
+    return {"type": "hook", "id": 1, "event": {"hook_event_name": name, **event}}
+
+
+def said(text: str) -> dict[str, Any]:
+    message = {"id": text, "role": "assistant", "content": [{"type": "text", "text": text}]}
+    return {"type": "line", "line": {"type": "assistant", "message": message}}
+
+
+def submitted(driver: Driver, number: int) -> None:
+    driver.prompt()
+    driver.take(hook("UserPromptSubmit"))
+    driver.take({"type": "delivered", "id": number, "by": "hook", "attempts": 1})
+
+
+def kinds(events: list[dict[str, Any]]) -> list[str]:
+    return [event["type"] for event in events]
+
+
+def test_over_when_it_is_idle_and_all_is_there() -> None:
+    driver = Driver("claude-code", Form.TERMINAL)
+    submitted(driver, 1)
+    assert kinds(driver.take({"type": "idle"})) == ["activity"], "it has not ended yet"
+    driver.take(hook("Stop", last_assistant_message="Yes."))
+    assert kinds(driver.take({"type": "idle"})) == ["activity"], "the answer is not there"
+    driver.take(said("Yes."))
+    (verdict,) = driver.take({"type": "idle"})
+    assert (verdict["ok"], verdict["text"]) == (True, "Yes.")
+    assert kinds(driver.take(DURATION)) == ["activity"]
+
+
+def test_the_end_of_the_turn_before_comes_late() -> None:
+    driver = Driver("claude-code", Form.TERMINAL)
+    submitted(driver, 1)
+    driver.take(hook("Stop", last_assistant_message="Yes."), said("Yes."), {"type": "idle"})
+    submitted(driver, 2)
+    assert kinds(driver.take(DURATION)) == ["activity"]
+    driver.take(hook("Stop", last_assistant_message="No."), said("No."))
+    (verdict,) = driver.take(DURATION)
+    assert (verdict["ok"], verdict["text"], verdict["durationMs"]) == (True, "No.", 5)

@@ -1,0 +1,121 @@
+"""The driver alone, with a UI of a few lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agent_runner.schemas.terminal import Dialog, Profile, Setup, Wait
+from agent_runner.tmux import driver
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+# Draws its box, reads its session only when it is told to, and then calls its hook.
+UI = """
+import json, os, subprocess, sys
+print("box>", flush=True)
+with open("told") as told:
+    told.read()
+event = json.dumps({"hook_event_name": "SessionStart"}).encode()
+subprocess.run(sys.argv[1].split(), input=event, check=True)
+sys.stdin.read()
+"""
+
+
+class Driven:
+    """The driver of a scripted UI in `folder`, spoken to as the service does."""
+
+    def __init__(self, folder: Path, script: str, **profile: Any) -> None:
+        (folder / "ui.py").write_text(script)
+        box = Wait(screen="^box>")
+        setup = Setup(
+            argv=["sh", "-c", f'exec {sys.executable} -S ui.py "$(cat command)"'],
+            cwd=str(folder),
+            folder=str(folder),
+            tmux=shutil.which("tmux") or "",
+            profile=Profile(
+                home=["~"],
+                ready=box,
+                idle=box,
+                hook_files={"{folder}/command": "{command}"},
+                **profile,
+            ),
+        )
+        (folder / "setup.json").write_bytes(msgspec.json.encode(setup))
+        argv = [sys.executable, "-I", "-S", driver.__file__, str(folder / "setup.json")]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._to, self._from = self._process.stdin, self._process.stdout
+
+    def tell(self, **command: Any) -> None:
+        self._to.write(json.dumps(command) + "\n")
+        self._to.flush()
+
+    def close(self) -> None:
+        self._to.close()
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """What it says, until it has ended."""
+        with self._from:
+            for line in self._from:
+                yield json.loads(line)
+        self._process.wait()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A private one with a short name, as the socket's path must be."""
+    with tempfile.TemporaryDirectory(prefix="ar-") as name:
+        yield Path(name)
+
+
+def test_a_box_is_not_enough_where_a_hook_tells_of_the_session(folder: Path) -> None:
+    os.mkfifo(folder / "told")
+    driven = Driven(folder, UI, ready_hook="SessionStart")
+    heard = []
+    driven.tell(do="screen")
+    for message in driven.messages():
+        match message["type"]:
+            case "screen" if "box>" not in message["text"]:
+                driven.tell(do="screen")
+            case "screen":
+                (folder / "told").write_text("go on")
+            case "ready":
+                driven.close()
+        heard.append(message["type"])
+    assert [kind for kind in heard if kind != "screen"] == ["started", "hook", "ready", "exited"]
+
+
+# Its turn comes to a question that nobody is there for.
+DIALOG = """
+print("box>\\n| 1. Go on |\\n| 2. Stop |", flush=True)
+print("\\033[2J\\033[Hpressed", input(), "\\nbox>", flush=True)
+input()
+"""
+
+
+def test_a_dialog_that_a_turn_ends_in_is_dismissed_once(folder: Path) -> None:
+    dialog = Dialog(pattern=r"^\| (\d)\. Stop \|$", keys=["{1}", "Enter"])
+    driven = Driven(folder, DIALOG, turn_dialogs=[dialog])
+    heard = []
+    for message in driven.messages():
+        heard.append(message["type"])
+        match message["type"]:
+            case "ready":
+                driven.tell(do="answer", id=0, body={})
+            case "settled":
+                assert message["screen"].startswith("pressed 2")
+                driven.close()
+    assert heard == ["started", "ready", "dismissed", "settled", "exited"]
