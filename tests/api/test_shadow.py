@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent_runner import wire
-from agent_runner.cli.main import app
+from agent_runner.cli.main import application
 from agent_runner.errors import UnavailableError
 from conversation_store.store import open_store
 from tests.conftest import Service, Serving
@@ -41,7 +41,7 @@ def seed_state(folder: Path, **asked: Any) -> None:
 
 def command(service: Service, *words: str) -> tuple[int, str]:
     env = {"AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_TOKEN": service.token}
-    done = CliRunner().invoke(app, ["shadow", *words], env=env)
+    done = CliRunner().invoke(application(), ["shadow", *words], env=env)
     return done.exit_code, done.output
 
 
