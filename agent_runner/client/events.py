@@ -10,7 +10,7 @@ import anyio
 import httpx
 from httpx_sse import aconnect_sse
 
-from agent_runner.client.http import CONNECT_S, ServiceProblemError, away, problem_of
+from agent_runner.client.http import CONNECT_S, ServiceProblemError, away, is_secure, problem_of
 
 _AGAIN_S = 1.0
 
@@ -22,7 +22,9 @@ class Watcher:
         self._url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         timeout = httpx.Timeout(None, connect=CONNECT_S)
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout)
+        self._http = httpx.AsyncClient(
+            base_url=url, headers=headers, timeout=timeout, verify=is_secure(url)
+        )
 
     async def __aenter__(self) -> Self:
         return self

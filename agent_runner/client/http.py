@@ -23,6 +23,11 @@ def path(*words: str) -> str:
     return "".join(f"/{quote(word, safe='')}" for word in words)
 
 
+def is_secure(url: str) -> bool:
+    """True if there is a certificate to verify; reading those to trust takes a while."""
+    return not url.lower().startswith("http:")
+
+
 class ServiceProblemError(AgentRunnerError):
     """The service answered with a problem document."""
 
@@ -52,7 +57,10 @@ class Client:
         self._url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(
-            base_url=url, headers=headers, timeout=httpx.Timeout(None, connect=CONNECT_S)
+            base_url=url,
+            headers=headers,
+            timeout=httpx.Timeout(None, connect=CONNECT_S),
+            verify=is_secure(url),
         )
 
     def __enter__(self) -> Self:
