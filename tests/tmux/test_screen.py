@@ -25,7 +25,8 @@ SHELL = ["env", "PS1=$ ", "ENV=", "sh", "-i"]
 @pytest.fixture(scope="module")
 def live(module_service: ModuleService) -> Service:
     """An agent for each kind of program."""
-    service = module_service(tmux={}, start_ms=60_000)
+    constants = {"agent_runner.agents.screen_ui.SETTLE_MS": 300}
+    service = module_service(tmux={}, start_ms=60_000, constants=constants)
     custom(service, "repl", REPL)
     custom(service, "shell", SHELL)
     custom(service, "box", [*REPL, "--box"], multiline=True)
@@ -183,9 +184,9 @@ def test_a_long_answer_is_a_sign_of_life(make_service: Callable[..., Service]) -
     timeouts = {"noOutputMs": 3000}
     options = {"type": "custom", "commMode": "tmux", "command": REPL, "terminal": {}}
     service.register("repl", timeouts=timeouts, **options)
-    run = service.run("slow 60", "repl").json()
+    run = service.run("slow 45", "repl").json()
     assert run["status"] == "succeeded", run
-    assert run["content"].endswith("step 59\nstep 60")
+    assert run["content"].endswith("step 44\nstep 45")
 
 
 def test_a_program_that_ends_in_the_middle(live: Service) -> None:
