@@ -14,7 +14,7 @@ from agent_runner import wire
 from agent_runner.cli.main import application
 from agent_runner.errors import UnavailableError
 from conversation_store.store import open_store
-from tests.conftest import Service, Serving
+from tests.conftest import ModuleService, Service, Serving
 from tests.conversation_store.rows import add_agent
 from tests.shadow.history import history, seed
 
@@ -45,11 +45,12 @@ def command(service: Service, *words: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-@pytest.fixture
-def seeded(make_service: Any, tmp_path: Path) -> Service:
-    seed_state(tmp_path / "state", days=29, per_day=2, mismatches=0.6, failures=0.1)
-    criteria = {"least_comparisons": 40}
-    service: Service = make_service(shadow={"criteria": criteria})
+@pytest.fixture(scope="module")
+def seeded(module_service: ModuleService) -> Service:
+    service = module_service(shadow={"criteria": {"least_comparisons": 40}})
+    service.stop()
+    seed_state(service.state_dir, days=29, per_day=2, mismatches=0.6, failures=0.1)
+    service.start()
     return service
 
 

@@ -17,9 +17,24 @@ import pytest
 
 from agent_runner.api import streams
 from tests.api.frames import blocks, data_of, replayed, seq_of
-from tests.conftest import Script, Service
+from tests.conftest import ModuleService, Script, Service
 
 STREAM = {"Accept": "text/event-stream"}
+
+
+@pytest.fixture(scope="module")
+def live(module_service: ModuleService) -> Service:
+    service = module_service()
+    service.register()
+    return service
+
+
+@pytest.fixture
+def service(live: Service) -> Service:
+    """The one of this module, with a conversation yet to begin."""
+    with live.client() as client:
+        client.post("/agents/worker/end-session", json={})
+    return live
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
