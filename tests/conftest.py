@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -32,6 +33,16 @@ hypothesis.settings.load_profile("shared")
 
 SCRIPTED = Path(__file__).parents[1] / "fixtures" / "scripted" / "cli.py"
 Script = list[dict[str, Any]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first the tests that wait the most: others compute meanwhile."""
+    items.sort(key=lambda item: item.path.parent.name != "tmux")
+
+
+def pytest_collection_finish() -> None:
+    """What is collected stays: nothing has to look through it for garbage again and again."""
+    gc.freeze()
 
 
 @pytest.fixture
