@@ -251,6 +251,14 @@ class Service:
             response = client.post("/agents/register", json=body)
             assert response.status_code in (200, 201), response.text
 
+    def begin_anew(self, name: str = "worker") -> None:
+        """End what an agent has left to do, and its conversation."""
+        with self.client() as client:
+            answer = {"code": "agent_busy"}
+            while answer.get("code") == "agent_busy":
+                client.post(f"/agents/{name}/execute/cancel", json={})
+                answer = client.post(f"/agents/{name}/end-session", json={}).json()
+
     def queued(self, name: str) -> list[str]:
         """The runs that wait for an agent."""
         with self.client() as client:

@@ -27,8 +27,7 @@ def live(module_service: ModuleService) -> Service:
 @pytest.fixture
 def service(live: Service) -> Service:
     """The one of this module, with a conversation yet to begin."""
-    with live.client() as client:
-        client.post("/agents/worker/end-session", json={})
+    live.begin_anew()
     return live
 
 

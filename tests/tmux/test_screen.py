@@ -20,13 +20,14 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 
 REPL = [sys.executable, "-I", "-S", str(SCRIPTED.with_name("repl.py"))]
 SHELL = ["env", "PS1=$ ", "ENV=", "sh", "-i"]
+SOON = {"agent_runner.agents.screen_ui.SETTLE_MS": 300}
+"""A screen counts as at rest sooner than it does for a user."""
 
 
 @pytest.fixture(scope="module")
 def live(module_service: ModuleService) -> Service:
     """An agent for each kind of program."""
-    constants = {"agent_runner.agents.screen_ui.SETTLE_MS": 300}
-    service = module_service(tmux={}, start_ms=60_000, constants=constants)
+    service = module_service(tmux={}, start_ms=60_000, constants=SOON)
     custom(service, "repl", REPL)
     custom(service, "shell", SHELL)
     custom(service, "box", [*REPL, "--box"], multiline=True)
@@ -198,7 +199,7 @@ def test_a_program_that_ends_in_the_middle(live: Service) -> None:
 def test_a_program_that_never_waits_ends_the_run_by_itself(
     make_service: Callable[..., Service],
 ) -> None:
-    constants = {"agent_runner.agents.screen_ui.READY_MS": 1500}
+    constants = {**SOON, "agent_runner.agents.screen_ui.READY_MS": 1500}
     service = make_service(tmux={}, constants=constants)
     custom(service, "lost", [*REPL, "--lost"])
     before = time.monotonic()
@@ -212,7 +213,7 @@ def test_a_program_that_never_waits_ends_the_run_by_itself(
 def test_a_program_that_no_longer_waits_ends_the_run_by_itself(
     make_service: Callable[..., Service],
 ) -> None:
-    constants = {"agent_runner.agents.screen_ui.READY_MS": 1500}
+    constants = {**SOON, "agent_runner.agents.screen_ui.READY_MS": 1500}
     service = make_service(tmux={}, constants=constants)
     custom(service, "shell", SHELL)
     assert content(service, "echo hello", "shell") == "hello"
