@@ -13,7 +13,7 @@ run: ## Start the service on 127.0.0.1:8420
 
 test: ## Run the tests (no CLI, no account)
 	@$(PYTHON) .ci/bootstrap.py dev
-	@$(BIN)/pytest -q -n 2 --ignore=tests/real $(ARGS)
+	@$(BIN)/pytest -q -n 4 --dist worksteal --ignore=tests/real $(ARGS)
 
 check: ## Lint, types, layering
 	@$(PYTHON) .ci/bootstrap.py dev

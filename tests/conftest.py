@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -32,6 +33,16 @@ hypothesis.settings.load_profile("shared")
 
 SCRIPTED = Path(__file__).parents[1] / "fixtures" / "scripted" / "cli.py"
 Script = list[dict[str, Any]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first the tests that wait the most: others compute meanwhile."""
+    items.sort(key=lambda item: item.path.parent.name != "tmux")
+
+
+def pytest_collection_finish() -> None:
+    """What is collected stays: nothing has to look through it for garbage again and again."""
+    gc.freeze()
 
 
 @pytest.fixture
@@ -231,6 +242,7 @@ class Service:
             base_url=self.url,
             headers={"Authorization": f"Bearer {self.token}", **headers},
             timeout=30,
+            verify=False,  # reading the certificates to trust takes longer than a request
         )
 
     def register(self, name: str = "worker", **options: Any) -> None:
@@ -238,6 +250,14 @@ class Service:
             body = {"agentId": name, "type": "claude-code", "cwd": str(self._cwd), **options}
             response = client.post("/agents/register", json=body)
             assert response.status_code in (200, 201), response.text
+
+    def begin_anew(self, name: str = "worker") -> None:
+        """End what an agent has left to do, and its conversation."""
+        with self.client() as client:
+            answer = {"code": "agent_busy"}
+            while answer.get("code") == "agent_busy":
+                client.post(f"/agents/{name}/execute/cancel", json={})
+                answer = client.post(f"/agents/{name}/end-session", json={}).json()
 
     def queued(self, name: str) -> list[str]:
         """The runs that wait for an agent."""

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from agent_runner.api.application import ENDPOINTS
 from agent_runner.api.problems import _HTTP_CODES
-from agent_runner.cli.main import app
+from agent_runner.cli.main import application
 from agent_runner.errors import FailureCode
 from agent_runner.settings import Settings
 
@@ -115,7 +115,7 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("line", commands())
 def test_commands_in_the_readme_parse(line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
-    command = get_command(app)
+    command = get_command(application())
     command.make_context("agent-runner", list(words), resilient_parsing=False)
     inner = command.commands[words[0]]  # type: ignore[attr-defined]
     rest = words[1:]

@@ -32,7 +32,7 @@ from agent_runner.agents.shell import MOST_PARTS
 from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READING_TOOLS
 from agent_runner.approvals import hooks
 from agent_runner.cli.db import db
-from agent_runner.cli.main import app
+from agent_runner.cli.main import application
 from agent_runner.cli.shadow import shadow
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import AnyEvent
@@ -156,7 +156,7 @@ def test_the_restore_drill_works(service: Service, tmp_path: Path) -> None:
     env = {"AGENT_RUNNER_STATE_DIR": str(service.state_dir)}
 
     def run(words: list[str], **more: str) -> tuple[int, str]:
-        done = CliRunner().invoke(app, words, env={**env, **more})
+        done = CliRunner().invoke(application(), words, env={**env, **more})
         return done.exit_code, done.output
 
     kept = service.run("in the backup").json()["runId"]
@@ -303,7 +303,7 @@ def test_the_wrapper_takes_what_the_protocol_shows() -> None:
     assert words[1][:3] == ["python", "-m", "agent_runner.supervised"]
     for given in (words[0][2:], words[1][3:]):
         assert given == ["--every", "20", "--", "make", "release"]
-    done = CliRunner().invoke(app, ["wrap", "--every", "0", "--", "true"])
+    done = CliRunner().invoke(application(), ["wrap", "--every", "0", "--", "true"])
     assert done.exit_code == 2
 
 

@@ -11,8 +11,6 @@ from agent_runner.cli.bench import FOLDER
 from agent_runner.cli.terminal import fail
 from agent_runner.errors import NotFoundError
 
-PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-
 
 def load(context: typer.Context) -> None:
     """Put the service under load in every mode, and say which criteria it meets.

@@ -2,42 +2,62 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Iterable
+from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from agent_runner.cli.agents import agents
-from agent_runner.cli.approvals import approvals
-from agent_runner.cli.attach import attach
-from agent_runner.cli.bench import bench
-from agent_runner.cli.circuits import circuits
-from agent_runner.cli.conversations import conversations
-from agent_runner.cli.db import db
-from agent_runner.cli.doctor import doctor
-from agent_runner.cli.execute import execute
-from agent_runner.cli.fallback import fallback
-from agent_runner.cli.load import PASSED_ON, load
-from agent_runner.cli.record import record_command
-from agent_runner.cli.serve import serve
-from agent_runner.cli.sessions import sessions
-from agent_runner.cli.shadow import shadow
-from agent_runner.cli.tickets import tickets
-from agent_runner.cli.tui import tui
-from agent_runner.cli.wrap import wrap
+_PLACES = {
+    "serve": "serve:serve",
+    "exec": "execute:execute",
+    "agents": "agents:agents",
+    "conversations": "conversations:conversations",
+    "approvals": "approvals:approvals",
+    "tui": "tui:tui",
+    "fallback": "fallback:fallback",
+    "shadow": "shadow:shadow",
+    "circuits": "circuits:circuits",
+    "tickets": "tickets:tickets",
+    "sessions": "sessions:sessions",
+    "attach": "attach:attach",
+    "db": "db:db",
+    "doctor": "doctor:doctor",
+    "wrap": "wrap:wrap",
+    "record": "record:record_command",
+    "bench": "bench:bench",
+    "load": "load:load",
+}
+"""The module of each subcommand in this package, and its name there, in the order of the help."""
+_PASSED_ON = {"load": {"allow_extra_args": True, "ignore_unknown_options": True}}
 
-app = typer.Typer(
-    name="agent-runner",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Drive Claude Code, Gemini CLI and Factory Droid as headless agents.
 
-    Start the service with `agent-runner serve`, then, in another terminal:
-    `agent-runner exec demo "Hello"` for a first chat that needs no CLI, and
-    `agent-runner agents add NAME --type claude-code` for a real agent.""",
-)
+def application(names: Iterable[str] = _PLACES) -> typer.Typer:
+    """The console command with these subcommands; only what they need is imported."""
+    app = typer.Typer(
+        name="agent-runner",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="""Drive Claude Code, Gemini CLI and Factory Droid as headless agents.
+
+        Start the service with `agent-runner serve`, then, in another terminal:
+        `agent-runner exec demo "Hello"` for a first chat that needs no CLI, and
+        `agent-runner agents add NAME --type claude-code` for a real agent.""",
+    )
+    app.callback()(_root)
+    for name in names:
+        module, _, attribute = _PLACES[name].partition(":")
+        found = getattr(import_module(f"agent_runner.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name, context_settings=_PASSED_ON.get(name))(found)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -46,7 +66,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -55,28 +74,14 @@ def _root(
     pass
 
 
-app.command("serve")(serve)
-app.command("exec")(execute)
-app.add_typer(agents, name="agents")
-app.add_typer(conversations, name="conversations")
-app.add_typer(approvals, name="approvals")
-app.command("tui")(tui)
-app.add_typer(fallback, name="fallback")
-app.add_typer(shadow, name="shadow")
-app.add_typer(circuits, name="circuits")
-app.add_typer(tickets, name="tickets")
-app.command("sessions")(sessions)
-app.command("attach")(attach)
-app.add_typer(db, name="db")
-app.command("doctor")(doctor)
-app.command("wrap")(wrap)
-app.command("record")(record_command)
-app.command("bench")(bench)
-app.command("load", context_settings=PASSED_ON)(load)
-
-
 def main() -> None:
     """Run the command line."""
+    word = sys.argv[1] if len(sys.argv) > 1 else ""
+    # What is imported stays: looking through it for garbage would be a tenth of the start.
+    gc.disable()
+    app = application([word] if word in _PLACES else _PLACES)
+    gc.freeze()
+    gc.enable()
     app()
 
 

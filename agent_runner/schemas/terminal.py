@@ -84,7 +84,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     the CLI drops white space at a prompt's end. `most_bytes` is how long a prompt may be (0: as
     long as you like). `prompt_line` is for a CLI that tells nothing
     but what it shows: it waits when the screen's last line matches this regular expression and
-    nothing has moved for `settle_ms`; `ready` and `idle` do not count then.
+    nothing has moved for `settle_ms`; `ready` and `idle` do not count then. `handover_s` is how
+    long the editor may take to open, `patience_s` how long each submit key may take to work.
     """
 
     home: list[str]
@@ -115,6 +116,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     ready_ms: int = 120_000
     settle_ms: int = 400
+    handover_s: float = 5.0
+    patience_s: tuple[float, ...] = (1.0, 1.0, 2.0, 4.0, 8.0)
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):

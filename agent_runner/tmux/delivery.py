@@ -23,10 +23,8 @@ from typing import Any, Protocol
 from agent_runner.tmux.pane import Pane
 from agent_runner.tmux.sight import Sight
 
-PATIENCE_S = (1.0, 1.0, 2.0, 4.0, 8.0)
 BUSY_S = 60.0
 HANDOVERS = 3
-HANDOVER_S = 5.0
 SEEN_S = 0.5
 SHOWN_S = 10.0
 CLEARS = 50
@@ -120,7 +118,7 @@ class Delivery:
         os.replace(prompt + ".new", prompt)
         for _ in range(HANDOVERS):
             self._ui.press(self._ui.profile["editor"])
-            if self._ui.wait(lambda: os.path.exists(handed), HANDOVER_S):
+            if self._ui.wait(lambda: os.path.exists(handed), self._ui.profile["handover_s"]):
                 with open(os.path.join(self._ui.folder, "found"), encoding="utf-8") as file:
                     self._found = len(file.read().strip())
                 _remove(handed)
@@ -184,7 +182,7 @@ class Delivery:
         return {}
 
     def _submit(self) -> None:
-        for patience in PATIENCE_S:
+        for patience in self._ui.profile["patience_s"]:
             self._attempts += 1
             self._ui.press(self._ui.profile["submit"])
             if self._ui.wait(self._over, patience):

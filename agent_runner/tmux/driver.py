@@ -417,7 +417,6 @@ class Driver:
 
     def _deliver(self, command: dict[str, Any]) -> None:
         self.delivery = Delivery(self, command["id"], command["text"])
-        self.touch()
         try:
             self.delivery.run()
         except TmuxError as error:

@@ -206,8 +206,8 @@ def test_a_cwd_that_went_away(live: Service) -> None:
     "metadata",
     ["NaN", "Infinity", "-Infinity", "1e999", '"\\ud800"', "123456789012345678901234567890"],
 )
-def test_metadata_is_kept_as_it_was_given_or_refused(service: Service, metadata: str) -> None:
-    with service.client(**{"Content-Type": "application/json"}) as client:
+def test_metadata_is_kept_as_it_was_given_or_refused(live: Service, metadata: str) -> None:
+    with live.client(**{"Content-Type": "application/json"}) as client:
         body = f'{{"prompt": "x", "metadata": {{"a": {metadata}}}}}'
         answer = client.post("/agents/worker/execute", content=body)
         if answer.status_code == 400:

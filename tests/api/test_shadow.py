@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from agent_runner import wire
-from agent_runner.cli.main import app
+from agent_runner.cli.main import application
 from agent_runner.errors import UnavailableError
 from conversation_store.store import open_store
-from tests.conftest import Service, Serving
+from tests.conftest import ModuleService, Service, Serving
 from tests.conversation_store.rows import add_agent
 from tests.shadow.history import history, seed
 
@@ -41,15 +41,16 @@ def seed_state(folder: Path, **asked: Any) -> None:
 
 def command(service: Service, *words: str) -> tuple[int, str]:
     env = {"AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_TOKEN": service.token}
-    done = CliRunner().invoke(app, ["shadow", *words], env=env)
+    done = CliRunner().invoke(application(), ["shadow", *words], env=env)
     return done.exit_code, done.output
 
 
-@pytest.fixture
-def seeded(make_service: Any, tmp_path: Path) -> Service:
-    seed_state(tmp_path / "state", days=29, per_day=2, mismatches=0.6, failures=0.1)
-    criteria = {"least_comparisons": 40}
-    service: Service = make_service(shadow={"criteria": criteria})
+@pytest.fixture(scope="module")
+def seeded(module_service: ModuleService) -> Service:
+    service = module_service(shadow={"criteria": {"least_comparisons": 40}})
+    service.stop()
+    seed_state(service.state_dir, days=29, per_day=2, mismatches=0.6, failures=0.1)
+    service.start()
     return service
 
 

@@ -17,9 +17,23 @@ import pytest
 
 from agent_runner.api import streams
 from tests.api.frames import blocks, data_of, replayed, seq_of
-from tests.conftest import Script, Service
+from tests.conftest import ModuleService, Script, Service
 
 STREAM = {"Accept": "text/event-stream"}
+
+
+@pytest.fixture(scope="module")
+def live(module_service: ModuleService) -> Service:
+    service = module_service()
+    service.register()
+    return service
+
+
+@pytest.fixture
+def service(live: Service) -> Service:
+    """The one of this module, with a conversation yet to begin."""
+    live.begin_anew()
+    return live
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -206,7 +220,14 @@ def test_who_comes_in_the_middle_gets_the_open_item_first(service: Service, tmp_
     runner = threading.Thread(target=lambda: service.run(script))
     runner.start()
     wait_until(here.exists)
-    with service.client() as client, client.stream("GET", "/agents/worker/execute/stream") as r:
+    attach = "/agents/worker/execute/stream"
+    with service.client() as client, client.stream("GET", attach) as r:
+        text = ""
+        for block in blocks(r):
+            text += data_of(block).get("text", "")
+            if text == "one two ":
+                break
+    with service.client() as client, client.stream("GET", attach) as r:
         got: list[dict[str, Any]] = []
         for block in blocks(r):
             event = data_of(block)

@@ -16,7 +16,7 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from agent_runner.cli.main import app
+from agent_runner.cli.main import application
 from agent_runner.cli.terminal import ExitCode
 from tests.conftest import ModuleService, Script, Service
 
@@ -42,7 +42,7 @@ def command(*argv: str, env: dict[str, str] | None = None, given: bytes = b"") -
 def call(service: Service, *argv: str, given: bytes = b"") -> tuple[int, str, str]:
     """Exit code, stdout and stderr; the token is found in the state folder."""
     env = {"AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_STATE_DIR": str(service.state_dir)}
-    done = CliRunner().invoke(app, argv, env=env, input=given)
+    done = CliRunner().invoke(application(), argv, env=env, input=given)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
     return done.exit_code, done.stdout, done.stderr
 
@@ -242,14 +242,14 @@ def test_no_service_says_how_to_start_one(argv: tuple[str, ...]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        done = CliRunner().invoke(app, [*argv, "--url", url])
+        done = CliRunner().invoke(application(), [*argv, "--url", url])
     assert (done.exit_code, done.stdout) == (ExitCode.UNREACHABLE, "")
     assert "[service_unreachable]" in done.stderr
     assert "agent-runner serve" in done.stderr
 
 
 def commands() -> list[tuple[str, ...]]:
-    root = get_command(app)
+    root = get_command(application())
     found: list[tuple[str, ...]] = [()]
     for name, sub in root.commands.items():  # type: ignore[attr-defined]
         found.append((name,))
@@ -259,10 +259,10 @@ def commands() -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_help_teaches(words: tuple[str, ...]) -> None:
-    found: Any = get_command(app)
+    found: Any = get_command(application())
     for word in words:
         found = found.commands[word]
-    done = CliRunner().invoke(app, [*words, "--help"], prog_name="agent-runner")
+    done = CliRunner().invoke(application(), [*words, "--help"], prog_name="agent-runner")
     assert (done.exit_code, done.stderr) == (0, "")
     text = done.stdout
     assert text.startswith("Usage: ")

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent_runner.cli import db as module
-from agent_runner.cli.main import app
+from agent_runner.cli.main import application
 from agent_runner.cli.terminal import ExitCode
 from tests.conftest import Service
 from tests.conversation_store.rows import plain
@@ -18,7 +18,7 @@ from tests.conversation_store.rows import plain
 
 def call(*argv: str, url: str | None = None, state_dir: Path) -> tuple[int, str, str]:
     env = {"AGENT_RUNNER_STATE_DIR": str(state_dir), "AGENT_RUNNER_URL": url}
-    done = CliRunner().invoke(app, ["db", *argv], env=env)
+    done = CliRunner().invoke(application(), ["db", *argv], env=env)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
     return done.exit_code, done.stdout, done.stderr
 

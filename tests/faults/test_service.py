@@ -123,7 +123,7 @@ def test_54_sigterm_drains_then_interrupts(make_service: Make, tmp_path: Path) -
         "quick": [{"touch": str(quick)}, {"beat": 20, "every_ms": 10}, {"text": "done"}],
         "stuck": [{"touch": str(stuck)}, {"ignore_term": True}, {"deaf": True}, {"hang": True}],
     }
-    with httpx.Client(base_url=service.url, timeout=30) as client:
+    with httpx.Client(base_url=service.url, timeout=30, verify=False) as client:
         headers = {"Authorization": f"Bearer {service.token}", "Accept": "text/event-stream"}
         with (
             client.stream(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,9 +12,28 @@ import httpx
 import pytest
 
 from tests.api.frames import data_of
-from tests.conftest import Service
+from tests.conftest import ModuleService, Service
 
 BODY = {"prompt": "hello", "metadata": {"b": 1, "a": 2}}
+
+
+@pytest.fixture(scope="module")
+def live(module_service: ModuleService) -> Service:
+    service = module_service()
+    service.register()
+    return service
+
+
+@pytest.fixture
+def service(live: Service) -> Service:
+    """The one of this module, with a conversation yet to begin."""
+    live.begin_anew()
+    return live
+
+
+@pytest.fixture
+def key() -> str:
+    return secrets.token_hex(8)
 
 
 def send(service: Service, key: str, body: object = BODY, **headers: str) -> httpx.Response:
@@ -26,11 +47,11 @@ def runs_of(service: Service) -> list[str]:
     return [turn["runId"] for turn in page["turns"] if turn["role"] == "user"]
 
 
-def test_a_hundred_at_once_are_one_run(service: Service, tmp_path: Path) -> None:
+def test_a_hundred_at_once_are_one_run(service: Service, tmp_path: Path, key: str) -> None:
     gate = tmp_path / "gate"
     body = {"prompt": json.dumps([{"wait": str(gate)}, {"text": "once"}])}
     with ThreadPoolExecutor(100) as pool:
-        answers = [pool.submit(send, service, "key-1", body) for _ in range(100)]
+        answers = [pool.submit(send, service, key, body) for _ in range(100)]
         gate.touch()
         got = [answer.result() for answer in answers]
     assert {answer.status_code for answer in got} == {200}
@@ -40,23 +61,25 @@ def test_a_hundred_at_once_are_one_run(service: Service, tmp_path: Path) -> None
     assert [a.headers.get("Idempotent-Replayed") for a in got].count(None) == 1
 
 
-def test_the_same_answer_later_and_after_a_restart(service: Service) -> None:
-    first = send(service, "key-1")
-    again = send(service, "key-1", {"metadata": {"a": 2, "b": 1}, "prompt": "hello"})
+def test_the_same_answer_later_and_after_a_restart(service: Service, key: str) -> None:
+    first = send(service, key)
+    again = send(service, key, {"metadata": {"a": 2, "b": 1}, "prompt": "hello"})
     assert again.json() == first.json()
     assert again.headers["Idempotent-Replayed"] == "true"
     service.restart()
-    assert send(service, "key-1").json() == first.json()
+    assert send(service, key).json() == first.json()
     assert len(runs_of(service)) == 1
-    stream = send(service, "key-1", Accept="text/event-stream")
+    stream = send(service, key, Accept="text/event-stream")
     kinds = [data_of(frame.encode())["type"] for frame in stream.text.split("\n\n") if frame]
     assert (kinds[0], kinds[-1]) == ("run.queued", "run.finished")
-    assert send(service, "key-2").json()["runId"] != first.json()["runId"]
+    assert send(service, f"{key}2").json()["runId"] != first.json()["runId"]
 
 
-def test_a_failed_run_is_answered_alike(service: Service) -> None:
+def test_a_failed_run_is_answered_alike(make_service: Callable[..., Service], key: str) -> None:
+    service = make_service()
+    service.register()
     body = {"prompt": json.dumps([{"error": "Invalid API key", "status": 401}])}
-    first, again = send(service, "key-1", body), send(service, "key-1", body)
+    first, again = send(service, key, body), send(service, key, body)
     assert first.status_code == again.status_code == 503
     assert first.json() == again.json()
 
@@ -67,24 +90,24 @@ def test_a_failed_run_is_answered_alike(service: Service) -> None:
     ids=str,
 )
 def test_another_request_with_the_key_is_refused(
-    service: Service, changed: dict[str, object]
+    service: Service, key: str, changed: dict[str, object]
 ) -> None:
-    assert send(service, "key-1").status_code == 200
-    answer = send(service, "key-1", {**BODY, **changed})
+    assert send(service, key).status_code == 200
+    answer = send(service, key, {**BODY, **changed})
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_reused")
     assert len(runs_of(service)) == 1
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "a b"])
-def test_a_key_that_is_none(service: Service, key: str) -> None:
-    answer = send(service, key)
+@pytest.mark.parametrize("wrong", ["", "x" * 256, "a b"])
+def test_a_key_that_is_none(service: Service, wrong: str) -> None:
+    answer = send(service, wrong)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_idempotency_key")
 
 
-def test_a_key_belongs_to_its_agent(service: Service) -> None:
+def test_a_key_belongs_to_its_agent(service: Service, key: str) -> None:
     service.register("other")
-    first = send(service, "key-1").json()
-    with service.client(**{"Idempotency-Key": "key-1"}) as client:
+    first = send(service, key).json()
+    with service.client(**{"Idempotency-Key": key}) as client:
         second = client.post("/agents/other/execute", json=BODY).json()
     assert second["agentId"] == "other"
     assert first["runId"] != second["runId"]

@@ -20,12 +20,14 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 
 REPL = [sys.executable, "-I", "-S", str(SCRIPTED.with_name("repl.py"))]
 SHELL = ["env", "PS1=$ ", "ENV=", "sh", "-i"]
+SOON = {"agent_runner.agents.screen_ui.SETTLE_MS": 300}
+"""A screen counts as at rest sooner than it does for a user."""
 
 
 @pytest.fixture(scope="module")
 def live(module_service: ModuleService) -> Service:
     """An agent for each kind of program."""
-    service = module_service(tmux={}, start_ms=60_000)
+    service = module_service(tmux={}, start_ms=60_000, constants=SOON)
     custom(service, "repl", REPL)
     custom(service, "shell", SHELL)
     custom(service, "box", [*REPL, "--box"], multiline=True)
@@ -183,9 +185,9 @@ def test_a_long_answer_is_a_sign_of_life(make_service: Callable[..., Service]) -
     timeouts = {"noOutputMs": 3000}
     options = {"type": "custom", "commMode": "tmux", "command": REPL, "terminal": {}}
     service.register("repl", timeouts=timeouts, **options)
-    run = service.run("slow 60", "repl").json()
+    run = service.run("slow 45", "repl").json()
     assert run["status"] == "succeeded", run
-    assert run["content"].endswith("step 59\nstep 60")
+    assert run["content"].endswith("step 44\nstep 45")
 
 
 def test_a_program_that_ends_in_the_middle(live: Service) -> None:
@@ -197,7 +199,7 @@ def test_a_program_that_ends_in_the_middle(live: Service) -> None:
 def test_a_program_that_never_waits_ends_the_run_by_itself(
     make_service: Callable[..., Service],
 ) -> None:
-    constants = {"agent_runner.agents.screen_ui.READY_MS": 1500}
+    constants = {**SOON, "agent_runner.agents.screen_ui.READY_MS": 1500}
     service = make_service(tmux={}, constants=constants)
     custom(service, "lost", [*REPL, "--lost"])
     before = time.monotonic()
@@ -211,7 +213,7 @@ def test_a_program_that_never_waits_ends_the_run_by_itself(
 def test_a_program_that_no_longer_waits_ends_the_run_by_itself(
     make_service: Callable[..., Service],
 ) -> None:
-    constants = {"agent_runner.agents.screen_ui.READY_MS": 1500}
+    constants = {**SOON, "agent_runner.agents.screen_ui.READY_MS": 1500}
     service = make_service(tmux={}, constants=constants)
     custom(service, "shell", SHELL)
     assert content(service, "echo hello", "shell") == "hello"

@@ -37,7 +37,7 @@ async def test_both_legs_write_the_same_file(
     ]
     before = standing(repository)
     with nothing_left(state_dir):
-        async with serving(tmux={}) as context:
+        async with serving(tmux={}, shadow={"self_share": 0.0}) as context:
             agent = await shadowed(context, repository)
             active = await start(context, agent, script)
             await taken(state_dir)
@@ -62,7 +62,7 @@ async def test_a_mirror_that_hangs_costs_the_primary_nothing(
 ) -> None:
     repository = make(tmp_path / "work")
     with nothing_left(state_dir):
-        async with serving(tmux={}) as context:
+        async with serving(tmux={}, shadow={"self_share": 0.0}) as context:
             agent = await shadowed(context, repository)
             script: Script = [mirror_only({"hang": True}), {"text": "answer"}]
             outcome = await ended(await start(context, agent, script, timeout_ms=4000))

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import psutil
 import pytest
 
+from agent_runner.agents import claude_ui
 from agent_runner.agents.base import Form, PermissionAnswer
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -25,6 +27,7 @@ from agent_runner.events import (
 from agent_runner.process.identity import MARKER
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.live import LiveCli
+from agent_runner.schemas.terminal import Profile
 from agent_runner.tmux.capture import capture
 from tests.conftest import Serving
 from tests.tmux.uis import Listener, Never, Ui, until
@@ -109,6 +112,12 @@ async def test_a_ui_that_is_slow_to_be_ready(serving: Serving, tmp_path: Path) -
 async def test_a_prompt_that_is_not_taken_fails(
     serving: Serving, tmp_path: Path, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    patient = claude_ui.profile
+
+    def impatient(*given: Any) -> Profile:
+        return msgspec.structs.replace(patient(*given), handover_s=0.5, patience_s=(0.5,) * 5)
+
+    monkeypatch.setattr(claude_ui, "profile", impatient)
     async with serving() as ctx:
         heard = Listener()
         verdict = await Ui(ctx, tmp_path, **odd).turn("hello", heard)
