@@ -20,7 +20,7 @@ import structlog
 from typer.main import get_command
 
 from agent_runner import wire
-from agent_runner.cli.main import app as console
+from agent_runner.cli.main import application
 from agent_runner.routing.circuits import Circuits
 from agent_runner.routing.guards import Guards
 from agent_runner.routing.plan import CommMode
@@ -132,7 +132,7 @@ async def toggled(at: Service) -> tuple[list[float], list[float]]:
 def by_command(at: Service, times: int) -> list[float]:
     """Seconds that the console command takes to change a toggle, once Python has started."""
     where = ["--url", f"http://{at.host}:{at.port}", "--token", at.token]
-    command = get_command(console)
+    command = get_command(application(["fallback"]))
     taken = []
     for number in range(times):
         mode = "headless" if number % 2 else "tmux"
