@@ -8,6 +8,7 @@ HMAC-SHA256 over `id.timestamp.body`. After a restart what still waits is told a
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import subprocess
@@ -106,6 +107,10 @@ class Hooks:
                 return
 
 
+_authorities = functools.cache(httpx.create_ssl_context)
+"""Whom to trust; reading them takes 25 ms."""
+
+
 async def _post(webhook: Webhook, approval: ApprovalRecord, body: bytes) -> None:
     timestamp = str(int(time.time()))
     headers = {
@@ -114,7 +119,7 @@ async def _post(webhook: Webhook, approval: ApprovalRecord, body: bytes) -> None
         "webhook-timestamp": timestamp,
         "webhook-signature": signature(webhook.secret, approval.approval_id, timestamp, body),
     }
-    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+    async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=_authorities()) as client:
         answer = await client.post(webhook.url, content=body, headers=headers)
     if not answer.is_success:
         raise HookError(f"it answered {answer.status_code}")
