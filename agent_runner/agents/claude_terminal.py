@@ -80,6 +80,9 @@ class ClaudeTerminal(TerminalSession):
             changed = answer.updated_input
             if answer.answers is not None:
                 changed = {**(changed or question.input), "answers": answer.answers}
+            if changed is None and question.kind != "permission":
+                # Its dialog stays open after an allow without an input (seen: ExitPlanMode).
+                changed = question.input
             if changed is not None:
                 decision["updatedInput"] = changed
             if answer.session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_runner.agents.base import Form
+from agent_runner.agents.base import Form, PermissionAnswer
 from tests.agents.sessions import Driver
 
 DURATION = {"type": "line", "line": {"type": "system", "subtype": "turn_duration", "durationMs": 5}}
@@ -50,3 +50,13 @@ def test_the_end_of_the_turn_before_comes_late() -> None:
     driver.take(hook("Stop", last_assistant_message="No."), said("No."))
     (verdict,) = driver.take(DURATION)
     assert (verdict["ok"], verdict["text"], verdict["durationMs"]) == (True, "No.", 5)
+
+
+def test_a_plan_is_agreed_to_with_its_input() -> None:
+    driver = Driver("claude-code", Form.TERMINAL)
+    submitted(driver, 1)
+    (asked,) = driver.take(hook("PermissionRequest", tool_name="ExitPlanMode", tool_input={"a": 1}))
+    assert asked["kind"] == "plan"
+    driver.note(driver.session.answer(asked["requestId"], PermissionAnswer(allow=True)))
+    decision = driver.sent[-1]["body"]["hookSpecificOutput"]["decision"]
+    assert decision == {"behavior": "allow", "updatedInput": {"a": 1}}
