@@ -167,7 +167,7 @@ async def test_an_interrupt_keeps_the_process(serving: Serving, tmp_path: Path) 
 
     async def interrupt(live: LiveCli, stop: Never) -> None:
         await until(begun.exists, "the turn")
-        stop.asked.set()
+        stop.ask()
 
     async with serving() as ctx:
         ui = Ui(ctx, tmp_path)

@@ -40,13 +40,17 @@ class Listener:
 
 
 class Never:
-    """A stop that comes when its event is set."""
+    """A stop that comes when it is asked."""
 
     suspends = False
 
     def __init__(self) -> None:
         self.asked = anyio.Event()
         self.wake = anyio.Event()
+
+    def ask(self) -> None:
+        self.asked.set()
+        self.wake.set()
 
     def expire(self, code: FailureCode) -> None:
         raise AssertionError(f"a deadline passed: {code}")
