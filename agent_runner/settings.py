@@ -311,7 +311,9 @@ class LogSettings(_Section):
     agent_bytes: int = Field(
         1 << 30, ge=0, description="Kept for each agent; the oldest runs' files go first."
     )
-    agent_runs: int = Field(1000, ge=1, description="Runs of each agent whose output is kept.")
+    agent_runs: int = Field(
+        1000, ge=1, description="Runs of each agent whose output is kept, or up to a tenth more."
+    )
 
 
 class ApprovalSettings(_Section):
