@@ -17,6 +17,7 @@ MARKER = "AGENT_RUNNER_PROCESS"
 _MARK = f"{MARKER}=".encode()
 
 _PROC = Path("/proc")
+_ENDED = ("Z", "X")
 _BOOT_ID = _PROC / "sys/kernel/random/boot_id"
 
 
@@ -38,11 +39,25 @@ def boot_id() -> str:
 
 def start_ticks(pid: int) -> int | None:
     """When `pid` was started, in ticks since boot; None if it is not there."""
+    return _stat(pid)[1]
+
+
+def _stat(pid: int) -> tuple[str | None, int | None]:
+    """The state of `pid`, a letter (proc(5)), and its start ticks."""
     try:
         text = _PROC.joinpath(str(pid), "stat").read_text("utf-8", "replace")
-        return int(text.rpartition(")")[2].split()[19])
+        fields = text.rpartition(")")[2].split()
+        return fields[0], int(fields[19])
     except (OSError, IndexError, ValueError):
-        return None
+        return None, None
+
+
+def has_ended(recorded: ProcessIdentity) -> bool:
+    """True if the process is proved to run no more, whether its end has been waited for or not."""
+    if recorded.start_ticks is None:
+        return False
+    state, ticks = _stat(recorded.pid)
+    return ticks != recorded.start_ticks or state in _ENDED
 
 
 def ticks_now() -> int:

@@ -22,7 +22,7 @@ from agent_runner.events import (
     TurnCompleted,
 )
 from agent_runner.process.child import Child
-from agent_runner.process.identity import ProcessIdentity, ticks_now
+from agent_runner.process.identity import ProcessIdentity, has_ended, ticks_now
 from agent_runner.process.lines import OversizeLine
 from agent_runner.runners.limits import Limits
 from agent_runner.runners.outbox import Outbox
@@ -182,9 +182,10 @@ class LiveCli:
     async def answer(self, question: PermissionRequested, resolution: Resolution) -> bool:
         """Answer an open question; False, and nothing is sent, if the CLI does not wait for it.
 
-        Nor if it has asked another thing by the same id since.
+        Nor if it has asked another thing by the same id since, or has just ended.
         """
-        if self._child.exit_code is not None or not self.questions.open(question):
+        ended = self._child.exit_code is not None or has_ended(self._child.identity)
+        if ended or not self.questions.open(question):
             return False
         for_session = resolution.answer.allow and resolution.answer.session
         self.questions.settled(question.request_id, for_session=for_session)

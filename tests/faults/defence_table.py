@@ -448,6 +448,11 @@ DEFENCES = (
         'if event.decided_by == "exit":', "if False:",
     ),
     Defence(
+        83, "nothing is told to what has just died", "agent_runner/runners/live.py",
+        "self._child.exit_code is not None or has_ended(self._child.identity)",
+        "self._child.exit_code is not None",
+    ),
+    Defence(
         84, "a changed question takes the first one back", "agent_runner/agents/session.py",
         "if before is not None and _asks_the_same(before, question):", "if before is not None:",
     ),

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import psutil
 import pytest
 
 from agent_runner.agents.gemini import GeminiAdapter
 from agent_runner.api.context import Context
 from agent_runner.errors import AgentRunnerError, DecidedError, GoneError
+from agent_runner.process.identity import has_ended
 from agent_runner.runs.active import ActiveRun
 from conversation_store.records import AgentRecord, ApprovalRecord, RunRecord
 from conversation_store.states import ApprovalState, Delivery, RunState, is_terminal
@@ -234,6 +236,32 @@ async def test_83_the_cli_dies_while_a_question_is_open(
         active, approval = await left_alone(context, agent, log)
         await context.desk.decide(approval.approval_id, reject(message="never"))
         assert (await ended(active)).code == "approval_rejected"
+    assert ran(log) == [COMMAND]
+
+
+async def test_83_it_is_answered_before_the_service_hears_of_its_death(
+    serving: Serving, tmp_path: Path
+) -> None:
+    log, memory = tmp_path / "log", tmp_path / "memory"
+    memory.mkdir()
+    async with serving() as context:
+        env = {"SCRIPTED_MEMORY": str(memory)}
+        agent = await add_agent(context, "worker", "claude-code", tmp_path, env=env)
+        active, approval = await asked(context, agent, question(log))
+        assert active.live is not None
+        keeper = psutil.Process(active.live.pid).parent()
+        assert keeper is not None
+        keeper.suspend()
+        os.kill(active.live.pid, signal.SIGKILL)
+        identity = active.live.identity
+        await until(lambda: has_ended(identity))
+        await context.desk.decide(approval.approval_id, approve(approval))
+        waiting = await context.store.approvals.get(approval.approval_id)
+        assert waiting.delivery is Delivery.WAITING
+        keeper.resume()
+        assert (await ended(active)).answer == "went on"
+        record = await context.store.approvals.get(approval.approval_id)
+        assert record.delivery is Delivery.DELIVERED
     assert ran(log) == [COMMAND]
 
 
