@@ -9,6 +9,7 @@ from anyio import to_thread
 
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.settings import LogSettings
+from conversation_store.errors import StoreError
 from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -38,14 +39,23 @@ class Rotation:
         self._kept: dict[str, _Kept] = {}
 
     async def after(self, agent_id: str, run_id: str) -> None:
-        """Take note that the run is over; the oldest of its agent's files go if need be."""
+        """Take note that the run is over; the oldest of its agent's files go if need be.
+
+        A database or a disk that fails is only told.
+        """
+        try:
+            if self._too_much(agent_id, run_id):
+                await self._rotate(agent_id)
+        except (StoreError, OSError) as error:  # looked at again after the next run
+            log.warning("raw_output_not_rotated", agent_id=agent_id, error=str(error))
+
+    def _too_much(self, agent_id: str, run_id: str) -> bool:
         kept = self._kept.get(agent_id)
-        if kept is not None:
-            kept.runs += 1
-            kept.size_bytes += self._files.size(run_id) or 0
-            if kept.runs <= self._most_runs and kept.size_bytes <= self._settings.agent_bytes:
-                return
-        await self._rotate(agent_id)
+        if kept is None:
+            return True
+        kept.runs += 1
+        kept.size_bytes += self._files.size(run_id) or 0
+        return kept.runs > self._most_runs or kept.size_bytes > self._settings.agent_bytes
 
     async def _rotate(self, agent_id: str) -> None:
         keep_bytes, keep_runs = self._settings.agent_bytes, self._settings.agent_runs

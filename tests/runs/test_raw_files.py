@@ -6,10 +6,12 @@ from pathlib import Path
 
 import anyio
 import pytest
+import structlog
 
 from agent_runner.runs.raw_files import RawFiles, Rotated
 from agent_runner.runs.rotation import Rotation
 from agent_runner.settings import LogSettings
+from conversation_store.errors import StoreFullError
 from conversation_store.store import open_store
 from tests.conftest import Serving
 from tests.conversation_store.rows import add_agent as store_agent
@@ -79,6 +81,21 @@ async def test_files_are_looked_at_only_when_there_are_too_many(
         await over(33, 9_990)
         assert looks == [1, 23, 24]
         assert [n for n in range(10, 34) if files.size(f"run_{n}") is not None] == [33]
+
+
+@pytest.mark.anyio
+async def test_a_database_that_fails_then_harms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(agent_id: str, *, limit: int) -> list[str]:
+        raise StoreFullError("disk_full", "no room")
+
+    async with open_store(tmp_path / "db") as store:
+        rotation = Rotation(store, RawFiles(tmp_path), LogSettings())
+        with monkeypatch.context() as patched, structlog.testing.capture_logs() as logs:
+            patched.setattr(store.runs, "of_agent", full)
+            await rotation.after("worker", "run_1")
+        assert [entry["event"] for entry in logs] == ["raw_output_not_rotated"]
 
 
 @pytest.mark.anyio
