@@ -115,11 +115,16 @@ class Real:
         return False
 
     def kill_cli(self, agent: str) -> None:
-        """SIGKILL the agent's CLI itself, as the machine may."""
+        """SIGKILL the agent's CLI itself, as the machine may, and see it gone.
+
+        A large process dies slowly: what it is told meanwhile, nobody knows whether it heard.
+        """
         with self.service.client() as client:
             found = client.get("/agents/processes/status").json()["processes"]
         (pid,) = [process["pid"] for process in found if process["agentId"] == agent]
-        psutil.Process(pid).kill()
+        process = psutil.Process(pid)
+        process.kill()
+        wait_until(lambda: not process.is_running(), "the CLI is gone")
 
     def stop(self) -> None:
         """Stop the service and see that nothing is left of its CLI."""
