@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import structlog
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.settings import LogSettings
@@ -37,6 +37,7 @@ class Rotation:
         self._settings = settings
         self._most_runs = settings.agent_runs + settings.agent_runs // _SLACK
         self._kept: dict[str, _Kept] = {}
+        self._one_at_a_time = CapacityLimiter(1)
 
     async def after(self, agent_id: str, run_id: str) -> None:
         """Take note that the run is over; the oldest of its agent's files go if need be.
@@ -62,7 +63,7 @@ class Rotation:
         # Some of them printed nothing, or are not over.
         runs = await self._store.runs.of_agent(agent_id, limit=_LOOK * self._most_runs)
         rotate = partial(self._files.rotate, runs, keep_bytes=keep_bytes, keep_runs=keep_runs)
-        done = await to_thread.run_sync(rotate)
+        done = await to_thread.run_sync(rotate, limiter=self._one_at_a_time)
         self._kept[agent_id] = _Kept(done.runs, done.size_bytes)
         if done.removed:
             log.info("raw_output_rotated", agent_id=agent_id, runs=len(done.removed))
