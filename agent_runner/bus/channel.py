@@ -70,7 +70,7 @@ class Channel:
         self._pending: list[_Pending] = []
         self._pending_bytes = 0
         self._writing_bytes = 0
-        self._flushing = self._held = False
+        self._flushing = self._held = self._releasing = False
         self._emitted = self._taken = 0
         self._places: deque[int] = deque()
         self._order = anyio.Lock(fast_acquire=True)
@@ -109,7 +109,9 @@ class Channel:
             self._pending_bytes += len(durable.payload)
         if last and self._pending and not self._flushing:
             self._held = True
-            self._tasks.start_soon(self._release)
+            if not self._releasing:
+                self._releasing = True
+                self._tasks.start_soon(self._release)
         else:
             self._held = False
             self._start_flush()
@@ -257,8 +259,9 @@ class Channel:
             subscriber.close()
 
     async def _release(self) -> None:
+        """Serves all holds that begin while it sleeps, as most are over by then."""
         await anyio.sleep(HOLD_S)
-        self._held = False
+        self._held = self._releasing = False
         self._start_flush()
 
     def _start_flush(self) -> None:
