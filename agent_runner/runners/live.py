@@ -227,12 +227,13 @@ class LiveCli:
     async def end(self, grace: float | None = None) -> None:
         """End the process and all it started; returns when `serve` has seen it go.
 
-        What cannot be killed is given up; then it is `left_over`.
+        What cannot be killed is given up, and is `left_over` then; so is the reading of what
+        nobody has begun to listen to.
         """
         if self.alive:
             whole = self._end_grace if grace is None else grace
             await self._child.end(eof_grace=whole * _EOF_SHARE, term_grace=whole * (1 - _EOF_SHARE))
-            if not self._child.empty:
+            if not (self._child.empty and self._sink_set.is_set()):
                 self._given_up.set()
         await self.gone.wait()
 
@@ -375,6 +376,7 @@ class LiveCli:
             await self._sink.emit(events, last=last)
 
     async def _handle_stderr(self, lines: list[bytes]) -> None:
+        await self._sink_set.wait()
         events: list[AgentEvent] = []
         for line in lines:
             events += self._taken(self._session.receive_stderr(line))

@@ -53,7 +53,7 @@ class Stdout:
         self._take = take
         self._tell = tell
         self._full = False
-        self._waits = True
+        self._waits = False
 
     def begin_turn(self) -> None:
         """Nothing has come yet; the bounds hold anew."""
@@ -83,7 +83,7 @@ class Stdout:
         await self._take(self._framer.flush())
 
     async def quiet_after_exit(self) -> None:
-        """Wait for the program's exit and then for silence.
+        """Wait for the program's exit and then, once it is read, for silence.
 
         What it has left running may hold the stream open for ever.
         """

@@ -11,11 +11,12 @@ import anyio
 import pytest
 
 from agent_runner.api.context import Context
+from agent_runner.runners.live import LiveCli
 from conversation_store.records import AgentRecord
 from conversation_store.states import Delivery, RunState, is_terminal
 from tests.approvals.asking import approve, events_of, pending, reject, types
 from tests.conftest import Serving
-from tests.faults.trial import LONGEST_S, add_agent, ended, start
+from tests.faults.trial import LONGEST_S, add_agent, ended, start, until
 
 pytestmark = pytest.mark.anyio
 
@@ -124,6 +125,30 @@ print(os.environ["AGENT_RUNNER_APPROVAL_ID"] in sys.argv)
         outcome = await ended(active)
     assert (outcome.state, outcome.answer) == ("succeeded", "True")
     assert len(starts(log)) == 2
+
+
+@pytest.mark.parametrize("program", ["print('said')", "emitter.request_approval('said')"])
+async def test_a_tool_may_be_gone_before_anybody_listens(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    """The service had no processor time since the tool's start, and loses nothing."""
+    monkeypatch.setattr("agent_runner.runners.stdout.QUIET_S", 0.05)
+    go = LiveCli.go
+
+    async def slow(live: LiveCli) -> None:
+        await go(live)
+        await until(lambda: live.exit_code is not None)
+        with anyio.move_on_after(0.3):
+            await live.gone.wait()
+
+    monkeypatch.setattr(LiveCli, "go", slow)
+    async with serving() as context:
+        agent, _ = await tool(context, tmp_path, f"from agent_runner import emitter\n{program}")
+        active = await start(context, agent, "x")
+        if program.startswith("emitter"):
+            assert (await pending(context, active.run_id)).question == "said"
+        else:
+            assert (await ended(active)).answer == "said"
 
 
 async def test_secrets_are_masked_in_what_each_start_prints(
