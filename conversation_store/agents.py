@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio
 import msgspec
 
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.readers import Readers
 from conversation_store.records import AgentRecord
-from conversation_store.writer import Row, Transaction, Unit, Urgency, Writer
-
-T = TypeVar("T")
+from conversation_store.remembered import Remembered
+from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 
 def _agent(row: Row) -> AgentRecord:
@@ -31,16 +29,12 @@ def _not_found(agent_id: str) -> RecordNotFoundError:
 
 
 class Agents:
-    """Named workers. A deleted agent keeps its conversations and frees its name.
-
-    Each request asks for its agent, so those that were read are kept: nobody else writes them.
-    """
+    """Named workers. A deleted agent keeps its conversations and frees its name."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
-        self._known: dict[str, AgentRecord] = {}
-        self._writes = 0
+        self._known = Remembered(self._read)
 
     async def add(
         self,
@@ -68,7 +62,8 @@ class Agents:
                 raise RecordConflictError("agent_exists", f"agent {agent_id!r} exists already")
             return _agent(rows[0])
 
-        return await self._write(agent_id, unit)
+        with self._known.changing(agent_id):
+            return await self._writer.submit(unit, durable=True)
 
     async def change(
         self, agent_id: str, *, comm_mode: str, options: dict[str, Any], now: str
@@ -89,7 +84,8 @@ class Agents:
                 raise _not_found(agent_id)
             return _agent(rows[0])
 
-        return await self._write(agent_id, unit)
+        with self._known.changing(agent_id):
+            return await self._writer.submit(unit, durable=True)
 
     async def delete(self, agent_id: str, *, now: str) -> None:
         """Forget an agent; RecordNotFoundError if there is none."""
@@ -98,31 +94,20 @@ class Agents:
             if not transaction.run("delete_agent", {"agent_id": agent_id, "now": now}):
                 raise _not_found(agent_id)
 
-        await self._write(agent_id, unit, Urgency.RELIEF)
+        with self._known.changing(agent_id):
+            await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
     async def get(self, agent_id: str) -> AgentRecord:
         """One agent; RecordNotFoundError if there is none."""
-        if (known := self._known.get(agent_id)) is not None:
-            return known
-        writes = self._writes
-        rows = await self._readers.read("get_agent", {"agent_id": agent_id})
-        if not rows:
+        agent = await self._known.get(agent_id)
+        if agent is None:
             raise _not_found(agent_id)
-        agent = _agent(rows[0])
-        if writes == self._writes:
-            self._known[agent_id] = agent
         return agent
 
     async def all(self) -> list[AgentRecord]:
         """Every agent, by name."""
         return [_agent(row) for row in await self._readers.read("list_agents", {})]
 
-    async def _write(self, agent_id: str, unit: Unit[T], urgency: Urgency = Urgency.PROMISE) -> T:
-        """Commit a change of an agent, which is read anew afterwards, whatever became of it."""
-        with anyio.CancelScope(shield=True):
-            try:
-                return await self._writer.submit(unit, durable=True, urgency=urgency)
-            finally:
-                self._writes += 1
-                self._known.pop(agent_id, None)
-        raise AssertionError("unreachable")
+    async def _read(self, agent_id: str) -> AgentRecord | None:
+        rows = await self._readers.read("get_agent", {"agent_id": agent_id})
+        return _agent(rows[0]) if rows else None

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from conversation_store.current import CurrentConversations
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.readers import Readers
 from conversation_store.records import ConversationRecord, TurnRecord
+from conversation_store.remembered import Remembered
 from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 _LAST_ID = "~"  # sorts after every identifier
@@ -76,10 +76,20 @@ def append_turn(
     return seq
 
 
+def current_conversations(readers: Readers) -> Remembered[str]:
+    """The id of each agent's newest open conversation."""
+
+    async def read(agent_id: str) -> str | None:
+        rows = await readers.read("current_conversation", {"agent_id": agent_id})
+        return str(rows[0][0]) if rows else None
+
+    return Remembered(read)
+
+
 class Conversations:
     """Agents' chats."""
 
-    def __init__(self, writer: Writer, readers: Readers, current: CurrentConversations) -> None:
+    def __init__(self, writer: Writer, readers: Readers, current: Remembered[str]) -> None:
         self._writer = writer
         self._readers = readers
         self._current = current

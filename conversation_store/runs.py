@@ -9,7 +9,6 @@ import msgspec
 
 from conversation_store.approvals import void_of_run
 from conversation_store.conversations import append_turn
-from conversation_store.current import CurrentConversations
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.events import append_batch, append_events
 from conversation_store.processes import insert_process
@@ -21,6 +20,7 @@ from conversation_store.records import (
     RunRecord,
     StoredEvent,
 )
+from conversation_store.remembered import Remembered
 from conversation_store.states import RunState, sources_of
 from conversation_store.writer import Row, Transaction, Urgency, Writer
 
@@ -77,7 +77,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 class Runs:
     """Executions of prompts."""
 
-    def __init__(self, writer: Writer, readers: Readers, current: CurrentConversations) -> None:
+    def __init__(self, writer: Writer, readers: Readers, current: Remembered[str]) -> None:
         self._writer = writer
         self._readers = readers
         self._current = current

@@ -17,8 +17,7 @@ from conversation_store.breakers import Breakers
 from conversation_store.committer import Committer
 from conversation_store.comparisons import Comparisons
 from conversation_store.connection import Connection, connect
-from conversation_store.conversations import Conversations
-from conversation_store.current import CurrentConversations
+from conversation_store.conversations import Conversations, current_conversations
 from conversation_store.errors import StoreFullError, StoreUnusableError
 from conversation_store.events import Events
 from conversation_store.faults import Fault, StoreState, fault_of
@@ -53,7 +52,7 @@ class Store:
         self.health = writer.health
         self.end_patience = writer.end_patience
         self.agents = Agents(writer, readers)
-        current = CurrentConversations(readers)
+        current = current_conversations(readers)
         self.conversations = Conversations(writer, readers, current)
         self.runs = Runs(writer, readers, current)
         self.events = Events(writer, readers)

@@ -136,8 +136,7 @@ class Channel:
         async with self._place():
             await self._write_pending()
             stored = await commit()
-            for event in stored or ():
-                self._publish_stored(event)
+            self._publish([], stored or [])
         return stored is not None
 
     async def commit_jointly(self, commit: JointCommit) -> bool:
@@ -152,14 +151,8 @@ class Channel:
             batch = _durable(pending)
             with self._writing(pending):
                 stored = await commit(batch)
-                before = (
-                    await self._store.events.append(self.conversation_id, batch)
-                    if stored is None and batch
-                    else (stored or [])[: len(batch)]
-                )
-            self._publish(pending, before)
-            for event in (stored or [])[len(batch) :]:
-                self._publish_stored(event)
+                kept = stored if stored is not None else await self._append(batch)
+            self._publish(pending, kept)
         return stored is not None
 
     @asynccontextmanager
@@ -283,12 +276,12 @@ class Channel:
 
     async def _write_pending(self) -> None:
         pending = self._take()
-        batch = _durable(pending)
-        stored: list[StoredEvent] = []
-        if batch:
-            with self._writing(pending):
-                stored = await self._store.events.append(self.conversation_id, batch)
+        with self._writing(pending):
+            stored = await self._append(_durable(pending))
         self._publish(pending, stored)
+
+    async def _append(self, batch: Batch) -> list[StoredEvent]:
+        return await self._store.events.append(self.conversation_id, batch) if batch else []
 
     def _take(self) -> list[_Pending]:
         """What was emitted before the first commit that has not been; all, without one."""
@@ -314,16 +307,17 @@ class Channel:
             self._drained.set()
 
     def _publish(self, pending: list[_Pending], stored: list[StoredEvent]) -> None:
-        """Publish events in their order; `stored` are the durable ones of them."""
-        position = 0
+        """Publish in order; `stored` are the durable ones of `pending`, and what follows them."""
+        durable = iter(stored)
         for item in pending:
             if item.ephemeral is not None:
                 self._publish_ephemeral(item.run_id, item.ephemeral)
                 continue
             if item.closes is not None:
                 self._open.close(item.closes)
-            self._publish_stored(stored[position])
-            position += 1
+            self._publish_stored(next(durable))
+        for event in durable:
+            self._publish_stored(event)
 
     def _publish_stored(self, event: StoredEvent) -> None:
         self._last_seq = event.seq
