@@ -356,3 +356,18 @@ def service(make_service: Callable[..., Service]) -> Service:
     started = make_service()
     started.register()
     return started
+
+
+@pytest.fixture(scope="module")
+def live(module_service: ModuleService) -> Service:
+    """The same for a whole module."""
+    started = module_service()
+    started.register()
+    return started
+
+
+@pytest.fixture
+def idle(live: Service) -> Service:
+    """The one of the module with nothing left to do, its conversation yet to begin."""
+    live.begin_anew()
+    return live

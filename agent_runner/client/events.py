@@ -10,7 +10,7 @@ import anyio
 import httpx
 from httpx_sse import aconnect_sse
 
-from agent_runner.client.http import CONNECT_S, ServiceProblemError, away, problem_of, trusted
+from agent_runner.client.http import ServiceProblemError, away, connection, problem_of
 
 _AGAIN_S = 1.0
 
@@ -20,11 +20,7 @@ class Watcher:
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        timeout = httpx.Timeout(None, connect=CONNECT_S)
-        self._http = httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=timeout, verify=trusted(url)
-        )
+        self._http = httpx.AsyncClient(**connection(url, token))
 
     async def __aenter__(self) -> Self:
         return self

@@ -16,7 +16,7 @@ from httpx_sse import ServerSentEvent, connect_sse
 from agent_runner.errors import AgentRunnerError, UnavailableError
 
 URL_VARIABLE = "AGENT_RUNNER_URL"
-CONNECT_S = 5.0
+_CONNECT_S = 5.0
 
 
 def path(*words: str) -> str:
@@ -29,6 +29,16 @@ def trusted(url: str) -> ssl.SSLContext:
     if httpx.URL(url).scheme == "http":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.create_ssl_context()
+
+
+def connection(url: str, token: str | None) -> dict[str, Any]:
+    """What httpx is to know of a service; its answers may take as long as a run."""
+    return {
+        "base_url": url,
+        "headers": {"Authorization": f"Bearer {token}"} if token else {},
+        "timeout": httpx.Timeout(None, connect=_CONNECT_S),
+        "verify": trusted(url),
+    }
 
 
 class ServiceProblemError(AgentRunnerError):
@@ -58,11 +68,7 @@ class Client:
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        timeout = httpx.Timeout(None, connect=CONNECT_S)
-        self._http = httpx.Client(
-            base_url=url, headers=headers, timeout=timeout, verify=trusted(url)
-        )
+        self._http = httpx.Client(**connection(url, token))
 
     def __enter__(self) -> Self:
         return self

@@ -22,7 +22,7 @@ class RawFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     modified_at: str
 
 
-class Rotated(msgspec.Struct, frozen=True):
+class Rotated(msgspec.Struct):
     """Of an agent's runs: which have lost their files, how many have some, and how large."""
 
     removed: list[str]
@@ -43,11 +43,7 @@ class RawFiles:
     def of_run(self, run_id: str) -> list[RawFile]:
         """What is kept of a run."""
         found = []
-        for stream in STREAMS:
-            try:
-                stat = self.path(run_id, stream).stat()
-            except FileNotFoundError:
-                continue
+        for stream, stat in self._stats(run_id).items():
             modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="milliseconds")
             found.append(
                 RawFile(
@@ -61,11 +57,8 @@ class RawFiles:
 
     def size(self, run_id: str) -> int | None:
         """Bytes that are kept of a run; None if it has no file."""
-        sizes = []
-        for stream in STREAMS:
-            with suppress(FileNotFoundError):
-                sizes.append(os.stat(f"{self._folder}/{run_id}.{stream}").st_size)
-        return sum(sizes) if sizes else None
+        stats = self._stats(run_id).values()
+        return sum(stat.st_size for stat in stats) if stats else None
 
     def rotate(self, newest_first: Sequence[str], *, keep_bytes: int, keep_runs: int) -> Rotated:
         """Remove the files of an agent's oldest runs: whole files, never those of the newest."""
@@ -86,3 +79,10 @@ class RawFiles:
         """Remove what is kept of a run."""
         for stream in STREAMS:
             self.path(run_id, stream).unlink(missing_ok=True)
+
+    def _stats(self, run_id: str) -> dict[str, os.stat_result]:
+        found = {}
+        for stream in STREAMS:
+            with suppress(FileNotFoundError):
+                found[stream] = os.stat(f"{self._folder}/{run_id}.{stream}")
+        return found

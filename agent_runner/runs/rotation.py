@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 from anyio import CapacityLimiter, to_thread
 
-from agent_runner.runs.raw_files import RawFiles
+from agent_runner.runs.raw_files import RawFiles, Rotated
 from agent_runner.settings import LogSettings
 from conversation_store.errors import StoreError
 from conversation_store.store import Store
@@ -16,12 +16,6 @@ log = structlog.get_logger(__name__)
 
 _SLACK = 10
 _LOOK = 2
-
-
-class _Kept:
-    def __init__(self, runs: int, size_bytes: int) -> None:
-        self.runs = runs
-        self.size_bytes = size_bytes
 
 
 class Rotation:
@@ -36,7 +30,7 @@ class Rotation:
         self._files = files
         self._settings = settings
         self._most_runs = settings.agent_runs + settings.agent_runs // _SLACK
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, Rotated] = {}
         self._one_at_a_time = CapacityLimiter(1)
 
     async def after(self, agent_id: str, run_id: str) -> None:
@@ -64,6 +58,6 @@ class Rotation:
         runs = await self._store.runs.of_agent(agent_id, limit=_LOOK * self._most_runs)
         rotate = partial(self._files.rotate, runs, keep_bytes=keep_bytes, keep_runs=keep_runs)
         done = await to_thread.run_sync(rotate, limiter=self._one_at_a_time)
-        self._kept[agent_id] = _Kept(done.runs, done.size_bytes)
+        self._kept[agent_id] = done
         if done.removed:
             log.info("raw_output_rotated", agent_id=agent_id, runs=len(done.removed))

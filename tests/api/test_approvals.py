@@ -15,15 +15,8 @@ import httpx
 import pytest
 
 from tests.approvals.asking import COMMAND, question, ran
-from tests.conftest import ModuleService, Service
+from tests.conftest import Service
 from tests.faults.trial import wait_until
-
-
-@pytest.fixture(scope="module")
-def live(module_service: ModuleService) -> Service:
-    service = module_service()
-    service.register()
-    return service
 
 
 class Asking:

@@ -17,23 +17,9 @@ import pytest
 
 from agent_runner.api import streams
 from tests.api.frames import blocks, data_of, replayed, seq_of
-from tests.conftest import ModuleService, Script, Service
+from tests.conftest import Script, Service
 
 STREAM = {"Accept": "text/event-stream"}
-
-
-@pytest.fixture(scope="module")
-def live(module_service: ModuleService) -> Service:
-    service = module_service()
-    service.register()
-    return service
-
-
-@pytest.fixture
-def service(live: Service) -> Service:
-    """The one of this module, with a conversation yet to begin."""
-    live.begin_anew()
-    return live
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -58,8 +44,8 @@ def conversation_of(service: Service, name: str = "worker") -> dict[str, Any]:
         return found
 
 
-def test_a_run_streams_from_queued_to_finished(service: Service) -> None:
-    got = execute(service, [{"text": "hello world", "deltas": 4}])
+def test_a_run_streams_from_queued_to_finished(idle: Service) -> None:
+    got = execute(idle, [{"text": "hello world", "deltas": 4}])
     kinds = [data_of(block)["type"] for block in got]
     assert kinds[0] == "run.queued"
     assert kinds[-1] == "run.finished"
@@ -72,10 +58,10 @@ def test_a_run_streams_from_queued_to_finished(service: Service) -> None:
     assert all("seq" not in d for d in deltas)
 
 
-def test_headers_keep_proxies_from_buffering(service: Service) -> None:
+def test_headers_keep_proxies_from_buffering(idle: Service) -> None:
     body = {"prompt": "x"}
     with (
-        service.client(**STREAM) as client,
+        idle.client(**STREAM) as client,
         client.stream("POST", "/agents/worker/execute", json=body) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -91,22 +77,22 @@ def test_heartbeat_is_a_comment_every_ten_seconds() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_reader_that_was_cut_goes_on_byte_for_byte_after_a_restart(
-    service: Service, number: signal.Signals
+    idle: Service, number: signal.Signals
 ) -> None:
     script: Script = [
         {"tool": "Bash", "input": {"n": n}, "output": "\r\n\u2028 ü"} for n in range(80)
     ]
-    live = execute(service, [*script, {"text": "end"}])
-    conversation = conversation_of(service)
+    live = execute(idle, [*script, {"text": "end"}])
+    conversation = conversation_of(idle)
     durable = [block for block in live if seq_of(block) is not None]
     random.seed(number)
     got: list[bytes] = []
     for cut in range(6):
         if cut == 3:
-            service.restart(number)
+            idle.restart(number)
         headers = {"Last-Event-ID": str(seq_of(got[-1]))} if got else {}
         with (
-            service.client(**headers) as client,
+            idle.client(**headers) as client,
             client.stream(
                 "GET", f"/conversations/{conversation['conversationId']}/events"
             ) as response,
@@ -120,9 +106,7 @@ def test_a_reader_that_was_cut_goes_on_byte_for_byte_after_a_restart(
     assert b"".join(got) == b"".join(durable)
 
 
-def test_live_readers_that_drop_and_come_back_miss_nothing(
-    service: Service, tmp_path: Path
-) -> None:
+def test_live_readers_that_drop_and_come_back_miss_nothing(idle: Service, tmp_path: Path) -> None:
     """Readers cut and resume at random while the run goes on; all see the same bytes."""
     gate = tmp_path / "gate"
     script: Script = [{"text": f"block {n}", "deltas": 5} for n in range(200)]
@@ -136,7 +120,7 @@ def test_live_readers_that_drop_and_come_back_miss_nothing(
         while not done:
             after = seq_of(got[-1]) if got else 0
             url = f"/conversations/{conversation}/events?after={after}"
-            with service.client() as client, client.stream("GET", url) as response:
+            with idle.client() as client, client.stream("GET", url) as response:
                 started.set()
                 for block in blocks(response):
                     if seq_of(block) is None:
@@ -150,14 +134,12 @@ def test_live_readers_that_drop_and_come_back_miss_nothing(
                         break
         results.append(got)
 
-    service.run("first")
-    conversation = conversation_of(service)["conversationId"]
+    idle.run("first")
+    conversation = conversation_of(idle)["conversationId"]
     run: list[httpx.Response] = []
-    runner = threading.Thread(
-        target=lambda: run.append(service.run([{"wait": str(gate)}, *script]))
-    )
+    runner = threading.Thread(target=lambda: run.append(idle.run([{"wait": str(gate)}, *script])))
     runner.start()
-    with service.client() as client:
+    with idle.client() as client:
         wait_until(lambda: client.get("/agents/worker/execute/stream?after=999").status_code == 400)
         with client.stream("GET", "/agents/worker/execute/stream") as response:
             last_run = data_of(next(blocks(response)))["runId"]
@@ -168,7 +150,7 @@ def test_live_readers_that_drop_and_come_back_miss_nothing(
     gate.touch()
     for thread in (runner, *readers):
         thread.join(30)
-    with service.client() as client:
+    with idle.client() as client:
         last = seq_of(results[0][-1])
         assert last is not None
         whole = replayed(client, conversation, last)
@@ -178,7 +160,7 @@ def test_live_readers_that_drop_and_come_back_miss_nothing(
         assert b"".join(got) == b"".join(whole)
 
 
-def test_who_comes_in_the_middle_gets_the_open_item_first(service: Service, tmp_path: Path) -> None:
+def test_who_comes_in_the_middle_gets_the_open_item_first(idle: Service, tmp_path: Path) -> None:
     gate, here = tmp_path / "gate", tmp_path / "here"
     start = {
         "type": "stream_event",
@@ -217,17 +199,17 @@ def test_who_comes_in_the_middle_gets_the_open_item_first(service: Service, tmp_
         delta("three"),
         {"text": "whole"},
     ]
-    runner = threading.Thread(target=lambda: service.run(script))
+    runner = threading.Thread(target=lambda: idle.run(script))
     runner.start()
     wait_until(here.exists)
     attach = "/agents/worker/execute/stream"
-    with service.client() as client, client.stream("GET", attach) as r:
+    with idle.client() as client, client.stream("GET", attach) as r:
         text = ""
         for block in blocks(r):
             text += data_of(block).get("text", "")
             if text == "one two ":
                 break
-    with service.client() as client, client.stream("GET", attach) as r:
+    with idle.client() as client, client.stream("GET", attach) as r:
         got: list[dict[str, Any]] = []
         for block in blocks(r):
             event = data_of(block)
@@ -243,25 +225,25 @@ def test_who_comes_in_the_middle_gets_the_open_item_first(service: Service, tmp_
     assert kinds[-1] == "run.finished"
 
 
-def test_a_slow_reader_is_closed_and_can_resume(service: Service) -> None:
-    service.run("first")
-    conversation = conversation_of(service)["conversationId"]
-    host, port = service.url.removeprefix("http://").split(":")
+def test_a_slow_reader_is_closed_and_can_resume(idle: Service) -> None:
+    idle.run("first")
+    conversation = conversation_of(idle)["conversationId"]
+    host, port = idle.url.removeprefix("http://").split(":")
     slow = socket.create_connection((host, int(port)))
     slow.sendall(
         f"GET /conversations/{conversation}/events HTTP/1.1\r\nHost: {host}\r\n"
-        f"Authorization: Bearer {service.token}\r\n\r\n".encode()
+        f"Authorization: Bearer {idle.token}\r\n\r\n".encode()
     )
     assert slow.recv(1)
-    answer = service.run([{"big": 60_000, "deltas": 1} for _ in range(400)])
+    answer = idle.run([{"big": 60_000, "deltas": 1} for _ in range(400)])
     assert answer.json()["success"] is True
     total = 0
     slow.settimeout(20)
     while chunk := slow.recv(1 << 16):
         total += len(chunk)
     slow.close()
-    last = conversation_of(service)["lastEventSeq"]
-    with service.client() as client:
+    last = conversation_of(idle)["lastEventSeq"]
+    with idle.client() as client:
         whole = replayed(client, conversation, last)
     assert [seq_of(block) for block in whole] == list(range(1, last + 1))
     assert total < sum(map(len, whole))
@@ -279,21 +261,21 @@ def test_a_slow_reader_is_closed_and_can_resume(service: Service) -> None:
     ],
 )
 def test_bad_cursors_are_refused_before_streaming(
-    service: Service, query: str, header: str | None, code: str
+    idle: Service, query: str, header: str | None, code: str
 ) -> None:
-    service.run("first")
-    conversation = conversation_of(service)["conversationId"]
+    idle.run("first")
+    conversation = conversation_of(idle)["conversationId"]
     headers = {"Last-Event-ID": header} if header else {}
-    with service.client(**headers) as client:
+    with idle.client(**headers) as client:
         answer = client.get(f"/conversations/{conversation}/events{query}")
     assert answer.status_code == 400
     assert answer.json()["code"] == code
 
 
-def test_events_of_a_run_end_with_it(service: Service) -> None:
-    run_id = service.run("first").json()["runId"]
-    second = service.run("second").json()["runId"]
-    with service.client() as client:
+def test_events_of_a_run_end_with_it(idle: Service) -> None:
+    run_id = idle.run("first").json()["runId"]
+    second = idle.run("second").json()["runId"]
+    with idle.client() as client:
         for run in (run_id, second):
             with client.stream("GET", f"/runs/{run}/events") as response:
                 events = [data_of(block) for block in blocks(response)]
@@ -301,16 +283,16 @@ def test_events_of_a_run_end_with_it(service: Service) -> None:
             assert events[-1]["type"] == "run.finished"
 
 
-def test_attach_without_a_run_says_so(service: Service) -> None:
-    with service.client() as client:
+def test_attach_without_a_run_says_so(idle: Service) -> None:
+    with idle.client() as client:
         answer = client.get("/agents/worker/execute/stream")
     assert (answer.status_code, answer.json()["code"]) == (409, "nothing_running")
 
 
-def test_the_run_goes_on_when_its_caller_leaves(service: Service, tmp_path: Path) -> None:
+def test_the_run_goes_on_when_its_caller_leaves(idle: Service, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     body = {"prompt": json.dumps([{"wait": str(gate)}, {"text": "still here"}])}
-    with service.client(**STREAM) as client:
+    with idle.client(**STREAM) as client:
         with client.stream("POST", "/agents/worker/execute", json=body) as response:
             run_id = data_of(next(blocks(response)))["runId"]
         gate.touch()

@@ -8,20 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from agent_runner.cli.terminal import ExitCode
 from tests.api.test_approvals import Asking
 from tests.approvals.asking import COMMAND, ran
 from tests.cli.test_commands import call
-from tests.conftest import ModuleService, Service
-
-
-@pytest.fixture(scope="module")
-def live(module_service: ModuleService) -> Service:
-    service = module_service()
-    service.register()
-    return service
+from tests.conftest import Service
 
 
 def test_list_show_and_approve(live: Service, tmp_path: Path) -> None:

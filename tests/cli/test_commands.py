@@ -21,13 +21,6 @@ from agent_runner.cli.terminal import ExitCode
 from tests.conftest import ModuleService, Script, Service
 
 
-@pytest.fixture(scope="module")
-def live(module_service: ModuleService) -> Service:
-    service = module_service()
-    service.register()
-    return service
-
-
 def command(*argv: str, env: dict[str, str] | None = None, given: bytes = b"") -> Any:
     return subprocess.run(
         [sys.executable, "-m", "agent_runner.cli.main", *argv],

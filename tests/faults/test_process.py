@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ModuleService, Service, Serving
+from tests.conftest import Service, Serving
 from tests.faults.trial import ONE_WAY_EACH, Way, add_agent, ended, start, suffer
 
 pytestmark = pytest.mark.anyio
@@ -95,13 +95,6 @@ async def test_38_command_line_too_long(serving: Serving, tmp_path: Path, way: W
 
 
 REFUSALS = ("invalid_json", "invalid_body", "invalid_option", "invalid_cwd")
-
-
-@pytest.fixture(scope="module")
-def live(module_service: ModuleService) -> Service:
-    service = module_service()
-    service.register()
-    return service
 
 
 @pytest.mark.parametrize("agent_type", ["claude-code", "gemini", "factory-droid"])

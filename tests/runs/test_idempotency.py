@@ -12,23 +12,9 @@ import httpx
 import pytest
 
 from tests.api.frames import data_of
-from tests.conftest import ModuleService, Service
+from tests.conftest import Service
 
 BODY = {"prompt": "hello", "metadata": {"b": 1, "a": 2}}
-
-
-@pytest.fixture(scope="module")
-def live(module_service: ModuleService) -> Service:
-    service = module_service()
-    service.register()
-    return service
-
-
-@pytest.fixture
-def service(live: Service) -> Service:
-    """The one of this module, with a conversation yet to begin."""
-    live.begin_anew()
-    return live
 
 
 @pytest.fixture
@@ -47,32 +33,32 @@ def runs_of(service: Service) -> list[str]:
     return [turn["runId"] for turn in page["turns"] if turn["role"] == "user"]
 
 
-def test_a_hundred_at_once_are_one_run(service: Service, tmp_path: Path, key: str) -> None:
+def test_a_hundred_at_once_are_one_run(idle: Service, tmp_path: Path, key: str) -> None:
     gate = tmp_path / "gate"
     body = {"prompt": json.dumps([{"wait": str(gate)}, {"text": "once"}])}
     with ThreadPoolExecutor(100) as pool:
-        answers = [pool.submit(send, service, key, body) for _ in range(100)]
+        answers = [pool.submit(send, idle, key, body) for _ in range(100)]
         gate.touch()
         got = [answer.result() for answer in answers]
     assert {answer.status_code for answer in got} == {200}
     assert len({answer.content for answer in got}) == 1
     assert got[0].json()["content"] == "once"
-    assert len(runs_of(service)) == 1
+    assert len(runs_of(idle)) == 1
     assert [a.headers.get("Idempotent-Replayed") for a in got].count(None) == 1
 
 
-def test_the_same_answer_later_and_after_a_restart(service: Service, key: str) -> None:
-    first = send(service, key)
-    again = send(service, key, {"metadata": {"a": 2, "b": 1}, "prompt": "hello"})
+def test_the_same_answer_later_and_after_a_restart(idle: Service, key: str) -> None:
+    first = send(idle, key)
+    again = send(idle, key, {"metadata": {"a": 2, "b": 1}, "prompt": "hello"})
     assert again.json() == first.json()
     assert again.headers["Idempotent-Replayed"] == "true"
-    service.restart()
-    assert send(service, key).json() == first.json()
-    assert len(runs_of(service)) == 1
-    stream = send(service, key, Accept="text/event-stream")
+    idle.restart()
+    assert send(idle, key).json() == first.json()
+    assert len(runs_of(idle)) == 1
+    stream = send(idle, key, Accept="text/event-stream")
     kinds = [data_of(frame.encode())["type"] for frame in stream.text.split("\n\n") if frame]
     assert (kinds[0], kinds[-1]) == ("run.queued", "run.finished")
-    assert send(service, f"{key}2").json()["runId"] != first.json()["runId"]
+    assert send(idle, f"{key}2").json()["runId"] != first.json()["runId"]
 
 
 def test_a_failed_run_is_answered_alike(make_service: Callable[..., Service], key: str) -> None:
@@ -90,32 +76,32 @@ def test_a_failed_run_is_answered_alike(make_service: Callable[..., Service], ke
     ids=str,
 )
 def test_another_request_with_the_key_is_refused(
-    service: Service, key: str, changed: dict[str, object]
+    idle: Service, key: str, changed: dict[str, object]
 ) -> None:
-    assert send(service, key).status_code == 200
-    answer = send(service, key, {**BODY, **changed})
+    assert send(idle, key).status_code == 200
+    answer = send(idle, key, {**BODY, **changed})
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_reused")
-    assert len(runs_of(service)) == 1
+    assert len(runs_of(idle)) == 1
 
 
 @pytest.mark.parametrize("wrong", ["", "x" * 256, "a b"])
-def test_a_key_that_is_none(service: Service, wrong: str) -> None:
-    answer = send(service, wrong)
+def test_a_key_that_is_none(idle: Service, wrong: str) -> None:
+    answer = send(idle, wrong)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_idempotency_key")
 
 
-def test_a_key_belongs_to_its_agent(service: Service, key: str) -> None:
-    service.register("other")
-    first = send(service, key).json()
-    with service.client(**{"Idempotency-Key": key}) as client:
+def test_a_key_belongs_to_its_agent(idle: Service, key: str) -> None:
+    idle.register("other")
+    first = send(idle, key).json()
+    with idle.client(**{"Idempotency-Key": key}) as client:
         second = client.post("/agents/other/execute", json=BODY).json()
     assert second["agentId"] == "other"
     assert first["runId"] != second["runId"]
 
 
-def test_a_busy_agent_queues_or_refuses(service: Service, tmp_path: Path) -> None:
+def test_a_busy_agent_queues_or_refuses(idle: Service, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    service.register("shy", busy="reject")
+    idle.register("shy", busy="reject")
     hold = json.dumps([{"wait": str(gate)}])
     for name, fields, status in (
         ("worker", {"busy": "reject"}, 409),
@@ -123,15 +109,15 @@ def test_a_busy_agent_queues_or_refuses(service: Service, tmp_path: Path) -> Non
         ("shy", {"busy": "queue"}, 200),
     ):
         gate.unlink(missing_ok=True)
-        with service.client(Accept="text/event-stream") as client:
+        with idle.client(Accept="text/event-stream") as client:
             path = f"/agents/{name}/execute"
             with client.stream("POST", path, json={"prompt": hold}) as held:
                 frames = held.iter_raw()
                 next(frames)
                 with ThreadPoolExecutor(1) as pool:
-                    second = pool.submit(service.run, "second", name, **fields)
+                    second = pool.submit(idle.run, "second", name, **fields)
                     if status == 200:
-                        while not service.queued(name):
+                        while not idle.queued(name):
                             pass
                         gate.touch()
                     answer = second.result()

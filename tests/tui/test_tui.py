@@ -17,17 +17,10 @@ from agent_runner.client.events import Watcher
 from agent_runner.tui.app import Tui
 from tests.api.test_approvals import Asking, decide, pending
 from tests.approvals.asking import COMMAND, ran
-from tests.conftest import ModuleService, Service
+from tests.conftest import Service
 from tests.faults.trial import LONGEST_S
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def live(module_service: ModuleService) -> Service:
-    service = module_service()
-    service.register()
-    return service
 
 
 @asynccontextmanager
