@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+# The folder of a whole series of benchmarks, which whoever runs the series removes.
+SERIES = os.environ.get("BENCH_SERIES")
 
 
 class Service:
@@ -65,47 +69,58 @@ def service(
     `prepare` gets the folder before the service starts, where `program` may lie as
     `{root}/name`; the service's state is in `state`.
     """
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
-        root = Path(folder)
-        config = root / "config.yaml"
-        settings = {
-            "allowed_roots": [folder],
-            "programs": {
-                "claude-code": str(program).replace("{root}", folder),
-                "gemini": "/nonexistent/gemini",
-                "factory-droid": "/nonexistent/droid",
-                **(programs or {}),
-            },
-            "limits": limits,
-            "shadow": shadow or {},
-        }
-        config.write_text(json.dumps(settings))
-        if prepare is not None:
-            prepare(root)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "agent_runner.cli.main", "serve", "--port", "0"),
-                *("--state-dir", f"{folder}/state", "--config", str(config)),
-            ],
-            env={"PATH": os.environ["PATH"], "HOME": folder, "LANG": "C.UTF-8", **(env or {})},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        url = token = ""
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "listens on" in line:
-                url = line.split()[-1]
-            elif line.startswith("  token"):
-                token = line.split()[1]
-            elif line.startswith("Ready"):
-                break
-        try:
-            yield Service(process, url, token, root)
-        finally:
-            process.terminate()
-            process.wait(30)
-            process.stdout.close()
+    root = new_folder()
+    config = root / "config.yaml"
+    settings = {
+        "allowed_roots": [str(root)],
+        "programs": {
+            "claude-code": str(program).replace("{root}", str(root)),
+            "gemini": "/nonexistent/gemini",
+            "factory-droid": "/nonexistent/droid",
+            **(programs or {}),
+        },
+        "limits": limits,
+        "shadow": shadow or {},
+    }
+    config.write_text(json.dumps(settings))
+    if prepare is not None:
+        prepare(root)
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "agent_runner.cli.main", "serve", "--port", "0"),
+            *("--state-dir", f"{root}/state", "--config", str(config)),
+        ],
+        env={"PATH": os.environ["PATH"], "HOME": str(root), "LANG": "C.UTF-8", **(env or {})},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    url = token = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "listens on" in line:
+            url = line.split()[-1]
+        elif line.startswith("  token"):
+            token = line.split()[1]
+        elif line.startswith("Ready"):
+            break
+    try:
+        yield Service(process, url, token, root)
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+def new_folder() -> Path:
+    """A folder that stays until all is measured.
+
+    Where ext4 has no journal it passes over the inodes of files removed in the last minutes,
+    one by one, for each new file: what one service leaves would slow the next one down.
+    """
+    folder = tempfile.mkdtemp(prefix="bench", dir=SERIES)
+    if SERIES is None:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 class Connection:

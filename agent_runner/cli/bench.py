@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -40,11 +42,14 @@ def bench(
             summary = file.read_text("utf-8").split('"""')[1].splitlines()[0]
             out.print(f"{name:<16} {summary}")
         return
-    for name in names or list(found):
-        if name not in found:
-            raise typer.BadParameter(f"{name!r} is no benchmark; see --list")
-        code = subprocess.call(
-            [sys.executable, "-m", f"benchmarks.bench_{name}"], cwd=FOLDER.parent
-        )
-        if code:
-            raise typer.Exit(code)
+    with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as series:
+        for name in names or list(found):
+            if name not in found:
+                raise typer.BadParameter(f"{name!r} is no benchmark; see --list")
+            code = subprocess.call(
+                [sys.executable, "-m", f"benchmarks.bench_{name}"],
+                cwd=FOLDER.parent,
+                env={**os.environ, "BENCH_SERIES": series},
+            )
+            if code:
+                raise typer.Exit(code)
