@@ -1,10 +1,11 @@
 """The keeper: a program of its own that stands between the service and every CLI process.
 
 Started once as `python -I -S keeper.py FD`, it is the *warden*: small, so that a fork of it
-takes a millisecond. For each message on FD (one byte, with the ends of a control socket and
-of three pipes) it forks a *keeper*, which starts one CLI in a session of its own and is the
-subreaper of its tree: whatever a double fork or setsid orphans becomes the keeper's child,
-so the tree is known without guessing. The control socket is a lifeline. When the service is
+takes a millisecond. It forks *keepers*, each of which starts one CLI in a session of its own
+and is the subreaper of its tree: whatever a double fork or setsid orphans becomes the keeper's
+child, so the tree is known without guessing. One keeper is always there before it is asked for,
+with the process that will be its CLI; each message on FD (one byte, with the ends of a control
+socket and of three pipes) goes to it. The control socket is a lifeline. When the service is
 gone, even by SIGKILL, the keeper ends the tree: TERM, half a second later KILL, until none
 is left. If a keeper itself is killed, the warden inherits its tree and kills it.
 
@@ -34,7 +35,6 @@ import socket
 import struct
 import sys
 import time
-from typing import Any
 
 PR_SET_CHILD_SUBREAPER = 36
 LIFELINE_GRACE_S = 0.5
@@ -69,6 +69,36 @@ def wakeups() -> socket.socket:
     writer.close()
     signal.signal(signal.SIGCHLD, lambda *_: None)
     return reader
+
+
+def receive_descriptors(source: socket.socket) -> list[int] | None:
+    """Those that come with a message of one byte; None at the end of the stream."""
+    data, descriptors, _, _ = socket.recv_fds(source, 1, 4)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return descriptors if data else None
+
+
+def frame(data: bytes) -> bytes:
+    """`data` behind its length."""
+    return struct.pack(">I", len(data)) + data
+
+
+def receive_frame(source: socket.socket) -> bytes | None:
+    """What `frame` was made of, and no byte more; None if the stream ends before that."""
+    head = receive(source, 4)
+    return None if head is None else receive(source, *struct.unpack(">I", head))
+
+
+def receive(source: socket.socket, length: int) -> bytes | None:
+    """So many bytes, or None if the stream ends before."""
+    data = b""
+    while len(data) < length:
+        more = source.recv(length - len(data))
+        if not more:
+            return None
+        data += more
+    return data
 
 
 def drain(reader: socket.socket) -> None:
@@ -152,11 +182,12 @@ def oom_kills() -> int:
 class Keeper:
     """Starts one CLI and answers for its tree until none of it is left."""
 
-    def __init__(self, control: socket.socket, streams: list[int]) -> None:
-        self.control = control
-        self.streams = streams
+    def __init__(self, requests: socket.socket) -> None:
+        self.requests = requests
+        self.control: socket.socket
         self.child = 0
-        self.start = -1
+        self.held: socket.socket
+        self.woken: socket.socket
         self.failure = -1
         self.exited = False
         self.lifeline = True
@@ -170,57 +201,71 @@ class Keeper:
         self.oom_before = 0
 
     def run(self) -> None:
-        """Live as long as the tree."""
+        """Wait for one request, then live as long as the tree."""
         become_subreaper()
-        woken = wakeups()
-        spec = self.read_spec()
-        if spec is None:
+        self.woken = wakeups()
+        with contextlib.suppress(OSError):  # tried again when it is asked for
+            self.fork_child()
+        descriptors = receive_descriptors(self.requests)
+        self.requests.close()
+        spec = None
+        if descriptors:
+            self.control = socket.socket(fileno=descriptors[0])
+            spec = receive_frame(self.control)
+        if not descriptors or spec is None:
+            self.leave()
             return
-        self.limits = spec["limits"]
-        start, failure = os.pipe(), os.pipe()
         try:
-            self.child = os.fork()
+            if self.child == 0 or os.waitpid(self.child, os.WNOHANG)[0]:
+                self.fork_child()
         except OSError as error:
             self.say(failed=error.errno)
             return
-        if self.child == 0:
-            os.close(start[1])
-            become_cli(spec, start[0], failure[1], self.streams)
-        for descriptor in (*self.streams, start[0], failure[1]):
-            os.close(descriptor)
-        self.start, self.failure = start[1], failure[0]
         self.say(held=self.child, ticks=start_ticks(self.child))
         # While the service writes the process down, which does nothing before that.
+        with contextlib.suppress(OSError):  # it was killed: told when it is reaped
+            socket.send_fds(self.held, [b"+"], descriptors[1:])
+            self.held.sendall(frame(spec))
+        for descriptor in descriptors[1:]:
+            os.close(descriptor)
+        self.limits = json.loads(spec)["limits"]
         self.oom_before = oom_kills()
-        self.watch(woken)
+        self.watch()
 
-    def read_spec(self) -> dict[str, Any] | None:
-        """What to start; None if the service left before it said so."""
-        data = b""
-        while len(data) < 4 or len(data) < 4 + struct.unpack(">I", data[:4])[0]:
-            more = self.control.recv(1 << 16 if len(data) >= 4 else 4 - len(data))
-            if not more:
-                return None
-            data += more
-        spec: dict[str, Any] = json.loads(data[4:])
-        return spec
+    def fork_child(self) -> None:
+        """The process that will be the CLI, in wait for what that is."""
+        self.held, far = socket.socketpair()
+        self.failure, failure = os.pipe()
+        with far:
+            self.child = os.fork()
+            if self.child == 0:
+                self.requests.close()
+                self.held.close()
+                become_cli(far, failure)
+        os.close(failure)
+
+    def leave(self) -> None:
+        """Nobody wants a CLI any more: let the held process go."""
+        if self.child:
+            self.held.close()
+            os.waitpid(self.child, 0)
 
     def say(self, **message: object) -> None:
         """One line to the service, if it is there."""
         with contextlib.suppress(OSError):
             self.control.sendall(json.dumps(message).encode() + b"\n")
 
-    def watch(self, woken: socket.socket) -> None:
+    def watch(self) -> None:
         """Serve commands, limits and exits until no process is left."""
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
-        poll.register(woken, select.POLLIN)
+        poll.register(self.woken, select.POLLIN)
         poll.register(self.failure, select.POLLIN)
         next_look = time.monotonic() + self.poll_s
         while True:
             for descriptor, _ in poll.poll(self.timeout_ms(next_look)):
-                if descriptor == woken.fileno():
-                    drain(woken)
+                if descriptor == self.woken.fileno():
+                    drain(self.woken)
                 elif descriptor == self.failure:
                     poll.unregister(self.failure)
                     self.tell_start()
@@ -266,7 +311,8 @@ class Keeper:
     def do(self, command: bytes, argument: int) -> None:
         """One command of the service."""
         if command == b"g":
-            os.write(self.start, b"g")
+            with contextlib.suppress(OSError):
+                self.held.send(b"g")
         elif command == b"t":
             signal_all(descendants(os.getpid()), signal.SIGTERM)
         elif command == b"k":
@@ -325,8 +371,8 @@ class Keeper:
         self.poll_s = TENSE_POLL_S if share > 0.5 else CALM_POLL_S
 
 
-def become_cli(spec: dict[str, Any], start: int, failure: int, streams: list[int]) -> None:
-    """In the fork: wait for the start byte, then be the CLI. Never returns."""
+def become_cli(held: socket.socket, failure: int) -> None:
+    """In the fork: wait for what to be and for the start byte, then be it. Never returns."""
     what = "start"
     try:
         signal.set_wakeup_fd(-1)
@@ -335,17 +381,19 @@ def become_cli(spec: dict[str, Any], start: int, failure: int, streams: list[int
             if signal.getsignal(name) not in (signal.SIG_DFL, None):
                 signal.signal(name, signal.SIG_DFL)
         os.setsid()
-        if os.read(start, 1) != b"g":
+        streams, spec = receive_descriptors(held), receive_frame(held)
+        if streams is None or spec is None or held.recv(1) != b"g":
             os._exit(0)
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write(str(OOM_SCORE))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for number, descriptor in enumerate(streams):
             os.dup2(descriptor, number)
+        named = json.loads(spec)
         what = "cwd"
-        os.chdir(spec["cwd"])
+        os.chdir(named["cwd"])
         what = "program"
-        os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606
+        os.execve(named["argv"][0], named["argv"], named["env"])  # noqa: S606
     except OSError as error:
         os.write(failure, f"{error.errno} {what}".encode())
     except BaseException:
@@ -377,57 +425,91 @@ def kill(pids: list[int]) -> None:
 # --- the warden -----------------------------------------------------------------------------
 
 
+class Spare:
+    """The keeper that waits for the next request; `keepers` are all that were forked."""
+
+    def __init__(self, *own: socket.socket) -> None:
+        self.keepers: set[int] = set()
+        self.own = own
+        self.line: socket.socket | None = None
+
+    def fork(self) -> None:
+        """Have one; OSError if there can be none now."""
+        near, far = socket.socketpair()
+        with far:
+            try:
+                pid = os.fork()
+            except OSError:
+                near.close()
+                raise
+            if pid == 0:
+                code, keeper = 1, Keeper(far)
+                try:
+                    for one in (*self.own, near):
+                        one.close()
+                    keeper.run()
+                    code = 0
+                finally:
+                    os._exit(code)
+        self.keepers.add(pid)
+        self.line = near
+
+    def give(self, descriptors: list[int]) -> None:
+        """Let it serve a request, or a new one, if it is gone; OSError if there is none."""
+        if self.line is not None:
+            with contextlib.suppress(OSError):
+                socket.send_fds(self.line, [b"+"], descriptors)
+                return
+        self.fork()
+        assert self.line is not None
+        socket.send_fds(self.line, [b"+"], descriptors)
+
+    def leave(self) -> None:
+        """It is no spare any more: it serves a request, or ends."""
+        if self.line is not None:
+            self.line.close()
+            self.line = None
+
+
 def warden(requests: socket.socket) -> None:
-    """Fork a keeper for each request until the service is gone."""
+    """Have a keeper serve each request until the service is gone."""
     become_subreaper()
     woken = wakeups()
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     gc.freeze()
-    keepers: set[int] = set()
+    spare = Spare(requests, woken)
     poll = select.poll()
     poll.register(requests, select.POLLIN)
     poll.register(woken, select.POLLIN)
     leave_at: float | None = None
-    while leave_at is None or (keepers and time.monotonic() < leave_at):
+    while leave_at is None or (spare.keepers and time.monotonic() < leave_at):
+        if spare.line is None and leave_at is None:
+            with contextlib.suppress(OSError):  # tried again when it is needed
+                spare.fork()
         for descriptor, _ in poll.poll(200 if leave_at else None):
             if descriptor == woken.fileno():
                 drain(woken)
-                continue
-            data, streams, _, _ = socket.recv_fds(requests, 1, 4)
-            for stream in streams:
-                os.set_inheritable(stream, False)
-            if data:
-                fork_keeper(requests, woken, streams, keepers)
-            else:
+            elif (descriptors := receive_descriptors(requests)) is None:
                 poll.unregister(requests)
+                spare.leave()
                 leave_at = time.monotonic() + WARDEN_LEAVE_S
-        bury(keepers)
+            else:
+                serve(spare, descriptors)
+        bury(spare.keepers)
 
 
-def fork_keeper(
-    requests: socket.socket, woken: socket.socket, streams: list[int], keepers: set[int]
-) -> None:
-    """Hand the request's descriptors to a fork of this process."""
+def serve(spare: Spare, descriptors: list[int]) -> None:
+    """Hand the descriptors of one request to the spare keeper."""
     try:
-        pid = os.fork() if len(streams) == 4 else -1
+        if len(descriptors) == 4:
+            spare.give(descriptors)
     except OSError as error:
-        pid = -1
         with contextlib.suppress(OSError):
-            os.write(streams[0], json.dumps({"failed": error.errno}).encode() + b"\n")
-    if pid == 0:
-        code = 1
-        try:
-            requests.close()
-            woken.close()
-            Keeper(socket.socket(fileno=streams[0]), streams[1:]).run()
-            code = 0
-        finally:
-            os._exit(code)
-    for descriptor in streams:
+            os.write(descriptors[0], json.dumps({"failed": error.errno}).encode() + b"\n")
+    spare.leave()
+    for descriptor in descriptors:
         os.close(descriptor)
-    if pid > 0:
-        keepers.add(pid)
 
 
 def bury(keepers: set[int]) -> None:

@@ -171,8 +171,8 @@ DEFENCES = (
     ),
     Defence(
         34, "orphans come to their keeper", _KEEPER,
-        "        become_subreaper()\n        woken = wakeups()\n        spec",
-        "        woken = wakeups()\n        spec",
+        "        become_subreaper()\n        self.woken",
+        "        self.woken",
     ),
     Defence(
         35, "the processes of a tree are counted", _KEEPER,

@@ -210,6 +210,8 @@ async def test_43_no_process_can_be_forked(serving: Serving, tmp_path: Path, las
         async with serving() as context:
             agent = await add_agent(context, "worker", "claude-code", tmp_path)
             (group / "cgroup.procs").write_text(str(context.warden.pid))
+            for spare in psutil.Process(context.warden.pid).children():
+                spare.kill()
             active = await start(context, agent, "hello")
             if not lasts:
                 await wait_until(lambda: "max 0" not in (group / "pids.events").read_text())

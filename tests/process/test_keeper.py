@@ -55,7 +55,9 @@ async def lines(child: Child, count: int) -> list[str]:
     text = b""
     with anyio.fail_after(20):
         while text.count(b"\n") < count:
-            text += await child.read_stdout()
+            chunk = await child.read_stdout()
+            assert chunk, f"it ended after {text!r}"
+            text += chunk
     return text.decode().split()
 
 
@@ -70,6 +72,11 @@ def lives(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def spare(warden: Warden) -> list[int]:
+    """What is below a warden that keeps nothing: the next keeper and its held process."""
+    return [process.pid for process in psutil.Process(warden.pid).children(recursive=True)]
 
 
 async def test_a_held_process_does_nothing(warden: Warden, tmp_path: Path) -> None:
@@ -132,6 +139,40 @@ async def test_a_killed_warden_is_replaced_and_its_keepers_stay() -> None:
         warden.close()
 
 
+@pytest.mark.parametrize("which", [0, 1], ids=["keeper", "held process"])
+async def test_a_killed_spare_is_replaced(which: int) -> None:
+    warden = Warden()
+    try:
+        for _ in range(3):
+            await true(lambda: len(spare(warden)) == 2)
+            killed = spare(warden)[which]
+            os.kill(killed, signal.SIGKILL)
+            await true(lambda: not lives(killed))  # noqa: B023
+            async with running(warden, "print(1)") as child:
+                await child.go()
+                assert await lines(child, 1) == ["1"]
+                assert await child.wait() == 0
+    finally:
+        warden.close()
+
+
+async def test_a_warden_that_leaves_takes_its_spare_along() -> None:
+    warden = Warden()
+    await true(lambda: len(spare(warden)) == 2)
+    pids = spare(warden)
+    warden.close()
+    await true(lambda: not any(map(lives, pids)))
+
+
+async def test_a_killed_warden_takes_its_spare_along() -> None:
+    warden = Warden()
+    await true(lambda: len(spare(warden)) == 2)
+    pids = spare(warden)
+    os.kill(warden.pid, signal.SIGKILL)
+    warden.close()
+    await true(lambda: not any(map(lives, pids)))
+
+
 async def test_a_hundred_that_ignore_term_are_ended(warden: Warden) -> None:
     async with running(warden, FAMILY.format(count=100)) as child:
         await child.go()
@@ -171,7 +212,8 @@ async def test_no_zombie_is_left(warden: Warden) -> None:
         async with running(warden, "import os\nif os.fork(): os._exit(0)") as child:
             await child.go()
             assert await child.wait() == 0
-    await true(lambda: psutil.Process(warden.pid).children(recursive=True) == [])
+    await true(lambda: len(spare(warden)) == 2)
+    assert all(map(lives, spare(warden)))
 
 
 HOG = "b = []\nwhile True:\n    b.append(bytearray(b'x' * 4_000_000)); time.sleep(0.002)"
