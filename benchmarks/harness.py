@@ -112,15 +112,19 @@ def service(
 
 
 def new_folder() -> Path:
-    """A folder that stays until all is measured.
+    """A folder that stays until all is measured, far on the disk from what was just removed.
 
     Where ext4 has no journal it passes over the inodes of files removed in the last minutes,
-    one by one, for each new file: what one service leaves would slow the next one down.
+    one by one, for each new file beside them: an earlier benchmark would slow this one down.
     """
-    folder = tempfile.mkdtemp(prefix="bench", dir=SERIES)
+    folder = Path(tempfile.mkdtemp(prefix="bench", dir=SERIES))
     if SERIES is None:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    # What is made in such a folder is put anywhere on the disk; other file systems refuse it.
+    subprocess.run(["chattr", "+T", folder], stderr=subprocess.DEVNULL, check=False)
+    root = folder / "service"
+    root.mkdir()
+    return root
 
 
 class Connection:
