@@ -13,6 +13,7 @@ from agent_runner import wire
 from agent_runner.agents.custom import CustomAdapter
 from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.desk import Desk
+from agent_runner.bus.channel import Batch
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
 from agent_runner.routing.plan import CommMode, Plan, Source
@@ -26,7 +27,7 @@ from agent_runner.runs.outcome import both, failed, finished_event, judge, stopp
 from agent_runner.runs.queue import Ticket
 from agent_runner.settings import Settings, Timeouts
 from conversation_store.errors import StoreError
-from conversation_store.records import AgentRecord, RunOutcome
+from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from conversation_store.states import RunState
 from conversation_store.store import Store
 
@@ -222,7 +223,7 @@ class RunDriver:
         )
         active.over = True
         now = wire.now()
-        if active.channel.lost(active.run_id) or not await self._commit_end(active, outcome, now):
+        if not await self._commit_end(active, outcome, now):
             # Nobody may hear of a success that the store does not have.
             outcome = msgspec.structs.replace(
                 outcome,
@@ -237,19 +238,28 @@ class RunDriver:
         active.done.set()
 
     async def _commit_end(self, active: ActiveRun, outcome: RunOutcome, now: str) -> bool:
+        """False if it is not stored, or is not true: what the run did is lost."""
         events = [new_event(finished_event(outcome))]
-        try:
-            await active.channel.commit_jointly(
-                lambda before: self._store.runs.finish(
-                    active.run_id, outcome, events, now=now, before=before
-                )
+
+        def untrue() -> bool:
+            return outcome.code != FailureCode.INTERNAL and active.channel.lost(active.run_id)
+
+        async def end(before: Batch) -> list[StoredEvent] | None:
+            # What was on its way before this commit is stored by now, or lost.
+            if untrue():
+                return None
+            return await self._store.runs.finish(
+                active.run_id, outcome, events, now=now, before=before
             )
+
+        try:
+            await active.channel.commit_jointly(end)
         except StoreError as error:
             log.error("run_end_not_stored", run_id=active.run_id, code=error.code)
         except Exception:
             log.exception("run_end_not_stored", run_id=active.run_id, state=outcome.state)
         else:
-            return True
+            return not untrue()
         return False
 
 

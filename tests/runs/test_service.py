@@ -19,6 +19,8 @@ from conversation_store import events as event_log
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from tests.conftest import Script, Serving
+from tests.faults.trial import until as until_true
+from tests.faults.trial import wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -509,26 +511,33 @@ async def test_a_cli_that_finishes_well_when_it_is_ended_was_still_cancelled(
         assert (outcome.state, outcome.code) == ("cancelled", "cancelled")
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["before its end", "while its end waits"])
 async def test_a_run_whose_events_are_lost_is_no_success(
-    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
+    gate = tmp_path / "gate"
+    script: Script = [{"text": "hello"}, {"wait": str(gate)}]
+    started: list[ActiveRun] = []
     async with serving() as context:
         agent = await add_agent(context, tmp_path)
         append = event_log.append_events
-        calls = 0
 
         def fail_last(*arguments: Any) -> list[StoredEvent]:
-            nonlocal calls
-            calls += 1
             if any(event.type == "message.completed" for event in arguments[-1]):
+                if late:
+                    gate.touch()
+                    wait_until(lambda: bool(started) and started[0].over)
                 raise RuntimeError("a bug, say")
             return append(*arguments)
 
         with monkeypatch.context() as patched:
             patched.setattr(event_log, "append_events", fail_last)
-            active = await start(context, agent, "hello")
+            started.append(await start(context, agent, script))
+            (active,) = started
+            if not late:
+                await until_true(lambda: active.channel.lost(active.run_id))
+                gate.touch()
             outcome = await ended(active)
-        assert calls > 0
         assert (outcome.state, outcome.code) == ("failed", "internal")
         assert (await context.store.runs.get(active.run_id)).state == "failed"
         assert (await run(context, agent, "again")).state == "succeeded"

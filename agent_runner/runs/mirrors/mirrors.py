@@ -247,7 +247,7 @@ class Mirrors:
             # It went another way: this leg had failed.
             code = active.run.route.get("afterCode")
             outcome = msgspec.structs.replace(outcome, state=RunState.FAILED, code=code)
-        figures = recorder.figures(outcome, lost=active.channel.lost(active.run_id))
+        figures = recorder.figures(outcome)
         body = LegBody(
             output=recorder.output(outcome.answer),
             tool_calls=recorder.calls,

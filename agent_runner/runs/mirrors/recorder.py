@@ -92,8 +92,8 @@ class Recorder:
                 await self._changed.wait()
         return self.allowed.get(call)
 
-    def figures(self, outcome: RunOutcome, *, lost: bool = False) -> Figures:
-        """What the leg took. `lost` if the store could not keep its events."""
+    def figures(self, outcome: RunOutcome) -> Figures:
+        """What the leg took."""
         success = outcome.state is RunState.SUCCEEDED
         first = self.first_at
         return Figures(
@@ -104,7 +104,7 @@ class Recorder:
             usage=outcome.usage,
             cost_usd=outcome.cost_usd,
             tool_calls=self.tool_calls,
-            corrupt=self._corrupt(outcome.answer if success else None, lost=lost),
+            corrupt=self._corrupt(outcome.answer if success else None),
         )
 
     def output(self, answer: str | None) -> str:
@@ -112,13 +112,11 @@ class Recorder:
         text = answer if answer is not None else "\n\n".join(self._texts)
         return text[: self._most_text]
 
-    def _corrupt(self, answer: str | None, *, lost: bool) -> str | None:
-        """How the output is damaged: lines that do not decode or are too long, events that the
-        store lost, an answer that is not in the messages before it."""
+    def _corrupt(self, answer: str | None) -> str | None:
+        """How the output is damaged: lines that do not decode or are too long, an answer that is
+        not in the messages before it."""
         if self._broken:
             return f"{self._broken} broken lines"
-        if lost:
-            return "events were lost"
         if answer and self._texts and self._size <= self._most_text:
             said = " ".join("\n".join(self._texts).split())
             if " ".join(answer.split()) not in said:
