@@ -1,18 +1,21 @@
 """What the terminal driver must know of Gemini CLI's own UI. Recorded: 0.61.0.
 
-Hooks are commands only, so each passes through a small program to the driver. They are set in
-the system's defaults, which no settings of the user's are lost to; the CLI skips that file
-if any folder above it is open to others for writing, as /tmp is. The prompt goes by the
-external editor (ctrl+g). Permission questions are answered by key.
+Hooks are commands only, so each passes through a small program to the driver. They are in an
+extension of the user's, whose command does nothing unless the driver has set HOOK: the CLI reads
+the system's settings, which an environment variable can name, only from files and folders that
+are root's (seen). The prompt goes by the external editor (ctrl+g). Permission questions are
+answered by key.
 """
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
-from agent_runner.schemas.terminal import Dialog, Profile, Refusal, Wait
+from agent_runner.schemas.terminal import Dialog, Profile, Refusal, Seed, Wait
 
-DEFAULTS = "gemini-defaults.json"
+HOMES = ("{GEMINI_CLI_HOME}/.gemini", "~/.gemini")
+EXTENSION = "agent-runner"
+HOOK = "AGENT_RUNNER_HOOK"
 HOOKS = ("SessionStart", "BeforeAgent", "AfterAgent", "BeforeTool", "Notification")
 _HOOK_MS = 60_000
 
@@ -28,21 +31,25 @@ _BUSY = r"esc to cancel|Executing Hook|\bAllow once\b"
 
 def profile(resume: str | None) -> Profile:
     """The UI, going on with session `resume` or not."""
-    hook = {"type": "command", "command": "{command}", "timeout": _HOOK_MS}
-    settings = {"hooks": {name: [{"hooks": [hook]}] for name in HOOKS}}
+    hook = {"type": "command", "command": f'eval "${HOOK}"', "timeout": _HOOK_MS}
+    hooks = {name: [{"hooks": [hook]}] for name in HOOKS}
     ready = Wait(screen=_BOX, absent=_BUSY)
     idle = Wait(screen=r"^\s*>\s", absent=_BUSY)
     return Profile(
-        home=["{GEMINI_CLI_HOME}/.gemini", "~/.gemini"],
+        home=list(HOMES),
         ready=ready,
         idle=idle,
-        hook_files={"{folder}/" + DEFAULTS: json.dumps(settings)},
+        seeds=[
+            _of_extension("gemini-extension.json", {"name": EXTENSION, "version": "1.0.0"}),
+            _of_extension("hooks/hooks.json", {"hooks": hooks}),
+        ],
         prompt_hook="BeforeAgent",
+        ready_hook="SessionStart",
         transcript="{home}/tmp/*/chats/session-*-" + resume[:8] + ".jsonl" if resume else "",
         transcript_field="transcript_path",
         transcript_types=("user", "gemini", "info", "error", "warning"),
         editor=["C-g"],
-        env={"GEMINI_CLI_SYSTEM_DEFAULTS_PATH": "{folder}/" + DEFAULTS},
+        env={HOOK: "{command}"},
         dialogs=[Dialog(pattern=r"Do you trust", keys=["Enter"])],
         turn_dialogs=[Dialog(pattern=_OTHER_MODEL, keys=["{1}"])],
         refusals=[
@@ -58,3 +65,7 @@ def profile(resume: str | None) -> Profile:
             Refusal(pattern=r"\A\s*\Z", why="Gemini CLI's UI takes no empty prompt"),
         ],
     )
+
+
+def _of_extension(name: str, values: dict[str, Any]) -> Seed:
+    return Seed(file=[f"{home}/extensions/{EXTENSION}/{name}" for home in HOMES], values=values)

@@ -103,7 +103,7 @@ class World:
 
 
 def worlds_folder() -> Path:
-    """Where worlds are made: Gemini CLI reads no system file below a folder open to others."""
+    """Where worlds are made."""
     folder = cache_folder().parent / "worlds"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder

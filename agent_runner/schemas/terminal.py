@@ -85,7 +85,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     long as you like). `prompt_line` is for a CLI that tells nothing
     but what it shows: it waits when the screen's last line matches this regular expression and
     nothing has moved for `settle_ms`; `ready` and `idle` do not count then. `handover_s` is how
-    long the editor may take to open, `patience_s` how long each submit key may take to work.
+    long the editor may take to open, `patience_s` how long each submit key may take to work, and
+    `busy_s` how long the UI may then be at work before it says that it took the prompt.
     """
 
     home: list[str]
@@ -118,6 +119,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     settle_ms: int = 400
     handover_s: float = 5.0
     patience_s: tuple[float, ...] = (1.0, 1.0, 2.0, 4.0, 8.0)
+    busy_s: float = 60.0
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):

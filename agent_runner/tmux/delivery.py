@@ -9,7 +9,7 @@ A UI that tells nothing must show the whole prompt before it is submitted. It ha
 the screen changes after the submit key, if only in where the cursor stands.
 
 The prompt is given once. If no receipt comes and the UI still waits, only the submit key is
-pressed again.
+pressed again; never while it shows anything else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from typing import Any, Protocol
 from agent_runner.tmux.pane import Pane
 from agent_runner.tmux.sight import Sight
 
-BUSY_S = 60.0
 HANDOVERS = 3
 SEEN_S = 0.5
 SHOWN_S = 10.0
@@ -187,10 +186,12 @@ class Delivery:
             self._ui.press(self._ui.profile["submit"])
             if self._ui.wait(self._over, patience):
                 break
-            # At work on something: it may have taken the prompt and be slow to say so.
-            if self._ui.sight is None:
-                self._ui.wait(lambda: self._over() or self._ui.idle(), BUSY_S)
-            if self._over():
+            # At work on something: it may have taken the prompt and be slow to say so, or be at
+            # a question, which the key would answer.
+            waits = self._ui.sight is not None or self._ui.wait(
+                lambda: self._over() or self._ui.idle(), self._ui.profile["busy_s"]
+            )
+            if self._over() or not waits:
                 break
         if not self._taken():
             return self._failed(

@@ -119,3 +119,31 @@ def test_a_dialog_that_a_turn_ends_in_is_dismissed_once(folder: Path) -> None:
                 assert message["screen"].startswith("pressed 2")
                 driven.close()
     assert heard == ["started", "ready", "dismissed", "settled", "exited"]
+
+
+# Takes the prompt without a word, and comes to a question that the submit key would answer.
+QUESTION = """
+import sys
+print("box>", flush=True)
+input()
+print("\\033[2J\\033[H1. Allow once", flush=True)
+print("allowed" + input(), flush=True)
+"""
+
+
+def test_a_question_is_not_answered_by_the_submit_key(folder: Path) -> None:
+    times = {"patience_s": (0.2, 0.2, 0.2), "busy_s": 0.5}
+    driven = Driven(folder, QUESTION, prompt_hook="BeforeAgent", **times)
+    for message in driven.messages():
+        match message["type"]:
+            case "ready":
+                driven.tell(do="prompt", id=1, text="do it")
+            case "undelivered":
+                undelivered = message
+                driven.tell(do="screen")
+            case "screen":
+                screen = message["text"]
+                driven.close()
+    assert undelivered["reason"] == "not_taken"
+    assert "1. Allow once" in screen
+    assert "allowed" not in screen
