@@ -71,6 +71,11 @@ def wakeups() -> socket.socket:
     return reader
 
 
+def send_descriptors(target: socket.socket, descriptors: list[int]) -> None:
+    """Pass them on, with a message of one byte."""
+    socket.send_fds(target, [b"+"], descriptors)
+
+
 def receive_descriptors(source: socket.socket) -> list[int] | None:
     """Those that come with a message of one byte; None at the end of the stream."""
     data, descriptors, _, _ = socket.recv_fds(source, 1, 4)
@@ -224,7 +229,7 @@ class Keeper:
         self.say(held=self.child, ticks=start_ticks(self.child))
         # While the service writes the process down, which does nothing before that.
         with contextlib.suppress(OSError):  # it was killed: told when it is reaped
-            socket.send_fds(self.held, [b"+"], descriptors[1:])
+            send_descriptors(self.held, descriptors[1:])
             self.held.sendall(frame(spec))
         for descriptor in descriptors[1:]:
             os.close(descriptor)
@@ -433,8 +438,8 @@ class Spare:
         self.own = own
         self.line: socket.socket | None = None
 
-    def fork(self) -> None:
-        """Have one; OSError if there can be none now."""
+    def fork(self) -> socket.socket:
+        """Have one, and the line to it; OSError if there can be none now."""
         near, far = socket.socketpair()
         with far:
             try:
@@ -453,16 +458,15 @@ class Spare:
                     os._exit(code)
         self.keepers.add(pid)
         self.line = near
+        return near
 
     def give(self, descriptors: list[int]) -> None:
         """Let it serve a request, or a new one, if it is gone; OSError if there is none."""
         if self.line is not None:
             with contextlib.suppress(OSError):
-                socket.send_fds(self.line, [b"+"], descriptors)
+                send_descriptors(self.line, descriptors)
                 return
-        self.fork()
-        assert self.line is not None
-        socket.send_fds(self.line, [b"+"], descriptors)
+        send_descriptors(self.fork(), descriptors)
 
     def leave(self) -> None:
         """It is no spare any more: it serves a request, or ends."""

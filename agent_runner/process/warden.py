@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -92,7 +91,7 @@ class Warden:
             control.setblocking(False)
             await self._send([far.fileno(), stdin_r, stdout_w, stderr_w])
             theirs.close()
-            await _send_all(control, struct.pack(">I", len(body)) + body)
+            await _send_all(control, keeper.frame(body))
             ours.pop_all()
         return Ends(control, stdin_w, stdout_r, stderr_r)
 
@@ -102,7 +101,7 @@ class Warden:
             try:
                 while True:
                     try:
-                        socket.send_fds(self._requests, [b"+"], descriptors)
+                        keeper.send_descriptors(self._requests, descriptors)
                     except BlockingIOError:
                         await anyio.wait_writable(self._requests)
                     else:

@@ -123,7 +123,6 @@ def test_a_dialog_that_a_turn_ends_in_is_dismissed_once(folder: Path) -> None:
 
 # Takes the prompt without a word, and comes to a question that the submit key would answer.
 QUESTION = """
-import sys
 print("box>", flush=True)
 input()
 print("\\033[2J\\033[H1. Allow once", flush=True)
