@@ -416,6 +416,7 @@ class Driver:
                 self.say("screen", text=self.screen())
 
     def _deliver(self, command: dict[str, Any]) -> None:
+        self._forget_keys()
         self.delivery = Delivery(self, command["id"], command["text"])
         try:
             self.delivery.run()
@@ -425,6 +426,11 @@ class Driver:
         self.touch()
         if unready:
             self._give_up(self.screen())
+
+    def _forget_keys(self) -> None:
+        """Those of the turn before would interrupt this one, or answer its questions."""
+        self._interrupts = []
+        self._keys.clear()
 
     def _press_keys(self) -> None:
         if self._keys and re.search(self._keys[0][0], self.screen(), re.MULTILINE):

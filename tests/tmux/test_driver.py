@@ -146,3 +146,21 @@ def test_a_question_is_not_answered_by_the_submit_key(folder: Path) -> None:
     assert undelivered["reason"] == "not_taken"
     assert "1. Allow once" in screen
     assert "allowed" not in screen
+
+
+def test_keys_that_were_never_pressed_answer_no_question_of_the_next_turn(folder: Path) -> None:
+    times = {"patience_s": (0.2,), "busy_s": 0.5}
+    driven = Driven(folder, QUESTION, prompt_hook="BeforeAgent", **times)
+    screen = ""
+    for message in driven.messages():
+        match message["type"]:
+            case "ready":
+                driven.tell(do="keys", keys=["Enter"], when="Allow once")
+                driven.tell(do="prompt", id=1, text="do it")
+            case "undelivered":
+                driven.tell(do="screen")
+            case "screen":
+                screen = message["text"]
+                driven.close()
+    assert "1. Allow once" in screen
+    assert "allowed" not in screen

@@ -29,6 +29,7 @@ from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.live import LiveCli
 from agent_runner.schemas.terminal import Profile
 from agent_runner.tmux.capture import capture
+from agent_runner.tmux.driver import AGAIN_S
 from tests.conftest import Serving
 from tests.tmux.uis import Listener, Never, Ui, until
 
@@ -176,6 +177,28 @@ async def test_an_interrupt_keeps_the_process(serving: Serving, tmp_path: Path) 
         (live,) = ctx.headless.living
         assert (await ui.turn("go on")).text == "echo: go on"
         assert ctx.headless.living == [live]
+
+
+async def test_an_interrupt_does_not_reach_the_next_prompt(
+    serving: Serving, tmp_path: Path
+) -> None:
+    begun, again, enough = (tmp_path / name for name in ("begun", "again", "enough"))
+
+    async def interrupt(live: LiveCli, stop: Never) -> None:
+        await until(begun.exists, "the turn")
+        stop.ask()
+
+    async def release(live: LiveCli, stop: Never) -> None:
+        await until(again.exists, "the turn")
+        await anyio.sleep(2 * AGAIN_S)
+        enough.touch()
+
+    async with serving() as ctx:
+        ui = Ui(ctx, tmp_path)
+        await ui.turn([{"touch": str(begun)}, {"hang": True}], meanwhile=interrupt)
+        steps = [{"touch": str(again)}, {"wait": str(enough)}, {"text": "Whole."}]
+        verdict = await ui.turn(steps, meanwhile=release)
+        assert (verdict.code, verdict.text) == (None, "Whole.")
 
 
 @pytest.mark.parametrize("what", ["pane", "server", "driver"])
