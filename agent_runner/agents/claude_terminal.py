@@ -4,8 +4,8 @@ The transcript has the same content blocks as stream-json, whole and without del
 hooks tell what waits (PermissionRequest) and how a turn ended (Stop with the exact answer,
 StopFailure). A turn that ended well is over with the transcript's `turn_duration`, or, for the
 transcript is written up to 100 ms late, when all that Stop told is there and the UI is idle; an
-interrupted one with its `[Request interrupted` line, a failed one when the UI has settled.
-Costs are in neither.
+interrupted one with its `[Request interrupted` line, a failed one when the UI has settled. That
+line, too, may be written when the next turn has begun. Costs are in neither.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class ClaudeTerminal(TerminalSession):
         self._stopped = False
         self._failure: tuple[str, str] | None = None
         self._status: float | None = None
+        self._prompt_id: str | None = None
+        self._ended_id: str | None = None
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -106,6 +108,7 @@ class ClaudeTerminal(TerminalSession):
         match event.get("hook_event_name"):
             case "UserPromptSubmit":
                 self._mode = event.get("permission_mode")
+                self._prompt_id = event.get("prompt_id")
                 self._stopped, self._failure, self._answer_text = False, None, None
                 return Received(events=[Activity(code="prompt_taken")])
             case "PreToolUse":
@@ -198,6 +201,8 @@ class ClaudeTerminal(TerminalSession):
         content = entry.message.content
         if entry.isMeta or (isinstance(content, str) and entry.origin is not None):
             return [Activity(code="prompt_echo")]
+        if self._prompts and entry.promptId is not None and entry.promptId == self._ended_id:
+            return [Activity(code="late_line")]
         read = c.User(message=entry.message, tool_use_result=entry.toolUseResult)
         events = self._blocks.user(read, line)
         if self._prompts and any(
@@ -275,6 +280,7 @@ class ClaudeTerminal(TerminalSession):
         self._blocks.last_text = None
         self._answer_text, self._status, self._failure = None, None, None
         self._stopped = False
+        self._ended_id = self._prompt_id
         self._turn_ended()
         return events
 

@@ -34,9 +34,13 @@ class Assistant(Entry, kw_only=True):
 
 
 class User(Entry, kw_only=True):
-    """A prompt (`origin`), a tool's result, or what the CLI tells its model (`isMeta`)."""
+    """A prompt (`origin`), a tool's result, or what the CLI tells its model (`isMeta`).
+
+    `promptId` is that of the prompt whose turn it belongs to, as its hooks have it.
+    """
 
     message: UserMessage
+    promptId: str | None = None
     toolUseResult: Any = None
     isMeta: bool | None = None
     origin: Any = None

@@ -19,9 +19,14 @@ def said(text: str) -> dict[str, Any]:
     return {"type": "line", "line": {"type": "assistant", "message": message}}
 
 
+def spoken(text: str, turn: int) -> dict[str, Any]:
+    message = {"role": "user", "content": [{"type": "text", "text": text}]}
+    return {"type": "line", "line": {"type": "user", "message": message, "promptId": f"p{turn}"}}
+
+
 def submitted(driver: Driver, number: int) -> None:
     driver.prompt()
-    driver.take(hook("UserPromptSubmit"))
+    driver.take(hook("UserPromptSubmit", prompt_id=f"p{number}"))
     driver.take({"type": "delivered", "id": number, "by": "hook", "attempts": 1})
 
 
@@ -50,6 +55,29 @@ def test_the_end_of_the_turn_before_comes_late() -> None:
     driver.take(hook("Stop", last_assistant_message="No."), said("No."))
     (verdict,) = driver.take(DURATION)
     assert (verdict["ok"], verdict["text"], verdict["durationMs"]) == (True, "No.", 5)
+
+
+def test_lines_of_an_interrupted_turn_come_late() -> None:
+    driver = Driver("claude-code", Form.TERMINAL)
+    submitted(driver, 1)
+    driver.take(spoken("the prompt", 1))
+    driver.note(driver.session.interrupt() or b"")
+    (verdict,) = driver.take({"type": "settled", "screen": ""})
+    assert verdict["code"] == "interrupted"
+    submitted(driver, 2)
+    late = [spoken("[Request interrupted by user]", 1), DURATION]
+    assert kinds(driver.take(*late)) == ["activity"] * 2
+    driver.take(spoken("the prompt", 2), hook("Stop", last_assistant_message="No."), said("No."))
+    (verdict,) = driver.take(DURATION)
+    assert (verdict["ok"], verdict["text"]) == (True, "No.")
+
+
+def test_an_interrupt_by_somebody_at_the_terminal() -> None:
+    driver = Driver("claude-code", Form.TERMINAL)
+    submitted(driver, 1)
+    driver.take(spoken("the prompt", 1))
+    *_, verdict = driver.take(spoken("[Request interrupted by user]", 1))
+    assert verdict["code"] == "interrupted"
 
 
 def test_a_plan_is_agreed_to_with_its_input() -> None:

@@ -201,6 +201,23 @@ async def test_an_interrupt_does_not_reach_the_next_prompt(
         assert (verdict.code, verdict.text) == (None, "Whole.")
 
 
+async def test_the_end_of_an_interrupted_turn_is_written_in_the_next(
+    serving: Serving, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+
+    async def interrupt(live: LiveCli, stop: Never) -> None:
+        await until(begun.exists, "the turn")
+        stop.ask()
+
+    async with serving() as ctx:
+        ui = Ui(ctx, tmp_path, late_abort=True)
+        verdict = await ui.turn([{"touch": str(begun)}, {"hang": True}], meanwhile=interrupt)
+        assert verdict.code == FailureCode.INTERRUPTED
+        verdict = await ui.turn("go on")
+        assert (verdict.code, verdict.text) == (None, "echo: go on")
+
+
 @pytest.mark.parametrize("what", ["pane", "server", "driver"])
 async def test_47_48_what_is_killed_is_a_state_with_a_reason(
     serving: Serving, tmp_path: Path, what: str
