@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,6 +15,8 @@ from agent_runner.recorder.models.script import filler
 from tests.real.world import GRACE_MS, Agent, Real, Turn, wait_until
 
 BIG = 5_000_000
+LONG_S = 2.5
+"""Longer than any key of a UI is waited for before it is pressed again."""
 
 
 def says(text: str) -> Reply:
@@ -130,6 +133,20 @@ class RealCases:
         real.service.start()
 
     @pytest.mark.timeout(180)  # a Gemini session settles
+    def test_cancel_before_another_prompt(self, real: Real) -> None:
+        """What ends a run does nothing to the one that waits behind it, however long that takes."""
+        agent = real.agent("behind", **real.cli.tools)
+        real.model.script([Reply([Shell(WAIT)]), Reply([Sleep(LONG_S), Text("Unhurt.")])])
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(agent.execute, "run it")
+            wait_until(lambda: real.runs_command(WAIT) or first.done(), "the command runs")
+            second = pool.submit(agent.execute, "go on")
+            wait_until(lambda: agent.last_run()["status"] == "queued", "the second waits")
+            agent.cancel()
+            assert first.result()["code"] == "cancelled"
+            assert second.result()["content"] == "Unhurt.", second.result()
+
+    @pytest.mark.timeout(180)  # a Gemini session settles
     @pytest.mark.parametrize("way", ["cli killed", "timed out", "service killed"])
     def test_end_in_a_tool(self, real: Real, way: str) -> None:
         """However a run ends in the middle of a command, nothing is left and the next goes on."""
@@ -156,11 +173,8 @@ class RealCases:
             ends = {"cli killed": ("failed", "cli_killed"), "timed out": ("timed_out",) * 2}
             assert (turn.run["status"], turn.run["code"]) == ends[way]
         agent.change(timeouts=None)
-        with real.service.client() as client:
-            real.model.script([says("Still here.")])
-            answer = client.post(
-                f"/agents/{agent.name}/execute", json={"prompt": "go on"}, timeout=90
-            ).json()
+        real.model.script([says("Still here.")])
+        answer = agent.execute("go on")
         assert answer["content"] == "Still here.", answer
         if real.form is Form.WARM or real.cli.resumes:
             self.assert_remembers(real, "the first prompt", "The first answer.", "go on")
