@@ -44,6 +44,7 @@ _OPTIONS = [
 ]
 _IN_THE_BOX = re.compile(r"^│ *(.*?) *│$", re.MULTILINE)
 _CHOICE = re.compile(r"(?:● )?\d\. ")
+_CANCELLED = "Request cancelled."
 # Of a turn that failed, the hook says that there is no text, in words.
 _HAS_TEXT = (None, FailureCode.INTERRUPTED)
 _ASKS = r"1\. (Allow once|Yes)"
@@ -64,6 +65,7 @@ class GeminiTerminal(TerminalSession):
         self._last: str | None = None
         self._done: str | None = None
         self._refused = False
+        self._cancelled = False
         self._error: str | None = None
         self._offer = ""
 
@@ -93,7 +95,7 @@ class GeminiTerminal(TerminalSession):
         match name:
             case "BeforeAgent":
                 self._last, self._done, self._refused, self._error = None, None, False, None
-                self._offer = ""
+                self._offer, self._cancelled = "", False
             case "BeforeTool":
                 events += self._called(str(event.get("tool_name")), event.get("tool_input"))
             case "Notification" if event.get("notification_type") == "ToolPermission":
@@ -211,6 +213,7 @@ class GeminiTerminal(TerminalSession):
 
     def _told_by_cli(self, message: g.Told) -> list[AgentEvent]:
         text = message.content if isinstance(message.content, str) else ""
+        self._cancelled = self._cancelled or text == _CANCELLED
         if message.type == "error":
             self._error = text
         return [
@@ -233,7 +236,7 @@ class GeminiTerminal(TerminalSession):
         """Over, if the hook said so and the chat file holds all that the hook speaks of."""
         if self._done is None or self._last is None or not self._prompts:
             return []
-        if self._refused or self._error is not None or self._offer:
+        if self._refused or self._cancelled or self._error is not None or self._offer:
             return []
         if not self._done.strip().endswith(self._last.strip()) or self._open:
             return []
@@ -246,6 +249,8 @@ class GeminiTerminal(TerminalSession):
             return self._over(FailureCode.INTERRUPTED, "interrupted")
         if self._refused:
             return self._over(FailureCode.PERMISSION_DENIED, "a tool call was refused")
+        if self._cancelled:
+            return self._over(FailureCode.INTERRUPTED, "interrupted at the terminal")
         if self._error is not None or self._offer:
             error = self._error or self._offer
             code = code_for_text(self._offer) or code_for_text(error) or FailureCode.API_ERROR
@@ -273,6 +278,7 @@ class GeminiTerminal(TerminalSession):
         self._open.clear()
         self._held.clear()
         self._last, self._done, self._refused, self._error = None, None, False, None
+        self._cancelled = False
         self._turn_ended()
         return events
 

@@ -105,6 +105,8 @@ class TerminalSession(SessionBase):
                 return Received(events=self._dismissed(message))
             case t.Settled():
                 return Received(events=self._settled(message))
+            case t.Rested():
+                return Received(events=self._rested(message))
         return Received(events=self._told(message))
 
     def _told(self, message: Any) -> list[AgentEvent]:
@@ -175,6 +177,19 @@ class TerminalSession(SessionBase):
         return [Activity(code="dismissed")]
 
     def _settled(self, message: t.Settled) -> list[AgentEvent]:
+        raise NotImplementedError
+
+    def _rested(self, message: t.Rested) -> list[AgentEvent]:
+        """Nothing tells of a turn that somebody ends at the terminal before anything was said."""
+        if not self._prompts or not self._delivered or self._questions:
+            return [Activity(code="rested")]
+        text = "the UI waits for a prompt again and has told no end of this turn"
+        data = {"screen": message.screen[-SCREEN_LIMIT:]}
+        told = Notice(code="ui_at_rest", level="warning", message=text, data=data)
+        error = f"{text}; it may have been interrupted there"
+        return [told, *self._over(FailureCode.INTERRUPTED, error)]
+
+    def _over(self, code: FailureCode | None, error: str | None) -> list[AgentEvent]:
         raise NotImplementedError
 
     def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:

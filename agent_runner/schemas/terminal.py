@@ -85,8 +85,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     long as you like). `prompt_line` is for a CLI that tells nothing
     but what it shows: it waits when the screen's last line matches this regular expression and
     nothing has moved for `settle_ms`; `ready` and `idle` do not count then. `handover_s` is how
-    long the editor may take to open, `patience_s` how long each submit key may take to work, and
-    `busy_s` how long the UI may then be at work before it says that it took the prompt.
+    long the editor may take to open, `patience_s` how long each submit key may take to work,
+    `busy_s` how long the UI may then be at work before it says that it took the prompt, and
+    `rest_s` how long after it has settled it is taken to have nothing more to say.
     """
 
     home: list[str]
@@ -120,6 +121,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     handover_s: float = 5.0
     patience_s: tuple[float, ...] = (1.0, 1.0, 2.0, 4.0, 8.0)
     busy_s: float = 60.0
+    rest_s: float = 10.0
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,6 +240,12 @@ class Settled(Line):
     cut: bool = False
 
 
+class Rested(Line):
+    """The UI is still idle a good while after it had settled."""
+
+    screen: str
+
+
 class Screen(Line):
     """What the screen shows."""
 
@@ -275,6 +283,7 @@ LINES = Family(
         "idle": Idle,
         "dismissed": Dismissed,
         "settled": Settled,
+        "rested": Rested,
         "screen": Screen,
         "exited": Exited,
         "failed": Failed,

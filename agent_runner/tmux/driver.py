@@ -70,7 +70,8 @@ class Driver:
         self._ended = ""
         self._cli: int | None = None
         self._touched = time.monotonic()
-        self._settled = True
+        self._settled: float | None = self._touched
+        self._rested = True
         self._dismissed = ""
         self._ending = False
         self._changed = 0.0
@@ -205,7 +206,7 @@ class Driver:
 
     def _poll(self) -> float:
         """Seconds to wait for something new: few just after the last, for more will follow."""
-        if self.delivery is None and self._settled:
+        if self.delivery is None and self._settled is not None:
             return CALM_POLL_S
         if self.sight is not None:
             return SIGHT_POLL_S
@@ -304,14 +305,17 @@ class Driver:
             self._ending = False
             self._read_transcript()
             self.say("idle")
-        if not self._settled and self.sight is not None:
+        if self._settled is None and self.sight is not None:
             self._see(self.sight)
-        if self._settled or not self._quiet() or not self.idle():
+        if self._settled is not None:
+            self._rest(self._settled)
+            return
+        if not self._quiet() or not self.idle():
             self._interrupt_again()
             return
         if self._dismiss():
             return
-        self._settled = True
+        self._settled = time.monotonic()
         self._interrupts = []
         if self.sight is None:
             self._read_sidecar()
@@ -322,6 +326,16 @@ class Driver:
         except TmuxError as error:
             raise Ended from error
         self.say("settled", screen=screen, cut=cut)
+
+    def _rest(self, since: float) -> None:
+        """Say so when the UI is idle a good while later; it may have settled too early."""
+        if self._rested or time.monotonic() - since < self.profile["rest_s"]:
+            return
+        if self.idle():
+            self._rested = True
+            self.say("rested", screen=self.screen())
+        else:
+            self._settled = None
 
     def _dismiss(self) -> bool:
         """Answer the dialog that the turn has come to, once; True if there is one."""
@@ -339,7 +353,8 @@ class Driver:
     def touch(self) -> None:
         """Something happens in the UI."""
         self._touched = time.monotonic()
-        self._settled = False
+        self._settled = None
+        self._rested = self.sight is not None
 
     # --- from the CLI ----------------------------------------------------------------------
 

@@ -80,6 +80,20 @@ def test_an_interrupt_by_somebody_at_the_terminal() -> None:
     assert verdict["code"] == "interrupted"
 
 
+def test_a_ui_at_rest_ends_a_turn_that_waits_for_nothing() -> None:
+    rested = {"type": "rested", "screen": "the box"}
+    driver = Driver("claude-code", Form.TERMINAL)
+    assert kinds(driver.take(rested)) == ["activity"], "there is no turn"
+    driver.prompt()
+    assert kinds(driver.take(rested)) == ["activity"], "it is not delivered"
+    driver.take({"type": "delivered", "id": 1, "by": "hook", "attempts": 1})
+    (asked,) = driver.take(hook("PermissionRequest", tool_name="Bash", tool_input={}))
+    assert kinds(driver.take(rested)) == ["activity"], "a question is open"
+    driver.note(driver.session.answer(asked["requestId"], PermissionAnswer(allow=True)))
+    told, verdict = driver.take(rested)
+    assert (told["code"], verdict["code"]) == ("ui_at_rest", "interrupted")
+
+
 def test_a_plan_is_agreed_to_with_its_input() -> None:
     driver = Driver("claude-code", Form.TERMINAL)
     submitted(driver, 1)

@@ -28,6 +28,11 @@ def succeeded(turn: Turn) -> bool:
     return True
 
 
+def asked(real: Real) -> bool:
+    """True once the CLI has sent the prompt to its model."""
+    return any(request["method"] == "POST" for request in real.model.requests())
+
+
 class RealCases:
     """The cases that the three CLIs have in common; `big` is how long the longest answer is."""
 
@@ -119,7 +124,7 @@ class RealCases:
             wait_until(lambda: real.runs_command(WAIT) or pending.over(), "the command runs")
         else:
             pending = agent.begin("say it", Reply([Text("Before the stall. "), Sleep(600)]))
-            wait_until(lambda: self.asked(real) or pending.over(), "the model is asked")
+            wait_until(lambda: asked(real) or pending.over(), "the model is asked")
             time.sleep(0.5)  # the CLI reads what came before the stall
         assert not pending.over(), pending.finish().body
         begun = time.monotonic()
@@ -193,9 +198,6 @@ class RealCases:
         assert turn.text == whole
         deltas = "".join(event["text"] for event in turn.of("message.delta"))
         assert deltas in ("", whole)
-
-    def asked(self, real: Real) -> bool:
-        return any(request["method"] == "POST" for request in real.model.requests())
 
     def assert_quarantined(self, turn: Turn, first: Turn) -> None:
         """The session could not be resumed: a new one was started, and the stream says so."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 from agent_runner.agents.base import Form
+from agent_runner.recorder.models import Reply, Sleep
 from tests.real.approvals import Asking, asks, ran
-from tests.real.cases import says, succeeded
-from tests.real.world import Agent, Real
+from tests.real.cases import asked, says, succeeded
+from tests.real.world import Agent, Real, wait_until
 
 
 class TerminalCases(Asking):
@@ -42,6 +46,26 @@ class TerminalCases(Asking):
             said += [prompt, answer]
             self.assert_asked(terminal, *said[:-1])
         assert turn.of("session.quarantined") == []
+
+    def test_interrupted_at_the_terminal(self, terminal: Real) -> None:
+        """By somebody who looks on, before the model has said a word."""
+        agent = terminal.agent("onlooker")
+        run = agent.begin("say it", Reply([Sleep(600)]))
+        wait_until(lambda: asked(terminal) or run.over(), "the model is asked")
+        self.press(terminal, agent, "Escape")
+        turn = run.finish()
+        assert (turn.run["status"], turn.run["code"]) == ("failed", "interrupted"), turn.events
+        turn = agent.turn("go on", says("Still here."))
+        assert succeeded(turn)
+        assert turn.run["content"] == "Still here."
+
+    def press(self, real: Real, agent: Agent, key: str) -> None:
+        with real.service.client() as client:
+            shown = client.get(f"/agents/{agent.name}/terminal").json()
+        # Its path is too long for a socket's name.
+        folder, socket = os.path.split(shown["socket"])
+        words = ["tmux", "-S", socket, "send-keys", "-t", shown["session"], key]
+        subprocess.run(words, cwd=folder, check=True)
 
     def drive(self, agent: Agent, mode: str) -> None:
         agent.change(commMode=mode)

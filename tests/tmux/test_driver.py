@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,32 @@ def test_keys_that_were_never_pressed_answer_no_question_of_the_next_turn(folder
                 driven.close()
     assert "1. Allow once" in screen
     assert "allowed" not in screen
+
+
+# Looks idle until it is told to work, and again when it is told to stop.
+SLOW = """
+print("box>", flush=True)
+for sign in ("working", "box>"):
+    with open("told") as told:
+        told.read()
+    print("\\033[2J\\033[H" + sign, flush=True)
+input()
+"""
+
+
+def test_a_ui_that_seemed_idle_is_not_at_rest(folder: Path) -> None:
+    os.mkfifo(folder / "told")
+    driven = Driven(folder, SLOW, settle_ms=50, rest_s=1.5)
+    heard = []
+    for message in driven.messages():
+        heard.append(message["type"])
+        match message["type"]:
+            case "ready":
+                driven.tell(do="answer", id=0, body={})
+            case "settled" if heard.count("settled") == 1:
+                (folder / "told").write_text("work")
+                time.sleep(2)  # it is looked at again after 1.5 seconds
+                (folder / "told").write_text("stop")
+            case "rested":
+                driven.close()
+    assert heard == ["started", "ready", "settled", "settled", "rested", "exited"]

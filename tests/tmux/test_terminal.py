@@ -218,6 +218,22 @@ async def test_the_end_of_an_interrupted_turn_is_written_in_the_next(
         assert (verdict.code, verdict.text) == (None, "echo: go on")
 
 
+async def test_a_turn_that_is_ended_at_the_terminal_without_a_word(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = claude_ui.profile
+    monkeypatch.setattr(
+        claude_ui, "profile", lambda *given: msgspec.structs.replace(patient(*given), rest_s=0.5)
+    )
+    async with serving() as ctx:
+        ui, heard = Ui(ctx, tmp_path), Listener()
+        verdict = await ui.turn([{"fall_silent": True}], heard)
+        assert verdict.code == FailureCode.INTERRUPTED
+        (told,) = notices(heard, "ui_at_rest")
+        assert "\u276f" in (told.data or {})["screen"]
+        assert (await ui.turn("go on")).text == "echo: go on"
+
+
 @pytest.mark.parametrize("what", ["pane", "server", "driver"])
 async def test_47_48_what_is_killed_is_a_state_with_a_reason(
     serving: Serving, tmp_path: Path, what: str
