@@ -51,7 +51,8 @@ class DroidTerminal(TerminalSession):
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
         self._begun: str | None = None
-        self._call: tuple[str, Any] | None = None
+        self._call: tuple[str, dict[str, Any]] | None = None
+        self._asked_of: dict[str, list[str]] = {}
         self._asked = 0
         self._last: str | None = None
         self._reason: str | None = None
@@ -67,7 +68,10 @@ class DroidTerminal(TerminalSession):
         event: dict[str, Any],
         answer: PermissionAnswer,
     ) -> bytes:
-        self._refused = self._refused or not answer.allow
+        calls = self._asked_of.pop(request_id, [])
+        if not answer.allow:
+            self._refused = True
+            self.denied.update(calls)
         return self._keys("Enter" if answer.allow else "Escape", when=_ASKS)
 
     # --- hooks -----------------------------------------------------------------------------
@@ -82,7 +86,11 @@ class DroidTerminal(TerminalSession):
                 self._used_before = self._used
                 events = self._begin(event)
             case "PreToolUse":
-                self._call = (str(event.get("tool_name")), event.get("tool_input"))
+                given = event.get("tool_input")
+                self._call = (
+                    str(event.get("tool_name")),
+                    plain(given) if isinstance(given, dict) else {},
+                )
             case "Notification" if event.get("notification_type") == "permission_prompt":
                 events = self._permission(event)
         return Received(events=events or [Activity(code="hook", message=str(name))])
@@ -104,20 +112,24 @@ class DroidTerminal(TerminalSession):
         return events
 
     def _permission(self, event: dict[str, Any]) -> list[AgentEvent]:
+        """One dialog is about all open calls, as far as one can tell: no hook says which."""
         self._asked += 1
         request_id = f"question-{self._asked}"
-        name, given = self._call or ("tool", {})
-        call_id = next(
-            (c.tool_call_id for c in self.tools.values() if (c.name, c.input) == (name, given)),
-            None,
-        )
+        calls = {call_id: (call.name, call.input) for call_id, call in self.tools.items()}
+        if self._call is not None and self._call not in calls.values():
+            calls[""] = self._call
+        (call_id, (name, given)), *more = calls.items() or [("", ("tool", {}))]
+        if more:
+            uses = [{"name": name, "input": given} for name, given in calls.values()]
+            given = {"toolUses": uses}
+        self._asked_of[request_id] = [known for known in calls if known]
         self._held[request_id] = event
         return self._ask(
             PermissionRequested(
                 request_id=request_id,
                 name=name,
-                input=plain(given) if isinstance(given, dict) else {},
-                tool_call_id=call_id,
+                input=given,
+                tool_call_id=call_id or None,
                 title=str(event.get("message") or ""),
                 options=_OPTIONS,
                 tool_kind=KINDS.get(name),
@@ -176,13 +188,21 @@ class DroidTerminal(TerminalSession):
         if block.type == "tool_result" and block.tool_use_id:
             text = result_text(block.content)
             failed = bool(block.is_error)
-            return self.end_tool(
+            return self._answered(block.tool_use_id) + self.end_tool(
                 block.tool_use_id,
                 failed=failed,
                 output=None if failed else (text if text is not None else block.content),
                 error=text if failed else None,
                 changed=changed_files(self.tools.get(block.tool_use_id)),
             )
+        return []
+
+    def _answered(self, tool_call_id: str) -> list[AgentEvent]:
+        """A call has ended about which alone somebody is still asked."""
+        for request_id, calls in self._asked_of.items():
+            if calls == [tool_call_id] and not self._interrupting:
+                del self._asked_of[request_id]
+                return self.withdraw(request_id, "it was answered at the terminal")
         return []
 
     # --- the end of a turn -----------------------------------------------------------------
@@ -230,6 +250,8 @@ class DroidTerminal(TerminalSession):
             )
         )
         self._held.clear()
+        self._asked_of.clear()
+        self._call = None
         self._last, self._reason, self._error, self._refused = None, None, None, False
         self._turn_ended()
         return events

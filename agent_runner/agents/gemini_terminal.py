@@ -3,7 +3,8 @@
 A tool call has no id in the hooks, so it gets one of ours; its end is in the chat file, which
 repeats a message as it grows. A failed turn has an `error` line there, and ends when
 the UI has settled; so does an interrupted one. A refusal ends the turn here, with no message
-to the model.
+to the model. Of several questions the hooks tell in another order than the dialogs come, so an
+answer goes to the dialog that shows its question.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ _CANCELLED = "Request cancelled."
 # Of a turn that failed, the hook says that there is no text, in words.
 _HAS_TEXT = (None, FailureCode.INTERRUPTED)
 _ASKS = r"1\. (Allow once|Yes)"
+_DIALOG = r"^│ \? "
+# A dialog may hide the beginning of a long text, not its end.
+_SHOWN_LINES = 20
+_SHOWN_CHARACTERS = 400
 
 
 class GeminiTerminal(TerminalSession):
@@ -59,6 +64,7 @@ class GeminiTerminal(TerminalSession):
         self._calls = 0
         self._asked = 0
         self._open: list[ToolStarted] = []
+        self._asked_of: set[str] = set()
         self._seen: set[str] = set()
         self._usage: dict[str, Usage] = {}
         self._model: str | None = None
@@ -83,8 +89,8 @@ class GeminiTerminal(TerminalSession):
     ) -> bytes:
         if not answer.allow:
             self._refused = True
-            return self._keys("Escape", when=_ASKS)
-        return self._keys("2" if answer.session else "1", when=_ASKS)
+        key = ("2" if answer.session else "1") if answer.allow else "Escape"
+        return self._keys(key, when=_ASKS, since=_DIALOG, shows=_shown(_details(event)))
 
     # --- hooks -----------------------------------------------------------------------------
 
@@ -135,20 +141,31 @@ class GeminiTerminal(TerminalSession):
     def _permission(self, event: dict[str, Any]) -> list[AgentEvent]:
         self._asked += 1
         request_id = f"question-{self._asked}"
-        call = self._open[-1] if self._open else None
-        details = event.get("details")
+        details = _details(event)
+        call = self._call_of(details)
+        if call is not None:
+            self._asked_of.add(call.tool_call_id)
         self._held[request_id] = event
         return self._ask(
             PermissionRequested(
                 request_id=request_id,
                 name=call.name if call else "tool",
-                input=call.input if call else plain(details) if isinstance(details, dict) else {},
+                input=call.input if call else details,
                 tool_call_id=call.tool_call_id if call else None,
                 title=str(event.get("message") or ""),
                 options=_OPTIONS,
                 tool_kind=call.kind if call else None,
             )
         )
+
+    def _call_of(self, details: dict[str, Any]) -> ToolStarted | None:
+        """The call that a question is about, if that is certain: several may ask at once."""
+        free = [call for call in self._open if call.tool_call_id not in self._asked_of]
+        alike = [call for call in free if _is_about(details, call.input)]
+        if alike:
+            return alike[0]
+        told = "command" in details or "filePath" in details
+        return free[0] if len(free) == 1 and not told else None
 
     # --- the chat file -----------------------------------------------------------------------
 
@@ -196,6 +213,9 @@ class GeminiTerminal(TerminalSession):
         events: list[AgentEvent] = []
         if call.status == "cancelled":
             self.denied.add(started.tool_call_id)
+        for request_id, question in list(self._questions.items()):
+            if question.tool_call_id == started.tool_call_id and not self._interrupting:
+                events += self.withdraw(request_id, "it was answered at the terminal")
         failed = call.status != "success"
         changed: list[FileChanged] = []
         path = started.input.get("file_path")
@@ -276,11 +296,35 @@ class GeminiTerminal(TerminalSession):
         )
         self._usage.clear()
         self._open.clear()
+        self._asked_of.clear()
         self._held.clear()
         self._last, self._done, self._refused, self._error = None, None, False, None
         self._cancelled = False
         self._turn_ended()
         return events
+
+
+def _details(event: dict[str, Any]) -> dict[str, Any]:
+    details = event.get("details")
+    return plain(details) if isinstance(details, dict) else {}
+
+
+def _is_about(details: dict[str, Any], given: dict[str, Any]) -> bool:
+    if "command" in details:
+        return bool(given.get("command") == details["command"])
+    path, name = str(given.get("file_path")), str(details.get("filePath"))
+    if "filePath" not in details or not (path == name or name.endswith(f"/{path}")):
+        return False
+    parts = (given.get("content"), given.get("new_string"))
+    return all(str(part) in str(details.get("newContent")) for part in parts if part is not None)
+
+
+def _shown(details: dict[str, Any]) -> list[str]:
+    """What no other question's dialog is likely to show."""
+    if isinstance(command := details.get("command"), str):
+        return ["\n".join(command.splitlines()[-_SHOWN_LINES:])[-_SHOWN_CHARACTERS:]]
+    changed = re.findall(r"^[+-](?![+-]{2} )(.*\w.*)$", str(details.get("fileDiff")), re.MULTILINE)
+    return [str(details.get("fileName") or ""), *(line[:30] for line in changed[-1:])]
 
 
 def _outcome(call: g.Call) -> tuple[Any, str | None]:

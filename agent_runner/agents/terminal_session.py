@@ -6,6 +6,7 @@ reads the CLI's hooks and transcript.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
@@ -76,8 +77,8 @@ class TerminalSession(SessionBase):
     def _reply(self, number: str, body: dict[str, Any]) -> bytes:
         return _line(do="answer", id=int(number), body=body)
 
-    def _keys(self, *keys: str, when: str) -> bytes:
-        return _line(do="keys", keys=list(keys), when=when)
+    def _keys(self, key: str, *, when: str, since: str = "", shows: Sequence[str] = ()) -> bytes:
+        return _line(do="keys", keys=[key], when=when, since=since, shows=list(shows))
 
     # --- from the driver -----------------------------------------------------------------
 

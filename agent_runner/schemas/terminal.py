@@ -5,8 +5,9 @@ path of a JSON file that holds a `Setup` and speaks JSON lines on stdin and stdo
 
     {"do": "prompt", "id": n, "text": s}      deliver a prompt; prompts are done one by one
     {"do": "answer", "id": n, "body": {...}}  answer the hook n, which waits
-    {"do": "keys", "keys": [...], "when": p}  press keys, by tmux's names, once the screen
-                                              matches the regular expression p
+    {"do": "keys", "keys": [...], "when": p,  press keys, by tmux's names, once the screen matches
+     "since": q, "shows": [...]}              the regular expression p and, from the last match of
+                                              q on, has the letters and digits of all of `shows`
     {"do": "interrupt"}                       end the turn, with the keys of the profile
     {"do": "screen"}                          send a `Screen`
 

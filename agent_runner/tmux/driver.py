@@ -41,6 +41,7 @@ AGAIN_S = 1.2
 INTERRUPTS = 5
 DEAD_S = 2.0
 LEAVE_S = 4.0
+PRESSED_S = 1.0
 
 
 class Ended(Exception):  # noqa: N818 - it is no error
@@ -76,7 +77,8 @@ class Driver:
         self._ending = False
         self._changed = 0.0
         self._interrupts: list[float] = []
-        self._keys: deque[tuple[str, list[str]]] = deque()
+        self._keys: list[dict[str, Any]] = []
+        self._pressed = ("", 0.0)
 
     # --- its life ------------------------------------------------------------------------
 
@@ -424,7 +426,7 @@ class Driver:
                 self.touch()
                 self.hooks.answer(command["id"], command["body"])
             case "keys":
-                self._keys.append((command["when"], command["keys"]))
+                self._keys.append(command)
             case "interrupt":
                 self._interrupt()
             case "screen":
@@ -448,10 +450,18 @@ class Driver:
         self._keys.clear()
 
     def _press_keys(self) -> None:
-        if self._keys and re.search(self._keys[0][0], self.screen(), re.MULTILINE):
-            self.press(self._keys.popleft()[1])
-        if self._keys:
-            self.touch()
+        if not self._keys:
+            return
+        screen, now = self.screen(), time.monotonic()
+        self.touch()
+        if screen == self._pressed[0] and now - self._pressed[1] < PRESSED_S:
+            return  # it has not got the last key yet
+        for number, wanted in enumerate(self._keys):
+            if _asks(screen, wanted):
+                del self._keys[number]
+                self._pressed = (screen, now)
+                self.press(wanted["keys"])
+                return
 
     def _interrupt(self) -> None:
         self.touch()
@@ -472,6 +482,21 @@ class Driver:
         if not self.idle():
             self._interrupts.append(time.monotonic())
             self.press(self.profile["interrupt"])
+
+
+def _asks(screen: str, wanted: dict[str, Any]) -> bool:
+    """True if the screen shows the question that the keys of `wanted` answer."""
+    if re.search(wanted["when"], screen, re.MULTILINE) is None:
+        return False
+    since = re.compile(wanted.get("since") or r"\A", re.MULTILINE)
+    begins = max((found.start() for found in since.finditer(screen)), default=0)
+    shown = _letters(screen[begins:])
+    return all(_letters(text) in shown for text in wanted.get("shows", ()))
+
+
+def _letters(text: str) -> str:
+    """`text` without what depends on frames and on where a line is wrapped."""
+    return re.sub(r"[\W_]+", "", text)
 
 
 def _zombie(pid: int) -> tuple[int | None, int | None] | None:

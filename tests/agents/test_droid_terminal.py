@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent_runner.agents.base import Form
+from agent_runner.agents.base import Form, PermissionAnswer
 from tests.agents.sessions import Driver
 
 
@@ -73,3 +73,58 @@ def test_why_a_request_was_rejected(text: str, code: str) -> None:
     driver.take(line(type="message", id="m", message=message), outcome("model_request_rejected"))
     (verdict,) = driver.take({"type": "settled", "screen": "the end of a long line"})
     assert (verdict["ok"], verdict["code"], verdict["error"]) == (False, code, text)
+
+
+def called(*calls: tuple[str, str]) -> list[dict[str, Any]]:
+    """The line with the calls `(id, command)`, their hooks, and the notification."""
+    blocks = [
+        {"type": "tool_use", "id": call_id, "name": "Execute", "input": {"command": command}}
+        for call_id, command in calls
+    ]
+    hooks = [
+        {
+            "hook_event_name": "PreToolUse",
+            "tool_name": "Execute",
+            "tool_input": {"command": command},
+        }
+        for _, command in calls
+    ]
+    asks = {"hook_event_name": "Notification", "notification_type": "permission_prompt"}
+    return [
+        line(type="message", id="m", message={"role": "assistant", "content": blocks}),
+        *({"type": "hook", "id": 7, "event": event} for event in (*hooks, asks)),
+    ]
+
+
+def ended(*call_ids: str) -> dict[str, Any]:
+    content = [
+        {"type": "tool_result", "tool_use_id": call_id, "is_error": True, "content": "No."}
+        for call_id in call_ids
+    ]
+    return line(type="message", id="r", message={"role": "user", "content": content})
+
+
+def test_one_dialog_for_two_calls_names_both() -> None:
+    driver = made()
+    submitted(driver)
+    *_, asked = driver.take(*called(("a", "one"), ("b", "two")))
+    assert asked["input"] == {
+        "toolUses": [
+            {"name": "Execute", "input": {"command": "one"}},
+            {"name": "Execute", "input": {"command": "two"}},
+        ]
+    }
+    driver.note(driver.session.answer(asked["requestId"], PermissionAnswer(allow=False)))
+    done = driver.take(ended("a", "b"))
+    assert [event["status"] for event in done] == ["denied", "denied"]
+    *_, asked = driver.take(*called(("c", "three")))
+    assert (asked["input"], asked["toolCallId"]) == ({"command": "three"}, "c")
+
+
+def test_what_is_answered_at_the_terminal_is_asked_no_more() -> None:
+    driver = made()
+    submitted(driver)
+    *_, asked = driver.take(*called(("a", "one")))
+    resolved, done = driver.take(ended("a"))
+    assert (resolved["requestId"], resolved["decision"]) == (asked["requestId"], "cancelled")
+    assert done["status"] == "failed"

@@ -1,4 +1,4 @@
-"""Gemini CLI's own UI: a turn that somebody at the terminal ends."""
+"""Gemini CLI's own UI: what somebody at the terminal does, and which dialog is for which call."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent_runner.agents.base import Form
+from agent_runner.agents.base import Form, PermissionAnswer
 from tests.agents.sessions import Driver
 
 # As recorded in 0.61.0/terminal-interrupt-text.
@@ -40,3 +40,62 @@ def test_it_is_interrupted_and_no_success(text: str) -> None:
     driver.take(said("Yes."))
     verdict = driver.take(hook("AfterAgent", prompt_response="Yes."))[-1]
     assert (verdict["ok"], verdict["text"]) == (True, "Yes.")
+
+
+def asks(**details: Any) -> dict[str, Any]:
+    return hook("Notification", notification_type="ToolPermission", details=details)
+
+
+def called(name: str, **given: Any) -> dict[str, Any]:
+    return hook("BeforeTool", tool_name=name, tool_input=given)
+
+
+def test_questions_come_in_another_order_than_calls() -> None:
+    driver = Driver("gemini", Form.TERMINAL)
+    submitted(driver, 1)
+    one, two = {"command": "touch one.txt"}, {"command": "touch two.txt"}
+    driver.take(called("run_shell_command", **one), called("run_shell_command", **two))
+    (second,) = driver.take(asks(type="exec", **two))
+    (first,) = driver.take(asks(type="exec", **one))
+    assert (second["input"], second["toolCallId"]) == (two, "call-2")
+    assert (first["input"], first["toolCallId"]) == (one, "call-1")
+    driver.note(driver.session.answer(second["requestId"], PermissionAnswer(allow=True)))
+    assert driver.sent[-1]["shows"] == ["touch two.txt"]
+
+
+def test_a_question_about_a_file_goes_with_its_own_edit() -> None:
+    driver = Driver("gemini", Form.TERMINAL)
+    submitted(driver, 1)
+    path = "/work/out.txt"
+    driver.take(
+        called("replace", file_path=path, new_string="first"),
+        called("replace", file_path="out.txt", new_string="second"),
+    )
+    diff = (
+        "--- out.txt\tCurrent\n+++ out.txt\tProposed\n@@ -1,2 +1,2 @@\n-old\n+the second\n same\n"
+    )
+    edit = {"fileName": "out.txt", "filePath": path, "fileDiff": diff, "newContent": "the second"}
+    (asked,) = driver.take(asks(type="edit", **edit))
+    assert asked["toolCallId"] == "call-2"
+    driver.note(driver.session.answer(asked["requestId"], PermissionAnswer(allow=True)))
+    assert driver.sent[-1]["shows"] == ["out.txt", "the second"]
+
+
+def test_a_question_about_no_known_call_is_shown_as_the_cli_tells_it() -> None:
+    driver = Driver("gemini", Form.TERMINAL)
+    submitted(driver, 1)
+    driver.take(called("run_shell_command", command="ls"))
+    (asked,) = driver.take(asks(type="exec", command="rm -r /"))
+    assert (asked["input"]["command"], asked.get("toolCallId")) == ("rm -r /", None)
+
+
+def test_what_is_answered_at_the_terminal_is_asked_no_more() -> None:
+    driver = Driver("gemini", Form.TERMINAL)
+    submitted(driver, 1)
+    driver.take(called("run_shell_command", command="ls"))
+    (asked,) = driver.take(asks(type="exec", command="ls"))
+    call = {"name": "run_shell_command", "args": {"command": "ls"}, "status": "success"}
+    line = {"type": "gemini", "id": "m", "content": "", "toolCalls": [{"id": "c", **call}]}
+    resolved, done = driver.take({"type": "line", "line": line})
+    assert (resolved["requestId"], resolved["decision"]) == (asked["requestId"], "cancelled")
+    assert done["status"] == "completed"

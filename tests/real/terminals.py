@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+from typing import Any
 
 from agent_runner.agents.base import Form
-from agent_runner.recorder.models import Reply, Sleep
+from agent_runner.recorder.models import Reply, Shell, Sleep
 from tests.real.approvals import Asking, asks, ran
 from tests.real.cases import asked, says, succeeded
 from tests.real.world import Agent, Real, wait_until
@@ -30,6 +31,32 @@ class TerminalCases(Asking):
         turn = run.finish()
         assert ran(agent) == 0
         self.assert_rejected(terminal, turn)
+
+    def test_each_of_two_questions_gets_its_own_answer(self, terminal: Real) -> None:
+        """Whichever is decided first, and whichever is shown first."""
+        calls = Reply([Shell("touch one.txt"), Shell("touch two.txt")])
+        agent, run = self.begin(terminal, "both", calls, says("Done."))
+        decided: list[str] = []
+
+        def decide() -> bool:
+            found = {a["hints"]["command"]: a for a in self.open(terminal, agent)}
+            for command in sorted(set(found) - set(decided), reverse=True):
+                kind = "approve" if command == "touch one.txt" else "reject"
+                self.decide(terminal, found[command], decision=kind)
+                decided.append(command)
+            return bool(run.over())
+
+        wait_until(decide, "the end")
+        assert sorted(decided) == ["touch one.txt", "touch two.txt"]
+        assert [(agent.cwd / name).exists() for name in ("one.txt", "two.txt")] == [True, False]
+        run.finish()
+
+    def open(self, real: Real, agent: Agent) -> list[dict[str, Any]]:
+        """The agent's open questions."""
+        with real.service.client() as client:
+            query = {"state": "pending", "agentId": agent.name}
+            found: list[dict[str, Any]] = client.get("/approvals", params=query).json()["approvals"]
+        return found
 
     def test_one_conversation_in_two_forms(self, terminal: Real) -> None:
         agent = terminal.agent("crossing")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agent_runner.recorder.models import Reply, Shell
 from tests.real.approvals import ApprovalCases
-from tests.real.cases import RealCases
+from tests.real.cases import RealCases, says, succeeded
 from tests.real.clis import DROID
 from tests.real.terminals import TerminalCases
 from tests.real.world import Real, Turn
@@ -41,3 +42,14 @@ class TestDroidTerminal(TerminalCases):
     def assert_rejected(self, real: Real, turn: Turn) -> None:
         """The UI has no way to tell the model why: a refusal ends the turn."""
         assert (turn.run["status"], turn.run["code"]) == ("failed", "permission_denied")
+
+    def test_each_of_two_questions_gets_its_own_answer(self, terminal: Real) -> None:
+        """It asks once for all: the question names all, and the answer is for all."""
+        calls = Reply([Shell("touch one.txt"), Shell("touch two.txt")])
+        agent, run = self.begin(terminal, "both", calls, says("Done."))
+        approval = self.pending(terminal, agent, run)
+        uses = approval["input"]["toolUses"]
+        assert [use["input"]["command"] for use in uses] == ["touch one.txt", "touch two.txt"]
+        self.decide(terminal, approval)
+        assert succeeded(run.finish())
+        assert [(agent.cwd / name).exists() for name in ("one.txt", "two.txt")] == [True, True]

@@ -194,3 +194,40 @@ def test_a_ui_that_seemed_idle_is_not_at_rest(folder: Path) -> None:
             case "rested":
                 driven.close()
     assert heard == ["started", "ready", "settled", "settled", "rested", "exited"]
+
+
+# Two dialogs, one after the other, like those of Gemini CLI.
+DIALOGS = """
+print("box>", flush=True)
+with open("told") as told:
+    told.read()
+above = ""
+for name in ("one.txt", "two.txt"):
+    box = f"│ ? Shell  run it\\n│ touch\\n│ {name} │\\n│ 1. Allow once"
+    print("\\033[2J\\033[H" + above + box, flush=True)
+    above += f"│ o {name}: {input()}\\n"
+print("\\033[2J\\033[H" + above + "over", flush=True)
+input()
+"""
+
+
+def test_each_key_goes_to_the_dialog_that_shows_its_question(folder: Path) -> None:
+    os.mkfifo(folder / "told")
+    driven = Driven(folder, DIALOGS)
+    question = {"when": r"1\. Allow once", "since": r"^│ \? "}
+    screen = ""
+    for message in driven.messages():
+        match message["type"]:
+            case "ready":
+                for name in ("two", "one"):
+                    keys = [name, "Enter"]
+                    driven.tell(do="keys", keys=keys, shows=[f"touch {name}.txt"], **question)
+                (folder / "told").write_text("ask")
+                driven.tell(do="screen")
+            case "screen" if "over" not in message["text"]:
+                driven.tell(do="screen")
+            case "screen":
+                screen = message["text"]
+                driven.close()
+    assert "o one.txt: one" in screen
+    assert "o two.txt: two" in screen

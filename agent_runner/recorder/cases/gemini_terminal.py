@@ -89,11 +89,12 @@ TERMINAL = (
     ),
     _terminal(
         "permission-two",
-        "two questions, one yes and one no",
+        "two questions at once, told in another order than their dialogs are shown",
         Prompt("hello"),
         Answer(PermissionAnswer(allow=True)),
-        Answer(PermissionAnswer(allow=False), When(line="ToolPermission")),
+        Answer(PermissionAnswer(allow=True), When(line="ToolPermission")),
         replies=(Reply([Shell("touch one.txt"), Shell("touch two.txt")]), text("Done.")),
+        expect=("one.txt", "two.txt", "Done."),
     ),
     _terminal(
         "interrupt-text",
