@@ -35,7 +35,6 @@ from agent_runner.events import (
 )
 from agent_runner.schemas import droid_transcript as d
 from agent_runner.schemas import terminal as t
-from agent_runner.schemas.claude import Block
 from agent_runner.schemas.decode import Broken, Unrecognised, plain
 
 _OPTIONS = [
@@ -163,13 +162,13 @@ class DroidTerminal(TerminalSession):
             events += self._block(block, f"{message.id}:{number}", inner.role == "assistant")
         return events or [Activity(code="message")]
 
-    def _told_the_user(self, blocks: list[Block]) -> list[AgentEvent]:
+    def _told_the_user(self, blocks: list[d.Block]) -> list[AgentEvent]:
         """An error, and after an empty line what to do about it."""
         texts = [block.text for block in blocks if block.text]
         self._error = texts[-1].partition("\n\n")[0] if texts else self._error
         return [Activity(code="message")]
 
-    def _block(self, block: Block, item: str, from_agent: bool) -> list[AgentEvent]:
+    def _block(self, block: d.Block, item: str, from_agent: bool) -> list[AgentEvent]:
         if block.type == "text" and from_agent:
             self._last = block.text
             return [MessageCompleted(item_id=item, text=block.text or "")]

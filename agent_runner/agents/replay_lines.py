@@ -18,6 +18,7 @@ import msgspec
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Session
 from agent_runner.agents.registry import adapter_for
 from agent_runner.events import AgentEvent
+from agent_runner.schemas.decode import Drift
 
 
 class WireAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -34,10 +35,12 @@ def decode_recording(
     command: dict[str, Any],
     lines: list[bytes],
     exit: Exit,  # noqa: A002
+    drift: Drift | None = None,
 ) -> list[AgentEvent]:
     """The events of a recording: of its lines in order, then of the process's end.
 
-    What the session would send is thrown away. Raises BadRequestError for an unknown type
+    What the session would send is thrown away; what its schemas do not know is counted in
+    `drift`. Raises BadRequestError for an unknown type
     and KeyError for an answer to a question that is not open.
     """
     options = msgspec.convert(command.get("options") or {"cwd": "/"}, AgentOptions)
@@ -53,6 +56,8 @@ def decode_recording(
     for step in steps:
         _take(session, step)
     events.extend(session.finish(exit))
+    if drift is not None:
+        drift.update(session.drift)
     return events
 
 

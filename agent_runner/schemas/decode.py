@@ -215,8 +215,9 @@ class _Plan:
         if plan is None:
             info = msgspec.inspect.type_info(type_)
             assert isinstance(info, msgspec.inspect.StructType)
-            declared = frozenset(field.encode_name for field in info.fields)
-            plan = cls._made[type_] = cls(declared, [])
+            declared = {field.encode_name for field in info.fields}
+            known = frozenset() if issubclass(type_, OpenLine) else frozenset(declared)
+            plan = cls._made[type_] = cls(known, [])
             for field in info.fields:
                 inner = _struct_within(field.type)
                 if inner is not None:

@@ -11,9 +11,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_runner.schemas.claude import Block
+from agent_runner.schemas import claude
 from agent_runner.schemas.decode import Family, OpenLine
 from agent_runner.schemas.droid_rpc import TokenUsage
+
+
+class Block(claude.Block):
+    """Claude's content block, and how long the model thought."""
+
+    signatureProvider: str | None = None
+    durationMs: float | None = None
 
 
 class Inner(OpenLine):

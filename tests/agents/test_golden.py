@@ -15,6 +15,7 @@ from agent_runner import wire
 from agent_runner.agents.base import Exit
 from agent_runner.agents.replay_lines import decode_recording
 from agent_runner.events import AgentEvent, ParseError, TurnCompleted, Unknown
+from agent_runner.schemas.decode import Drift
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CASES = sorted(path.parent for path in FIXTURES.glob("*/*/*/command"))
@@ -38,11 +39,11 @@ def lines_of(folder: Path) -> list[bytes]:
     return lines[:-1] if not lines[-1] else lines
 
 
-def decode(folder: Path) -> list[AgentEvent]:
+def decode(folder: Path, drift: Drift | None = None) -> list[AgentEvent]:
     command = json.loads((folder / "command").read_bytes())
     stderr = (folder / "stderr").read_bytes()[-STDERR_TAIL:].decode("utf-8", "replace")
     end = Exit(code=int((folder / "exit").read_text()), stderr_tail=stderr)
-    return decode_recording(folder.parts[-3], command, lines_of(folder), end)
+    return decode_recording(folder.parts[-3], command, lines_of(folder), end, drift)
 
 
 def shortened(value: Any) -> Any:
@@ -65,7 +66,9 @@ def test_a_recording_decodes_to_its_events(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", CASES, ids=case_id)
 def test_a_recording_is_understood_and_ended(folder: Path) -> None:
-    events = decode(folder)
+    drift = Drift()
+    events = decode(folder, drift)
+    assert drift == {}
     assert not [event for event in events if isinstance(event, Unknown)]
     # The only broken line there may be is the last one of a CLI that ended in the middle of it.
     stdout = stdout_of(folder)

@@ -301,6 +301,7 @@ class Agent:
         assert run["form"] == self.form, run
         for broken in ("parse_error", "unknown", "oversize"):
             assert turn.of(broken) == []
+        assert [notice for notice in turn.of("notice") if notice["code"] == "drift"] == []
         self._said.append(("inbound", prompt))
         if run["content"] is not None:
             self._said.append(("outbound", run["content"]))

@@ -38,8 +38,13 @@ class Outer(Line):
     many: list[Inner] | None = None
 
 
+class LooseInner(OpenLine):
+    known: int | None = None
+
+
 class Loose(OpenLine):
     text: str | None = None
+    inner: LooseInner | None = None
 
 
 FAMILY = Family({"outer": Outer, "group": {"a": Outer, "b": Loose}})
@@ -110,7 +115,7 @@ def test_unknown_fields_are_counted_at_every_level() -> None:
 
 def test_an_open_schema_counts_nothing() -> None:
     drift = Drift()
-    FAMILY.decode(b'{"type":"group","subtype":"b","a":1,"b":2}', drift)
+    FAMILY.decode(b'{"type":"group","subtype":"b","a":1,"b":2,"inner":{"c":3}}', drift)
     assert not drift
 
 
