@@ -201,7 +201,7 @@ class DroidTerminal(TerminalSession):
         for request_id, calls in self._asked_of.items():
             if calls == [tool_call_id] and not self._interrupting:
                 del self._asked_of[request_id]
-                return self.withdraw(request_id, "it was answered at the terminal")
+                return self.withdraw(request_id, "its call has ended without this answer")
         return []
 
     # --- the end of a turn -----------------------------------------------------------------

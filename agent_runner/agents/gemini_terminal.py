@@ -215,7 +215,7 @@ class GeminiTerminal(TerminalSession):
             self.denied.add(started.tool_call_id)
         for request_id, question in list(self._questions.items()):
             if question.tool_call_id == started.tool_call_id and not self._interrupting:
-                events += self.withdraw(request_id, "it was answered at the terminal")
+                events += self.withdraw(request_id, "its call has ended without this answer")
         failed = call.status != "success"
         changed: list[FileChanged] = []
         path = started.input.get("file_path")
