@@ -141,7 +141,9 @@ class RealCases:
     def test_cancel_before_another_prompt(self, real: Real) -> None:
         """What ends a run does nothing to the one that waits behind it, however long that takes."""
         agent = real.agent("behind", **real.cli.tools)
-        real.model.script([Reply([Shell(WAIT)]), Reply([Sleep(LONG_S), Text("Unhurt.")])])
+        # Twice: one that is killed may ask its model once more before it dies.
+        slow = Reply([Sleep(LONG_S), Text("Unhurt.")])
+        real.model.script([Reply([Shell(WAIT)]), slow, slow])
         with ThreadPoolExecutor(2) as pool:
             first = pool.submit(agent.execute, "run it")
             wait_until(lambda: real.runs_command(WAIT) or first.done(), "the command runs")
