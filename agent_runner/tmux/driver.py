@@ -78,7 +78,7 @@ class Driver:
         self._changed = 0.0
         self._interrupts: list[float] = []
         self._keys: list[dict[str, Any]] = []
-        self._pressed = ("", 0.0)
+        self._pressed: tuple[dict[str, Any], str, float] | None = None
 
     # --- its life ------------------------------------------------------------------------
 
@@ -448,25 +448,39 @@ class Driver:
         """Those of the turn before would interrupt this one, or answer its questions."""
         self._interrupts = []
         self._keys.clear()
+        self._pressed = None
 
     def _press_keys(self) -> None:
-        if not self._keys:
+        """Press what answers the dialog that is shown; again while it stays, for it may be deaf."""
+        if not self._keys and self._pressed is None:
             return
-        screen, now = self.screen(), time.monotonic()
-        self.touch()
-        if screen == self._pressed[0] and now - self._pressed[1] < PRESSED_S:
-            return  # it has not got the last key yet
-        for number, wanted in enumerate(self._keys):
-            if _asks(screen, wanted):
-                del self._keys[number]
-                self._pressed = (screen, now)
-                self.press(wanted["keys"])
+        screen = self.screen()
+        if self._pressed is not None:
+            wanted, shown, at = self._pressed
+            if _dialog(screen, wanted) == shown:
+                if time.monotonic() - at >= PRESSED_S:
+                    self._press_for(wanted, shown)
                 return
+            self._pressed = None
+        for number, wanted in enumerate(self._keys):
+            shown = _dialog(screen, wanted)
+            if shown:
+                del self._keys[number]
+                self._press_for(wanted, shown)
+                return
+        if self._keys and not self.idle("ready"):
+            self.touch()
+
+    def _press_for(self, wanted: dict[str, Any], shown: str) -> None:
+        self.touch()
+        self._pressed = (wanted, shown, self._touched)
+        self.press(wanted["keys"])
 
     def _interrupt(self) -> None:
         self.touch()
         self._prompts.clear()
         self._keys.clear()
+        self._pressed = None
         if self.delivery is not None:
             self.delivery.stopped = True
         if self.sight is not None:
@@ -484,14 +498,16 @@ class Driver:
             self.press(self.profile["interrupt"])
 
 
-def _asks(screen: str, wanted: dict[str, Any]) -> bool:
-    """True if the screen shows the question that the keys of `wanted` answer."""
-    if re.search(wanted["when"], screen, re.MULTILINE) is None:
-        return False
+def _dialog(screen: str, wanted: dict[str, Any]) -> str:
+    """The question on the screen that the keys of `wanted` answer; empty if it is not there."""
     since = re.compile(wanted.get("since") or r"\A", re.MULTILINE)
     begins = max((found.start() for found in since.finditer(screen)), default=0)
-    shown = _letters(screen[begins:])
-    return all(_letters(text) in shown for text in wanted.get("shows", ()))
+    asks = re.compile(wanted["when"], re.MULTILINE).search(screen, begins)
+    if asks is None:
+        return ""
+    shown = screen[begins : asks.end()]
+    letters = _letters(shown)
+    return shown if all(_letters(text) in letters for text in wanted.get("shows", ())) else ""
 
 
 def _letters(text: str) -> str:

@@ -33,7 +33,10 @@ class TerminalCases(Asking):
         self.assert_rejected(terminal, turn)
 
     def test_each_of_two_questions_gets_its_own_answer(self, terminal: Real) -> None:
-        """Whichever is decided first, and whichever is shown first."""
+        """Whichever is decided first, and whichever is shown first.
+
+        Where a refusal ends the turn, it may end it before the other question is shown.
+        """
         calls = Reply([Shell("touch one.txt"), Shell("touch two.txt")])
         agent, run = self.begin(terminal, "both", calls, says("Done."))
         decided: list[str] = []
@@ -48,8 +51,9 @@ class TerminalCases(Asking):
 
         wait_until(decide, "the end")
         assert sorted(decided) == ["touch one.txt", "touch two.txt"]
-        assert [(agent.cwd / name).exists() for name in ("one.txt", "two.txt")] == [True, False]
-        run.finish()
+        turn = run.finish()
+        assert not (agent.cwd / "two.txt").exists()
+        assert (agent.cwd / "one.txt").exists() or turn.run["code"] == "permission_denied"
 
     def open(self, real: Real, agent: Agent) -> list[dict[str, Any]]:
         """The agent's open questions."""

@@ -231,3 +231,70 @@ def test_each_key_goes_to_the_dialog_that_shows_its_question(folder: Path) -> No
                 driven.close()
     assert "o one.txt: one" in screen
     assert "o two.txt: two" in screen
+
+
+# Shows its question before it listens to keys.
+DEAF = """
+import termios, time
+print("box>", flush=True)
+with open("told") as told:
+    told.read()
+print("\\033[2J\\033[H1. Allow once", flush=True)
+with open("heard") as heard:
+    heard.read()
+termios.tcflush(0, termios.TCIFLUSH)
+print("\\nallowed" + input(), flush=True)
+input()
+"""
+
+
+def test_a_key_is_pressed_again_while_its_dialog_stays(folder: Path) -> None:
+    os.mkfifo(folder / "told")
+    os.mkfifo(folder / "heard")
+    driven = Driven(folder, DEAF)
+    listens = False
+    screen = ""
+    for message in driven.messages():
+        match message["type"]:
+            case "ready":
+                driven.tell(do="keys", keys=["1", "Enter"], when=r"1\. Allow once")
+                (folder / "told").write_text("ask")
+                driven.tell(do="screen")
+            case "screen" if "\n1\n" in message["text"] and not listens:
+                listens = True
+                (folder / "heard").write_text("go on")
+                driven.tell(do="screen")
+            case "screen" if "allowed" not in message["text"]:
+                driven.tell(do="screen")
+            case "screen":
+                screen = message["text"]
+                driven.close()
+    assert "allowed1" in screen
+
+
+# Refuses everything with its first dialog.
+CANCELLED = """
+print("box>", flush=True)
+with open("told") as told:
+    told.read()
+print("\\033[2J\\033[H1. Allow once: one", flush=True)
+input()
+print("\\033[2J\\033[Hbox>", flush=True)
+input()
+"""
+
+
+def test_a_key_whose_dialog_never_comes_does_not_keep_the_ui_from_settling(folder: Path) -> None:
+    os.mkfifo(folder / "told")
+    driven = Driven(folder, CANCELLED)
+    heard = []
+    for message in driven.messages():
+        heard.append(message["type"])
+        match message["type"]:
+            case "ready":
+                for name in ("two", "one"):
+                    driven.tell(do="keys", keys=["Enter"], when=rf"1\. Allow once: {name}")
+                (folder / "told").write_text("ask")
+            case "settled":
+                driven.close()
+    assert heard == ["started", "ready", "settled", "exited"]
