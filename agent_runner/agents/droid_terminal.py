@@ -187,21 +187,13 @@ class DroidTerminal(TerminalSession):
         if block.type == "tool_result" and block.tool_use_id:
             text = result_text(block.content)
             failed = bool(block.is_error)
-            return self._answered(block.tool_use_id) + self.end_tool(
+            return self._unanswered(block.tool_use_id) + self.end_tool(
                 block.tool_use_id,
                 failed=failed,
                 output=None if failed else (text if text is not None else block.content),
                 error=text if failed else None,
                 changed=changed_files(self.tools.get(block.tool_use_id)),
             )
-        return []
-
-    def _answered(self, tool_call_id: str) -> list[AgentEvent]:
-        """A call has ended about which alone somebody is still asked."""
-        for request_id, calls in self._asked_of.items():
-            if calls == [tool_call_id] and not self._interrupting:
-                del self._asked_of[request_id]
-                return self.withdraw(request_id, "its call has ended without this answer")
         return []
 
     # --- the end of a turn -----------------------------------------------------------------

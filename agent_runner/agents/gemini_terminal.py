@@ -87,9 +87,10 @@ class GeminiTerminal(TerminalSession):
         event: dict[str, Any],
         answer: PermissionAnswer,
     ) -> bytes:
-        if not answer.allow:
-            self._refused = True
-        key = ("2" if answer.session else "1") if answer.allow else "Escape"
+        if answer.allow:
+            key = "2" if answer.session else "1"
+        else:
+            self._refused, key = True, "Escape"
         return self._keys(key, when=_ASKS, since=_DIALOG, shows=_shown(_details(event)))
 
     # --- hooks -----------------------------------------------------------------------------
@@ -213,9 +214,7 @@ class GeminiTerminal(TerminalSession):
         events: list[AgentEvent] = []
         if call.status == "cancelled":
             self.denied.add(started.tool_call_id)
-        for request_id, question in list(self._questions.items()):
-            if question.tool_call_id == started.tool_call_id and not self._interrupting:
-                events += self.withdraw(request_id, "its call has ended without this answer")
+        events += self._unanswered(started.tool_call_id)
         failed = call.status != "success"
         changed: list[FileChanged] = []
         path = started.input.get("file_path")

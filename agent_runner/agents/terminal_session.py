@@ -12,6 +12,7 @@ from typing import Any
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
 from agent_runner.agents.failures import code_for_text, error_line, short
 from agent_runner.agents.session import SessionBase
+from agent_runner.agents.tool_calls import calls_in
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
@@ -192,6 +193,15 @@ class TerminalSession(SessionBase):
 
     def _over(self, code: FailureCode | None, error: str | None) -> list[AgentEvent]:
         raise NotImplementedError
+
+    def _unanswered(self, tool_call_id: str) -> list[AgentEvent]:
+        """A call has ended: nobody is asked any more whether it may run, if that was all."""
+        events: list[AgentEvent] = []
+        for request_id, question in list(self._questions.items()):
+            alone = len(calls_in(question.name, question.input)) == 1
+            if question.tool_call_id == tool_call_id and alone and not self._interrupting:
+                events += self.withdraw(request_id, "its call has ended without this answer")
+        return events
 
     def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
         """What the CLI left on its screen says more than an exit code."""

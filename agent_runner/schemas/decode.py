@@ -99,7 +99,7 @@ class Schema:
         self.name = name
         self.type = type_
         plan = _Plan.of(type_)
-        known = frozenset() if issubclass(type_, OpenLine) else plan.known.union(tags)
+        known = None if plan.known is None else plan.known.union(tags)
         self._plan = _Plan(known, plan.children)
 
     def convert(self, data: Mapping[str, Any], drift: Drift) -> Any:
@@ -199,13 +199,13 @@ def whole(value: float | None) -> int | None:
 
 
 class _Plan:
-    """Which keys a schema type declares (none: all are welcome), and where to look deeper."""
+    """Which keys a schema type declares (None: all are welcome), and where to look deeper."""
 
     __slots__ = ("children", "known")
 
     _made: dict[type, _Plan] = {}  # noqa: RUF012 - filled while the modules load
 
-    def __init__(self, known: frozenset[str], children: list[tuple[str, _Plan]]) -> None:
+    def __init__(self, known: frozenset[str] | None, children: list[tuple[str, _Plan]]) -> None:
         self.known = known
         self.children = children
 
@@ -215,9 +215,8 @@ class _Plan:
         if plan is None:
             info = msgspec.inspect.type_info(type_)
             assert isinstance(info, msgspec.inspect.StructType)
-            declared = {field.encode_name for field in info.fields}
-            known = frozenset() if issubclass(type_, OpenLine) else frozenset(declared)
-            plan = cls._made[type_] = cls(known, [])
+            declared = frozenset(field.encode_name for field in info.fields)
+            plan = cls._made[type_] = cls(None if issubclass(type_, OpenLine) else declared, [])
             for field in info.fields:
                 inner = _struct_within(field.type)
                 if inner is not None:
@@ -225,7 +224,7 @@ class _Plan:
         return plan
 
     def count(self, name: str, data: Mapping[str, Any], drift: Drift) -> None:
-        if self.known and not data.keys() <= self.known:
+        if self.known is not None and not data.keys() <= self.known:
             for key in data.keys() - self.known:
                 drift.note(f"{name}.{key}")
         for key, plan in self.children:

@@ -433,6 +433,8 @@ class Driver:
                 self.say("screen", text=self.screen())
 
     def _deliver(self, command: dict[str, Any]) -> None:
+        # Those of the turn before would interrupt this one, or answer its questions.
+        self._interrupts = []
         self._forget_keys()
         self.delivery = Delivery(self, command["id"], command["text"])
         try:
@@ -445,8 +447,6 @@ class Driver:
             self._give_up(self.screen())
 
     def _forget_keys(self) -> None:
-        """Those of the turn before would interrupt this one, or answer its questions."""
-        self._interrupts = []
         self._keys.clear()
         self._pressed = None
 
@@ -479,8 +479,7 @@ class Driver:
     def _interrupt(self) -> None:
         self.touch()
         self._prompts.clear()
-        self._keys.clear()
-        self._pressed = None
+        self._forget_keys()
         if self.delivery is not None:
             self.delivery.stopped = True
         if self.sight is not None:

@@ -11,6 +11,16 @@ from agent_runner.agents.base import AgentOptions, Exit, Form
 from agent_runner.agents.registry import adapter_for
 
 
+def hook(name: str, **event: Any) -> dict[str, Any]:
+    """What a CLI's own UI tells by a hook, as the terminal driver passes it on."""
+    return {"type": "hook", "id": 1, "event": {"hook_event_name": name, **event}}
+
+
+def delivered(number: int) -> dict[str, Any]:
+    """The terminal driver's word that prompt `number` was taken."""
+    return {"type": "delivered", "id": number, "by": "hook", "attempts": 1}
+
+
 class Driver:
     """A session, its events as plain objects, and what it sent as JSON objects."""
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from agent_runner.agents.base import Form, PermissionAnswer
-from tests.agents.sessions import Driver
+from tests.agents.sessions import Driver, delivered, hook
 
 DURATION = {"type": "line", "line": {"type": "system", "subtype": "turn_duration", "durationMs": 5}}
-
-
-def hook(name: str, **event: Any) -> dict[str, Any]:
-    return {"type": "hook", "id": 1, "event": {"hook_event_name": name, **event}}
 
 
 def said(text: str) -> dict[str, Any]:
@@ -27,7 +23,7 @@ def spoken(text: str, turn: int) -> dict[str, Any]:
 def submitted(driver: Driver, number: int) -> None:
     driver.prompt()
     driver.take(hook("UserPromptSubmit", prompt_id=f"p{number}"))
-    driver.take({"type": "delivered", "id": number, "by": "hook", "attempts": 1})
+    driver.take(delivered(number))
 
 
 def kinds(events: list[dict[str, Any]]) -> list[str]:
@@ -86,7 +82,7 @@ def test_a_ui_at_rest_ends_a_turn_that_waits_for_nothing() -> None:
     assert kinds(driver.take(rested)) == ["activity"], "there is no turn"
     driver.prompt()
     assert kinds(driver.take(rested)) == ["activity"], "it is not delivered"
-    driver.take({"type": "delivered", "id": 1, "by": "hook", "attempts": 1})
+    driver.take(delivered(1))
     (asked,) = driver.take(hook("PermissionRequest", tool_name="Bash", tool_input={}))
     assert kinds(driver.take(rested)) == ["activity"], "a question is open"
     driver.note(driver.session.answer(asked["requestId"], PermissionAnswer(allow=True)))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent_runner.agents.base import Form, PermissionAnswer
-from tests.agents.sessions import Driver
+from tests.agents.sessions import Driver, delivered, hook
 
 
 def made() -> Driver:
@@ -16,9 +16,8 @@ def made() -> Driver:
 
 def submitted(driver: Driver, number: int = 1) -> None:
     driver.prompt()
-    event = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "prompt": "hello"}
-    driver.take({"type": "hook", "id": number, "event": event})
-    driver.take({"type": "delivered", "id": number, "by": "hook", "attempts": 1})
+    driver.take(hook("UserPromptSubmit", session_id="s", prompt="hello"))
+    driver.take(delivered(number))
 
 
 def used(tokens: int) -> dict[str, Any]:
@@ -81,18 +80,14 @@ def called(*calls: tuple[str, str]) -> list[dict[str, Any]]:
         {"type": "tool_use", "id": call_id, "name": "Execute", "input": {"command": command}}
         for call_id, command in calls
     ]
-    hooks = [
-        {
-            "hook_event_name": "PreToolUse",
-            "tool_name": "Execute",
-            "tool_input": {"command": command},
-        }
+    used = [
+        hook("PreToolUse", tool_name="Execute", tool_input={"command": command})
         for _, command in calls
     ]
-    asks = {"hook_event_name": "Notification", "notification_type": "permission_prompt"}
     return [
         line(type="message", id="m", message={"role": "assistant", "content": blocks}),
-        *({"type": "hook", "id": 7, "event": event} for event in (*hooks, asks)),
+        *used,
+        hook("Notification", notification_type="permission_prompt"),
     ]
 
 

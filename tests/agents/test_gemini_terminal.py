@@ -7,14 +7,10 @@ from typing import Any
 import pytest
 
 from agent_runner.agents.base import Form, PermissionAnswer
-from tests.agents.sessions import Driver
+from tests.agents.sessions import Driver, delivered, hook
 
 # As recorded in 0.61.0/terminal-interrupt-text.
 CANCELLED = {"type": "line", "line": {"type": "info", "content": "Request cancelled."}}
-
-
-def hook(name: str, **event: Any) -> dict[str, Any]:
-    return {"type": "hook", "id": 1, "event": {"hook_event_name": name, **event}}
 
 
 def said(text: str) -> dict[str, Any]:
@@ -24,7 +20,7 @@ def said(text: str) -> dict[str, Any]:
 def submitted(driver: Driver, number: int) -> None:
     driver.prompt()
     driver.take(hook("BeforeAgent"))
-    driver.take({"type": "delivered", "id": number, "by": "hook", "attempts": 1})
+    driver.take(delivered(number))
 
 
 @pytest.mark.parametrize("text", ["", "Half of an answer"])
@@ -50,17 +46,19 @@ def called(name: str, **given: Any) -> dict[str, Any]:
     return hook("BeforeTool", tool_name=name, tool_input=given)
 
 
-def test_questions_come_in_another_order_than_calls() -> None:
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)], ids=str)
+def test_a_question_goes_with_its_own_call(order: tuple[int, int]) -> None:
+    """They come in any order, whatever the order of the calls."""
     driver = Driver("gemini", Form.TERMINAL)
     submitted(driver, 1)
-    one, two = {"command": "touch one.txt"}, {"command": "touch two.txt"}
-    driver.take(called("run_shell_command", **one), called("run_shell_command", **two))
-    (second,) = driver.take(asks(type="exec", **two))
-    (first,) = driver.take(asks(type="exec", **one))
-    assert (second["input"], second["toolCallId"]) == (two, "call-2")
-    assert (first["input"], first["toolCallId"]) == (one, "call-1")
-    driver.note(driver.session.answer(second["requestId"], PermissionAnswer(allow=True)))
-    assert driver.sent[-1]["shows"] == ["touch two.txt"]
+    commands = {number: f"touch {number}.txt" for number in (1, 2)}
+    driver.take(*(called("run_shell_command", command=text) for text in commands.values()))
+    for number in order:
+        (asked,) = driver.take(asks(type="exec", command=commands[number]))
+        assert asked["input"] == {"command": commands[number]}
+        assert asked["toolCallId"] == f"call-{number}"
+        driver.note(driver.session.answer(asked["requestId"], PermissionAnswer(allow=True)))
+        assert driver.sent[-1]["shows"] == [commands[number]]
 
 
 def test_a_question_about_a_file_goes_with_its_own_edit() -> None:

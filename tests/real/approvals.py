@@ -54,14 +54,19 @@ class Asking:
         agent = real.agent(name, **options)
         return agent, agent.begin("do it", *replies)
 
+    def open(self, real: Real, agent: Agent) -> list[dict[str, Any]]:
+        """The agent's open questions."""
+        with real.service.client() as client:
+            query = {"state": "pending", "agentId": agent.name}
+            found: list[dict[str, Any]] = client.get("/approvals", params=query).json()["approvals"]
+        return found
+
     def pending(self, real: Real, agent: Agent, run: Pending | None = None) -> dict[str, Any]:
         """What the agent's run asks, once it does."""
         found: list[dict[str, Any]] = []
 
         def look() -> bool:
-            with real.service.client() as client:
-                query = {"state": "pending", "agentId": agent.name}
-                found[:] = client.get("/approvals", params=query).json()["approvals"]
+            found[:] = self.open(real, agent)
             return bool(found) or (run is not None and run.over())
 
         wait_until(look, "the question")

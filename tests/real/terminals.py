@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Any
 
 from agent_runner.agents.base import Form
 from agent_runner.recorder.models import Reply, Shell, Sleep
@@ -54,13 +53,6 @@ class TerminalCases(Asking):
         turn = run.finish()
         assert not (agent.cwd / "two.txt").exists()
         assert (agent.cwd / "one.txt").exists() or turn.run["code"] == "permission_denied"
-
-    def open(self, real: Real, agent: Agent) -> list[dict[str, Any]]:
-        """The agent's open questions."""
-        with real.service.client() as client:
-            query = {"state": "pending", "agentId": agent.name}
-            found: list[dict[str, Any]] = client.get("/approvals", params=query).json()["approvals"]
-        return found
 
     def test_one_conversation_in_two_forms(self, terminal: Real) -> None:
         agent = terminal.agent("crossing")

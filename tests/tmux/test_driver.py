@@ -37,6 +37,7 @@ class Driven:
     """The driver of a scripted UI in `folder`, spoken to as the service does."""
 
     def __init__(self, folder: Path, script: str, **profile: Any) -> None:
+        self._folder = folder
         (folder / "ui.py").write_text(script)
         box = Wait(screen="^box>")
         setup = Setup(
@@ -67,12 +68,33 @@ class Driven:
     def close(self) -> None:
         self._to.close()
 
+    def ask(self, question: dict[str, Any], *answers: dict[str, Any]) -> None:
+        """Give it keys for dialogs, and let the UI, which waits for that, come to the first."""
+        for answer in answers:
+            self.tell(do="keys", **question, **answer)
+        (self._folder / "told").write_text("ask")
+
+    def screen_with(self, sign: str, messages: Iterator[dict[str, Any]]) -> str:
+        """What the screen shows once `sign` is on it; the messages until then are thrown away."""
+        self.tell(do="screen")
+        for message in messages:
+            if message["type"] == "screen":
+                if sign in message["text"]:
+                    return str(message["text"])
+                self.tell(do="screen")
+        raise AssertionError(f"it ended without {sign!r}")
+
     def messages(self) -> Iterator[dict[str, Any]]:
         """What it says, until it has ended."""
         with self._from:
             for line in self._from:
                 yield json.loads(line)
         self._process.wait()
+
+
+def until(kind: str, messages: Iterator[dict[str, Any]]) -> None:
+    """Read on to the first message of that kind."""
+    assert any(message["type"] == kind for message in messages), f"it ended without {kind}"
 
 
 @pytest.fixture
@@ -214,21 +236,15 @@ input()
 def test_each_key_goes_to_the_dialog_that_shows_its_question(folder: Path) -> None:
     os.mkfifo(folder / "told")
     driven = Driven(folder, DIALOGS)
-    question = {"when": r"1\. Allow once", "since": r"^│ \? "}
-    screen = ""
-    for message in driven.messages():
-        match message["type"]:
-            case "ready":
-                for name in ("two", "one"):
-                    keys = [name, "Enter"]
-                    driven.tell(do="keys", keys=keys, shows=[f"touch {name}.txt"], **question)
-                (folder / "told").write_text("ask")
-                driven.tell(do="screen")
-            case "screen" if "over" not in message["text"]:
-                driven.tell(do="screen")
-            case "screen":
-                screen = message["text"]
-                driven.close()
+    messages = driven.messages()
+    until("ready", messages)
+    driven.ask(
+        {"when": r"1\. Allow once", "since": r"^│ \? "},
+        *({"keys": [n, "Enter"], "shows": [f"touch {n}.txt"]} for n in ("two", "one")),
+    )
+    screen = driven.screen_with("over", messages)
+    driven.close()
+    assert [message["type"] for message in messages][-1] == "exited"
     assert "o one.txt: one" in screen
     assert "o two.txt: two" in screen
 
@@ -252,23 +268,14 @@ def test_a_key_is_pressed_again_while_its_dialog_stays(folder: Path) -> None:
     os.mkfifo(folder / "told")
     os.mkfifo(folder / "heard")
     driven = Driven(folder, DEAF)
-    listens = False
-    screen = ""
-    for message in driven.messages():
-        match message["type"]:
-            case "ready":
-                driven.tell(do="keys", keys=["1", "Enter"], when=r"1\. Allow once")
-                (folder / "told").write_text("ask")
-                driven.tell(do="screen")
-            case "screen" if "\n1\n" in message["text"] and not listens:
-                listens = True
-                (folder / "heard").write_text("go on")
-                driven.tell(do="screen")
-            case "screen" if "allowed" not in message["text"]:
-                driven.tell(do="screen")
-            case "screen":
-                screen = message["text"]
-                driven.close()
+    messages = driven.messages()
+    until("ready", messages)
+    driven.ask({"when": r"1\. Allow once", "keys": ["1", "Enter"]}, {})
+    driven.screen_with("\n1\n", messages)
+    (folder / "heard").write_text("go on")
+    screen = driven.screen_with("allowed", messages)
+    driven.close()
+    assert [message["type"] for message in messages][-1] == "exited"
     assert "allowed1" in screen
 
 
@@ -292,9 +299,8 @@ def test_a_key_whose_dialog_never_comes_does_not_keep_the_ui_from_settling(folde
         heard.append(message["type"])
         match message["type"]:
             case "ready":
-                for name in ("two", "one"):
-                    driven.tell(do="keys", keys=["Enter"], when=rf"1\. Allow once: {name}")
-                (folder / "told").write_text("ask")
+                whens = (rf"1\. Allow once: {name}" for name in ("two", "one"))
+                driven.ask({"keys": ["Enter"]}, *({"when": when} for when in whens))
             case "settled":
                 driven.close()
     assert heard == ["started", "ready", "settled", "exited"]

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,26 @@ def family(process_id: str) -> list[psutil.Process]:
         except OSError:
             continue
     return found
+
+
+def interrupt_at(begun: Path) -> Callable[[LiveCli, Never], Coroutine[Any, Any, None]]:
+    """What interrupts a turn that has made the file `begun`."""
+
+    async def interrupt(live: LiveCli, stop: Never) -> None:
+        await until(begun.exists, "the turn")
+        stop.ask()
+
+    return interrupt
+
+
+def changed_profile(patch: pytest.MonkeyPatch, **fields: Any) -> None:
+    """From now on Claude's UI is driven with these in its profile."""
+    as_it_is = claude_ui.profile
+
+    def changed(*given: Any) -> Profile:
+        return msgspec.structs.replace(as_it_is(*given), **fields)
+
+    patch.setattr(claude_ui, "profile", changed)
 
 
 async def test_a_turn(serving: Serving, tmp_path: Path) -> None:
@@ -113,12 +134,7 @@ async def test_a_ui_that_is_slow_to_be_ready(serving: Serving, tmp_path: Path) -
 async def test_a_prompt_that_is_not_taken_fails(
     serving: Serving, tmp_path: Path, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patient = claude_ui.profile
-
-    def impatient(*given: Any) -> Profile:
-        return msgspec.structs.replace(patient(*given), handover_s=0.5, patience_s=(0.5,) * 5)
-
-    monkeypatch.setattr(claude_ui, "profile", impatient)
+    changed_profile(monkeypatch, handover_s=0.5, patience_s=(0.5,) * 5)
     async with serving() as ctx:
         heard = Listener()
         verdict = await Ui(ctx, tmp_path, **odd).turn("hello", heard)
@@ -166,13 +182,11 @@ async def test_a_question(serving: Serving, tmp_path: Path, allow: bool) -> None
 async def test_an_interrupt_keeps_the_process(serving: Serving, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
 
-    async def interrupt(live: LiveCli, stop: Never) -> None:
-        await until(begun.exists, "the turn")
-        stop.ask()
-
     async with serving() as ctx:
         ui = Ui(ctx, tmp_path)
-        verdict = await ui.turn([{"touch": str(begun)}, {"hang": True}], meanwhile=interrupt)
+        verdict = await ui.turn(
+            [{"touch": str(begun)}, {"hang": True}], meanwhile=interrupt_at(begun)
+        )
         assert verdict.code == FailureCode.INTERRUPTED
         (live,) = ctx.headless.living
         assert (await ui.turn("go on")).text == "echo: go on"
@@ -184,10 +198,6 @@ async def test_an_interrupt_does_not_reach_the_next_prompt(
 ) -> None:
     begun, again, enough = (tmp_path / name for name in ("begun", "again", "enough"))
 
-    async def interrupt(live: LiveCli, stop: Never) -> None:
-        await until(begun.exists, "the turn")
-        stop.ask()
-
     async def release(live: LiveCli, stop: Never) -> None:
         await until(again.exists, "the turn")
         await anyio.sleep(2 * AGAIN_S)
@@ -195,7 +205,7 @@ async def test_an_interrupt_does_not_reach_the_next_prompt(
 
     async with serving() as ctx:
         ui = Ui(ctx, tmp_path)
-        await ui.turn([{"touch": str(begun)}, {"hang": True}], meanwhile=interrupt)
+        await ui.turn([{"touch": str(begun)}, {"hang": True}], meanwhile=interrupt_at(begun))
         steps = [{"touch": str(again)}, {"wait": str(enough)}, {"text": "Whole."}]
         verdict = await ui.turn(steps, meanwhile=release)
         assert (verdict.code, verdict.text) == (None, "Whole.")
@@ -206,13 +216,11 @@ async def test_the_end_of_an_interrupted_turn_is_written_in_the_next(
 ) -> None:
     begun = tmp_path / "begun"
 
-    async def interrupt(live: LiveCli, stop: Never) -> None:
-        await until(begun.exists, "the turn")
-        stop.ask()
-
     async with serving() as ctx:
         ui = Ui(ctx, tmp_path, late_abort=True)
-        verdict = await ui.turn([{"touch": str(begun)}, {"hang": True}], meanwhile=interrupt)
+        verdict = await ui.turn(
+            [{"touch": str(begun)}, {"hang": True}], meanwhile=interrupt_at(begun)
+        )
         assert verdict.code == FailureCode.INTERRUPTED
         verdict = await ui.turn("go on")
         assert (verdict.code, verdict.text) == (None, "echo: go on")
@@ -221,10 +229,7 @@ async def test_the_end_of_an_interrupted_turn_is_written_in_the_next(
 async def test_a_turn_that_is_ended_at_the_terminal_without_a_word(
     serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patient = claude_ui.profile
-    monkeypatch.setattr(
-        claude_ui, "profile", lambda *given: msgspec.structs.replace(patient(*given), rest_s=0.5)
-    )
+    changed_profile(monkeypatch, rest_s=0.5)
     async with serving() as ctx:
         ui, heard = Ui(ctx, tmp_path), Listener()
         verdict = await ui.turn([{"fall_silent": True}], heard)
