@@ -229,13 +229,7 @@ CREATE TABLE tickets (
   CHECK ((reply IS NULL) = (replied_at IS NULL))
 );
 
-CREATE INDEX conversations_by_agent ON conversations (agent_id, created_at);
-
-CREATE INDEX runs_by_conversation ON runs (conversation_id, queued_at);
-
 CREATE INDEX runs_by_agent ON runs (agent_id, run_id);
-
-CREATE INDEX runs_by_state ON runs (state);
 
 CREATE INDEX turns_by_run ON turns (run_id);
 
@@ -262,8 +256,6 @@ CREATE INDEX approval_events_by_approval ON approval_events (approval_id);
 
 CREATE INDEX comparisons_by_time ON comparisons (created_at);
 
-CREATE INDEX comparisons_by_conversation ON comparisons (conversation_id, kind);
-
 CREATE INDEX comparisons_by_run ON comparisons (run_id);
 
 CREATE INDEX comparisons_running ON comparisons (state) WHERE state = 'running';
@@ -272,3 +264,16 @@ CREATE INDEX pending_tickets ON tickets (agent_id, ticket_id) WHERE replied_at I
 
 CREATE UNIQUE INDEX tickets_by_idempotency_key ON tickets (agent_id, idempotency_key)
   WHERE idempotency_key IS NOT NULL;
+
+CREATE INDEX conversations_by_agent ON conversations (agent_id, conversation_id);
+
+CREATE INDEX runs_by_conversation ON runs (conversation_id, run_id);
+
+CREATE INDEX open_runs ON runs (run_id)
+  WHERE state IN ('queued', 'starting', 'running', 'waiting_approval');
+
+CREATE INDEX pending_approvals ON approvals (approval_id) WHERE state = 'pending';
+
+CREATE INDEX open_deliveries ON approvals (run_id) WHERE delivery IN ('waiting', 'resuming');
+
+CREATE INDEX comparisons_by_conversation ON comparisons (conversation_id, kind, comparison_id);

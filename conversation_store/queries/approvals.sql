@@ -101,8 +101,8 @@ SELECT min(moment) FROM (
 ) AS moments;
 
 -- name: held_runs
-SELECT DISTINCT run_id FROM approvals
-WHERE state = 'pending' OR delivery IN ('waiting', 'resuming');
+SELECT run_id FROM approvals WHERE state = 'pending'
+UNION SELECT run_id FROM approvals WHERE delivery IN ('waiting', 'resuming');
 
 -- name: approval_events_after
 SELECT seq, approval_id, type, time, payload FROM approval_events

@@ -11,7 +11,7 @@ FROM conversations WHERE conversation_id = :conversation_id;
 SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,
   created_at, updated_at, session_at
 FROM conversations WHERE agent_id = :agent_id AND state = 'open'
-ORDER BY created_at DESC, conversation_id DESC LIMIT 1;
+ORDER BY conversation_id DESC LIMIT 1;
 
 -- name: list_conversations
 SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,

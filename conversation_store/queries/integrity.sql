@@ -19,9 +19,8 @@ SELECT c.conversation_id, c.agent_id FROM conversations c
 WHERE NOT EXISTS (SELECT 1 FROM agents a WHERE a.agent_id = c.agent_id);
 
 -- name: runs_not_over
-SELECT runs.run_id, runs.state, runs.epoch
-FROM runs JOIN run_states ON run_states.name = runs.state
-WHERE run_states.terminal = 0 ORDER BY runs.run_id;
+SELECT run_id, state, epoch
+FROM runs WHERE state IN ('queued', 'starting', 'running', 'waiting_approval') ORDER BY run_id;
 
 -- name: run_ids
 SELECT run_id, state FROM runs;

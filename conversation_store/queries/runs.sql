@@ -17,8 +17,7 @@ SELECT run_id FROM runs WHERE agent_id = :agent_id AND idempotency_key = :idempo
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
   cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, timeouts,
   queued_at, started_at, finished_at, duration_ms, request_hash, route
-FROM runs JOIN run_states ON run_states.name = runs.state
-WHERE run_states.terminal = 0 ORDER BY queued_at, run_id;
+FROM runs WHERE state IN ('queued', 'starting', 'running', 'waiting_approval') ORDER BY run_id;
 
 -- name: route_run
 UPDATE runs SET mode = :mode, reason = :reason, route = :route WHERE run_id = :run_id;
@@ -42,5 +41,4 @@ RETURNING conversation_id;
 SELECT run_id FROM runs WHERE conversation_id = :conversation_id ORDER BY run_id;
 
 -- name: runs_of_agent
-SELECT run_id FROM runs WHERE agent_id = :agent_id ORDER BY queued_at DESC, run_id DESC
-LIMIT :limit;
+SELECT run_id FROM runs WHERE agent_id = :agent_id ORDER BY run_id DESC LIMIT :limit;

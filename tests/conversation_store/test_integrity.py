@@ -233,10 +233,10 @@ async def test_a_damaged_index_is_built_anew(store: Store, path: Path) -> None:
     """The index is taken out of the schema while a row is written, and put back."""
     with plain(path) as connection:
         connection.execute("PRAGMA writable_schema=ON")
-        query = "SELECT * FROM sqlite_master WHERE name = 'runs_by_state'"
+        query = "SELECT * FROM sqlite_master WHERE name = 'turns_by_run'"
         entry = connection.execute(query).fetchone()
-        connection.execute("DELETE FROM sqlite_master WHERE name = 'runs_by_state'")
-    harm(path, "UPDATE runs SET state = 'failed'")
+        connection.execute("DELETE FROM sqlite_master WHERE name = 'turns_by_run'")
+    harm(path, "UPDATE turns SET run_id = NULL")
     with plain(path) as connection:
         connection.execute("PRAGMA writable_schema=ON")
         connection.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", entry)

@@ -1,0 +1,53 @@
+"""How the statements find their rows: what is asked often must not grow with what is over."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from conversation_store.migrate import migrate
+from conversation_store.statements import statements
+from conversation_store.states import TERMINAL, RunState
+
+# As large as their history, but for an index of what is open; the other tables hold what is now.
+GROWING = re.compile(
+    r"SCAN (runs|events|turns|conversations|approvals|comparisons|c)\b(?!.* INDEX (open|pending)_)"
+)
+# What looks at everything, by its nature: the check of a database, and filters of any kind.
+WHOLE = {
+    "wrong_event_numbers",
+    "wrong_turn_numbers",
+    "conversations_without_agent",
+    "run_ids",
+    "list_approvals",
+    "list_comparisons",
+}
+# A handful of rows: those of one run, or the processes that live.
+SMALL = {"turns_of_run", "approvals_of_run", "list_processes"}
+OPEN = sorted(set(RunState) - TERMINAL)
+
+
+def plan_of(sql: str) -> str:
+    """What the engine means to do, a line for each step."""
+    named = set(re.findall(r":(\w+)", sql))
+    given = dict.fromkeys(named, 1) if named else [1] * sql.count("?")
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        steps = connection.execute(f"EXPLAIN QUERY PLAN {sql}", given).fetchall()
+    return "\n".join(str(step[3]) for step in steps)
+
+
+@pytest.mark.parametrize("name", sorted(statements().keys() - WHOLE))
+def test_none_reads_all_rows_or_sorts_them(name: str) -> None:
+    plan = plan_of(statements()[name])
+    assert not GROWING.search(plan), plan
+    assert name in SMALL or "TEMP B-TREE FOR ORDER BY" not in plan, plan
+
+
+@pytest.mark.parametrize("name", ["open_runs", "runs_not_over"])
+def test_what_is_open_is_what_is_not_over(name: str) -> None:
+    (listed,) = re.findall(r"state IN \(([^)]*)\)", statements()[name])
+    assert sorted(re.findall(r"'(\w+)'", listed)) == OPEN
