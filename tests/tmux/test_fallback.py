@@ -98,11 +98,13 @@ def _accepted(service: Service) -> int:
     return max(len([t for t in turns if t["direction"] == "inbound"]), len(session["queued"]))
 
 
+# Both ways have this long to begin, and a terminal takes a while on a busy machine.
+HUNG_MS = 3000
 HANG_HEADLESS = {"SCRIPTED_HEADLESS": json.dumps([{"hang": True}])}
 
 
 def test_a_run_that_hangs_headless_is_answered_in_tmux(make_service: MakeService) -> None:
-    service = make_service(tmux={}, start_ms=300)
+    service = make_service(tmux={}, start_ms=HUNG_MS)
     service.register("one", env=HANG_HEADLESS)
     run = service.run("hello", "one").json()
     assert (run["status"], run["content"]) == ("succeeded", "echo: hello")
@@ -119,7 +121,9 @@ def test_a_cli_that_begins_to_hang_is_moved_and_brought_back(
 ) -> None:
     """Every prompt is answered, while it is ill and when it is well again."""
     automatic = {"dwell_ms": 500, "settle_ms": 1, "canaries": 2}
-    service = make_service(tmux={}, start_ms=300, cooldown_ms=1, fallback={"automatic": automatic})
+    service = make_service(
+        tmux={}, start_ms=HUNG_MS, cooldown_ms=1, fallback={"automatic": automatic}
+    )
     ill = tmp_path / "ill"
     env = {"SCRIPTED_HEADLESS": json.dumps([{"hang_while": str(ill)}])}
     service.register("one", env=env)
