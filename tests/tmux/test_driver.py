@@ -84,6 +84,11 @@ class Driven:
                 self.tell(do="screen")
         raise AssertionError(f"it ended without {sign!r}")
 
+    def leave(self, messages: Iterator[dict[str, Any]]) -> None:
+        """Let it go, and see that it has."""
+        self.close()
+        assert [message["type"] for message in messages][-1] == "exited"
+
     def messages(self) -> Iterator[dict[str, Any]]:
         """What it says, until it has ended."""
         with self._from:
@@ -243,8 +248,7 @@ def test_each_key_goes_to_the_dialog_that_shows_its_question(folder: Path) -> No
         *({"keys": [n, "Enter"], "shows": [f"touch {n}.txt"]} for n in ("two", "one")),
     )
     screen = driven.screen_with("over", messages)
-    driven.close()
-    assert [message["type"] for message in messages][-1] == "exited"
+    driven.leave(messages)
     assert "o one.txt: one" in screen
     assert "o two.txt: two" in screen
 
@@ -274,8 +278,7 @@ def test_a_key_is_pressed_again_while_its_dialog_stays(folder: Path) -> None:
     driven.screen_with("\n1\n", messages)
     (folder / "heard").write_text("go on")
     screen = driven.screen_with("allowed", messages)
-    driven.close()
-    assert [message["type"] for message in messages][-1] == "exited"
+    driven.leave(messages)
     assert "allowed1" in screen
 
 
