@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import aiosqlite
+import anyio
+
+from conversation_store.steps import Steps
 
 T = TypeVar("T")
 
@@ -24,6 +27,8 @@ PLAIN: type[sqlite3.Connection] = sqlite3.Connection
 class Connection(aiosqlite.Connection):
     """Open with `connect`."""
 
+    _steps: Steps | None = None
+
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """The result of `work` with the plain connection, on the connection's own thread."""
         box: list[T] = []
@@ -32,7 +37,32 @@ class Connection(aiosqlite.Connection):
             box.append(work(self._conn))
 
         # The thread holds on to its last call until the next one: an empty box is small.
-        await self._execute(boxed)  # type: ignore[no-untyped-call]
+        if self._steps is None:
+            await self._execute(boxed)  # type: ignore[no-untyped-call]
+        else:
+            await self._steps.between(boxed)
+        return box.pop()
+
+    async def run_in_steps(self, work: Callable[[sqlite3.Connection, Steps], T]) -> T:
+        """The result of `work`, which takes long and gives way between its steps.
+
+        What `run` is asked for meanwhile is done there. A caller that is cancelled ends the
+        work at its next step, and is held until then. One at a time.
+        """
+        box: list[T] = []
+        steps = Steps()
+
+        def boxed() -> None:
+            box.append(work(self._conn, steps))
+
+        self._steps = steps
+        try:
+            await self._execute(boxed)  # type: ignore[no-untyped-call]
+        finally:
+            self._steps = None
+            steps.over = True
+            with anyio.CancelScope(shield=True):
+                await self._execute(steps.catch_up)  # type: ignore[no-untyped-call]
         return box.pop()
 
 

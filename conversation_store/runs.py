@@ -24,6 +24,8 @@ from conversation_store.remembered import Remembered
 from conversation_store.states import RunState, sources_of
 from conversation_store.writer import Row, Transaction, Urgency, Writer
 
+_ALL = 2**62
+
 
 def _run(row: Row) -> RunRecord:
     return RunRecord(
@@ -277,9 +279,10 @@ class Runs:
         )
         return str(rows[0][0]) if rows else None
 
-    async def of_agent(self, agent_id: str, *, limit: int) -> list[str]:
-        """The ids of an agent's newest runs, newest first."""
-        rows = await self._readers.read("runs_of_agent", {"agent_id": agent_id, "limit": limit})
+    async def of_agent(self, agent_id: str, *, since: str = "", limit: int = _ALL) -> list[str]:
+        """The ids of an agent's newest runs, newest first, back to the run `since`."""
+        parameters = {"agent_id": agent_id, "since": since, "limit": limit}
+        rows = await self._readers.read("runs_of_agent", parameters)
         return [str(row[0]) for row in rows]
 
     async def of_conversation(self, conversation_id: str) -> list[str]:

@@ -26,6 +26,7 @@ from conversation_store.connection import Connection
 from conversation_store.errors import StoreUnusableError
 from conversation_store.faults import Fault, StoreState, fault_of
 from conversation_store.health import Health
+from conversation_store.steps import Steps
 from conversation_store.units import PATIENT, Job, Row, Transaction, Unit, Urgency
 
 __all__ = ["Row", "Transaction", "Unit", "Urgency", "Writer"]
@@ -135,6 +136,14 @@ class Writer:
             if fault.final:
                 self.health.set(fault)
             raise fault.error() from error
+
+    async def in_steps(self, work: Callable[[sqlite3.Connection, Steps], T]) -> T:
+        """The result of `work`, which is outside of any transaction and gives way to them.
+
+        Unlike another connection's, its reads keep nobody from folding the log. Raises what
+        `work` raises.
+        """
+        return await self._connection.run_in_steps(work)
 
     # --- on the event loop ------------------------------------------------------------------
 

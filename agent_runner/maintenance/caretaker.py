@@ -78,10 +78,10 @@ class Caretaker:
         self._in_service = in_service
         self._busy = anyio.Lock()
 
-    async def check(self) -> CheckReport:
-        """Look at everything; changes nothing."""
+    async def check(self, copy: Path | None = None) -> CheckReport:
+        """Look at everything; changes nothing. What takes long is looked for in a fresh `copy`."""
         async with self._alone() as begun:
-            report = check_report(await self._findings(), wire.now(), _since(begun))
+            report = check_report(await self._findings(copy), wire.now(), _since(begun))
             await self._note("check", report)
         return report
 
@@ -172,8 +172,8 @@ class Caretaker:
             except OSError as error:
                 raise UnavailableError("maintenance_failed", str(error)) from error
 
-    async def _findings(self) -> list[Finding]:
-        found = await self._integrity.check()
+    async def _findings(self, copy: Path | None = None) -> list[Finding]:
+        found = await self._integrity.check(copy)
         if any(finding.code is FindingCode.DAMAGED_PAGES for finding in found):
             return found
         return [*found, *await self._stuck_runs(), *await self._raw_findings()]

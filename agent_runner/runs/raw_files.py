@@ -23,11 +23,15 @@ class RawFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Rotated(msgspec.Struct):
-    """Of an agent's runs: which have lost their files, how many have some, and how large."""
+    """Of an agent's runs: which have lost their files, how many have some, and how large.
+
+    None before the run `oldest` has any; it is "" if none at all has.
+    """
 
     removed: list[str]
     runs: int
     size_bytes: int
+    oldest: str = ""
 
 
 class RawFiles:
@@ -61,19 +65,27 @@ class RawFiles:
         return sum(stat.st_size for stat in stats) if stats else None
 
     def rotate(self, newest_first: Sequence[str], *, keep_bytes: int, keep_runs: int) -> Rotated:
-        """Remove the files of an agent's oldest runs: whole files, never those of the newest."""
-        total, kept = 0, 0
-        removed: list[str] = []
-        for place, run_id in enumerate(newest_first):
+        """Remove the files of an agent's oldest runs: whole files, never the newest ones.
+
+        The oldest goes first, so that there is never a gap between those that are left.
+        """
+        kept = Rotated([], 0, 0)
+        for run_id in newest_first:
             size = self.size(run_id)
             if size is None:
                 continue
-            if removed or (place and (place >= keep_runs or total + size > keep_bytes)):
-                self.remove(run_id)
-                removed.append(run_id)
+            too_much = kept.runs >= keep_runs or kept.size_bytes + size > keep_bytes
+            if kept.removed or (kept.runs and too_much):
+                kept.removed.append(run_id)
             else:
-                total, kept = total + size, kept + 1
-        return Rotated(removed, kept, total)
+                kept.runs, kept.size_bytes, kept.oldest = (
+                    kept.runs + 1,
+                    kept.size_bytes + size,
+                    run_id,
+                )
+        for run_id in reversed(kept.removed):
+            self.remove(run_id)
+        return kept
 
     def remove(self, run_id: str) -> None:
         """Remove what is kept of a run."""

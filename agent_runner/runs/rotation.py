@@ -15,7 +15,6 @@ from conversation_store.store import Store
 log = structlog.get_logger(__name__)
 
 _SLACK = 10
-_LOOK = 2
 
 
 class Rotation:
@@ -54,8 +53,8 @@ class Rotation:
 
     async def _rotate(self, agent_id: str) -> None:
         keep_bytes, keep_runs = self._settings.agent_bytes, self._settings.agent_runs
-        # Some of them printed nothing, or are not over.
-        runs = await self._store.runs.of_agent(agent_id, limit=_LOOK * self._most_runs)
+        kept = self._kept.get(agent_id)
+        runs = await self._store.runs.of_agent(agent_id, since=kept.oldest if kept else "")
         rotate = partial(self._files.rotate, runs, keep_bytes=keep_bytes, keep_runs=keep_runs)
         done = await to_thread.run_sync(rotate, limiter=self._one_at_a_time)
         self._kept[agent_id] = done

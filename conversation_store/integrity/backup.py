@@ -10,18 +10,15 @@ from pathlib import Path
 
 from conversation_store import connection as connections
 from conversation_store.errors import StoreCorruptError, StoreFullError
-from conversation_store.integrity.backups import backup_name
+from conversation_store.steps import Steps
 
 _MARGIN_BYTES = 16 << 20
+_SIZE_PRAGMAS = ("page_count", "page_size")
+_STEP_PAGES = 256
 
 
-def back_up(connection: sqlite3.Connection, folder: Path, stamp: str) -> Path:
-    """Copy the database to `folder` as the backup of `stamp`; returns its path.
-
-    One consistent snapshot; writers go on meanwhile. StoreFullError if the disk has no room
-    to spare for it.
-    """
-    folder.mkdir(mode=0o700, exist_ok=True)
+def need_room(connection: sqlite3.Connection, folder: Path) -> None:
+    """StoreFullError if the disk of `folder` has no room to spare for a copy."""
     pages, page = (
         int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in _SIZE_PRAGMAS
     )
@@ -29,34 +26,36 @@ def back_up(connection: sqlite3.Connection, folder: Path, stamp: str) -> Path:
         raise StoreFullError(
             "disk_full", f"a backup of {pages * page} bytes has no room to spare in {folder}"
         )
-    path = folder / backup_name(stamp)
-    copy_database(connection, path)
-    return path
 
 
-_SIZE_PRAGMAS = ("page_count", "page_size")
+def copy_database(source: sqlite3.Connection, path: Path, steps: Steps | None = None) -> None:
+    """Copy one consistent moment of a database to `path` (mode 0600), unverified.
 
-
-def copy_database(source: sqlite3.Connection, path: Path) -> None:
-    """Copy a database to `path` (mode 0600), where it appears whole and verified, or not at all.
-
-    StoreCorruptError if it is damaged.
+    With `steps`, `source` is the only connection that writes: what it writes between them is
+    copied, too. Without, the log of what others write meanwhile grows until the end.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        os.close(os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
-        target = sqlite3.connect(partial, isolation_level=None, factory=connections.PLAIN)
-        with closing(target):
-            source.backup(target)
-            target.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
-            found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise StoreCorruptError("database_corrupt", f"the database is damaged ({found})")
-        to_disk(partial)
-        partial.replace(path)
-        to_disk(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(path, isolation_level=None, factory=connections.PLAIN)) as copy:
+        copy.execute("PRAGMA journal_mode=OFF")  # half a copy is of no use
+        if steps is None:
+            source.backup(copy)
+        else:
+            source.backup(copy, pages=_STEP_PAGES, progress=lambda *_: steps.give_way())
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+
+
+def verify(connection: sqlite3.Connection) -> None:
+    """StoreCorruptError if damage is found."""
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise StoreCorruptError("database_corrupt", f"the database is damaged ({found})")
+
+
+def keep(copy: Path, path: Path) -> None:
+    """Have a copy appear at `path`, whole, also after a power cut."""
+    to_disk(copy)
+    copy.replace(path)
+    to_disk(path.parent)
 
 
 def to_disk(path: Path) -> None:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
 import msgspec
+from anyio import to_thread
 
 from conversation_store.connection import connect
 from conversation_store.errors import StoreCorruptError, StoreUnusableError
 from conversation_store.faults import Fault, StoreState, fault_of
-from conversation_store.integrity.backup import back_up
+from conversation_store.integrity.backup import copy_database, keep, need_room, verify
+from conversation_store.integrity.backups import backup_name
 from conversation_store.integrity.check import check, damaged
 from conversation_store.integrity.findings import Finding, FindingCode, Repair
 from conversation_store.integrity.repair import Keeper, rebuild_indexes, repair
 from conversation_store.integrity.stats import DatabaseStats, measure
 from conversation_store.migrate import check_version, migrations
 from conversation_store.statements import statements
+from conversation_store.steps import Steps
 from conversation_store.writer import Transaction, Writer
 
 T = TypeVar("T")
@@ -28,7 +32,8 @@ T = TypeVar("T")
 class Integrity:
     """Looks at the database at `path`; without a `writer` it only reads and needs no store.
 
-    Each look has a connection of its own: neither writers nor readers wait for it.
+    Each look has a connection of its own: neither writers nor readers wait for it, and the
+    log of what is written meanwhile grows until its end.
     StoreUnusableError if the database cannot be read; `older_schema` where a method needs
     the newest one.
     """
@@ -37,10 +42,14 @@ class Integrity:
         self._path = path
         self._writer = writer
 
-    async def check(self) -> list[Finding]:
-        """Everything that is wrong. Damaged pages end the writing, too: it makes them more."""
+    async def check(self, copy: Path | None = None) -> list[Finding]:
+        """Everything that is wrong, looked for in the database or in a fresh `copy` of it.
+
+        Damaged pages end the writing, too: it makes them more.
+        """
+        subject = Integrity(copy, None) if copy is not None else self
         try:
-            findings = await self._look(check)
+            findings = await subject._look(check)
         except StoreCorruptError as error:
             findings = [damaged(FindingCode.DAMAGED_PAGES, error.message)]
         for finding in findings:
@@ -53,18 +62,33 @@ class Integrity:
         rows = await self._look(lambda c: c.execute(statements()["runs_not_over"]).fetchall())
         return {row[0]: row[2] for row in rows}
 
-    async def run_states(self) -> dict[str, str]:
-        """The state of every run."""
-        rows = await self._look(lambda c: c.execute(statements()["run_ids"]).fetchall())
-        return {row[0]: row[1] for row in rows}
+    async def run_states(self) -> dict[str, dict[str, str]]:
+        """The state of every run, for each agent from its oldest one on."""
+        rows = await self._look(lambda c: c.execute(statements()["run_states"]).fetchall())
+        states: dict[str, dict[str, str]] = {}
+        for agent_id, run_id, state in rows:
+            states.setdefault(agent_id, {})[run_id] = state
+        return states
 
     async def stats(self) -> DatabaseStats:
         """Sizes and counts."""
         return await self._look(lambda connection: measure(connection, self._path), newest=False)
 
     async def back_up(self, folder: Path, stamp: str) -> Path:
-        """A verified copy in `folder`; StoreFullError if it has no room to spare."""
-        return await self._look(lambda connection: back_up(connection, folder, stamp), newest=False)
+        """A verified copy in `folder`; StoreFullError if it has no room to spare.
+
+        Where there is a writer it takes turns with it, a MiB or so at a time.
+        """
+        path = folder / backup_name(stamp)
+        copy = path.with_name(f"{path.name}.partial")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            await self._copy(copy)
+            await Integrity(copy, None)._look(verify, newest=False)
+            await to_thread.run_sync(keep, copy, path)
+        finally:
+            copy.unlink(missing_ok=True)
+        return path
 
     async def repair(self, keeper: Keeper) -> list[Repair]:
         """Repair what is provable; `keeper` gets each row before it is removed or changed."""
@@ -103,6 +127,17 @@ class Integrity:
             raise StoreUnusableError("store_closed", "the store is not open for writing")
         return self._writer
 
+    async def _copy(self, path: Path) -> None:
+        def copy(connection: sqlite3.Connection, steps: Steps | None = None) -> None:
+            need_room(connection, path.parent)
+            copy_database(connection, path, steps)
+
+        if self._writer is None:
+            await self._look(copy, newest=False)
+        else:
+            with _faults_told():
+                await self._writer.in_steps(copy)
+
     async def _look(self, work: Callable[[sqlite3.Connection], T], *, newest: bool = True) -> T:
         def versioned(connection: sqlite3.Connection) -> T:
             known = migrations()[-1][0]
@@ -113,7 +148,7 @@ class Integrity:
                 )
             return work(connection)
 
-        try:
+        with _faults_told():
             connection = await connect(self._path, "busy_timeout=5000", read_only=True)
             try:
                 return await connection.run(versioned)
@@ -121,11 +156,17 @@ class Integrity:
                 with anyio.CancelScope(shield=True):
                     await connection.interrupt()  # a look that is not waited for any more
                     await connection.close()
-        except sqlite3.Error as error:
-            fault = fault_of(error)
-            if fault is None:
-                raise
-            raise fault.error() from error
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        raise fault.error() from error
 
 
 def _vacuum(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conversation_store.errors import StoreUnusableError
 from conversation_store.faults import fault_of
-from conversation_store.integrity.backup import copy_database, to_disk
+from conversation_store.integrity.backup import copy_database, keep, to_disk, verify
 from conversation_store.migrate import check_version
 
 
@@ -25,7 +25,7 @@ def restore(backup: Path, database: Path, aside: Path) -> list[Path]:
         with closing(sqlite3.connect(f"{backup.absolute().as_uri()}?mode=ro", uri=True)) as source:
             if check_version(source) < 1 or not _is_ours(source):
                 raise StoreUnusableError("not_a_backup", f"{backup} is no database of this service")
-            copy_database(source, new)
+            _copy(source, new)
     except sqlite3.DatabaseError as error:
         fault = fault_of(error)
         if fault is None:
@@ -39,6 +39,18 @@ def restore(backup: Path, database: Path, aside: Path) -> list[Path]:
     new.replace(database)
     to_disk(database.parent)
     return kept
+
+
+def _copy(source: sqlite3.Connection, path: Path) -> None:
+    """A verified copy at `path`, or none."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        copy_database(source, partial)
+        with closing(sqlite3.connect(partial)) as copy:
+            verify(copy)
+        keep(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:

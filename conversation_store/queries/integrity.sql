@@ -22,8 +22,8 @@ WHERE NOT EXISTS (SELECT 1 FROM agents a WHERE a.agent_id = c.agent_id);
 SELECT run_id, state, epoch
 FROM runs WHERE state IN ('queued', 'starting', 'running', 'waiting_approval') ORDER BY run_id;
 
--- name: run_ids
-SELECT run_id, state FROM runs;
+-- name: run_states
+SELECT agent_id, run_id, state FROM runs ORDER BY agent_id, run_id;
 
 -- name: move_event_counter_up
 UPDATE conversations SET last_event_seq = :seq

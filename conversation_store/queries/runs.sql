@@ -41,4 +41,5 @@ RETURNING conversation_id;
 SELECT run_id FROM runs WHERE conversation_id = :conversation_id ORDER BY run_id;
 
 -- name: runs_of_agent
-SELECT run_id FROM runs WHERE agent_id = :agent_id ORDER BY run_id DESC LIMIT :limit;
+SELECT run_id FROM runs WHERE agent_id = :agent_id AND run_id >= :since
+ORDER BY run_id DESC LIMIT :limit;

@@ -23,6 +23,7 @@ from conversation_store.migrate import migrations
 from conversation_store.records import RunOutcome
 from conversation_store.states import RunState
 from conversation_store.store import Store, open_store
+from conversation_store.wal import Wal
 from tests.conversation_store.rows import (
     NOW,
     add_agent,
@@ -346,6 +347,60 @@ async def test_a_backup_is_one_consistent_moment(store: Store, tmp_path: Path) -
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert {file.read_bytes()[18:20] for file in files} == {b"\1\1"}, "none needs a log"
     assert backups(folder) == files[::-1]
+
+
+async def test_a_backup_lets_the_log_be_folded(store: Store, path: Path, tmp_path: Path) -> None:
+    """As much is written while it is made as the database holds, and more is copied at the end."""
+    for _ in range(8):
+        await store.events.append("conv_0", [("run_0", event("x" * (1 << 20)))] * 2)
+    before = (await store.integrity.stats()).bytes
+    made = 0
+
+    async def write() -> None:
+        nonlocal made
+        while made < before:
+            await store.events.append("conv_0", [("run_0", event("x" * (1 << 18)))])
+            made += 1 << 18
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(write)
+        saved = await store.integrity.back_up(tmp_path / "backups", "now")
+    assert made >= before
+    assert saved.stat().st_size > before
+    assert Wal(path).size() < before / 2
+
+
+async def test_what_is_not_waited_for_leaves_no_backup_and_the_store_at_work(
+    store: Store, tmp_path: Path
+) -> None:
+    for _ in range(8):
+        await store.events.append("conv_0", [("run_0", event("x" * (1 << 20)))] * 2)
+    folder = tmp_path / "backups"
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+
+            async def cancel() -> None:
+                while not any(copy.stat().st_size for copy in folder.glob("*.partial")):
+                    await store.events.append("conv_0", [("run_0", event())])
+                scope.cancel()
+
+            tasks.start_soon(cancel)
+            await store.integrity.back_up(folder, "now")
+    assert scope.cancelled_caught
+    assert list(folder.iterdir()) == []
+    await store.events.append("conv_0", [("run_0", event())])
+    assert await store.integrity.check() == []
+
+
+async def test_a_check_of_a_copy_ends_the_writing_when_pages_are_damaged(
+    store: Store, tmp_path: Path
+) -> None:
+    copy = await store.integrity.back_up(tmp_path / "backups", "now")
+    assert await store.integrity.check(copy) == []
+    damage(copy)
+    (finding,) = await store.integrity.check(copy)
+    assert finding.code is FindingCode.DAMAGED_PAGES
+    assert store.health.state is StoreState.CORRUPT
 
 
 async def test_a_backup_without_room_leaves_nothing(

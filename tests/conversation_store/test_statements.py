@@ -21,7 +21,7 @@ WHOLE = {
     "wrong_event_numbers",
     "wrong_turn_numbers",
     "conversations_without_agent",
-    "run_ids",
+    "run_states",
     "list_approvals",
     "list_comparisons",
 }

@@ -95,6 +95,23 @@ async def test_raw_files_without_a_run_are_put_away(
         assert not (await context.caretaker.clean_up()).ok
 
 
+async def test_raw_files_that_were_rotated_are_not_missed(
+    serving: Serving, tmp_path: Path, state_dir: Path
+) -> None:
+    async with serving(logs={"agent_runs": 2}) as context:
+        agent = await add_agent(context, tmp_path)
+        runs = [await start(context, agent, f"prompt {number}") for number in range(5)]
+        for run in runs:
+            await ended(run)
+        raw = state_dir / "raw"
+        with anyio.fail_after(30):
+            while len(list(raw.glob("*.stdout"))) == len(runs):
+                await anyio.sleep(0.01)
+        assert await found(context) == []
+        (raw / f"{runs[4].run_id}.stdout").unlink()
+        assert await found(context) == [(FindingCode.RAW_MISSING, runs[4].run_id, False)]
+
+
 async def test_what_a_cleanup_removes_is_on_the_disk_first(
     serving: Serving, tmp_path: Path, state_dir: Path
 ) -> None:

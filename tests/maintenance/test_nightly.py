@@ -132,3 +132,6 @@ async def test_a_night_that_fails_is_told(serving: Serving, state_dir: Path) -> 
         told = [entry for entry in logs if entry["event"] == "nightly_maintenance_failed"]
         assert len(told) == 1
         assert os.strerror(17) in told[0]["error"] or "exists" in told[0]["error"]
+        check = (await context.caretaker.stats()).last_check
+        assert check is not None
+        assert check.ok, "without a backup to check, the database itself is"

@@ -49,6 +49,31 @@ def test_what_is_older_than_one_that_went_goes_too(tmp_path: Path) -> None:
     assert done.removed == ["run_2", "run_1"]
 
 
+def test_runs_without_a_file_take_nobodys_place(tmp_path: Path) -> None:
+    queued = [f"run_{number}" for number in range(9, 3, -1)]
+    fill(tmp_path, ["run_3", "run_2", "run_1"], 10)
+    done = RawFiles(tmp_path).rotate(
+        [*queued, "run_3", "run_2", "run_1"], keep_bytes=0, keep_runs=2
+    )
+    assert done.removed == ["run_2", "run_1"], "the newest file stays, however large"
+    fill(tmp_path, ["run_2", "run_1"], 10)
+    done = RawFiles(tmp_path).rotate(
+        [*queued, "run_3", "run_2", "run_1"], keep_bytes=10**6, keep_runs=2
+    )
+    assert done.removed == ["run_1"]
+
+
+@pytest.mark.anyio
+async def test_an_earlier_service_may_have_kept_many_more(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "db") as store:
+        await store_agent(store)
+        files = RawFiles(tmp_path)
+        runs = [(await add_run(store, number, f"conv_{number}")).run_id for number in range(10, 30)]
+        fill(tmp_path, runs, 10)
+        await Rotation(store, files, LogSettings(agent_runs=3)).after("worker", runs[-1])
+        assert [run for run in runs if files.size(run) is not None] == runs[-3:]
+
+
 @pytest.mark.anyio
 async def test_files_are_looked_at_only_when_there_are_too_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,7 +104,7 @@ async def test_files_are_looked_at_only_when_there_are_too_many(
         kept = [name for name in range(10, 33) if files.size(f"run_{name}") is not None]
         assert kept == list(range(13, 33))
         await over(33, 9_990)
-        assert looks == [1, 23, 24]
+        assert looks == [1, 23, 21]
         assert [n for n in range(10, 34) if files.size(f"run_{n}") is not None] == [33]
 
 
@@ -87,7 +112,7 @@ async def test_files_are_looked_at_only_when_there_are_too_many(
 async def test_a_database_that_fails_then_harms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(agent_id: str, *, limit: int) -> list[str]:
+    async def full(agent_id: str, *, since: str) -> list[str]:
         raise StoreFullError("disk_full", "no room")
 
     async with open_store(tmp_path / "db") as store:

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ SAMPLE_S = 2.0
 PATIENCE_S = 120.0
 THREAD_IDLE_S = 11.0
 LONGEST_WAL = 64 << 20
+BACKUP_AT = 0.8
+NIGHT_AFTER_S = 90.0
+BACKUP_TIMEOUT_S = 3600.0
 
 
 class Worker(threading.Thread):
@@ -148,7 +152,9 @@ def soak(minutes: float, seed: int) -> int:
     table = Table()
     with tempfile.TemporaryDirectory(prefix="soak") as name:
         folder = Path(name)
-        service = make_service(folder, cancel_grace_ms=2000, **_limits())
+        service = make_service(
+            folder, cancel_grace_ms=2000, hour=datetime.now().astimezone().hour, **_limits()
+        )
         service.start()
         workers = []
         for number in range(AGENTS):
@@ -158,6 +164,8 @@ def soak(minutes: float, seed: int) -> int:
         first = _pause(workers, service, minutes * 60 * WARM_UP_SHARE)
         samples: list[Sample] = []
         last = _pause(workers, service, minutes * 60 * (1 - WARM_UP_SHARE), samples)
+        with service.client() as client:
+            care = client.get("/api/integrity/stats").raise_for_status().json()
         books = Books(service.state_dir)
         ends = sum((worker.ends for worker in workers), Counter())
         errors = sum((worker.errors for worker in workers), Counter())
@@ -187,6 +195,20 @@ def soak(minutes: float, seed: int) -> int:
         table.row("zombies at rest", zombies, "0", ok=zombies == 0)
         wal = max(sample.wal for sample in [*samples, last])
         table.row("write-ahead log, most MiB", f"{wal / 2**20:.1f}", "<= 64", ok=wal <= LONGEST_WAL)
+        checked, copies = care["lastCheck"], care["backups"]["count"]
+        by_itself = int(minutes * 60 > NIGHT_AFTER_S)
+        table.row(
+            "backups made meanwhile: by hand, and in the night's hour",
+            copies,
+            str(1 + by_itself),
+            ok=copies == 1 + by_itself,
+        )
+        table.row(
+            "  the check in the night's hour found",
+            checked["counts"] if checked else "not made",
+            "{}",
+            ok=not by_itself or (checked is not None and checked["ok"]),
+        )
         table.row("processes left after the stop", int(left), "0", ok=not left)
         table.row(
             "database intact, sequences whole",
@@ -217,6 +239,9 @@ def _pause(
     for worker in at_work:
         worker.start()
     until = time.monotonic() + seconds
+    backup = threading.Timer(seconds * BACKUP_AT, _back_up, [service])
+    if samples is not None:
+        backup.start()
     while time.monotonic() < until:
         time.sleep(min(SAMPLE_S, max(0.0, until - time.monotonic())))
         if samples is not None:
@@ -226,7 +251,14 @@ def _pause(
         worker.join(PATIENCE_S)
         kept.ends += worker.ends
         kept.errors += worker.errors
+    if samples is not None:
+        backup.join()
     return _at_rest(service)
+
+
+def _back_up(service: Service) -> None:
+    with service.client() as client:
+        client.post("/api/integrity/backup", json={}, timeout=BACKUP_TIMEOUT_S).raise_for_status()
 
 
 def main() -> int:
