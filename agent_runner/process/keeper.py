@@ -377,7 +377,10 @@ class Keeper:
 
 
 def become_cli(held: socket.socket, failure: int) -> None:
-    """In the fork: wait for what to be and for the start byte, then be it. Never returns."""
+    """In the fork: wait for what to be, get ready, wait for the start byte, then be it.
+
+    Never returns.
+    """
     what = "start"
     try:
         signal.set_wakeup_fd(-1)
@@ -387,7 +390,7 @@ def become_cli(held: socket.socket, failure: int) -> None:
                 signal.signal(name, signal.SIG_DFL)
         os.setsid()
         streams, spec = receive_descriptors(held), receive_frame(held)
-        if streams is None or spec is None or held.recv(1) != b"g":
+        if streams is None or spec is None:
             os._exit(0)
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write(str(OOM_SCORE))
@@ -398,6 +401,8 @@ def become_cli(held: socket.socket, failure: int) -> None:
         what = "cwd"
         os.chdir(named["cwd"])
         what = "program"
+        if held.recv(1) != b"g":
+            os._exit(0)
         os.execve(named["argv"][0], named["argv"], named["env"])  # noqa: S606
     except OSError as error:
         os.write(failure, f"{error.errno} {what}".encode())

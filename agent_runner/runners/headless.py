@@ -141,10 +141,13 @@ class Headless:
         self._tasks.start_soon(self._serve, live, request.conversation_id)
         return live
 
-    async def go(self, live: LiveCli) -> None:
-        """Let a held process begin; LaunchError `spawn_failed` if its program cannot be started."""
+    async def go(self, live: LiveCli, request: RunRequest) -> None:
+        """Let a held process begin with the request's prompt, whose `turn` is next.
+
+        LaunchError `spawn_failed` if its program cannot be started.
+        """
         try:
-            await live.go()
+            await live.go(request.prompt)
         except SpawnError as error:
             await live.end(0)
             raise LaunchError(FailureCode.SPAWN_FAILED, str(error)) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 import msgspec
 import structlog
+from anyio.abc import TaskGroup
 
 from agent_runner.agents.base import Exit, Feature, Form, Received, Session
 from agent_runner.errors import FailureCode
@@ -80,8 +81,10 @@ class LiveCli:
         self._tools_since = 0
         self.questions = Questions()
         self._limits = Limits(child)
-        self._given_up = anyio.Event()
-        self._suspended = anyio.Event()
+        self._prompted = False
+        self._given_up = False
+        self._reading = anyio.CancelScope()
+        self._tasks: TaskGroup | None = None
         self._turn_done = anyio.Event()
         self._stdout = Stdout(
             child,
@@ -144,19 +147,23 @@ class LiveCli:
         """The exit code, once the process is gone."""
         return self._child.exit_code
 
-    async def go(self) -> None:
-        """Let the held process become the CLI; SpawnError if that cannot be started."""
+    async def go(self, prompt: str) -> None:
+        """Let the held process become the CLI; SpawnError if that cannot be started.
+
+        The `prompt` of its first turn is in its input by then.
+        """
+        self._send_prompt(prompt)
+        self._prompted = True
         await self._child.go()
 
     async def turn(self, prompt: str, sink: Sink, raw: Path) -> TurnCompleted:
-        """Send `prompt`; its events go to `sink`, its bytes to `raw`.stdout and .stderr."""
+        """Send `prompt`, if it did not `go` with it: events to `sink`, bytes to `raw`.std*."""
         self._begin(sink, raw)
-        if self.alive:
-            self._outbox.send(self._session.prompt(prompt))
-            if self._session.close_after_prompt:
-                self._outbox.close()
-        else:
+        if not self.alive:
             await self._finish()
+        elif not self._prompted:
+            self._send_prompt(prompt)
+        self._prompted = False
         await self._turn_done.wait()
         if self.form is Form.ONE_SHOT:
             self._outbox.close()
@@ -165,6 +172,11 @@ class LiveCli:
             await self.end()
         assert self._verdict is not None
         return self._verdict
+
+    def _send_prompt(self, prompt: str) -> None:
+        self._outbox.send(self._session.prompt(prompt))
+        if self._session.close_after_prompt:
+            self._outbox.close()
 
     def _begin(self, sink: Sink, raw: Path) -> None:
         self._raw.move(raw)
@@ -203,7 +215,8 @@ class LiveCli:
         """
         if not self._session.close_after_prompt:
             self._outbox.send(line)
-        self._suspended.set()
+        if self._tasks is not None:
+            self._tasks.start_soon(self._end_suspended)
 
     async def stop_turn(self, grace: float) -> None:
         """End the present turn within `grace` seconds and a kill.
@@ -234,7 +247,8 @@ class LiveCli:
             whole = self._end_grace if grace is None else grace
             await self._child.end(eof_grace=whole * _EOF_SHARE, term_grace=whole * (1 - _EOF_SHARE))
             if not (self._child.empty and self._sink_set.is_set()):
-                self._given_up.set()
+                self._given_up = True
+                self._reading.cancel()
         await self.gone.wait()
 
     async def serve(self) -> None:
@@ -244,13 +258,12 @@ class LiveCli:
                 tasks.start_soon(self._write)
                 tasks.start_soon(self._stderr.read)
                 tasks.start_soon(self._tell_notices)
-                tasks.start_soon(self._end_when_suspended)
-                with anyio.CancelScope() as reading:
-                    tasks.start_soon(self._stop_reading_after_exit, reading)
-                    tasks.start_soon(self._stop_reading_when_given_up, reading)
+                tasks.start_soon(self._stop_reading_after_exit)
+                self._tasks = tasks
+                with self._reading:
                     await self._sink_set.wait()
                     await self._stdout.read()
-                if not self._given_up.is_set():
+                if not self._given_up:
                     with anyio.move_on_after(EXIT_GRACE_S):
                         await self._child.wait()
                     await self._child.end(term_grace=self._end_grace)
@@ -260,8 +273,9 @@ class LiveCli:
         except* Exception:
             log.exception("cli_reader_failed", pid=self.pid)
         finally:
+            self._tasks = None
             with anyio.CancelScope(shield=True):
-                if not self._given_up.is_set():
+                if not self._given_up:
                     await self._child.end(term_grace=self._end_grace)
                 try:
                     await self._finish()
@@ -382,8 +396,7 @@ class LiveCli:
             events += self._taken(self._session.receive_stderr(line))
         await self._settle(events)
 
-    async def _end_when_suspended(self) -> None:
-        await self._suspended.wait()
+    async def _end_suspended(self) -> None:
         with anyio.move_on_after(self._end_grace):
             await self._child.wait()
         await self._child.end(term_grace=self._end_grace)
@@ -401,13 +414,9 @@ class LiveCli:
             self._limits.not_reading = True
             await self._child.end(term_grace=self._end_grace)
 
-    async def _stop_reading_after_exit(self, reading: anyio.CancelScope) -> None:
+    async def _stop_reading_after_exit(self) -> None:
         await self._stdout.quiet_after_exit()
-        reading.cancel()
-
-    async def _stop_reading_when_given_up(self, reading: anyio.CancelScope) -> None:
-        await self._given_up.wait()
-        reading.cancel()
+        self._reading.cancel()
 
     async def _finish(self) -> None:
         events = self._limits.rest()

@@ -190,7 +190,7 @@ class Attempts:
         begins = self._active.live is None and not self._active.held
         try:
             await self._write_down(live)
-            await self._headless.go(live)
+            await self._headless.go(live, request)
         except BaseException:
             await live.end(0)
             raise

@@ -135,8 +135,8 @@ async def test_a_tool_may_be_gone_before_anybody_listens(
     monkeypatch.setattr("agent_runner.runners.stdout.QUIET_S", 0.05)
     go = LiveCli.go
 
-    async def slow(live: LiveCli) -> None:
-        await go(live)
+    async def slow(live: LiveCli, prompt: str) -> None:
+        await go(live, prompt)
         await until(lambda: live.exit_code is not None)
         with anyio.move_on_after(0.3):
             await live.gone.wait()

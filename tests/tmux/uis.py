@@ -92,7 +92,7 @@ class Ui:
         if kept is not None:
             return kept
         live = await self.ctx.headless.start(request, session, self.process_id)
-        await self.ctx.headless.go(live)
+        await self.ctx.headless.go(live, request)
         return live
 
     async def turn(

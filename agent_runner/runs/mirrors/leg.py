@@ -101,7 +101,7 @@ class MirrorLeg:
         live = await self._headless.start(self._request, session_id, wire.new_id("proc"))
         try:
             await self._store.processes.add(self._record(live))
-            await self._headless.go(live)
+            await self._headless.go(live, self._request)
             verdict = await self._headless.turn(live, self._request, self, self, cold=True)
             if live.session_id is not None:
                 self._recorder.session_id = live.session_id
