@@ -143,7 +143,7 @@ DEFENCES = (
     ),
     Defence(
         27, "the end of a pipe is not waited for", _LIVE,
-        "quiet_after_exit()\n        reading.cancel()\n", "quiet_after_exit()\n",
+        "quiet_after_exit()\n        self._reading.cancel()\n", "quiet_after_exit()\n",
     ),
     Defence(
         28, "a write has a deadline", _OUTBOX,

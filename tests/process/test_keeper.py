@@ -257,7 +257,7 @@ async def test_a_tree_over_a_limit_is_ended(
 
 async def test_near_the_memory_limit_comes_a_warning(warden: Warden) -> None:
     notices: list[dict[str, Any]] = []
-    code = "b = bytearray(b'x' * 90_000_000)\ninput()"
+    code = "b = bytearray(90_000_000)\nfor at in range(0, len(b), 4096): b[at] = 1\ninput()"
     async with running(warden, code, limits=TreeLimits(memory_bytes=100 << 20)) as child:
         child.on_notice = notices.append
         await child.go()
