@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -81,26 +80,25 @@ async def one_night(caretaker: Caretaker, retention: Retention, idle: Callable[[
     """Back up, check the backup, forget what is old, shrink.
 
     A check of the database itself would keep its log growing under load: it is made if there
-    is no backup to check. A failure is told, and raises not.
+    is no backup to check, and then nothing is forgotten. A failure is told, and raises not.
     """
     backup: Path | None = None
-    with _told():
-        backup = Path((await caretaker.back_up()).path)
-    with _told():
-        check = await caretaker.check(backup)
-        if not check.ok:
-            log.error("database_needs_care", counts=check.counts, runbook="runbooks/database.md")
+    try:
+        try:
+            backup = Path((await caretaker.back_up()).path)
+        finally:
+            await _check(caretaker, backup)
         await retention.forget()
         if worthwhile((await caretaker.stats()).database) and idle():
             await caretaker.vacuum()
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
     except (StoreError, UnavailableError) as error:
         log.error("nightly_maintenance_failed", error=str(error))
+
+
+async def _check(caretaker: Caretaker, backup: Path | None) -> None:
+    check = await caretaker.check(backup)
+    if not check.ok:
+        log.error("database_needs_care", counts=check.counts, runbook="runbooks/database.md")
 
 
 def _local() -> datetime:

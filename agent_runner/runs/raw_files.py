@@ -78,11 +78,9 @@ class RawFiles:
             if kept.removed or (kept.runs and too_much):
                 kept.removed.append(run_id)
             else:
-                kept.runs, kept.size_bytes, kept.oldest = (
-                    kept.runs + 1,
-                    kept.size_bytes + size,
-                    run_id,
-                )
+                kept.runs += 1
+                kept.size_bytes += size
+                kept.oldest = run_id
         for run_id in reversed(kept.removed):
             self.remove(run_id)
         return kept

@@ -124,7 +124,13 @@ async def test_a_night_checks_backs_up_and_shrinks(serving: Serving, tmp_path: P
 
 
 @pytest.mark.anyio
-async def test_a_night_that_fails_is_told(serving: Serving, state_dir: Path) -> None:
+async def test_a_night_that_fails_is_told(
+    serving: Serving, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forget(_: Retention) -> None:
+        raise AssertionError("nothing is forgotten without a backup")
+
+    monkeypatch.setattr(Retention, "forget", forget)
     async with serving() as context:
         (state_dir / "backups").write_text("in the way")
         with structlog.testing.capture_logs() as logs:
