@@ -28,13 +28,13 @@ log = structlog.get_logger(__name__)
 # A run that ended this way never reached a model: the machine needs something, and a JSON
 # execute answers with a problem. Every other end is an answer, with `success` false.
 RUN_PROBLEMS = {
-    FailureCode.CLI_NOT_FOUND: 503,
-    FailureCode.SPAWN_FAILED: 503,
-    FailureCode.AUTH_REQUIRED: 503,
-    FailureCode.CWD_MISSING: 409,
-    FailureCode.INTERNAL: 500,
-    FailureCode.QUEUE_TIMEOUT: 503,
-    FailureCode.CIRCUIT_OPEN: 503,
+    FailureCode.CLI_NOT_FOUND.value: 503,
+    FailureCode.SPAWN_FAILED.value: 503,
+    FailureCode.AUTH_REQUIRED.value: 503,
+    FailureCode.CWD_MISSING.value: 409,
+    FailureCode.INTERNAL.value: 500,
+    FailureCode.QUEUE_TIMEOUT.value: 503,
+    FailureCode.CIRCUIT_OPEN.value: 503,
 }
 
 # What is left of a late body must not be read as the next request.

@@ -15,7 +15,7 @@ from agent_runner.api.problems import RUN_PROBLEMS, problem
 from agent_runner.api.replies import CancelReply, HeartbeatReply, RunReply
 from agent_runner.api.routes import CURSOR, Endpoint, Query
 from agent_runner.api.streams import cursor, event_stream
-from agent_runner.errors import BadRequestError, ConflictError, FailureCode, UnavailableError
+from agent_runner.errors import BadRequestError, ConflictError, UnavailableError
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.service import Accepted
@@ -66,10 +66,9 @@ def _answer(active: ActiveRun) -> Response:
 
 def _reply(run: RunRecord, turn_id: str | None, content: str | None) -> Response:
     body = _run_body(run, turn_id, content)
-    status = RUN_PROBLEMS.get(FailureCode(run.code)) if run.code in set(FailureCode) else None
-    if status is None:
+    if run.code is None or (status := RUN_PROBLEMS.get(run.code)) is None:
         return json_reply(body)
-    return problem(status, run.code or "", run.error or "", hint=run.hint, extra={"run": body})
+    return problem(status, run.code, run.error or "", hint=run.hint, extra={"run": body})
 
 
 async def _stored(ctx: Context, run_id: str) -> tuple[RunRecord, str | None, str | None]:

@@ -147,13 +147,13 @@ class Gate:
             nonlocal received, whole
             if whole:
                 return await receive()
-            try:
-                with anyio.fail_after(max(0, deadline - anyio.current_time())):
-                    message = await receive()
-            except TimeoutError:
+            message: Message | None = None
+            with anyio.CancelScope(deadline=deadline):
+                message = await receive()
+            if message is None:
                 raise BodyTimeoutError(
                     "body_timeout", f"the body was not there after {BODY_TIMEOUT_S:g} s"
-                ) from None
+                )
             received += len(message.get("body", b""))
             whole = not message.get("more_body", False)
             if received > self._body_limit:

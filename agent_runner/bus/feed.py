@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-import anyio
+from agent_runner.latch import Latch
 
 PAGE = 200
 
@@ -47,12 +47,12 @@ class Feed:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._grown = anyio.Event()
+        self._grown = Latch()
         self._closed = False
 
     def grown(self) -> None:
         """Something was committed to the log."""
-        grown, self._grown = self._grown, anyio.Event()
+        grown, self._grown = self._grown, Latch()
         grown.set()
 
     async def listen(self, after: int) -> AsyncGenerator[bytes, None]:

@@ -14,6 +14,7 @@ from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for, forms_of
 from agent_runner.errors import FailureCode
 from agent_runner.events import TurnCompleted
+from agent_runner.latch import Latch
 from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity
 from agent_runner.process.warden import SpawnError
@@ -52,10 +53,10 @@ class Stop(Protocol):
     `wake` is of the present turn: to be set with `asked`, and set by the runner at its end.
     """
 
-    wake: anyio.Event
+    wake: Latch
 
     @property
-    def asked(self) -> anyio.Event:
+    def asked(self) -> Latch:
         """Set when it is there."""
         ...
 
@@ -157,32 +158,20 @@ class Headless:
     ) -> TurnCompleted:
         """Run the prompt on `live`; `stop`, or a deadline, ends it early.
 
-        A warm process is kept for the next turn.
+        `cold` is the first turn of a process, which did `go` with the prompt. A warm one is
+        kept for the next turn.
         """
-        verdict: TurnCompleted | None = None
-        stopping = False
-        stop.wake = anyio.Event()
-        async with anyio.create_task_group() as tasks:
-
-            async def stopper() -> None:
-                nonlocal stopping
-                await self._watch(live, request, sink, stop, cold=cold)
-                if verdict is not None:
-                    return
-                stopping = True
-                if live.questions.waiting and (stop.suspends or not stop.asked.is_set()):
-                    # Killed, so that it does not take the end of its input for a denial.
-                    await live.end(0)
-                else:
-                    await live.stop_turn(request.timeouts.cancel_grace_ms / 1000)
-
-            tasks.start_soon(stopper)
-            verdict = await live.turn(request.prompt, sink, request.raw_path)
-            # To wake it is cheaper than to cancel it, which each turn would pay for.
-            stop.wake.set()
-            if stopping:
-                tasks.cancel_scope.cancel()
-        assert verdict is not None
+        stop.wake = Latch()
+        prompt = None if cold else request.prompt
+        await live.begin(prompt, sink, request.raw_path, stop.wake)
+        await self._watch(live, request, sink, stop, cold=cold)
+        if not live.turn_over:
+            if live.questions.waiting and (stop.suspends or not stop.asked.is_set()):
+                # Killed, so that it does not take the end of its input for a denial.
+                await live.end(0)
+            else:
+                await live.stop_turn(request.timeouts.cancel_grace_ms / 1000)
+        verdict = await live.verdict()
         if verdict.code == FailureCode.AUTH_REQUIRED:
             # Who logs in now does so outside: only a new process reads the new credentials.
             await live.end()
@@ -198,7 +187,7 @@ class Headless:
         watchdog = Watchdog(
             live, request.timeouts, anyio.current_time(), hold_ms=request.hold_ms, cold=cold
         )
-        while not (stop.asked.is_set() or stop.wake.is_set()):
+        while not (stop.asked.is_set() or live.turn_over):
             now = anyio.current_time()
             deadline = watchdog.next(now)
             if deadline.due > now:

@@ -22,6 +22,7 @@ from agent_runner.events import (
     ToolStarted,
     TurnCompleted,
 )
+from agent_runner.latch import Latch
 from agent_runner.process.child import Child
 from agent_runner.process.identity import ProcessIdentity, has_ended, ticks_now
 from agent_runner.process.lines import OversizeLine
@@ -45,8 +46,8 @@ _EOF_SHARE = 0.1
 class LiveCli:
     """Reads a process from start to end and serves one turn at a time on it.
 
-    Run `serve` in a task. `turn` sends a prompt and waits for the agent's verdict, which
-    always comes: from the CLI, or from the session when the process is gone.
+    Run `serve` in a task. `begin` sends a prompt; the agent's `verdict` always comes: from the
+    CLI, or from the session when the process is gone.
     """
 
     def __init__(
@@ -81,11 +82,11 @@ class LiveCli:
         self._tools_since = 0
         self.questions = Questions()
         self._limits = Limits(child)
-        self._prompted = False
         self._given_up = False
         self._reading = anyio.CancelScope()
         self._tasks: TaskGroup | None = None
-        self._turn_done = anyio.Event()
+        self._turn_done = Latch()
+        self._wake = Latch()
         self._stdout = Stdout(
             child,
             raw,
@@ -153,17 +154,37 @@ class LiveCli:
         The `prompt` of its first turn is in its input by then.
         """
         self._send_prompt(prompt)
-        self._prompted = True
         await self._child.go()
 
-    async def turn(self, prompt: str, sink: Sink, raw: Path) -> TurnCompleted:
-        """Send `prompt`, if it did not `go` with it: events to `sink`, bytes to `raw`.std*."""
-        self._begin(sink, raw)
+    async def begin(self, prompt: str | None, sink: Sink, raw: Path, wake: Latch) -> None:
+        """Begin a turn: its events go to `sink`, its bytes to `raw`.std*.
+
+        `prompt` is None for the turn whose prompt it did `go` with. `wake` is set when the turn
+        is over.
+        """
+        self._raw.move(raw)
+        self._sink = sink
+        self._sink_set.set()
+        self._verdict = None
+        self._stdout.begin_turn()
+        self.last_heartbeat = None
+        self._tool_started = False
+        self._tools_since = ticks_now()
+        self._turn_open = True
+        self._turn_done, self._wake = Latch(), wake
+        self.questions.begin_turn()
         if not self.alive:
             await self._finish()
-        elif not self._prompted:
+        elif prompt is not None:
             self._send_prompt(prompt)
-        self._prompted = False
+
+    @property
+    def turn_over(self) -> bool:
+        """True once the turn that was begun last has its verdict."""
+        return self._turn_done.is_set()
+
+    async def verdict(self) -> TurnCompleted:
+        """How the turn ended, when it has."""
         await self._turn_done.wait()
         if self.form is Form.ONE_SHOT:
             self._outbox.close()
@@ -177,19 +198,6 @@ class LiveCli:
         self._outbox.send(self._session.prompt(prompt))
         if self._session.close_after_prompt:
             self._outbox.close()
-
-    def _begin(self, sink: Sink, raw: Path) -> None:
-        self._raw.move(raw)
-        self._sink = sink
-        self._sink_set.set()
-        self._verdict = None
-        self._stdout.begin_turn()
-        self.last_heartbeat = None
-        self._tool_started = False
-        self._tools_since = ticks_now()
-        self._turn_open = True
-        self._turn_done = anyio.Event()
-        self.questions.begin_turn()
 
     async def answer(self, question: PermissionRequested, resolution: Resolution) -> bool:
         """Answer an open question; False, and nothing is sent, if the CLI does not wait for it.
@@ -349,9 +357,7 @@ class LiveCli:
                     verdict, ok=False, code=FailureCode.INTERRUPTED, error="interrupted"
                 )
             self.session_id = verdict.session_id or self.session_id
-            self._verdict = verdict
-            self._turn_open = False
-            self._turn_done.set()
+            self._end_turn(verdict)
 
     async def _rule(self, question: PermissionRequested) -> list[AgentEvent]:
         """Answer a question that needs nobody; leave it open for somebody else."""
@@ -426,11 +432,17 @@ class LiveCli:
             await self._settle([self._limits.explained(event) for event in events])
         finally:
             if self._turn_open:
-                self._turn_open = False
-                self._verdict = TurnCompleted(
-                    ok=False, code=FailureCode.NO_RESULT, error="the CLI ended without a result"
+                self._end_turn(
+                    TurnCompleted(
+                        ok=False, code=FailureCode.NO_RESULT, error="the CLI ended without a result"
+                    )
                 )
-                self._turn_done.set()
+
+    def _end_turn(self, verdict: TurnCompleted) -> None:
+        self._verdict = verdict
+        self._turn_open = False
+        self._turn_done.set()
+        self._wake.set()
 
 
 def _without_text(event: TurnCompleted) -> TurnCompleted:

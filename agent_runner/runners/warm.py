@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import Literal, Protocol
 
@@ -60,7 +61,8 @@ class WarmPool:
         self._memory_floor = memory_floor
         self._tell = tell
         self._kept: OrderedDict[str, Kept] = OrderedDict()
-        self._changed = anyio.Event()
+        self._sooner = anyio.Event()
+        self._awaited = math.inf
         self._ending: dict[str, anyio.Event] = {}
 
     @property
@@ -89,7 +91,8 @@ class WarmPool:
         if not kept.live.alive:
             return
         self._kept[conversation_id] = kept
-        self._changed.set()
+        if self._moment(kept) < self._awaited:
+            self._sooner.set()
         while len(self._kept) > self.size:
             await self._close(next(iter(self._kept)), "evicted")
 
@@ -106,7 +109,7 @@ class WarmPool:
     async def keep_time(self) -> None:
         """Warn of and end processes as their time comes; runs for ever."""
         while True:
-            self._changed = anyio.Event()
+            self._sooner = anyio.Event()
             now = anyio.current_time()
             for conversation_id, kept in list(self._kept.items()):
                 if kept.until <= now:
@@ -114,12 +117,9 @@ class WarmPool:
                 elif not kept.warned and kept.until - self._warning <= now:
                     kept.warned = True
                     await self._warn(conversation_id, kept, kept.until - now)
-            moments = [
-                kept.until if kept.warned else kept.until - self._warning
-                for kept in self._kept.values()
-            ]
-            with anyio.move_on_after(min(moments) - anyio.current_time() if moments else None):
-                await self._changed.wait()
+            self._awaited = min(map(self._moment, self._kept.values()), default=math.inf)
+            with anyio.CancelScope(deadline=self._awaited):
+                await self._sooner.wait()
 
     async def keep_memory(self) -> None:
         """End the longest unused process while the machine is short of memory; runs for ever."""
@@ -134,6 +134,10 @@ class WarmPool:
             while self._kept:
                 _, kept = self._kept.popitem()
                 tasks.start_soon(kept.live.end)
+
+    def _moment(self, kept: Kept) -> float:
+        """When something is to be done with it, if it is still kept then."""
+        return kept.until if kept.warned else kept.until - self._warning
 
     async def _close(self, conversation_id: str, reason: Reason) -> None:
         kept = self._kept.pop(conversation_id)

@@ -30,6 +30,7 @@ from agent_runner.events import (
     Unknown,
     event_type,
 )
+from agent_runner.latch import Latch
 from agent_runner.routing.plan import Plan
 from agent_runner.runners.live import LiveCli
 from agent_runner.runners.sink import Resolution
@@ -84,13 +85,13 @@ class ActiveRun:
         self.detached = False
         self._to_ask: set[str] = set()
         self._asked: set[str] = set()
-        self.asked = anyio.Event()
-        self.wake = anyio.Event()
+        self.asked = Latch()
+        self.wake = Latch()
         self.stop_reason: StopReason | None = None
         self._stopped_again = False
         self.acted = False
         self.recorder: Recorder | None = None
-        self.done = anyio.Event()
+        self.done = Latch()
         self.outcome: RunOutcome | None = None
         self.live: LiveCli | None = None
         self.broken_lines = 0
@@ -158,7 +159,7 @@ class ActiveRun:
         if self._stopped_again or self.stop_reason not in (None, *_OF_THE_CLI):
             return False
         self.stop_reason = None
-        self.asked = anyio.Event()
+        self.asked = Latch()
         return True
 
     @property

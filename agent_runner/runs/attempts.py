@@ -98,12 +98,8 @@ class Attempts:
     async def _first_turn(
         self, live: LiveCli, moves: list[RunState], request: RunRequest, *, cold: bool
     ) -> TurnCompleted:
-        # The prompt need not wait for the disk: the run is acknowledged and the process
-        # known. The channel keeps the run's events behind this commit.
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._begin, live, moves)
-            return await self._turn(live, request, cold=cold)
-        raise AssertionError("unreachable")
+        await self._begin(live, moves)
+        return await self._turn(live, request, cold=cold)
 
     async def _after_decision(self) -> tuple[LiveCli, TurnCompleted]:
         """Wait for the decisions, then resume the session to let what was approved through.

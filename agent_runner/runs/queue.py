@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 
-import anyio
-
 from agent_runner.errors import BusyError
+from agent_runner.latch import Latch
 
 
 class Ticket:
     """A place in an agent's queue. `ready` is set when it is at the front."""
 
     def __init__(self) -> None:
-        self.ready = anyio.Event()
+        self.ready = Latch()
 
 
 class AgentQueue:

@@ -201,9 +201,9 @@ class RunService:
         )
         events = [new_event(queued), new_event(plan.event())]
         active = ActiveRun(run, options, timeouts, channel, self._store, self._desk)
-        with anyio.CancelScope(shield=True):
-            await channel.commit(lambda: self._store.runs.accept(run, events))
-            self._enter(active, agent, queue)
+        # Nothing can come between these two: what has begun to be committed is not cancelled.
+        await channel.commit(lambda: self._store.runs.accept(run, events))
+        self._enter(active, agent, queue)
         return active
 
     def _enter(self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue) -> None:

@@ -299,7 +299,7 @@ DEFENCES = (
     ),
     Defence(
         58, "a body has a deadline", _GATE,
-        "anyio.fail_after(max(0, deadline - anyio.current_time()))", "anyio.fail_after(None)",
+        "anyio.CancelScope(deadline=deadline)", "anyio.CancelScope()",
     ),
     Defence(
         59, "a key is looked up", "agent_runner/runs/service.py",

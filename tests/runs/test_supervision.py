@@ -156,6 +156,24 @@ async def test_a_warm_process_ends_with_a_warning_first(
         assert again.session_id == active.session_id
 
 
+async def test_the_shortest_time_counts_whatever_came_before(
+    serving: Serving, tmp_path: Path
+) -> None:
+    """The pool sleeps until the first process is to end; one that is to end sooner wakes it."""
+    async with serving() as context:
+        kept = await add_agent(context, tmp_path, "kept")
+        await run(context, kept, "hello")
+        (first,) = context.headless.living
+        times = {"timeouts": {"sessionIdleMs": 100}}
+        for name in ("soon", "sooner"):
+            await run(context, await add_agent(context, tmp_path, name, **times), "hello")
+
+        async def ended_by_time() -> bool:
+            return context.headless.living == [first]
+
+        await when(ended_by_time)
+
+
 async def test_a_prompt_in_time_keeps_the_process(serving: Serving, tmp_path: Path) -> None:
     async with serving(session_idle_ms=600, session_warning_ms=500) as context:
         agent = await add_agent(context, tmp_path)

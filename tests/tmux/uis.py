@@ -14,6 +14,7 @@ from agent_runner.agents.base import AgentOptions, PermissionAnswer
 from agent_runner.api.context import Context
 from agent_runner.errors import FailureCode
 from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
+from agent_runner.latch import Latch
 from agent_runner.runners.headless import RunRequest
 from agent_runner.runners.live import LiveCli
 from agent_runner.runners.sink import Resolution
@@ -45,8 +46,8 @@ class Never:
     suspends = False
 
     def __init__(self) -> None:
-        self.asked = anyio.Event()
-        self.wake = anyio.Event()
+        self.asked = Latch()
+        self.wake = Latch()
 
     def ask(self) -> None:
         self.asked.set()

@@ -14,6 +14,7 @@ from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import AgentRunnerError, FailureCode
 from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
+from agent_runner.latch import Latch
 from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.live import LiveCli
@@ -52,8 +53,8 @@ class MirrorLeg:
         request: RunRequest,
         key: str,
     ) -> None:
-        self.asked = anyio.Event()
-        self.wake = anyio.Event()
+        self.asked = Latch()
+        self.wake = Latch()
         self.suspends = False
         self.lost_session = False
         self._stop_reason: StopReason | None = None
