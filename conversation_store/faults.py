@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 import msgspec
@@ -87,3 +89,17 @@ def fault_of(error: Exception) -> Fault | None:
         return None
     state = _STATES.get(code) or _STATES.get(code & 0xFF)
     return Fault(state, str(error)) if state is not None else None
+
+
+@contextmanager
+def faults_told(final: Callable[[Fault], None] | None = None) -> Iterator[None]:
+    """A fault in this block is raised as the store's error; a `final` one is told before."""
+    try:
+        yield
+    except Exception as error:
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        if fault.final and final is not None:
+            final(fault)
+        raise fault.error() from error

@@ -11,7 +11,7 @@ import anyio
 
 from conversation_store.connection import Connection, connect
 from conversation_store.errors import StoreUnusableError
-from conversation_store.faults import fault_of
+from conversation_store.faults import faults_told
 from conversation_store.health import Health
 from conversation_store.statements import statements
 from conversation_store.writer import Row
@@ -65,7 +65,7 @@ class Readers:
             await self._idle.pop().close()
 
     async def _run(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        try:
+        with faults_told(self._health.set):
             async with self._free:
                 if self._closed:
                     raise StoreUnusableError("store_closed", "the store is closed")
@@ -74,13 +74,6 @@ class Readers:
                     return await connection.run(read)
                 finally:
                     await self._give_back(connection)
-        except sqlite3.Error as error:
-            fault = fault_of(error)
-            if fault is None:
-                raise
-            if fault.final:
-                self._health.set(fault)
-            raise fault.error() from error
 
     async def _give_back(self, connection: Connection) -> None:
         self._idle.append(connection)

@@ -24,7 +24,7 @@ from anyio.abc import TaskStatus
 from conversation_store.committer import Committer, probe
 from conversation_store.connection import Connection
 from conversation_store.errors import StoreUnusableError
-from conversation_store.faults import Fault, StoreState, fault_of
+from conversation_store.faults import Fault, StoreState, faults_told
 from conversation_store.health import Health
 from conversation_store.steps import Steps
 from conversation_store.units import PATIENT, Job, Row, Transaction, Unit, Urgency
@@ -127,15 +127,8 @@ class Writer:
             self._committer.prove(connection)
             return work(connection)
 
-        try:
+        with faults_told(self.health.set):
             return await self._connection.run(proven)
-        except Exception as error:
-            fault = fault_of(error)
-            if fault is None:
-                raise
-            if fault.final:
-                self.health.set(fault)
-            raise fault.error() from error
 
     async def in_steps(self, work: Callable[[sqlite3.Connection, Steps], T]) -> T:
         """The result of `work`, which is outside of any transaction and gives way to them.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from conversation_store import connection as connections
@@ -49,6 +50,16 @@ def verify(connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise StoreCorruptError("database_corrupt", f"the database is damaged ({found})")
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Where to make what is to appear at `path`; nothing is left there of what was not kept."""
+    copy = path.with_name(f"{path.name}.partial")
+    try:
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
 
 
 def keep(copy: Path, path: Path) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +13,8 @@ from anyio import to_thread
 
 from conversation_store.connection import connect
 from conversation_store.errors import StoreCorruptError, StoreUnusableError
-from conversation_store.faults import Fault, StoreState, fault_of
-from conversation_store.integrity.backup import copy_database, keep, need_room, verify
+from conversation_store.faults import Fault, StoreState, faults_told
+from conversation_store.integrity.backup import copy_database, keep, need_room, unfinished, verify
 from conversation_store.integrity.backups import backup_name
 from conversation_store.integrity.check import check, damaged
 from conversation_store.integrity.findings import Finding, FindingCode, Repair
@@ -80,14 +79,11 @@ class Integrity:
         Where there is a writer it takes turns with it, a MiB or so at a time.
         """
         path = folder / backup_name(stamp)
-        copy = path.with_name(f"{path.name}.partial")
         folder.mkdir(mode=0o700, exist_ok=True)
-        try:
+        with unfinished(path) as copy:
             await self._copy(copy)
             await Integrity(copy, None)._look(verify, newest=False)
             await to_thread.run_sync(keep, copy, path)
-        finally:
-            copy.unlink(missing_ok=True)
         return path
 
     async def repair(self, keeper: Keeper) -> list[Repair]:
@@ -135,7 +131,7 @@ class Integrity:
         if self._writer is None:
             await self._look(copy, newest=False)
         else:
-            with _faults_told():
+            with faults_told():
                 await self._writer.in_steps(copy)
 
     async def _look(self, work: Callable[[sqlite3.Connection], T], *, newest: bool = True) -> T:
@@ -148,7 +144,7 @@ class Integrity:
                 )
             return work(connection)
 
-        with _faults_told():
+        with faults_told():
             connection = await connect(self._path, "busy_timeout=5000", read_only=True)
             try:
                 return await connection.run(versioned)
@@ -156,17 +152,6 @@ class Integrity:
                 with anyio.CancelScope(shield=True):
                     await connection.interrupt()  # a look that is not waited for any more
                     await connection.close()
-
-
-@contextmanager
-def _faults_told() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        fault = fault_of(error)
-        if fault is None:
-            raise
-        raise fault.error() from error
 
 
 def _vacuum(connection: sqlite3.Connection) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conversation_store.errors import StoreUnusableError
 from conversation_store.faults import fault_of
-from conversation_store.integrity.backup import copy_database, keep, to_disk, verify
+from conversation_store.integrity.backup import copy_database, keep, to_disk, unfinished, verify
 from conversation_store.migrate import check_version
 
 
@@ -43,14 +43,11 @@ def restore(backup: Path, database: Path, aside: Path) -> list[Path]:
 
 def _copy(source: sqlite3.Connection, path: Path) -> None:
     """A verified copy at `path`, or none."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
+    with unfinished(path) as partial:
         copy_database(source, partial)
         with closing(sqlite3.connect(partial)) as copy:
             verify(copy)
         keep(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:
