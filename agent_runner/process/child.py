@@ -177,8 +177,10 @@ class Child:
         """
         if self._closed:
             return self._exit_code
+        self.close_stdin()
+        if self._empty:
+            return self._exit_code
         with anyio.CancelScope(shield=True):
-            self.close_stdin()
             if eof_grace:
                 with anyio.move_on_after(eof_grace):
                     await self._until_empty()

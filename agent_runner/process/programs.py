@@ -109,12 +109,22 @@ class Versions:
 
     async def of(self, path: Path, arguments: Sequence[str], env: Mapping[str, str]) -> str | None:
         """The version that `path arguments` prints; None if it prints none."""
-        try:
-            key = (str(path), path.stat().st_mtime_ns)
-        except OSError:
+        if (key := _key(path)) is None:
             return None
         async with self._lock:
             if key not in self._known:
                 code, text = await output(self._warden, [str(path), *arguments], env)
                 self._known[key] = version_in(text) if code == 0 else None
             return self._known[key]
+
+    def known(self, path: Path) -> bool:
+        """True if the program at `path` need not be asked, or is not there."""
+        key = _key(path)
+        return key is None or key in self._known
+
+
+def _key(path: Path) -> tuple[str, int] | None:
+    try:
+        return str(path), path.stat().st_mtime_ns
+    except OSError:
+        return None

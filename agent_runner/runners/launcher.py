@@ -53,7 +53,7 @@ class Launcher:
         self._line_limit = line_limit
         self._raw_limit = raw_limit
         self._resources = resources
-        self._env = env
+        self._env = dict(env)
         self._versions = Versions(warden)
 
     def find(self, adapter: Adapter, program: str | None = None) -> Path:
@@ -86,15 +86,26 @@ class Launcher:
 
     async def version(self, agent_type: str) -> str | None:
         """The installed version of a CLI, asked once for each installed file."""
+        command = self._version_command(agent_type)
+        if command is None:
+            return None
+        environment = self._environment(adapter_for(agent_type), {}, {})
+        return await self._versions.of(*command, environment)
+
+    def version_known(self, agent_type: str) -> bool:
+        """True if `version` has the answer and need start no process for it."""
+        command = self._version_command(agent_type)
+        return command is None or self._versions.known(command[0])
+
+    def _version_command(self, agent_type: str) -> tuple[Path, Sequence[str]] | None:
         adapter = adapter_for(agent_type)
         argv = adapter.version_argv()
         if not argv:
             return None
         try:
-            path = self.find(adapter, argv[0])
+            return self.find(adapter, argv[0]), argv[1:]
         except LaunchError:
             return None
-        return await self._versions.of(path, argv[1:], self._environment(adapter, {}, {}))
 
     async def start(
         self,

@@ -65,7 +65,7 @@ class LiveCli:
         self.form = form
         self.session_id: str | None = None
         self.cli_version: str | None = None
-        self.gone = anyio.Event()
+        self.gone = Latch()
         self.born = anyio.current_time()
         self.last_heartbeat: float | None = None
         self._child = child

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 
-import anyio
-
+from agent_runner.latch import Latch
 from agent_runner.process.child import Buffer, Child
 
 WRITE_TIMEOUT_S = 60.0
@@ -22,7 +21,7 @@ class Outbox:
     def __init__(self, child: Child) -> None:
         self._child = child
         self._waiting: deque[Buffer | None] = deque()
-        self._wake = anyio.Event()
+        self._wake = Latch()
         self._idle = False
 
     def send(self, data: bytes) -> None:
@@ -53,7 +52,7 @@ class Outbox:
                     await self._child.write(data, timeout=WRITE_TIMEOUT_S)
                 except BrokenPipeError:
                     return
-            self._wake = anyio.Event()
+            self._wake = Latch()
             self._idle = True
             await self._wake.wait()
 

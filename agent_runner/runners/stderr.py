@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import anyio
 import anyio.lowlevel
 
+from agent_runner.latch import Latch
 from agent_runner.process.child import Child
 from agent_runner.process.lines import LineFramer, OversizeLine
 from agent_runner.process.redact import Redactor
@@ -29,7 +30,7 @@ class Stderr:
         line_limit: int,
         take: Take | None,
     ) -> None:
-        self.ended = anyio.Event()
+        self.ended = Latch()
         self._child = child
         self._raw = raw
         self._redactor = Redactor(secrets)

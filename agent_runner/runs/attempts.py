@@ -185,8 +185,10 @@ class Attempts:
         process_id = wire.new_id("proc")
         live = await self._headless.start(request, session_id, process_id)
         live.session_id = session_id
-        # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
-        self._tasks.start_soon(self._headless.launcher.version, self._request.agent_type)
+        launcher, agent_type = self._headless.launcher, request.agent_type
+        if not launcher.version_known(agent_type):
+            # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
+            self._tasks.start_soon(launcher.version, agent_type)
         begins = self._active.live is None and not self._active.held
         try:
             await self._write_down(live)
