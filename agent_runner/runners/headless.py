@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -27,8 +26,6 @@ from agent_runner.runners.watchdog import Watchdog
 from agent_runner.settings import Timeouts
 
 log = structlog.get_logger(__name__)
-
-Meanwhile = Callable[[], Awaitable[None]]
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,25 +154,16 @@ class Headless:
             raise LaunchError(FailureCode.SPAWN_FAILED, str(error)) from error
 
     async def turn(
-        self,
-        live: LiveCli,
-        request: RunRequest,
-        sink: Sink,
-        stop: Stop,
-        *,
-        cold: bool,
-        meanwhile: Meanwhile | None = None,
+        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> TurnCompleted:
         """Run the prompt on `live`; `stop`, or a deadline, ends it early.
 
         `cold` is the first turn of a process, which did `go` with the prompt. A warm one is
-        kept for the next turn. `meanwhile` is waited for while the CLI is at work.
+        kept for the next turn.
         """
         stop.wake = Latch()
         prompt = None if cold else request.prompt
         await live.begin(prompt, sink, request.raw_path, stop.wake)
-        if meanwhile is not None:
-            await meanwhile()
         await self._watch(live, request, sink, stop, cold=cold)
         if not live.turn_over:
             if live.questions.waiting and (stop.suspends or not stop.asked.is_set()):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import anyio
 import msgspec
 import structlog
@@ -16,7 +14,7 @@ from agent_runner.approvals.desk import Desk
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
 from agent_runner.events import Notice, RunStarted, SessionQuarantined, TurnCompleted
-from agent_runner.runners.headless import Headless, Meanwhile, RunRequest
+from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun
@@ -102,8 +100,10 @@ class Attempts:
     ) -> TurnCompleted:
         # The prompt need not wait for the disk: the run is acknowledged and the process
         # known. The channel keeps the run's events behind this commit.
-        begin = partial(self._begin, live, moves)
-        return await self._turn(live, request, cold=cold, meanwhile=begin)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._begin, live, moves)
+            return await self._turn(live, request, cold=cold)
+        raise AssertionError("unreachable")
 
     async def _after_decision(self) -> tuple[LiveCli, TurnCompleted]:
         """Wait for the decisions, then resume the session to let what was approved through.
@@ -245,18 +245,8 @@ class Attempts:
             await live.end()
             raise
 
-    async def _turn(
-        self,
-        live: LiveCli,
-        request: RunRequest,
-        *,
-        cold: bool,
-        meanwhile: Meanwhile | None = None,
-    ) -> TurnCompleted:
-        active = self._active
-        return await self._headless.turn(
-            live, request, active, active, cold=cold, meanwhile=meanwhile
-        )
+    async def _turn(self, live: LiveCli, request: RunRequest, *, cold: bool) -> TurnCompleted:
+        return await self._headless.turn(live, request, self._active, self._active, cold=cold)
 
     async def _resume_failed(self, attempt: int, verdict: TurnCompleted) -> None:
         notice = Notice(

@@ -20,11 +20,13 @@ import pytest
 from agent_runner.api.application import build
 from agent_runner.errors import UnavailableError
 from conversation_store import connection, writer
+from conversation_store.statements import statements
 from conversation_store.states import RunState, is_terminal
 from conversation_store.store import open_store
 from tests.conftest import Serving
 from tests.conversation_store.rows import plain
 from tests.faults.faulty import CODES, Faulty, Plan, nth
+from tests.runs.test_service import add_agent, ended, start, until
 
 pytestmark = pytest.mark.anyio
 
@@ -194,3 +196,30 @@ async def test_each_call_fails_once(
         except AssertionError as error:
             raise AssertionError(f"{told}: {plan.calls[number - 1]}") from error
     assert refusals, "the faults were noticed"
+
+
+async def test_a_cancel_reaches_the_cli_though_the_run_cannot_be_written(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it does is stopped at once; the run's end waits for the database."""
+    held = False
+    begins = statements()["move_run"]
+    monkeypatch.setattr(connection, "PLAIN", Faulty)
+    monkeypatch.setattr(
+        Faulty, "plan", Plan(lambda _, sql: "BUSY" if held and sql == begins else None)
+    )
+    here = tmp_path / "here"
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        await ended(await start(context, agent, "for a warm process"))
+        held = True
+        active = await start(context, agent, [{"touch": str(here)}, {"hang": True}])
+        await until(here)
+        await context.runs.cancel("worker", active.run_id)
+        assert active.live is not None
+        with anyio.fail_after(20):
+            while not active.live.turn_over:
+                await anyio.sleep(0.01)
+        assert (await context.store.runs.get(active.run_id)).state == "queued"
+        held = False
+        assert (await ended(active)).state == "cancelled"
