@@ -89,9 +89,6 @@ class Ui:
         )
 
     async def start(self, request: RunRequest, session: str | None = None) -> LiveCli:
-        kept = await self.ctx.headless.kept(request)
-        if kept is not None:
-            return kept
         live = await self.ctx.headless.start(request, session, self.process_id)
         await self.ctx.headless.go(live, request)
         return live
@@ -107,14 +104,15 @@ class Ui:
     ) -> TurnCompleted:
         """Run a prompt; `meanwhile` gets the process and the stop once it has begun."""
         request = self.request(prompt, terminal=terminal)
-        live = await self.start(request, session)
+        kept = await self.ctx.headless.kept(request)
+        live = kept or await self.start(request, session)
         stop = Never()
         async with anyio.create_task_group() as tasks:
             if meanwhile is not None:
                 tasks.start_soon(meanwhile, live, stop)
             with anyio.fail_after(60):
                 verdict = await self.ctx.headless.turn(
-                    live, request, listener or Listener(), stop, cold=True
+                    live, request, listener or Listener(), stop, cold=kept is None
                 )
         return verdict
 
