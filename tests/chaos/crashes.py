@@ -7,6 +7,7 @@ import json
 import signal
 import tempfile
 import time
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,8 @@ from tests.conftest import Service
 
 TERMINAL = {"succeeded", "failed", "cancelled", "timed_out", "interrupted"}
 HOLD_MS = 100
+OFF_THE_WAY = {"tree_end"}
+"""Calls that these runs do not make: a keeper must have been killed for it."""
 
 
 class Patience:
@@ -78,6 +81,10 @@ def _live(service: Service, pids: Path, log: Path, memory: Path) -> list[str]:
         with service.client() as client:
             client.post("/agents/worker/end-session", json={})
     return acknowledged
+
+
+def _calls(points: Iterable[str]) -> set[str]:
+    return {point.split()[1] for point in points}
 
 
 def _is_killed(service: Service) -> bool:
@@ -145,6 +152,8 @@ def crashes(table: Table) -> None:
     table.row("named crash points", len(points))
     table.row("  of them reached and died at", len(points) - len(unreached))
     table.row(f"  not on the way of these runs: {', '.join(unreached)}", len(unreached))
+    never = _calls(points) - _calls(set(points) - set(unreached)) - OFF_THE_WAY
+    table.row(f"  calls never reached: {', '.join(sorted(never))}", len(never), "0", ok=not never)
     table.row("  points after which a promise was broken", len(broken), "0", ok=not broken)
     for line in broken:
         table.row(f"    {line}", "")

@@ -26,28 +26,29 @@ from conversation_store.runs import Runs
 
 VARIABLE = "AGENT_RUNNER_CRASH_AT"
 
-POINTS: dict[str, tuple[Any, str]] = {
-    "accept": (Runs, "accept"),
-    "move": (Runs, "move"),
-    "finish": (Runs, "finish"),
-    "append": (Events, "append"),
-    "set_session": (Conversations, "set_session"),
-    "process_forget": (Processes, "forget"),
-    "breaker_save": (Breakers, "save"),
-    "circuit_record": (Circuits, "record"),
-    "warden_request": (Warden, "request"),
-    "child_held": (Child, "held"),
-    "child_go": (Child, "go"),
-    "child_end": (Child, "end"),
-    "start": (Headless, "start"),
-    "turn": (LiveCli, "turn"),
-    "stop_turn": (LiveCli, "stop_turn"),
-    "commit": (Channel, "commit"),
-    "tree_end": (tree, "end"),
-    "approval_open": (Approvals, "open"),
-    "approval_decide": (Approvals, "decide"),
-    "approval_deliver": (LiveCli, "answer"),
-    "approval_move_delivery": (Approvals, "move_delivery"),
+POINTS: dict[str, tuple[Any, Callable[..., Any]]] = {
+    "accept": (Runs, Runs.accept),
+    "move": (Runs, Runs.move),
+    "finish": (Runs, Runs.finish),
+    "append": (Events, Events.append),
+    "set_session": (Conversations, Conversations.set_session),
+    "process_forget": (Processes, Processes.forget),
+    "breaker_save": (Breakers, Breakers.save),
+    "circuit_record": (Circuits, Circuits.record),
+    "warden_request": (Warden, Warden.request),
+    "child_held": (Child, Child.held),
+    "child_go": (Child, Child.go),
+    "child_end": (Child, Child.end),
+    "start": (Headless, Headless.start),
+    "begin": (LiveCli, LiveCli.begin),
+    "turn": (Headless, Headless.turn),
+    "stop_turn": (LiveCli, LiveCli.stop_turn),
+    "commit": (Channel, Channel.commit),
+    "tree_end": (tree, tree.end),
+    "approval_open": (Approvals, Approvals.open),
+    "approval_decide": (Approvals, Approvals.decide),
+    "approval_deliver": (LiveCli, LiveCli.answer),
+    "approval_move_delivery": (Approvals, Approvals.move_delivery),
 }
 
 
@@ -72,8 +73,7 @@ def _is_probe(arguments: tuple[Any, ...], named: dict[str, Any]) -> bool:
 def arm(point: str) -> None:
     """Make the call kill the process."""
     when, name, time = point.split()
-    owner, attribute = POINTS[name]
-    original: Callable[..., Any] = getattr(owner, attribute)
+    owner, original = POINTS[name]
     calls = 0
 
     @functools.wraps(original)
@@ -88,7 +88,7 @@ def arm(point: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    setattr(owner, attribute, deadly)
+    setattr(owner, original.__name__, deadly)
 
 
 if __name__ == "__main__":
