@@ -1,0 +1,48 @@
+"""What a service answers for is on the disk first: those commits wait for it, the others do not."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from conversation_store import connection
+from conversation_store.records import RunOutcome
+from conversation_store.states import RunState
+from conversation_store.store import open_store
+from tests.conversation_store.rows import NOW, add_agent, add_run, event, plain
+
+pytestmark = pytest.mark.anyio
+
+# What `PRAGMA synchronous` answers.
+NORMAL, FULL = 1, 2
+
+
+class Watched(sqlite3.Connection):
+    """Notes how SQLite is set to treat the disk at each commit."""
+
+    commits: ClassVar[list[int]] = []
+
+    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            self.commits.append(super().execute("PRAGMA synchronous").fetchone()[0])
+        return super().execute(sql, *args)
+
+
+async def test_promises_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent, an accepted run and its end are promises; a run's events on the way are not."""
+    monkeypatch.setattr(connection, "PLAIN", Watched)
+    monkeypatch.setattr(Watched, "commits", [])
+    path = tmp_path / "new.db"
+    async with open_store(path) as store:
+        await add_agent(store)
+        run = await add_run(store)
+        await store.runs.move(run, [RunState.STARTING], [event()], now=NOW)
+        await store.events.append(run.conversation_id, [(run.run_id, event())])
+        outcome = RunOutcome(state=RunState.SUCCEEDED)
+        await store.runs.finish(run.run_id, outcome, [event()], now=NOW)
+    assert Watched.commits == [FULL, FULL, NORMAL, NORMAL, FULL]
+    with plain(path) as other:
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
