@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 
 import msgspec
 
@@ -78,6 +79,11 @@ class Fault(msgspec.Struct, frozen=True):
                 return StoreUnwritableError(
                     "database_unwritable", f"the database cannot be written ({self.detail})"
                 )
+
+    def refusal(self, path: Path) -> StoreUnusableError:
+        """The error for whoever wanted to use the database at `path`, which nobody changed."""
+        error = self.error()
+        return type(error)(error.code, f"{path}: {error.message}. It was left as it is")
 
 
 def fault_of(error: Exception) -> Fault | None:

@@ -97,15 +97,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
 def _unusable(path: Path, error: sqlite3.DatabaseError) -> StoreUnusableError:
     fault = fault_of(error)
     if fault is not None:
-        return _refusal(path, fault)
+        return fault.refusal(path)
     return StoreUnusableError(
         "database_unusable", f"{path} cannot be opened as a database: {error}. It was left as it is"
     )
-
-
-def _refusal(path: Path, fault: Fault) -> StoreUnusableError:
-    error = fault.error()
-    return type(error)(error.code, f"{path}: {error.message}. It was left as it is")
 
 
 @asynccontextmanager
@@ -121,7 +116,7 @@ async def open_store(path: Path, *, owner: Owner | None = None) -> AsyncIterator
     elif owner is not None:
         fault = await quick_check(path, QUICK_CHECK_S)
         if fault is not None and fault.state is StoreState.CORRUPT:
-            raise _refusal(path, fault)
+            raise fault.refusal(path)
     reserve = Reserve(path.with_name("reserve")) if owner is not None else None
     try:
         connection, epoch = await _connect_writer(path, owner)

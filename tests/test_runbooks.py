@@ -156,7 +156,7 @@ def test_the_restore_drill_works(service: Service, tmp_path: Path) -> None:
     env = {"AGENT_RUNNER_STATE_DIR": str(service.state_dir)}
 
     def run(words: list[str], **more: str) -> tuple[int, str]:
-        done = CliRunner().invoke(application(), words, env={**env, **more})
+        done = CliRunner().invoke(application(words[:1]), words, env={**env, **more})
         return done.exit_code, done.output
 
     kept = service.run("in the backup").json()["runId"]
@@ -303,7 +303,7 @@ def test_the_wrapper_takes_what_the_protocol_shows() -> None:
     assert words[1][:3] == ["python", "-m", "agent_runner.supervised"]
     for given in (words[0][2:], words[1][3:]):
         assert given == ["--every", "20", "--", "make", "release"]
-    done = CliRunner().invoke(application(), ["wrap", "--every", "0", "--", "true"])
+    done = CliRunner().invoke(application(["wrap"]), ["wrap", "--every", "0", "--", "true"])
     assert done.exit_code == 2
 
 

@@ -37,10 +37,14 @@ Duration = Annotated[int, Field(ge=1)]
 
 
 class Body(BaseModel):
-    """Base of requests: camelCase, strict, closed."""
+    """Base of requests: camelCase, strict, closed; its validator is built at the first use."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", strict=True, validate_by_name=False
+        alias_generator=to_camel,
+        defer_build=True,
+        extra="forbid",
+        strict=True,
+        validate_by_name=False,
     )
 
 

@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 class Reply(BaseModel):
     """Base of responses: camelCase, open to new fields."""
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+    model_config = ConfigDict(alias_generator=to_camel, defer_build=True, validate_by_name=True)
 
 
 class AgentReply(Reply):

@@ -486,6 +486,8 @@ def warden(requests: socket.socket) -> None:
     woken = wakeups()
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
+    # What whoever started the service has blocked would stay so in each CLI.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     gc.freeze()
     spare = Spare(requests, woken)
     poll = select.poll()

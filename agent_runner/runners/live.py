@@ -75,7 +75,6 @@ class LiveCli:
         self._sink_set = anyio.Event()
         self._raw = raw
         self._verdict: TurnCompleted | None = None
-        self._turn_open = False
         self._cut_short = False
         self._tool_started = False
         self._session_opened = False
@@ -86,6 +85,7 @@ class LiveCli:
         self._reading = anyio.CancelScope()
         self._tasks: TaskGroup | None = None
         self._turn_done = Latch()
+        self._turn_done.set()
         self._wake = Latch()
         self._stdout = Stdout(
             child,
@@ -170,7 +170,6 @@ class LiveCli:
         self.last_heartbeat = None
         self._tool_started = False
         self._tools_since = ticks_now()
-        self._turn_open = True
         self._turn_done, self._wake = Latch(), wake
         self.questions.begin_turn()
         if not self.alive:
@@ -180,7 +179,7 @@ class LiveCli:
 
     @property
     def turn_over(self) -> bool:
-        """True once the turn that was begun last has its verdict."""
+        """True unless a turn was begun and has no verdict yet."""
         return self._turn_done.is_set()
 
     async def verdict(self) -> TurnCompleted:
@@ -242,7 +241,7 @@ class LiveCli:
                     self._child.sweep(self._tools_since)
                 return
             left -= grace * _ASK_SHARE
-        self._cut_short = self._turn_open
+        self._cut_short = not self.turn_over
         await self.end(left)
 
     async def end(self, grace: float | None = None) -> None:
@@ -327,7 +326,7 @@ class LiveCli:
         verdict: TurnCompleted | None = None
         for event in events:
             if isinstance(event, TurnCompleted) and not event.unsolicited:
-                if verdict is None and self._turn_open:
+                if verdict is None and not self.turn_over:
                     verdict = event
                 else:
                     passed.append(_without_text(event))
@@ -431,7 +430,7 @@ class LiveCli:
         try:
             await self._settle([self._limits.explained(event) for event in events])
         finally:
-            if self._turn_open:
+            if not self.turn_over:
                 self._end_turn(
                     TurnCompleted(
                         ok=False, code=FailureCode.NO_RESULT, error="the CLI ended without a result"
@@ -440,7 +439,6 @@ class LiveCli:
 
     def _end_turn(self, verdict: TurnCompleted) -> None:
         self._verdict = verdict
-        self._turn_open = False
         self._turn_done.set()
         self._wake.set()
 

@@ -30,8 +30,7 @@ def restore(backup: Path, database: Path, aside: Path) -> list[Path]:
         fault = fault_of(error)
         if fault is None:
             raise
-        refusal = fault.error()
-        raise type(refusal)(refusal.code, f"{backup}: {refusal.message}") from error
+        raise fault.refusal(backup) from error
     kept = _keep(database, aside)
     # A log that stayed would be taken for that of the backup.
     for part in ("-wal", "-shm"):

@@ -41,7 +41,7 @@ def seed_state(folder: Path, **asked: Any) -> None:
 
 def command(service: Service, *words: str) -> tuple[int, str]:
     env = {"AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_TOKEN": service.token}
-    done = CliRunner().invoke(application(), ["shadow", *words], env=env)
+    done = CliRunner().invoke(application(["shadow"]), ["shadow", *words], env=env)
     return done.exit_code, done.output
 
 

@@ -35,7 +35,7 @@ def command(*argv: str, env: dict[str, str] | None = None, given: bytes = b"") -
 def call(service: Service, *argv: str, given: bytes = b"") -> tuple[int, str, str]:
     """Exit code, stdout and stderr; the token is found in the state folder."""
     env = {"AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_STATE_DIR": str(service.state_dir)}
-    done = CliRunner().invoke(application(), argv, env=env, input=given)
+    done = CliRunner().invoke(application(argv[:1]), argv, env=env, input=given)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
     return done.exit_code, done.stdout, done.stderr
 
@@ -235,7 +235,7 @@ def test_no_service_says_how_to_start_one(argv: tuple[str, ...]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        done = CliRunner().invoke(application(), [*argv, "--url", url])
+        done = CliRunner().invoke(application(argv[:1]), [*argv, "--url", url])
     assert (done.exit_code, done.stdout) == (ExitCode.UNREACHABLE, "")
     assert "[service_unreachable]" in done.stderr
     assert "agent-runner serve" in done.stderr
@@ -252,10 +252,11 @@ def commands() -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_help_teaches(words: tuple[str, ...]) -> None:
-    found: Any = get_command(application())
+    app = application(words[:1]) if words else application()
+    found: Any = get_command(app)
     for word in words:
         found = found.commands[word]
-    done = CliRunner().invoke(application(), [*words, "--help"], prog_name="agent-runner")
+    done = CliRunner().invoke(app, [*words, "--help"], prog_name="agent-runner")
     assert (done.exit_code, done.stderr) == (0, "")
     text = done.stdout
     assert text.startswith("Usage: ")

@@ -18,7 +18,7 @@ from tests.conversation_store.rows import plain
 
 def call(*argv: str, url: str | None = None, state_dir: Path) -> tuple[int, str, str]:
     env = {"AGENT_RUNNER_STATE_DIR": str(state_dir), "AGENT_RUNNER_URL": url}
-    done = CliRunner().invoke(application(), ["db", *argv], env=env)
+    done = CliRunner().invoke(application(["db"]), ["db", *argv], env=env)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
     return done.exit_code, done.stdout, done.stderr
 

@@ -126,7 +126,7 @@ DEFENCES = (
     ),
     Defence(
         23, "the first result decides", _LIVE,
-        "if verdict is None and self._turn_open:", "if True:",
+        "if verdict is None and not self.turn_over:", "if True:",
     ),
     Defence(
         24, "output is read on after the exit", _STDOUT,

@@ -182,11 +182,25 @@ async def test_a_hundred_that_ignore_term_are_ended(warden: Warden) -> None:
         assert not any(map(lives, pids))
 
 
-@pytest.mark.parametrize("ignored", [[], [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT]])
-async def test_the_program_finds_a_plain_world(ignored: list[signal.Signals]) -> None:
-    """Whatever the service was started with: nohup ignores HUP, a shell's `&` INT and QUIT."""
+@pytest.mark.parametrize(
+    ("ignored", "blocked"),
+    [
+        ([], []),
+        ([signal.SIGHUP, signal.SIGINT, signal.SIGQUIT], []),
+        ([], [signal.SIGTERM, signal.SIGCHLD, signal.SIGWINCH]),
+    ],
+)
+async def test_the_program_finds_a_plain_world(
+    ignored: list[signal.Signals], blocked: list[signal.Signals]
+) -> None:
+    """Whatever the service was started with: nohup ignores HUP, a shell's `&` INT and QUIT.
+
+    A program that waits for its signals by signalfd has them blocked.
+    """
     before = {number: signal.signal(number, signal.SIG_IGN) for number in ignored}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
     warden = Warden()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     for number, handler in before.items():
         signal.signal(number, handler)
     code = """
