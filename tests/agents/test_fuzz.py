@@ -56,13 +56,15 @@ JSON = st.recursive(
     ),
     max_leaves=8,
 )
+# Looked over once, and not for each line that is drawn.
+A_LINE = st.sampled_from(LINES)
+A_KIND = st.sampled_from(["cut", "insert", "flip", "value", "value", "value", "drop"])
 
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
     """A real line with bytes cut, put in, turned, or with one value replaced by another."""
-    line = draw(st.sampled_from(LINES))
-    kind = draw(st.sampled_from(["cut", "insert", "flip", "value", "value", "value", "drop"]))
+    line, kind = draw(A_LINE), draw(A_KIND)
     at = draw(st.integers(0, len(line)))
     if kind == "cut":
         return line[:at]
@@ -77,7 +79,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     spots = list(places(data))
     if not spots:
         return line
-    holder, key = draw(st.sampled_from(spots))
+    holder, key = spots[draw(st.integers(0, len(spots) - 1))]
     if kind == "drop":
         del holder[key]
     else:
