@@ -81,11 +81,12 @@ async def connect(path: Path, *pragmas: str, read_only: bool = False) -> Connect
         partial(sqlite3.connect, name, isolation_level=None, factory=PLAIN, uri=read_only),
         iter_chunk_size=64,
     )
-    await connection
-    try:
-        await connection.run(set_pragmas)
-    except BaseException:
-        # Waits for its thread, which must not find the event loop closed.
-        await connection.close()
-        raise
+    # A caller that leaves meanwhile would leave it open, and its thread without an event loop.
+    with anyio.CancelScope(shield=True):
+        await connection
+        try:
+            await connection.run(set_pragmas)
+        except BaseException:
+            await connection.close()
+            raise
     return connection
