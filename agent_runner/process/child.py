@@ -7,9 +7,7 @@ by the keeper and never by the end of a pipe, which a grandchild may hold open.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import json
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -42,13 +40,15 @@ class Child:
         output = ends.stdout if spool is None else spool
         assert output is not None
         self.identity = ProcessIdentity(
-            process_id=process_id, pid=0, start_ticks=None, boot_id=boot_id()
+            process_id=process_id,
+            pid=ends.held.pid,
+            start_ticks=ends.held.ticks,
+            boot_id=boot_id(),
         )
         self.oom_killed = False
         self._names = {"program": program, "cwd": f"cwd {cwd}"}
         self.on_notice: Notice | None = None
-        self._control = ends.control
-        self._lines = b""
+        self._control = ends.held.control
         self._reading = anyio.Lock(fast_acquire=True)
         self._stdin: int | None = ends.stdin
         self._spooled = spool is not None
@@ -82,21 +82,9 @@ class Child:
 
     # --- starting ---------------------------------------------------------------------------
 
-    async def held(self) -> None:
-        """Wait until the process is there and held; SpawnError if it could not be made."""
-        message = await self._message()
-        if message is None or "held" not in message:
-            raise self._error(message or {"failed": errno.EAGAIN})
-        self.identity = ProcessIdentity(
-            process_id=self.identity.process_id,
-            pid=message["held"],
-            start_ticks=message["ticks"],
-            boot_id=self.identity.boot_id,
-        )
-
     async def go(self) -> None:
         """Let the process become the program; SpawnError if that cannot be started."""
-        self._command(b"g")
+        self._control.command(b"g")
         while not self._began and not self._exited:
             await self._receive()
         if not self._began:
@@ -185,22 +173,22 @@ class Child:
                 with anyio.move_on_after(eof_grace):
                     await self._until_empty()
             if not self._empty:
-                self._command(b"t")
+                self._control.command(b"t")
                 with anyio.move_on_after(term_grace):
                     await self._until_empty()
             if not self._empty:
-                self._command(b"k")
+                self._control.command(b"k")
                 with anyio.move_on_after(KILL_WAIT_S):
                     await self._until_empty()
         return self._exit_code
 
     def sweep(self, since: int) -> None:
         """Kill what the program has started since the tick `since`, not the program."""
-        self._command(b"c" + since.to_bytes(8, "big"))
+        self._control.command(b"c" + since.to_bytes(8, "big"))
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the process itself."""
-        self._command(b"s" + bytes([number]))
+        self._control.command(b"s" + bytes([number]))
 
     def close(self) -> None:
         """Give the descriptors back; call it when nothing reads any more.
@@ -216,10 +204,6 @@ class Child:
 
     # --- the keeper -------------------------------------------------------------------------
 
-    def _command(self, command: bytes) -> None:
-        with contextlib.suppress(OSError):
-            self._control.send(command)
-
     async def _until_empty(self) -> None:
         while not self._empty:
             await self._receive()
@@ -230,7 +214,7 @@ class Child:
         async with self._reading:
             if heard != self._heard:
                 return
-            message = await self._message()
+            message = await self._control.message()
             self._heard += 1
             if message is not None:
                 self._take(message)
@@ -253,23 +237,6 @@ class Child:
         elif self.on_notice is not None:
             self.on_notice(message)
 
-    async def _message(self) -> dict[str, Any] | None:
-        """The keeper's next line; None when it is gone."""
-        while b"\n" not in self._lines:
-            try:
-                data = self._control.recv(4096)
-            except BlockingIOError:
-                await anyio.wait_readable(self._control)
-                continue
-            except ConnectionResetError:
-                data = b""
-            if not data:
-                return None
-            self._lines += data
-        line, _, self._lines = self._lines.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
-        return message
-
 
 async def spawn(
     warden: Warden,
@@ -289,22 +256,16 @@ async def spawn(
     a moment is asked again.
     """
     marked = {**env, MARKER: process_id}
+    limits = limits or TreeLimits()
     for attempt in range(1, FORK_ATTEMPTS + 1):
-        ends = await warden.request(
-            argv, cwd=cwd, env=marked, limits=limits or TreeLimits(), spool=spool
-        )
-        read = None if spool is None else _end_of(spool)
-        child = Child(ends, argv[0], cwd, process_id, read)
         try:
-            await child.held()
-        except BaseException as error:
-            child.close()
-            again = isinstance(error, SpawnError) and error.errno == errno.EAGAIN
-            if not again or attempt == FORK_ATTEMPTS:
+            ends = await warden.request(argv, cwd=cwd, env=marked, limits=limits, spool=spool)
+        except SpawnError as error:
+            if error.errno != errno.EAGAIN or attempt == FORK_ATTEMPTS:
                 raise
             await anyio.sleep(FORK_PAUSE_S * attempt)
         else:
-            return child
+            return Child(ends, argv[0], cwd, process_id, None if spool is None else _end_of(spool))
     raise AssertionError("unreachable")
 
 

@@ -7,6 +7,7 @@ proved to be the recorded one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ class ProcessIdentity(msgspec.Struct, frozen=True, kw_only=True):
     boot_id: str
 
 
+@functools.cache
 def boot_id() -> str:
     """This boot of this machine; "" where the system does not tell."""
     with contextlib.suppress(OSError):
@@ -52,12 +54,15 @@ def _stat(pid: int) -> tuple[str | None, int | None]:
         return None, None
 
 
-def has_ended(recorded: ProcessIdentity) -> bool:
-    """True if the process is proved to run no more, whether its end has been waited for or not."""
-    if recorded.start_ticks is None:
+def has_ended(pid: int, started: int | None) -> bool:
+    """True if the process is proved to run no more, whether its end has been waited for or not.
+
+    `started` are its start ticks: without them nothing is proved.
+    """
+    if started is None:
         return False
-    state, ticks = _stat(recorded.pid)
-    return ticks != recorded.start_ticks or state in _ENDED
+    state, ticks = _stat(pid)
+    return ticks != started or state in _ENDED
 
 
 def ticks_now() -> int:

@@ -1,23 +1,23 @@
 """The keeper: a program of its own that stands between the service and every CLI process.
 
 Started once as `python -I -S keeper.py FD`, it is the *warden*: small, so that a fork of it
-takes a millisecond. It forks *keepers*, each of which starts one CLI in a session of its own
-and is the subreaper of its tree: whatever a double fork or setsid orphans becomes the keeper's
-child, so the tree is known without guessing. One keeper is always there before it is asked for,
-with the process that will be its CLI; each message on FD (one byte, with the ends of a control
-socket and of three pipes) goes to it. The control socket is a lifeline. When the service is
+takes a millisecond. For each message on FD (one byte, with the end of a control socket) it forks
+a *keeper*, which forks the process that will be its CLI, in a session of its own, and is the
+subreaper of its tree: whatever a double fork or setsid orphans becomes the keeper's child, so
+the tree is known without guessing. The control socket is a lifeline. When the service is
 gone, even by SIGKILL, the keeper ends the tree: TERM, half a second later KILL, until none
 is left. If a keeper itself is killed, the warden inherits its tree and kills it.
 
-On the control socket the service writes the length (4 bytes, big endian) and the JSON of
-what to start: argv, cwd, env, limits; then commands of one byte:
+On the control socket the service writes one byte with the ends of three pipes, the length
+(4 bytes, big endian) and the JSON of what to start: argv, cwd, env, limits; then commands
+of one byte:
 
     g  let the held process go on to exec the CLI      t  TERM to the whole tree
     k  KILL the whole tree until none is left          s  the next byte is a signal for the CLI
     c  KILL what was started since the moment in the next 8 bytes:
        clock ticks since boot, as in field 22 of /proc/PID/stat
 
-The keeper answers with JSON lines: {"held": pid, "ticks": n}, {"started": true} or
+The keeper says in JSON lines: {"held": pid, "ticks": n}, unasked; {"started": true} or
 {"failed": errno}, {"warning": name, ...}, {"limit": name, ...}, {"exit": code, "oom": bool},
 {"empty": true}. Standard library only: it starts without site packages.
 """
@@ -78,7 +78,7 @@ def send_descriptors(target: socket.socket, descriptors: list[int]) -> None:
 
 def receive_descriptors(source: socket.socket) -> list[int] | None:
     """Those that come with a message of one byte; None at the end of the stream."""
-    data, descriptors, _, _ = socket.recv_fds(source, 1, 4)
+    data, descriptors, _, _ = socket.recv_fds(source, 1, 3)
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     return descriptors if data else None
@@ -187,9 +187,8 @@ def oom_kills() -> int:
 class Keeper:
     """Starts one CLI and answers for its tree until none of it is left."""
 
-    def __init__(self, requests: socket.socket) -> None:
-        self.requests = requests
-        self.control: socket.socket
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
         self.child = 0
         self.held: socket.socket
         self.woken: socket.socket
@@ -206,32 +205,26 @@ class Keeper:
         self.oom_before = 0
 
     def run(self) -> None:
-        """Wait for one request, then live as long as the tree."""
+        """Have a held process, wait for what it is to be, then live as long as the tree."""
         become_subreaper()
         self.woken = wakeups()
-        with contextlib.suppress(OSError):  # tried again when it is asked for
-            self.fork_child()
-        descriptors = receive_descriptors(self.requests)
-        self.requests.close()
-        spec = None
-        if descriptors:
-            self.control = socket.socket(fileno=descriptors[0])
-            spec = receive_frame(self.control)
-        if not descriptors or spec is None:
-            self.leave()
-            return
         try:
-            if self.child == 0 or os.waitpid(self.child, os.WNOHANG)[0]:
-                self.fork_child()
+            self.fork_child()
         except OSError as error:
             self.say(failed=error.errno)
             return
         self.say(held=self.child, ticks=start_ticks(self.child))
+        streams = self.asked()
+        spec = receive_frame(self.control) if streams else None
+        if streams is None or spec is None:
+            self.held.close()
+            os.waitpid(self.child, 0)
+            return
         # While the service writes the process down, which does nothing before that.
         with contextlib.suppress(OSError):  # it was killed: told when it is reaped
-            send_descriptors(self.held, descriptors[1:])
+            send_descriptors(self.held, streams)
             self.held.sendall(frame(spec))
-        for descriptor in descriptors[1:]:
+        for descriptor in streams:
             os.close(descriptor)
         self.limits = json.loads(spec)["limits"]
         self.oom_before = oom_kills()
@@ -244,16 +237,19 @@ class Keeper:
         with far:
             self.child = os.fork()
             if self.child == 0:
-                self.requests.close()
+                self.control.close()
                 self.held.close()
                 become_cli(far, failure)
         os.close(failure)
 
-    def leave(self) -> None:
-        """Nobody wants a CLI any more: let the held process go."""
-        if self.child:
-            self.held.close()
-            os.waitpid(self.child, 0)
+    def asked(self) -> list[int] | None:
+        """The CLI's streams; None if nobody wants it any more, or the held process was killed."""
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        poll.register(self.woken, select.POLLIN)
+        if any(descriptor == self.control.fileno() for descriptor, _ in poll.poll()):
+            return receive_descriptors(self.control)
+        return None
 
     def say(self, **message: object) -> None:
         """One line to the service, if it is there."""
@@ -435,51 +431,6 @@ def kill(pids: list[int]) -> None:
 # --- the warden -----------------------------------------------------------------------------
 
 
-class Spare:
-    """The keeper that waits for the next request; `keepers` are all that were forked."""
-
-    def __init__(self, *own: socket.socket) -> None:
-        self.keepers: set[int] = set()
-        self.own = own
-        self.line: socket.socket | None = None
-
-    def fork(self) -> socket.socket:
-        """Have one, and the line to it; OSError if there can be none now."""
-        near, far = socket.socketpair()
-        with far:
-            try:
-                pid = os.fork()
-            except OSError:
-                near.close()
-                raise
-            if pid == 0:
-                code, keeper = 1, Keeper(far)
-                try:
-                    for one in (*self.own, near):
-                        one.close()
-                    keeper.run()
-                    code = 0
-                finally:
-                    os._exit(code)
-        self.keepers.add(pid)
-        self.line = near
-        return near
-
-    def give(self, descriptors: list[int]) -> None:
-        """Let it serve a request, or a new one, if it is gone; OSError if there is none."""
-        if self.line is not None:
-            with contextlib.suppress(OSError):
-                send_descriptors(self.line, descriptors)
-                return
-        send_descriptors(self.fork(), descriptors)
-
-    def leave(self) -> None:
-        """It is no spare any more: it serves a request, or ends."""
-        if self.line is not None:
-            self.line.close()
-            self.line = None
-
-
 def warden(requests: socket.socket) -> None:
     """Have a keeper serve each request until the service is gone."""
     become_subreaper()
@@ -489,38 +440,43 @@ def warden(requests: socket.socket) -> None:
     # What whoever started the service has blocked would stay so in each CLI.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     gc.freeze()
-    spare = Spare(requests, woken)
+    keepers: set[int] = set()
     poll = select.poll()
     poll.register(requests, select.POLLIN)
     poll.register(woken, select.POLLIN)
     leave_at: float | None = None
-    while leave_at is None or (spare.keepers and time.monotonic() < leave_at):
-        if spare.line is None and leave_at is None:
-            with contextlib.suppress(OSError):  # tried again when it is needed
-                spare.fork()
+    while leave_at is None or (keepers and time.monotonic() < leave_at):
         for descriptor, _ in poll.poll(200 if leave_at else None):
             if descriptor == woken.fileno():
                 drain(woken)
             elif (descriptors := receive_descriptors(requests)) is None:
                 poll.unregister(requests)
-                spare.leave()
                 leave_at = time.monotonic() + WARDEN_LEAVE_S
             else:
-                serve(spare, descriptors)
-        bury(spare.keepers)
+                for control in descriptors:
+                    keep(socket.socket(fileno=control), keepers, requests, woken)
+        bury(keepers)
 
 
-def serve(spare: Spare, descriptors: list[int]) -> None:
-    """Hand the descriptors of one request to the spare keeper."""
-    try:
-        if len(descriptors) == 4:
-            spare.give(descriptors)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.write(descriptors[0], json.dumps({"failed": error.errno}).encode() + b"\n")
-    spare.leave()
-    for descriptor in descriptors:
-        os.close(descriptor)
+def keep(control: socket.socket, keepers: set[int], *own: socket.socket) -> None:
+    """Fork a keeper that serves `control`; it has none of the warden's `own` sockets."""
+    with control:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                control.sendall(json.dumps({"failed": error.errno}).encode() + b"\n")
+            return
+        if pid == 0:
+            code = 1
+            try:
+                for one in own:
+                    one.close()
+                Keeper(control).run()
+                code = 0
+            finally:
+                os._exit(code)
+        keepers.add(pid)
 
 
 def bury(keepers: set[int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -16,6 +17,8 @@ import anyio
 import msgspec
 
 from agent_runner.process import keeper
+from agent_runner.process.control import Control
+from agent_runner.process.identity import has_ended
 
 
 class SpawnError(Exception):
@@ -34,28 +37,44 @@ class TreeLimits(msgspec.Struct, frozen=True, kw_only=True):
     processes: int = 0
 
 
-class Ends(msgspec.Struct, frozen=True):
-    """Our ends of a process's descriptors; `stdout` is None if it writes to a file."""
+class Held(msgspec.Struct, frozen=True):
+    """A process that waits to be told what to be, and its keeper."""
 
-    control: socket.socket
+    control: Control
+    pid: int
+    ticks: int | None
+
+    @property
+    def waits(self) -> bool:
+        """False if it, or its keeper, was killed meanwhile."""
+        return self.control.silent and not has_ended(self.pid, self.ticks)
+
+
+class Ends(msgspec.Struct, frozen=True):
+    """A held process and our ends of its descriptors; `stdout` is None if it is a file."""
+
+    held: Held
     stdin: int
     stdout: int | None
     stderr: int
 
 
 class Warden:
-    """Owns the warden process. Made at the start of the service, before it is busy."""
+    """Owns the warden process. Made at the start of the service, before it is busy.
+
+    There is always one held process more than was asked for: making one takes milliseconds.
+    """
 
     def __init__(self, umask: int = 0o022) -> None:
         self._umask = umask
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes]
         self._requests: socket.socket
+        self._spare: Control | None
         self._start()
 
     @property
     def pid(self) -> int:
         """The warden's process id."""
-        assert self._process is not None
         return self._process.pid
 
     async def request(
@@ -67,17 +86,14 @@ class Warden:
         limits: TreeLimits,
         spool: Path | None,
     ) -> Ends:
-        """Have a keeper made for `argv`, whose program must be a path.
+        """A process that is held before `argv`, whose program must be a path.
 
-        Its first message on the control socket tells of the held process. SpawnError if no
-        descriptors are left or what is asked cannot be passed to a program.
+        SpawnError if it cannot be made, no descriptors are left, or what is asked cannot be
+        passed to a program.
         """
         body = _spec(argv, cwd, env, limits)
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             try:
-                control, far = socket.socketpair()
-                ours.callback(control.close)
-                theirs.callback(far.close)
                 stdin_r, stdin_w = _pipe(theirs, ours)
                 stderr_w, stderr_r = _pipe(ours, theirs)[::-1]
                 stdout_r: int | None = None
@@ -86,37 +102,59 @@ class Warden:
                 else:
                     stdout_w = os.open(spool, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
                     theirs.callback(os.close, stdout_w)
+                held = await self._held()
             except OSError as error:
                 raise SpawnError(f"{argv[0]}: {error.strerror}", error.errno or 0) from error
-            control.setblocking(False)
-            await self._send([far.fileno(), stdin_r, stdout_w, stderr_w])
-            theirs.close()
-            await _send_all(control, keeper.frame(body))
+            ours.callback(held.control.close)
+            await held.control.start([stdin_r, stdout_w, stderr_w], body)
             ours.pop_all()
-        return Ends(control, stdin_w, stdout_r, stderr_r)
+        return Ends(held, stdin_w, stdout_r, stderr_r)
 
-    async def _send(self, descriptors: list[int]) -> None:
-        """Pass descriptors to the warden; a new one is started if it is gone."""
-        for attempt in (1, 2):
+    async def _held(self) -> Held:
+        """The spare, or another one if it was killed; OSError says why there is none."""
+        if self._process.poll() is not None:
+            self.close()
+            self._start()
+        spare, self._spare = self._spare, None
+        held = None
+        if spare is not None:
+            with contextlib.suppress(OSError):
+                held = await _held_by(spare)
+        if held is not None and not held.waits:
+            held.control.close()
+            held = None
+        if held is None:
+            held = await _held_by(await self._ask())
+        if self._spare is None:
+            self._have_spare()
+        return held
+
+    async def _ask(self) -> Control:
+        """Have a keeper made, as soon as the warden can take one more request."""
+        while True:
             try:
-                while True:
-                    try:
-                        keeper.send_descriptors(self._requests, descriptors)
-                    except BlockingIOError:
-                        await anyio.wait_writable(self._requests)
-                    else:
-                        return
+                return self._try_to_ask()
+            except BlockingIOError:
+                await anyio.wait_writable(self._requests)
+
+    def _try_to_ask(self) -> Control:
+        """Have a keeper made; EAGAIN if the warden is gone, as there will be another."""
+        near, far = socket.socketpair()
+        with far, contextlib.ExitStack() as ours:
+            ours.enter_context(near)
+            try:
+                keeper.send_descriptors(self._requests, [far.fileno()])
             except (BrokenPipeError, ConnectionResetError) as error:
-                if attempt == 2:
-                    raise SpawnError(f"the warden does not answer: {error}") from error
-                self.close()
-                self._start()
+                raise OSError(errno.EAGAIN, f"the warden is gone: {error.strerror}") from error
+            ours.pop_all()
+        return Control(near)
 
     def close(self) -> None:
         """Let the warden go; the keepers it made stay until their trees are ended."""
+        if self._spare is not None:
+            self._spare.close()
         self._requests.close()
-        if self._process is not None:
-            self._process.wait()
+        self._process.wait()
 
     def _start(self) -> None:
         self._requests, far = socket.socketpair()
@@ -131,6 +169,12 @@ class Warden:
                 start_new_session=True,
                 umask=self._umask,
             )
+        self._have_spare()
+
+    def _have_spare(self) -> None:
+        self._spare = None
+        with contextlib.suppress(OSError):  # made when it is needed
+            self._spare = self._try_to_ask()
 
 
 @asynccontextmanager
@@ -173,13 +217,13 @@ def _spec(argv: Sequence[str], cwd: str, env: Mapping[str, str], limits: TreeLim
     return json.dumps(spec).encode()
 
 
-async def _send_all(control: socket.socket, data: bytes) -> None:
-    """Send what to start. If nobody reads it, the answer on the same socket says why."""
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[control.send(view) :]
-        except BlockingIOError:
-            await anyio.wait_writable(control)
-        except (BrokenPipeError, ConnectionResetError):
-            return
+async def _held_by(control: Control) -> Held:
+    """The process of a keeper that was asked for; OSError says why there is none."""
+    with contextlib.ExitStack() as ours:
+        ours.callback(control.close)
+        message = await control.message()
+        if message is None or "held" not in message:
+            number = (message or {}).get("failed", errno.EAGAIN)
+            raise OSError(number, os.strerror(number))
+        ours.pop_all()
+    return Held(control, message["held"], message["ticks"])

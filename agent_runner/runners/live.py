@@ -203,7 +203,7 @@ class LiveCli:
 
         Nor if it has asked another thing by the same id since, or has just ended.
         """
-        ended = self._child.exit_code is not None or has_ended(self._child.identity)
+        ended = self._child.exit_code is not None or has_ended(self.pid, self.identity.start_ticks)
         if ended or not self.questions.open(question):
             return False
         for_session = resolution.answer.allow and resolution.answer.session

@@ -36,7 +36,6 @@ POINTS: dict[str, tuple[Any, Callable[..., Any]]] = {
     "breaker_save": (Breakers, Breakers.save),
     "circuit_record": (Circuits, Circuits.record),
     "warden_request": (Warden, Warden.request),
-    "child_held": (Child, Child.held),
     "child_go": (Child, Child.go),
     "child_end": (Child, Child.end),
     "start": (Headless, Headless.start),

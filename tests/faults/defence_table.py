@@ -167,7 +167,7 @@ DEFENCES = (
         "while (self._flushing or self._places) and (", "while False and (",
     ),
     Defence(
-        33, "KILL follows TERM", _CHILD, 'self._command(b"k")', "pass",
+        33, "KILL follows TERM", _CHILD, 'self._control.command(b"k")', "pass",
     ),
     Defence(
         34, "orphans come to their keeper", _KEEPER,
@@ -216,7 +216,7 @@ DEFENCES = (
     ),
     Defence(
         43, "a fork is tried again", _CHILD,
-        "again = isinstance(error, SpawnError) and error.errno == errno.EAGAIN", "again = False",
+        "if error.errno != errno.EAGAIN or attempt == FORK_ATTEMPTS:", "if True:",
     ),
     Defence(
         44, "a pid alone proves nothing", "agent_runner/process/identity.py",
@@ -449,7 +449,7 @@ DEFENCES = (
     ),
     Defence(
         83, "nothing is told to what has just died", "agent_runner/runners/live.py",
-        "self._child.exit_code is not None or has_ended(self._child.identity)",
+        "self._child.exit_code is not None or has_ended(self.pid, self.identity.start_ticks)",
         "self._child.exit_code is not None",
     ),
     Defence(

@@ -254,7 +254,7 @@ async def test_83_it_is_answered_before_the_service_hears_of_its_death(
         keeper.suspend()
         os.kill(active.live.pid, signal.SIGKILL)
         identity = active.live.identity
-        await until(lambda: has_ended(identity))
+        await until(lambda: has_ended(identity.pid, identity.start_ticks))
         await context.desk.decide(approval.approval_id, approve(approval))
         waiting = await context.store.approvals.get(approval.approval_id)
         assert waiting.delivery is Delivery.WAITING

@@ -85,7 +85,9 @@ def test_51_killed_between_insert_and_spawn(make_service: Make, point: str) -> N
     assert (run["status"], run["content"]) == ("succeeded", "echo: not lost")
 
 
-@pytest.mark.parametrize("point", ["after child_held 1", "before child_go 1", "after child_go 1"])
+@pytest.mark.parametrize(
+    "point", ["after warden_request 1", "before child_go 1", "after child_go 1"]
+)
 def test_52_killed_around_the_spawn(make_service: Make, tmp_path: Path, point: str) -> None:
     service = make_service(module="tests.chaos.crashing", env={VARIABLE: point})
     service.register()
@@ -107,7 +109,7 @@ def test_52_killed_around_the_spawn(make_service: Make, tmp_path: Path, point: s
     del service.env[VARIABLE]
     service.stop()
     service.start()
-    if point == "after child_held 1":
+    if point == "after warden_request 1":
         # It had not begun: it is begun now, and is interrupted at the next stop.
         wait((tmp_path / "worked").exists)
         service.restart()

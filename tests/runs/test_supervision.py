@@ -13,7 +13,7 @@ import pytest
 from agent_runner import wire
 from agent_runner.agents.claude import ClaudeAdapter
 from agent_runner.api.context import Context
-from agent_runner.process import child
+from agent_runner.process import child, control
 from agent_runner.runs.active import ActiveRun
 from tests.conftest import Script, Serving
 from tests.runs.test_service import add_agent, ended, events_of, run, start, until
@@ -423,7 +423,7 @@ async def test_a_process_that_cannot_be_ended_holds_up_nobody(
         await until(here)
         pid = context.headless.living[0].pid
         with monkeypatch.context() as patched:
-            patched.setattr(child.Child, "_command", lambda *_: None)
+            patched.setattr(control.Control, "command", lambda *_: None)
             patched.setattr(child, "KILL_WAIT_S", 0.1)
             patched.setattr(child.Child, "close", lambda self: held_open.append(self))
             await context.runs.cancel("worker", None)
