@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import anyio
+import asyncio
 
 
 class Latch:
-    """An `anyio.Event` that is made at the first wait: a run has many that nobody waits for."""
+    """What an `anyio.Event` is, with a fifth of its calls: a run makes dozens of them."""
 
     def __init__(self) -> None:
         self._set = False
-        self._event: anyio.Event | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     def set(self) -> None:
         """Let all go on that wait, or will."""
         self._set = True
-        if self._event is not None:
-            self._event.set()
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
 
     def is_set(self) -> bool:
         """True once it was set."""
@@ -26,6 +27,9 @@ class Latch:
         """Return when it is set."""
         if self._set:
             return
-        if self._event is None:
-            self._event = anyio.Event()
-        await self._event.wait()
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        try:
+            await future
+        finally:
+            self._waiting.remove(future)

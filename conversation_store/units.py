@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Generic, TypeVar
-
-import anyio
 
 from conversation_store.statements import statements
 
@@ -64,13 +63,25 @@ Unit = Callable[[Transaction], T]
 
 
 class Job(Generic[T]):
-    """A unit on its way, and the place its result is put."""
+    """A unit on its way, and the place its result is put. Made on the event loop."""
 
     def __init__(self, unit: Unit[T], urgency: Urgency, *, durable: bool) -> None:
         self.unit = unit
         self.urgency = urgency
         self.durable = durable
         self.over = False
-        self.done = anyio.Event()
+        self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.result: T | None = None
         self.error: Exception | None = None
+
+    def settle(self) -> None:
+        """Let the submitter have what there is, if it has not left."""
+        if not self._settled.done():
+            self._settled.set_result(None)
+
+    async def outcome(self) -> T:
+        """The result, once it is settled; raises the error instead."""
+        await self._settled
+        if self.error is not None:
+            raise self.error
+        return self.result  # type: ignore[return-value]

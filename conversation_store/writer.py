@@ -12,6 +12,7 @@ and are tried again every RETRY_S until the database works, or until `end_patien
 
 from __future__ import annotations
 
+import asyncio
 import math
 import sqlite3
 from collections.abc import Callable
@@ -51,7 +52,7 @@ class Writer:
         self._connection = connection
         self._committer = committer or Committer()
         self._waiting: list[Job[Any]] = []
-        self._wake = anyio.Event()
+        self._sleeping: asyncio.Future[None] | None = None
         self._closing = False
         self._patience_ends = math.inf
         self._batches = 0
@@ -80,15 +81,14 @@ class Writer:
                 jobs, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
                 fault = await self._connection.run(partial(self._committer.work, jobs))
             else:
-                self._wake = anyio.Event()
-                await self._wake.wait()
+                await self._woken()
                 continue
             self._settle(jobs, fault)
 
     def close(self) -> None:
         """Let `run` end once nothing waits; what cannot be written then fails."""
         self._closing = True
-        self._wake.set()
+        self._wake()
 
     def end_patience(self, seconds: float) -> None:
         """From `seconds` from now on nothing waits any more for a database that does not work."""
@@ -114,11 +114,8 @@ class Writer:
             raise fault.error()
         self._waiting.append(job)
         if fault is None:
-            self._wake.set()
-        await job.done.wait()
-        if job.error is not None:
-            raise job.error
-        return job.result  # type: ignore[return-value]
+            self._wake()
+        return await job.outcome()
 
     async def alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """The result of `work`, run between two transactions and outside of any."""
@@ -154,10 +151,17 @@ class Writer:
 
     async def _pause(self, fault: Fault) -> None:
         """Wait until the database is to be tried again; without end if that is of no use."""
-        self._wake = anyio.Event()
         if not self._closing and not (fault.final and self._waiting):
             with anyio.move_on_after(math.inf if fault.final else RETRY_S):
-                await self._wake.wait()
+                await self._woken()
+
+    async def _woken(self) -> None:
+        self._sleeping = asyncio.get_running_loop().create_future()
+        await self._sleeping
+
+    def _wake(self) -> None:
+        if self._sleeping is not None and not self._sleeping.done():
+            self._sleeping.set_result(None)
 
     def _may_wait(self, job: Job[Any], fault: Fault) -> bool:
         if fault.final or self._closing or anyio.current_time() >= self._patience_ends:
@@ -181,4 +185,4 @@ class Writer:
                     again.append(job)
                     continue
                 job.error = fault.error()
-            job.done.set()
+            job.settle()

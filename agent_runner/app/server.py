@@ -111,6 +111,8 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
     another service has taken the database over.
     """
     check_exposure(settings.server)
+    # What whoever started the service has blocked would keep it from being stopped.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     AppStatus.enable_automatic_graceful_drain = False
     state = StateDir(settings.state_dir.expanduser())
     with state.claim(), contextlib.closing(_bind(settings.server)) as listener:

@@ -23,6 +23,7 @@ from agent_runner.bus.frames import (
 from agent_runner.bus.open_items import OpenItems, closes
 from agent_runner.bus.subscriber import Subscriber
 from agent_runner.events import AgentEvent, event_type
+from agent_runner.latch import Latch
 from conversation_store.records import NewEvent, StoredEvent
 from conversation_store.store import Store
 
@@ -74,7 +75,7 @@ class Channel:
         self._emitted = self._taken = 0
         self._places: deque[int] = deque()
         self._order = anyio.Lock(fast_acquire=True)
-        self._drained = anyio.Event()
+        self._drained = Latch()
         self._lost: dict[str | None, Exception] = {}
 
     @property
@@ -119,7 +120,7 @@ class Channel:
             len(self._pending) > MAX_PENDING_EVENTS
             or self._pending_bytes + self._writing_bytes > MAX_PENDING_BYTES
         ):
-            self._drained = anyio.Event()
+            self._drained = Latch()
             await self._drained.wait()
 
     def lost(self, run_id: str) -> bool:

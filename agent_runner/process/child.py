@@ -16,6 +16,7 @@ from typing import Any
 
 import anyio
 
+from agent_runner.latch import Latch
 from agent_runner.process import tree
 from agent_runner.process.identity import MARKER, ProcessIdentity, boot_id
 from agent_runner.process.warden import Ends, SpawnError, TreeLimits, Warden
@@ -49,7 +50,7 @@ class Child:
         self._names = {"program": program, "cwd": f"cwd {cwd}"}
         self.on_notice: Notice | None = None
         self._control = ends.held.control
-        self._reading = anyio.Lock(fast_acquire=True)
+        self._heard: Latch | None = None
         self._stdin: int | None = ends.stdin
         self._spooled = spool is not None
         self._stdout = output
@@ -60,7 +61,6 @@ class Child:
         self._began = False
         self._exited = False
         self._empty = False
-        self._heard = 0
         self._closed = False
         for descriptor in (self._stdin, self._stdout, self._stderr):
             os.set_blocking(descriptor, False)
@@ -210,12 +210,12 @@ class Child:
 
     async def _receive(self) -> None:
         """Take what the keeper says next. Whoever waits for something reads for all."""
-        heard = self._heard
-        async with self._reading:
-            if heard != self._heard:
-                return
+        if self._heard is not None:
+            await self._heard.wait()
+            return
+        self._heard = heard = Latch()
+        try:
             message = await self._control.message()
-            self._heard += 1
             if message is not None:
                 self._take(message)
                 return
@@ -223,6 +223,9 @@ class Child:
             self._empty = await tree.end(self.identity)
             self._exit_code = -signal.SIGKILL if self._exit_code is None else self._exit_code
             self._exited = True
+        finally:
+            self._heard = None
+            heard.set()
 
     def _take(self, message: dict[str, Any]) -> None:
         if "exit" in message:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from agent_runner.process import keeper
+
 MARKER = "AGENT_RUNNER_PROCESS"
 _MARK = f"{MARKER}=".encode()
 
@@ -47,8 +49,7 @@ def start_ticks(pid: int) -> int | None:
 def _stat(pid: int) -> tuple[str | None, int | None]:
     """The state of `pid`, a letter (proc(5)), and its start ticks."""
     try:
-        text = _PROC.joinpath(str(pid), "stat").read_text("utf-8", "replace")
-        fields = text.rpartition(")")[2].split()
+        fields = keeper.stat_fields(pid)
         return fields[0], int(fields[19])
     except (OSError, IndexError, ValueError):
         return None, None

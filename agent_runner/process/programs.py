@@ -37,8 +37,8 @@ def usual_places(home: Path) -> list[Path]:
 def find(program: str, env: Mapping[str, str]) -> Path | None:
     """The path of `program`: itself if it has a slash, else from PATH, else a usual place."""
     if os.sep in program:
-        path = Path(program).expanduser().absolute()
-        return path if path.is_file() and os.access(path, os.X_OK) else None
+        path = os.path.join(os.getcwd(), os.path.expanduser(program))
+        return Path(path) if os.path.isfile(path) and os.access(path, os.X_OK) else None
     if found := shutil.which(program, path=env.get("PATH", os.defpath)):
         return Path(found)
     places = os.pathsep.join(str(place) for place in usual_places(Path.home()))

@@ -196,13 +196,13 @@ def _pipe(first: contextlib.ExitStack, second: contextlib.ExitStack) -> tuple[in
 
 
 def _spec(argv: Sequence[str], cwd: str, env: Mapping[str, str], limits: TreeLimits) -> bytes:
-    for text in (cwd, *argv, *env, *env.values()):
-        if "\0" in text:
-            raise SpawnError(f"{argv[0]}: embedded null byte")
-        try:
-            os.fsencode(text)
-        except UnicodeEncodeError as error:
-            raise SpawnError(f"{argv[0]}: half of a surrogate pair in an argument") from error
+    text = "\n".join((cwd, *argv, *env, *env.values()))
+    if "\0" in text:
+        raise SpawnError(f"{argv[0]}: embedded null byte")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise SpawnError(f"{argv[0]}: half of a surrogate pair in an argument") from error
     named = {
         "memory": limits.memory_bytes,
         "cpu": limits.cpu_s,

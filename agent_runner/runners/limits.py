@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import anyio
 import msgspec
 
 from agent_runner.errors import FailureCode
@@ -20,14 +20,17 @@ _CODES = {
 
 
 class Limits:
-    """Takes what the keeper of `child` says of its tree, and explains how the tree ended."""
+    """Takes what the keeper of `child` says of its tree, and explains how the tree ended.
 
-    def __init__(self, child: Child) -> None:
+    `noticed` is called when there is something to tell.
+    """
+
+    def __init__(self, child: Child, noticed: Callable[[], None]) -> None:
         self.not_reading = False
         self._child = child
         self._over: LimitReached | None = None
         self._untold: list[AgentEvent] = []
-        self._noticed = anyio.Event()
+        self._noticed = noticed
         child.on_notice = self._on_notice
 
     @property
@@ -35,13 +38,7 @@ class Limits:
         """True once a limit was passed that ends the tree."""
         return self._over is not None
 
-    async def next(self) -> list[AgentEvent]:
-        """Wait for notices of the keeper."""
-        await self._noticed.wait()
-        self._noticed = anyio.Event()
-        return self.rest()
-
-    def rest(self) -> list[AgentEvent]:
+    def untold(self) -> list[AgentEvent]:
         """The notices that nobody has taken."""
         untold, self._untold = self._untold, []
         return untold
@@ -81,4 +78,4 @@ class Limits:
         if over and self._over is None:
             self._over = event
         self._untold.append(event)
-        self._noticed.set()
+        self._noticed()

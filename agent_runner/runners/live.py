@@ -72,7 +72,7 @@ class LiveCli:
         self._session = session
         self._end_grace = end_grace
         self._sink: Sink | None = None
-        self._sink_set = anyio.Event()
+        self._sink_set = Latch()
         self._raw = raw
         self._verdict: TurnCompleted | None = None
         self._cut_short = False
@@ -80,7 +80,7 @@ class LiveCli:
         self._session_opened = False
         self._tools_since = 0
         self.questions = Questions()
-        self._limits = Limits(child)
+        self._limits = Limits(child, self._notice)
         self._given_up = False
         self._reading = anyio.CancelScope()
         self._tasks: TaskGroup | None = None
@@ -105,7 +105,7 @@ class LiveCli:
             line_limit=line_limit,
             take=self._handle_stderr if session.reads_stderr else None,
         )
-        self._outbox = Outbox(child)
+        self._outbox = Outbox(child, self._full)
         self._outbox.send(session.open())
 
     @property
@@ -262,11 +262,11 @@ class LiveCli:
         """Read until the process is gone, then settle whatever is open."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._write)
-                tasks.start_soon(self._stderr.read)
-                tasks.start_soon(self._tell_notices)
-                tasks.start_soon(self._stop_reading_after_exit)
                 self._tasks = tasks
+                if not self._outbox.empty:
+                    self._full()
+                tasks.start_soon(self._stderr.read)
+                tasks.start_soon(self._stop_reading_after_exit)
                 with self._reading:
                     await self._sink_set.wait()
                     await self._stdout.read()
@@ -406,10 +406,17 @@ class LiveCli:
             await self._child.wait()
         await self._child.end(term_grace=self._end_grace)
 
+    def _notice(self) -> None:
+        if self._tasks is not None:
+            self._tasks.start_soon(self._tell_notices)
+
     async def _tell_notices(self) -> None:
         await self._sink_set.wait()
-        while True:
-            await self._emit(await self._limits.next())
+        await self._emit(self._limits.untold())
+
+    def _full(self) -> None:
+        if self._tasks is not None:
+            self._tasks.start_soon(self._write)
 
     async def _write(self) -> None:
         try:
@@ -424,7 +431,7 @@ class LiveCli:
         self._reading.cancel()
 
     async def _finish(self) -> None:
-        events = self._limits.rest()
+        events = self._limits.untold()
         end = Exit(code=self._child.exit_code, stderr_tail=self._stderr.tail)
         events += self._session.finish(end)
         try:

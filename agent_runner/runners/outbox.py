@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
-from agent_runner.latch import Latch
 from agent_runner.process.child import Buffer, Child
 
 WRITE_TIMEOUT_S = 60.0
@@ -14,49 +14,53 @@ WRITE_TIMEOUT_S = 60.0
 class Outbox:
     """Takes bytes at once and writes them as the program reads, so that reading never waits.
 
-    While nothing is under way they are written where they are sent, as far as the pipe has
-    room: a prompt need not wait for the task that runs `write` to have its turn.
+    They are written where they are sent, as far as the pipe has room. `full` is called when it
+    has none left: some task must `write` then.
     """
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, full: Callable[[], None]) -> None:
         self._child = child
+        self._full = full
         self._waiting: deque[Buffer | None] = deque()
-        self._wake = Latch()
-        self._idle = False
+
+    @property
+    def empty(self) -> bool:
+        """True while nothing waits for the program to read."""
+        return not self._waiting
 
     def send(self, data: bytes) -> None:
-        """Write or queue bytes."""
+        """Write or queue bytes; what the program no longer takes is dropped."""
         view = memoryview(data)
-        if self._idle:
-            with suppress(BrokenPipeError):  # met again, and dealt with, by `write`
+        if self.empty:
+            try:
                 view = view[self._child.write_some(view) :]
+            except BrokenPipeError:
+                return
         if view:
             self._queue(view)
 
     def close(self) -> None:
         """End the program's input after what is queued."""
-        self._queue(None)
+        if self.empty:
+            self._child.close_stdin()
+        else:
+            self._queue(None)
 
     async def write(self) -> None:
-        """Write for ever; ends when the program no longer takes input.
+        """Write what is queued, until nothing is.
 
-        TimeoutError if it lives and has not read for WRITE_TIMEOUT_S seconds.
+        TimeoutError if the program lives and has not read for WRITE_TIMEOUT_S seconds.
         """
-        while True:
-            while self._waiting:
-                data = self._waiting.popleft()
-                if data is None:
-                    self._child.close_stdin()
-                    continue
-                try:
+        while self._waiting:
+            data = self._waiting[0]
+            if data is None:
+                self._child.close_stdin()
+            else:
+                with suppress(BrokenPipeError):
                     await self._child.write(data, timeout=WRITE_TIMEOUT_S)
-                except BrokenPipeError:
-                    return
-            self._wake = Latch()
-            self._idle = True
-            await self._wake.wait()
+            self._waiting.popleft()
 
     def _queue(self, data: Buffer | None) -> None:
-        self._idle = False
         self._waiting.append(data)
-        self._wake.set()
+        if len(self._waiting) == 1:
+            self._full()

@@ -151,8 +151,8 @@ DEFENCES = (
     ),
     Defence(
         29, "a broken pipe is no error", _OUTBOX,
-        "except BrokenPipeError:\n                    return",
-        "except BrokenPipeError:\n                    raise",
+        "except BrokenPipeError:\n                return",
+        "except BrokenPipeError:\n                raise",
     ),
     Defence(
         30, "stdin is closed after the prompt", _LIVE,
@@ -180,7 +180,8 @@ DEFENCES = (
     ),
     Defence(
         36, "a program must be executable", "agent_runner/process/programs.py",
-        "return path if path.is_file() and os.access(path, os.X_OK) else None", "return path",
+        "return Path(path) if os.path.isfile(path) and os.access(path, os.X_OK) else None",
+        "return Path(path)",
     ),
     Defence(
         37, "the folder is looked at first", "agent_runner/runners/launcher.py",

@@ -154,7 +154,10 @@ def _refused(service: Service) -> bool:
 
 
 def test_54_a_second_sigterm_does_not_wait(make_service: Make, tmp_path: Path) -> None:
+    """Even if whoever started the service had the signal blocked."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     service = make_service(drain_ms=600_000)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     service.register()
     here = tmp_path / "here"
     body = {"prompt": json.dumps([{"touch": str(here)}, {"hang": True}])}

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def program(warden: Warden, *argv: str) -> AsyncIterator[tuple[Child, Outbox, TaskGroup]]:
-    """A program with its outbox, whose task waits for something to write."""
+    """A program with its outbox, and the task group of what it cannot write at once."""
     found = shutil.which(argv[0])
     assert found is not None
     env = {"PATH": os.environ["PATH"]}
@@ -29,9 +29,11 @@ async def program(warden: Warden, *argv: str) -> AsyncIterator[tuple[Child, Outb
     try:
         await child.go()
         async with anyio.create_task_group() as tasks:
-            outbox = Outbox(child)
-            tasks.start_soon(outbox.write)
-            await anyio.wait_all_tasks_blocked()
+
+            def full() -> None:
+                tasks.start_soon(outbox.write)
+
+            outbox = Outbox(child, full)
             with anyio.fail_after(20):
                 yield child, outbox, tasks
             tasks.cancel_scope.cancel()
