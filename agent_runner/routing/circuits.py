@@ -55,6 +55,26 @@ class Circuit(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     code: str | None
     retry_in_ms: int | None
 
+    @property
+    def trouble(self) -> str:
+        """What was seen of it, for people."""
+        what = f"agent {self.name}" if self.scope == "agent" else f"the CLI type {self.name}"
+        return f"{what} failed {self.failures} times ({self.code})"
+
+    def refusal(self, agent: AgentRecord) -> UnavailableError:
+        """What whoever wants a run of `agent` is told while it is not closed."""
+        left = None if self.retry_in_ms is None else self.retry_in_ms / 1000
+        when = "while one run is tried" if left is None else f"for {left:.0f} s"
+        hint = "agent-runner circuits reset AGENT tries it at once"
+        if self.code == FailureCode.AUTH_REQUIRED:
+            hint = f"{adapter_for(agent.type).login_hint}; then {hint}"
+        return UnavailableError(
+            FailureCode.CIRCUIT_OPEN,
+            f"{self.trouble} and is left alone {when}",
+            hint=hint,
+            retry_after_s=1.0 if left is None else left,
+        )
+
 
 class Circuits:
     """Says whether a run may be tried, and learns from what became of it."""
@@ -89,28 +109,21 @@ class Circuits:
                 retry_at=None if state is BreakerState.CLOSED else self._clock() + left,
             )
 
-    def open(self, agent: AgentRecord) -> UnavailableError | None:
-        """Why a run of this agent would not be tried headless now; None if it would."""
+    def open(self, agent: AgentRecord) -> Circuit | None:
+        """The circuit for which a run of this agent would not be tried headless now."""
         now = self._clock()
-        for scope, name in _keys(agent):
-            breaker = self._breaker(scope, name)
-            if breaker.retry_in(now) > 0:
-                return _refusal(scope, name, agent, breaker, now)
+        for key in _keys(agent):
+            if self._breaker(*key).retry_in(now) > 0:
+                return self._circuit(*key)
         return None
-
-    def code(self, agent: AgentRecord) -> str | None:
-        """What failed last where `open` says no."""
-        now = self._clock()
-        breakers = (self._breaker(*key) for key in _keys(agent))
-        return next((breaker.code for breaker in breakers if breaker.retry_in(now) > 0), None)
 
     def admit(self, agent: AgentRecord) -> set[Scope]:
         """Let one run of this agent through; UnavailableError if none may be.
 
         Returns the scopes whose one trial it is; its end must be told to `record`.
         """
-        if (refusal := self.open(agent)) is not None:
-            raise refusal
+        if (circuit := self.open(agent)) is not None:
+            raise circuit.refusal(agent)
         now = self._clock()
         trials: set[Scope] = set()
         for key in _keys(agent):
@@ -227,21 +240,3 @@ def verdict_of(outcome: RunOutcome, broken_lines: int) -> tuple[Verdict, str | N
     if outcome.state is RunState.SUCCEEDED:
         return Verdict.SUCCESS, None
     return Verdict.NEUTRAL, None
-
-
-def _refusal(
-    scope: Scope, name: str, agent: AgentRecord, breaker: Breaker, now: float
-) -> UnavailableError:
-    left = breaker.retry_in(now)
-    trial = breaker.state is BreakerState.HALF_OPEN
-    when = "while one run is tried" if trial else f"for {left:.0f} s"
-    what = f"agent {name}" if scope == "agent" else f"the CLI type {name}"
-    hint = "agent-runner circuits reset AGENT tries it at once"
-    if breaker.code == FailureCode.AUTH_REQUIRED:
-        hint = f"{adapter_for(agent.type).login_hint}; then {hint}"
-    return UnavailableError(
-        FailureCode.CIRCUIT_OPEN,
-        f"{what} failed {breaker.failures} times ({breaker.code}) and is left alone {when}",
-        hint=hint,
-        retry_after_s=1.0 if trial else left,
-    )

@@ -169,15 +169,16 @@ class Router:
         plan = self._by_comm_mode(agent)
         if CommMode.HEADLESS not in (plan.mode, plan.mirror):
             return plan
-        refusal = self._circuits.open(agent)
-        if refusal is None:
+        circuit = self._circuits.open(agent)
+        if circuit is None:
             return plan
         if plan.mode is CommMode.TMUX:
             # The mirror is left out; the answer does not suffer for it.
             return Plan(mode=plan.mode, source=plan.source, reason=plan.reason)
-        if self._circuits.code(agent) in _TMUX_HELPS and self._terminals.obstacle(agent) is None:
-            return Plan(mode=CommMode.TMUX, source=Source.CIRCUIT, reason=refusal.message)
-        raise refusal
+        if circuit.code in _TMUX_HELPS and self._terminals.obstacle(agent) is None:
+            # Without the time that is left: the plan that the run begins with is to be the same.
+            return Plan(mode=CommMode.TMUX, source=Source.CIRCUIT, reason=circuit.trouble)
+        raise circuit.refusal(agent)
 
     def _by_comm_mode(self, agent: AgentRecord) -> Plan:
         mode = check_comm_mode(agent.comm_mode)

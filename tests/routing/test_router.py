@@ -135,6 +135,17 @@ async def test_shadow_is_two_legs_while_headless_is_allowed(tmp_path: Path) -> N
             w.router.plan(agent("shadow"), None)
 
 
+async def test_a_run_that_an_open_circuit_sends_to_tmux_is_told_once(tmp_path: Path) -> None:
+    """The plan is made anew when the run begins: a second later it is the same one."""
+    async with world(tmp_path) as w:
+        for _ in range(3):
+            await w.circuits.record(agent(), HUNG, 0, set())
+        accepted = w.router.plan(agent(), None)
+        assert accepted.reason == "agent a failed 3 times (stalled)"
+        w.now += 1
+        assert w.router.plan(agent(), None, begins=True) == accepted
+
+
 async def test_without_a_terminal_an_open_circuit_refuses(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         for _ in range(3):
