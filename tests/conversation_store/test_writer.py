@@ -116,12 +116,14 @@ async def test_an_answer_comes_after_the_commit(store: Store, path: Path) -> Non
             assert row == (number + 1,)
 
 
-async def test_a_cancelled_caller_does_not_take_its_unit_back(store: Store, path: Path) -> None:
+async def test_a_cancelled_caller_does_not_take_its_unit_back(traced: Traced, path: Path) -> None:
     with anyio.CancelScope() as scope:
         scope.cancel()
-        await add_agent(store, "left")
-    await add_agent(store, "after")
-    assert [agent.agent_id for agent in await store.agents.all()] == ["after", "left"]
+        await traced.writer.submit(lambda t: insert(t, 1), durable=True)
+    assert scope.cancelled_caught
+    assert await traced.writer.submit(lambda t: insert(t, 2), durable=True) == 2
+    with plain(path) as other:
+        assert other.execute("SELECT x FROM t").fetchall() == [(1,), (2,)]
 
 
 async def test_what_was_submitted_before_the_end_is_committed(path: Path) -> None:

@@ -67,6 +67,25 @@ async def test_a_deadline_ends_the_run_and_says_which(
         assert not [p for p in context.headless.living if p.identity.pid != 0 and warm == 0]
 
 
+async def test_a_tree_near_its_memory_limit_is_told_of_while_it_runs(
+    serving: Serving, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path, resources={"memoryBytes": 200 << 20})
+        active = await start(context, agent, [{"eat": 170 << 20}, {"wait": str(gate)}])
+
+        async def told() -> bool:
+            return any(e["type"] == "limit" for e in await payloads(context, active))
+
+        await when(told)
+        (near,) = [e for e in await payloads(context, active) if e["type"] == "limit"]
+        assert (near["limit"], near["level"], near["of"]) == ("memory", "warning", 200 << 20)
+        assert not active.done.is_set()
+        gate.touch()
+        assert (await ended(active)).state == "succeeded"
+
+
 async def test_a_stall_may_be_only_told(serving: Serving, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with serving(no_output_ms=200, on_stall="warn") as context:
