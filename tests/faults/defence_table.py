@@ -151,8 +151,7 @@ DEFENCES = (
     ),
     Defence(
         29, "a broken pipe is no error", _OUTBOX,
-        "except BrokenPipeError:\n                return",
-        "except BrokenPipeError:\n                raise",
+        "with suppress(BrokenPipeError):", "with suppress():",
     ),
     Defence(
         30, "stdin is closed after the prompt", _LIVE,
