@@ -41,20 +41,6 @@ def boot_id() -> str:
     return ""
 
 
-def start_ticks(pid: int) -> int | None:
-    """When `pid` was started, in ticks since boot; None if it is not there."""
-    return _stat(pid)[1]
-
-
-def _stat(pid: int) -> tuple[str | None, int | None]:
-    """The state of `pid`, a letter (proc(5)), and its start ticks."""
-    try:
-        fields = keeper.stat_fields(pid)
-        return fields[0], int(fields[19])
-    except (OSError, IndexError, ValueError):
-        return None, None
-
-
 def has_ended(pid: int, started: int | None) -> bool:
     """True if the process is proved to run no more, whether its end has been waited for or not.
 
@@ -62,8 +48,11 @@ def has_ended(pid: int, started: int | None) -> bool:
     """
     if started is None:
         return False
-    state, ticks = _stat(pid)
-    return ticks != started or state in _ENDED
+    try:
+        fields = keeper.stat_fields(pid)
+        return int(fields[19]) != started or fields[0] in _ENDED
+    except (OSError, IndexError, ValueError):
+        return True
 
 
 def ticks_now() -> int:
@@ -86,6 +75,6 @@ def is_same(recorded: ProcessIdentity) -> bool:
     return (
         recorded.start_ticks is not None
         and recorded.boot_id == boot_id()
-        and start_ticks(recorded.pid) == recorded.start_ticks
+        and keeper.start_ticks(recorded.pid) == recorded.start_ticks
         and mark_of(recorded.pid) == recorded.process_id
     )

@@ -44,11 +44,6 @@ class Held(msgspec.Struct, frozen=True):
     pid: int
     ticks: int | None
 
-    @property
-    def waits(self) -> bool:
-        """False if it, or its keeper, was killed meanwhile."""
-        return self.control.silent and not has_ended(self.pid, self.ticks)
-
 
 class Ends(msgspec.Struct, frozen=True):
     """A held process and our ends of its descriptors; `stdout` is None if it is a file."""
@@ -111,7 +106,7 @@ class Warden:
         return Ends(held, stdin_w, stdout_r, stderr_r)
 
     async def _held(self) -> Held:
-        """The spare, or another one if it was killed; OSError says why there is none."""
+        """The spare, or another one if that is gone; OSError says why there is none."""
         if self._process.poll() is not None:
             self.close()
             self._start()
@@ -120,9 +115,6 @@ class Warden:
         if spare is not None:
             with contextlib.suppress(OSError):
                 held = await _held_by(spare)
-        if held is not None and not held.waits:
-            held.control.close()
-            held = None
         if held is None:
             held = await _held_by(await self._ask())
         if self._spare is None:
@@ -218,12 +210,17 @@ def _spec(argv: Sequence[str], cwd: str, env: Mapping[str, str], limits: TreeLim
 
 
 async def _held_by(control: Control) -> Held:
-    """The process of a keeper that was asked for; OSError says why there is none."""
+    """The process of a keeper that was asked for; OSError says why there is none.
+
+    EAGAIN if it, or its keeper, was killed: another one will do.
+    """
     with contextlib.ExitStack() as ours:
         ours.callback(control.close)
-        message = await control.message()
-        if message is None or "held" not in message:
-            number = (message or {}).get("failed", errno.EAGAIN)
-            raise OSError(number, os.strerror(number))
+        message = await control.message() or {"failed": errno.EAGAIN}
+        if "failed" in message:
+            raise OSError(message["failed"], os.strerror(message["failed"]))
+        held = Held(control, message["held"], message["ticks"])
+        if not control.silent or has_ended(held.pid, held.ticks):
+            raise OSError(errno.EAGAIN, "the held process was killed")
         ours.pop_all()
-    return Held(control, message["held"], message["ticks"])
+    return held

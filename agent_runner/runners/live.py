@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import msgspec
@@ -80,7 +82,7 @@ class LiveCli:
         self._session_opened = False
         self._tools_since = 0
         self.questions = Questions()
-        self._limits = Limits(child, self._notice)
+        self._limits = Limits(child, partial(self._start, self._tell_notices))
         self._given_up = False
         self._reading = anyio.CancelScope()
         self._tasks: TaskGroup | None = None
@@ -105,7 +107,7 @@ class LiveCli:
             line_limit=line_limit,
             take=self._handle_stderr if session.reads_stderr else None,
         )
-        self._outbox = Outbox(child, self._full)
+        self._outbox = Outbox(child, partial(self._start, self._write))
         self._outbox.send(session.open())
 
     @property
@@ -222,8 +224,7 @@ class LiveCli:
         """
         if not self._session.close_after_prompt:
             self._outbox.send(line)
-        if self._tasks is not None:
-            self._tasks.start_soon(self._end_suspended)
+        self._start(self._end_suspended)
 
     async def stop_turn(self, grace: float) -> None:
         """End the present turn within `grace` seconds and a kill.
@@ -264,7 +265,7 @@ class LiveCli:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
                 if not self._outbox.empty:
-                    self._full()
+                    tasks.start_soon(self._write)
                 tasks.start_soon(self._stderr.read)
                 tasks.start_soon(self._stop_reading_after_exit)
                 with self._reading:
@@ -406,17 +407,14 @@ class LiveCli:
             await self._child.wait()
         await self._child.end(term_grace=self._end_grace)
 
-    def _notice(self) -> None:
+    def _start(self, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `task` beside the reading, while there is any."""
         if self._tasks is not None:
-            self._tasks.start_soon(self._tell_notices)
+            self._tasks.start_soon(task)
 
     async def _tell_notices(self) -> None:
         await self._sink_set.wait()
         await self._emit(self._limits.untold())
-
-    def _full(self) -> None:
-        if self._tasks is not None:
-            self._tasks.start_soon(self._write)
 
     async def _write(self) -> None:
         try:

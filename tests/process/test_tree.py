@@ -10,14 +10,8 @@ import msgspec
 import pytest
 
 from agent_runner.process import tree
-from agent_runner.process.identity import (
-    MARKER,
-    ProcessIdentity,
-    boot_id,
-    is_same,
-    mark_of,
-    start_ticks,
-)
+from agent_runner.process.identity import MARKER, ProcessIdentity, boot_id, is_same, mark_of
+from agent_runner.process.keeper import start_ticks
 
 pytestmark = pytest.mark.anyio
 
