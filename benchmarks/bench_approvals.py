@@ -30,7 +30,7 @@ from benchmarks.harness import (
     service,
     verdict,
 )
-from conversation_store.records import NewApproval
+from conversation_store.records import Move, NewApproval
 from conversation_store.runs import NewRun
 from conversation_store.states import ApprovalKind, RunState
 from conversation_store.store import open_store
@@ -160,7 +160,8 @@ async def _hold(database: Path, cwd: str) -> None:
                 now=now,
             )
             await store.runs.accept(run, [])
-            await store.runs.move(run, [RunState.STARTING, RunState.RUNNING], [], now=now)
+            targets = (RunState.STARTING, RunState.RUNNING)
+            await store.runs.move(Move(run_id=run.run_id, targets=targets, now=now))
             asked = {"command": f"make {name}"}
             approval = NewApproval(
                 approval_id=f"appr_{name}",

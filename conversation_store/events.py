@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Sequence
 
+from conversation_store.moves import make_moves
 from conversation_store.readers import Readers
 from conversation_store.records import NewEvent, StoredEvent
 from conversation_store.writer import Row, Transaction, Urgency, Writer
@@ -76,15 +77,18 @@ class Events:
     async def append(
         self, conversation_id: str, batch: Sequence[tuple[str | None, NewEvent]]
     ) -> list[StoredEvent]:
-        """Commit events of one conversation, each with its run, in order.
+        """Commit events of one conversation, each with its run and the move it tells of, in order.
 
-        Waits for a database that cannot be written now.
+        Waits for a database that cannot be written now. A move is durable.
         """
+        moves = any(event.move is not None for _, event in batch)
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
+            make_moves(transaction, batch)
             return append_batch(transaction, conversation_id, batch)
 
-        return await self._writer.submit(unit, durable=False, urgency=Urgency.PATIENT)
+        urgency = Urgency.END if moves else Urgency.PATIENT
+        return await self._writer.submit(unit, durable=moves, urgency=urgency)
 
     async def head(self, conversation_id: str, seq: int) -> StoredEvent | None:
         """One event without its payload, or None."""

@@ -160,12 +160,25 @@ class TicketRecord(Record, frozen=True, kw_only=True):
     replied_at: str | None = None
 
 
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's way through the active states `targets`; `form` is that of its process."""
+
+    run_id: str
+    targets: tuple[RunState, ...]
+    now: str
+    form: str | None = None
+
+
 class NewEvent(msgspec.Struct, frozen=True):
-    """An event to append: its type and its JSON object, encoded."""
+    """An event to append: its type and its JSON object, encoded.
+
+    `move` is what it tells of its run, and is made where the event is stored.
+    """
 
     type: str
     time: str
     payload: bytes
+    move: Move | None = None
 
 
 class StoredEvent(msgspec.Struct, frozen=True):

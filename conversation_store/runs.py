@@ -11,9 +11,11 @@ from conversation_store.approvals import void_of_run
 from conversation_store.conversations import append_turn
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.events import append_batch, append_events
+from conversation_store.moves import make_moves, move_run
 from conversation_store.processes import insert_process
 from conversation_store.readers import Readers
 from conversation_store.records import (
+    Move,
     NewEvent,
     ProcessRecord,
     RunOutcome,
@@ -21,7 +23,7 @@ from conversation_store.records import (
     StoredEvent,
 )
 from conversation_store.remembered import Remembered
-from conversation_store.states import RunState, sources_of
+from conversation_store.states import RunState
 from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 _ALL = 2**62
@@ -84,8 +86,13 @@ class Runs:
         self._readers = readers
         self._current = current
 
-    async def accept(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
-        """Commit the run, its inbound turn and its first events; after this it is not lost."""
+    async def accept(
+        self, run: NewRun, events: Sequence[NewEvent], *, durable: bool = True
+    ) -> list[StoredEvent]:
+        """Commit the run, its inbound turn and its first events; after this it is not lost.
+
+        Unless `durable`, a machine that loses its power loses it until its next durable commit.
+        """
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
             conversation = {"conversation_id": run.conversation_id}
@@ -137,9 +144,9 @@ class Runs:
             return append_events(transaction, run.conversation_id, run.run_id, events)
 
         if not run.conversation_is_new:
-            return await self._writer.submit(unit, durable=True)
+            return await self._writer.submit(unit, durable=durable)
         with self._current.changing(run.agent_id):
-            return await self._writer.submit(unit, durable=True)
+            return await self._writer.submit(unit, durable=durable)
 
     async def route(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
         """Write down that `run` goes another way than it did when it was accepted."""
@@ -158,43 +165,18 @@ class Runs:
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
-    async def move(
-        self,
-        run: NewRun,
-        targets: Sequence[RunState],
-        events: Sequence[NewEvent],
-        *,
-        now: str,
-        form: str | None = None,
-        process: ProcessRecord | None = None,
-    ) -> list[StoredEvent] | None:
-        """Go through the active states `targets` in one transaction, with `process` written down.
+    async def move(self, move: Move, *, process: ProcessRecord | None = None) -> bool:
+        """Make a move, with the `process` of the run written down.
 
-        None, and nothing changed, if the run may not go to the first (it is over, say).
-        Waits, as `finish` does, for a database that cannot be written now.
+        False, and nothing changed, if the run may not go there (it is over, say). Waits, as
+        `finish` does, for a database that cannot be written now.
         """
 
-        def unit(transaction: Transaction) -> list[StoredEvent] | None:
-            for target in targets:
-                sources = sources_of(target)
-                moved = transaction.run(
-                    "move_run",
-                    {
-                        "run_id": run.run_id,
-                        "state": target,
-                        "started_at": now,
-                        "form": form,
-                        "source_1": sources[0],
-                        "source_2": sources[-1],
-                    },
-                )
-                if not moved:
-                    return None
-            if process is not None:
+        def unit(transaction: Transaction) -> bool:
+            moved = move_run(transaction, move)
+            if moved and process is not None:
                 insert_process(transaction, process)
-            if not events:
-                return []
-            return append_events(transaction, run.conversation_id, run.run_id, events)
+            return moved
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
@@ -214,6 +196,7 @@ class Runs:
         """
 
         def unit(transaction: Transaction) -> list[StoredEvent] | None:
+            make_moves(transaction, before)
             rows = transaction.run(
                 "finish_run",
                 {

@@ -9,6 +9,7 @@ to a terminal state.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
 
 class RunState(StrEnum):
@@ -59,6 +60,7 @@ def may_move(source: RunState, target: RunState) -> bool:
     return target in MOVES[source]
 
 
+@cache
 def sources_of(target: RunState) -> tuple[RunState, ...]:
     """The states from which a run may go to `target`."""
     return tuple(state for state, targets in MOVES.items() if target in targets)

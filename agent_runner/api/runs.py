@@ -113,6 +113,7 @@ async def execute(request: Request) -> Response:
             mode=body.mode,
             idempotency_key=idempotency_key(request),
         ),
+        awaited=not _wants_stream(request),
     )
     answer = await _outcome(request, accepted)
     if accepted.reattached:

@@ -24,7 +24,7 @@ from agent_runner.bus.open_items import OpenItems, closes
 from agent_runner.bus.subscriber import Subscriber
 from agent_runner.events import AgentEvent, event_type
 from agent_runner.latch import Latch
-from conversation_store.records import NewEvent, StoredEvent
+from conversation_store.records import Move, NewEvent, StoredEvent
 from conversation_store.store import Store
 
 MAX_PENDING_EVENTS = 512
@@ -84,11 +84,16 @@ class Channel:
         return self._last_seq
 
     async def emit(
-        self, run_id: str | None, events: Sequence[AgentEvent], *, last: bool = False
+        self,
+        run_id: str | None,
+        events: Sequence[AgentEvent],
+        *,
+        hold: bool = False,
+        move: Move | None = None,
     ) -> None:
-        """Publish events of a run in order; the durable ones are stored first.
+        """Publish events of a run in order; the durable ones are stored first, with `move`.
 
-        The `last` ones of a run wait for the commit of its end, for HOLD_S at most.
+        Those to `hold` wait for others to be stored with, or a commit, for HOLD_S at most.
         Waits with a database that cannot be written now. Raises what the store raised when
         an earlier event of this run could not be kept at all.
         """
@@ -102,13 +107,13 @@ class Channel:
             if event.ephemeral:
                 self._pending.append(_Pending(run_id, event, None))
                 continue
-            durable, complete = new_event(event), closes(event)
+            durable, complete = new_event(event, move), closes(event)
             if complete is not None:
                 # Who joins from here on gets the whole item; its pieces need no place any more.
                 self._open.close(complete)
             self._pending.append(_Pending(run_id, None, durable, complete))
             self._pending_bytes += len(durable.payload)
-        if last and self._pending and not self._flushing:
+        if hold and self._pending and not self._flushing:
             self._held = True
             if not self._releasing:
                 self._releasing = True

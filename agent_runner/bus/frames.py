@@ -8,7 +8,7 @@ import msgspec
 
 from agent_runner import wire
 from agent_runner.events import AgentEvent, event_type
-from conversation_store.records import NewEvent, StoredEvent
+from conversation_store.records import Move, NewEvent, StoredEvent
 
 PIECE = 1 << 16
 FRAME_END = b"\n\n"
@@ -26,9 +26,9 @@ class ItemSnapshot(AgentEvent, frozen=True, kw_only=True, tag="item.snapshot"):
     cut: bool = False
 
 
-def new_event(event: AgentEvent) -> NewEvent:
-    """`event` ready to be stored."""
-    return NewEvent(event_type(event), wire.now(), wire.encode(event))
+def new_event(event: AgentEvent, move: Move | None = None) -> NewEvent:
+    """`event` ready to be stored, with the move of its run that it tells of."""
+    return NewEvent(event_type(event), wire.now(), wire.encode(event), move)
 
 
 def stored_frame(event: StoredEvent) -> bytes:

@@ -349,7 +349,7 @@ class LiveCli:
         if verdict is not None and self._session.drift:
             passed.append(self._drift_notice())
         if passed:
-            await self._emit(passed, last=verdict is not None and self.form is Form.WARM)
+            await self._emit(passed, last=verdict is not None)
         if verdict is not None:
             if self._cut_short and verdict.ok:
                 # Ended in the middle, Droid tells its model that the tool failed, and finishes.

@@ -225,7 +225,7 @@ class ActiveRun:
                     self.run.conversation_id, event.session_id, now=wire.now()
                 )
             plain.append(event)
-        await self.channel.emit(self.run_id, plain, last=last)
+        await self.channel.emit(self.run_id, plain, hold=last)
 
     async def rule(self, question: PermissionRequested) -> Resolution | None:
         """See `runners.sink.Sink`: an approval from before, the policy, or a human."""

@@ -11,7 +11,6 @@ from agent_runner import wire
 from agent_runner.agents.base import Form
 from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.desk import Desk
-from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
 from agent_runner.events import Notice, RunStarted, SessionQuarantined, TurnCompleted
 from agent_runner.runners.headless import Headless, RunRequest
@@ -20,7 +19,7 @@ from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.resumption import Resumption
 from agent_runner.schemas import supervised
-from conversation_store.records import ApprovalRecord, ConversationRecord, ProcessRecord
+from conversation_store.records import ApprovalRecord, ConversationRecord, Move, ProcessRecord
 from conversation_store.states import RunState
 from conversation_store.store import Store
 
@@ -73,8 +72,8 @@ class Attempts:
     async def _first(self) -> tuple[LiveCli, TurnCompleted]:
         live = await self._headless.kept(self._request)
         if live is not None:
-            moves = [RunState.STARTING, RunState.RUNNING]
-            verdict = await self._first_turn(live, moves, self._request, cold=False)
+            await self._begin(live, (RunState.STARTING, RunState.RUNNING))
+            verdict = await self._turn(live, self._request, cold=False)
             if verdict.ok or live.alive or live.last_output is not None or self._stopped:
                 return live, verdict
             # It had died since its last turn, or at the prompt: nothing was done with it.
@@ -94,16 +93,6 @@ class Attempts:
     @property
     def _stopped(self) -> bool:
         return self._active.asked.is_set()
-
-    async def _first_turn(
-        self, live: LiveCli, moves: list[RunState], request: RunRequest, *, cold: bool
-    ) -> TurnCompleted:
-        # The prompt need not wait for the disk: the run is acknowledged and the process
-        # known. The channel keeps the run's events behind this commit.
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._begin, live, moves)
-            return await self._turn(live, request, cold=cold)
-        raise AssertionError("unreachable")
 
     async def _after_decision(self) -> tuple[LiveCli, TurnCompleted]:
         """Wait for the decisions, then resume the session to let what was approved through.
@@ -197,7 +186,7 @@ class Attempts:
             await live.end(0)
             raise
         if begins:
-            return live, await self._first_turn(live, [RunState.RUNNING], request, cold=True)
+            await self._begin(live, (RunState.RUNNING,))
         self._active.live = live
         return live, await self._turn(live, request, cold=True)
 
@@ -215,12 +204,17 @@ class Attempts:
         )
         if self._active.started_at is None:
             self._active.started_at = now
-            await self._store.runs.move(run, [RunState.STARTING], [], now=now, process=process)
+            move = Move(run_id=run.run_id, targets=(RunState.STARTING,), now=now)
+            await self._store.runs.move(move, process=process)
         else:
             await self._store.processes.add(process)
 
-    async def _begin(self, live: LiveCli, moves: list[RunState]) -> None:
-        """Commit that the run has its process, which is ended if that fails."""
+    async def _begin(self, live: LiveCli, targets: tuple[RunState, ...]) -> None:
+        """Tell that the run has its process.
+
+        The prompt need not wait for that to be stored: of a run that is still queued after a
+        crash, the raw output says whether a CLI had it.
+        """
         active, run = self._active, self._active.run
         active.live = live
         active.session_id = live.session_id
@@ -234,13 +228,11 @@ class Attempts:
             agent_type=self._request.agent_type,
             cli_version=live.cli_version,
             pid=live.pid,
-            reused=moves[0] is RunState.STARTING,
+            reused=targets[0] is RunState.STARTING,
         )
-        events = [new_event(started)]
+        move = Move(run_id=run.run_id, targets=targets, now=now, form=live.form)
         try:
-            await active.channel.commit(
-                lambda: self._store.runs.move(run, moves, events, now=now, form=live.form)
-            )
+            await active.channel.emit(run.run_id, [started], hold=True, move=move)
         except BaseException:
             await live.end()
             raise

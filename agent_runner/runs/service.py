@@ -92,13 +92,17 @@ class RunService:
 
     # --- what callers do ------------------------------------------------------------------
 
-    async def execute(self, agent: AgentRecord, request: ExecuteRequest) -> Accepted:
+    async def execute(
+        self, agent: AgentRecord, request: ExecuteRequest, *, awaited: bool = False
+    ) -> Accepted:
         """Commit the prompt as a queued run and start driving it.
 
-        When this returns the run is acknowledged: it is in the store and will end in a
-        terminal state, whatever happens to the caller. A request whose key was seen before
-        gives the run that the first one made; ConflictError `idempotency_key_reused` if it
-        asked something else.
+        When this returns the run is in the store and will end in a terminal state, whatever
+        happens to the caller. A request whose key was seen before gives the run that the
+        first one made; ConflictError `idempotency_key_reused` if it asked something else.
+
+        An `awaited` run is acknowledged by its end. If it has no key and need not wait, it
+        begins before its acceptance is on the disk, which its begin or its end sees to.
         """
         self._check_prompt(request.prompt)
         options = msgspec.convert(agent.options, AgentOptions)
@@ -117,7 +121,10 @@ class RunService:
                     hint="wait for it, cancel it, or ask with busy: queue",
                 )
             queue.check_room()
-            active = await self._accept(agent, options, request, timeouts, queue)
+            begins_first = awaited and request.idempotency_key is None and not len(queue)
+            active = await self._accept(
+                agent, options, request, timeouts, queue, durable=not begins_first
+            )
         return Accepted(active.run_id, active, reattached=False)
 
     async def resume(self, run: RunRecord) -> None:
@@ -172,6 +179,8 @@ class RunService:
         request: ExecuteRequest,
         timeouts: Timeouts,
         queue: AgentQueue,
+        *,
+        durable: bool,
     ) -> ActiveRun:
         plan = self._router.plan(agent, request.mode)
         conversation, is_new = await self._conversation(agent.agent_id, request.conversation_id)
@@ -202,7 +211,7 @@ class RunService:
         events = [new_event(queued), new_event(plan.event())]
         active = ActiveRun(run, options, timeouts, channel, self._store, self._desk)
         # Nothing can come between these two: what has begun to be committed is not cancelled.
-        await channel.commit(lambda: self._store.runs.accept(run, events))
+        await channel.commit(lambda: self._store.runs.accept(run, events, durable=durable))
         self._enter(active, agent, queue)
         return active
 

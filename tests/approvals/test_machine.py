@@ -19,7 +19,7 @@ from conversation_store.approvals import Moved
 from conversation_store.records import ApprovalRecord, NewApproval, RunOutcome
 from conversation_store.states import ApprovalKind, ApprovalState, Delivery, RunState
 from conversation_store.store import Store, open_store
-from tests.conversation_store.rows import add_agent, event, events_of, new_run
+from tests.conversation_store.rows import add_agent, event, events_of, move, new_run
 
 RUNS = (1, 2)
 EPOCH = datetime(2026, 1, 2, tzinfo=UTC)
@@ -80,8 +80,8 @@ class ApprovalMachine(RuleBasedStateMachine):
             await add_agent(self.store, f"agent_{number}")
             run = new_run(number, f"conv_{number}", agent_id=f"agent_{number}")
             await self.store.runs.accept(run, [])
-            states = [RunState.STARTING, RunState.RUNNING]
-            await self.store.runs.move(run, states, [], now=self._time(0))
+            states = (RunState.STARTING, RunState.RUNNING)
+            await self.store.runs.move(move(*states, run=run.run_id, now=self._time(0)))
 
     def teardown(self) -> None:
         self.things.close()

@@ -28,9 +28,19 @@ from agent_runner.events import (
     ToolInputDelta,
     ToolStarted,
 )
-from conversation_store.records import NewEvent, StoredEvent
+from conversation_store.records import NewEvent, RunOutcome, StoredEvent
+from conversation_store.states import RunState
 from conversation_store.store import Store, open_store
-from tests.conversation_store.rows import add_agent, add_run, event, events_of, new_run
+from tests.conversation_store.rows import (
+    LATER,
+    NOW,
+    add_agent,
+    add_run,
+    event,
+    events_of,
+    move,
+    new_run,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -421,9 +431,34 @@ async def test_a_joint_commit_stores_what_was_emitted_before_it_in_one_transacti
         assert got == [(1, "notice"), (None, "message.delta"), (2, "notice"), (3, "run.finished")]
 
 
+async def test_a_run_that_is_over_at_once_begins_in_the_commit_of_its_end(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        begun = move(RunState.STARTING, RunState.RUNNING, form="warm")
+        await h.channel.emit(RUN, notes("one"), hold=True, move=begun)
+        outcome = RunOutcome(state=RunState.SUCCEEDED)
+        end = [event("end", "run.finished")]
+        assert await h.channel.commit_jointly(
+            lambda before: h.store.runs.finish(RUN, outcome, end, now=LATER, before=before)
+        )
+        record = await h.store.runs.get(RUN)
+        assert (record.state, record.form) == (RunState.SUCCEEDED, "warm")
+        assert (record.started_at, record.finished_at) == (NOW, LATER)
+        assert [e.type for e in await events_of(h.store, "conv_1")] == ["notice", "run.finished"]
+
+
+async def test_a_begin_that_nothing_follows_is_stored_by_itself(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        begun = move(RunState.STARTING, RunState.RUNNING)
+        await h.channel.emit(RUN, notes("one"), hold=True, move=begun)
+        with anyio.fail_after(10):
+            while (await h.store.runs.get(RUN)).state is not RunState.RUNNING:
+                await anyio.sleep(0.001)
+        assert [e.type for e in await events_of(h.store, "conv_1")] == ["notice"]
+
+
 async def test_the_last_events_of_a_run_wait_for_its_end(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        await h.channel.emit(RUN, notes("one"), last=True)
+        await h.channel.emit(RUN, notes("one"), hold=True)
         await anyio.wait_all_tasks_blocked()
         assert h.channel.last_seq == 0, "held"
         end = [(RUN, event("end", "run.finished"))]
@@ -439,12 +474,12 @@ async def test_an_end_that_does_not_come_keeps_no_event(tmp_path: Path) -> None:
             got.extend(seq for seq, _ in await read(h.channel, until, after=until - 1))
 
         tasks.start_soon(listen, 1)
-        await h.channel.emit(RUN, notes("one"), last=True)
+        await h.channel.emit(RUN, notes("one"), hold=True)
         with anyio.fail_after(10):
             while not got:
                 await anyio.sleep(0.001)
         tasks.start_soon(listen, 3)
-        await h.channel.emit(RUN, notes("two"), last=True)
+        await h.channel.emit(RUN, notes("two"), hold=True)
         await h.channel.emit(RUN, notes("three"))
         with anyio.fail_after(10):
             while len(got) < 2:

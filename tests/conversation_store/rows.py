@@ -8,12 +8,18 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from conversation_store.records import AgentRecord, NewEvent, StoredEvent
+from conversation_store.records import AgentRecord, Move, NewEvent, StoredEvent
 from conversation_store.runs import NewRun
+from conversation_store.states import RunState
 from conversation_store.store import Store
 
 NOW = "2026-01-02T03:04:05.678Z"
+LATER = "2026-01-02T03:05:06.789Z"
 ALL = 2**62
+
+
+def move(*targets: RunState, run: str = "run_1", now: str = NOW, form: str | None = None) -> Move:
+    return Move(run_id=run, targets=targets, now=now, form=form)
 
 
 def event(text: str = "x", type_: str = "notice") -> NewEvent:

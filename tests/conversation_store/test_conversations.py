@@ -14,11 +14,19 @@ from conversation_store.records import RunOutcome
 from conversation_store.runs import NewRun
 from conversation_store.states import RunState
 from conversation_store.store import Store, open_store
-from tests.conversation_store.rows import NOW, add_agent, add_run, event, new_run, plain
+from tests.conversation_store.rows import (
+    LATER,
+    NOW,
+    add_agent,
+    add_run,
+    event,
+    move,
+    new_run,
+    plain,
+)
 
 pytestmark = pytest.mark.anyio
 
-LATER = "2026-01-02T03:04:06.000Z"
 STRANGE = [
     "line\u2028and\u2029paragraph\x85 \r\n",
     "NUL \0 in the middle",
@@ -78,8 +86,7 @@ async def test_options_come_back_as_they_went(store: Store, text: str) -> None:
 
 async def test_a_run_keeps_everything_about_its_end(store: Store) -> None:
     run = await add_run(store)
-    moves = [RunState.STARTING, RunState.RUNNING]
-    assert await store.runs.move(run, moves, [], now=NOW, form="warm") == []
+    assert await store.runs.move(move(RunState.STARTING, RunState.RUNNING, form="warm"))
     usage = {"inputTokens": 2**53, "outputTokens": 0}
     fields = {
         "state": RunState.FAILED,

@@ -6,13 +6,14 @@ import sqlite3
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from conversation_store import connection
 from conversation_store.records import RunOutcome
 from conversation_store.states import RunState
 from conversation_store.store import open_store
-from tests.conversation_store.rows import NOW, add_agent, add_run, event, plain
+from tests.conversation_store.rows import NOW, add_agent, add_run, event, move, new_run, plain
 
 pytestmark = pytest.mark.anyio
 
@@ -32,17 +33,23 @@ class Watched(sqlite3.Connection):
 
 
 async def test_promises_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An agent, an accepted run and its end are promises; a run's events on the way are not."""
+    """An agent, an accepted run and its end are promises; a run's events on the way are not.
+
+    A run may be accepted without one: then its begin is the next.
+    """
     monkeypatch.setattr(connection, "PLAIN", Watched)
     monkeypatch.setattr(Watched, "commits", [])
     path = tmp_path / "new.db"
     async with open_store(path) as store:
         await add_agent(store)
         run = await add_run(store)
-        await store.runs.move(run, [RunState.STARTING], [event()], now=NOW)
+        await store.runs.accept(new_run(2, "conv_2"), [], durable=False)
+        await store.runs.move(move(RunState.STARTING))
         await store.events.append(run.conversation_id, [(run.run_id, event())])
+        begun = msgspec.structs.replace(event(), move=move(RunState.RUNNING))
+        await store.events.append(run.conversation_id, [(run.run_id, begun)])
         outcome = RunOutcome(state=RunState.SUCCEEDED)
         await store.runs.finish(run.run_id, outcome, [event()], now=NOW)
-    assert Watched.commits == [FULL, FULL, NORMAL, NORMAL, FULL]
+    assert Watched.commits == [FULL, FULL, NORMAL, NORMAL, NORMAL, FULL, FULL]
     with plain(path) as other:
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)

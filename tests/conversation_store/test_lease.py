@@ -15,7 +15,7 @@ from conversation_store.migrate import migrations
 from conversation_store.records import RunOutcome
 from conversation_store.states import RunState
 from conversation_store.store import Store, open_store
-from tests.conversation_store.rows import NOW, add_agent, add_run, event, new_run, plain
+from tests.conversation_store.rows import NOW, add_agent, add_run, event, move, new_run, plain
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ WRITES: dict[str, Callable[[Store], Awaitable[object]]] = {
     "change": lambda s: s.agents.change("worker", comm_mode="tmux", options={}, now=NOW),
     "forget": lambda s: s.agents.delete("worker", now=NOW),
     "accept": lambda s: add_run(s, 2, "conv_2"),
-    "move": lambda s: s.runs.move(RUN, [RunState.STARTING], [event()], now=NOW),
+    "move": lambda s: s.runs.move(move(RunState.STARTING)),
     "finish": lambda s: s.runs.finish(
         "run_1", RunOutcome(state=RunState.SUCCEEDED), [event()], now=NOW
     ),

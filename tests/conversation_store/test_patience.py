@@ -33,7 +33,7 @@ from tests.conversation_store.rows import (
     add_run,
     event,
     events_of,
-    new_run,
+    move,
     plain,
 )
 from tests.faults.faulty import Faulty, Plan
@@ -126,7 +126,7 @@ async def test_a_promise_fails_at_once_and_what_was_promised_waits(
     assert stored == list(range(1, 101))
     codes = [e.payload for e in await events_of(store, "conv_1")]
     assert codes == [event(str(number)).payload for number in range(100)], "in their order"
-    assert await store.runs.move(new_run(), [RunState.STARTING], [], now=NOW) == []
+    assert await store.runs.move(move(RunState.STARTING))
     await add_agent(store, "second")
     conversation = await store.conversations.get("conv_1")
     assert (conversation.session_id, conversation.last_event_seq) == ("s", 100)

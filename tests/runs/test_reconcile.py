@@ -20,7 +20,7 @@ from conversation_store.states import RunState
 from conversation_store.store import open_store
 from tests.chaos.world import marked_processes, nothing_left
 from tests.conftest import Script, Service, Serving
-from tests.conversation_store.rows import NOW, add_agent, add_run
+from tests.conversation_store.rows import NOW, add_agent, add_run, move
 from tests.runs.test_service import add_agent as add_worker
 from tests.runs.test_service import ended, start, until
 
@@ -62,7 +62,7 @@ async def test_open_runs_and_processes_are_settled_once(
     async with open_store(tmp_path / "new.db") as store:
         await add_agent(store)
         runs = [await add_run(store, number, f"conv_{number}") for number in range(4)]
-        await store.runs.move(runs[0], [RunState.STARTING], [], now=NOW, process=record(stray.pid))
+        await store.runs.move(move(RunState.STARTING, run="run_0"), process=record(stray.pid))
         dead = record(stray.pid, process_id="proc_dead", boot_id="an earlier boot")
         await store.processes.add(dead)
         report, queued = await reconcile(store, resume_queued=True, printed=nothing)
