@@ -61,6 +61,11 @@ class Moved(msgspec.Struct, frozen=True):
     events: list[StoredEvent]
 
 
+def asked(transaction: Transaction, run_id: str) -> bool:
+    """True if the run ever asked anything."""
+    return bool(transaction.run("run_asked", {"run_id": run_id})[0][0])
+
+
 def void_of_run(
     transaction: Transaction, run_id: str, *, reason: str, now: str
 ) -> list[StoredEvent]:

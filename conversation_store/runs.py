@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from conversation_store.approvals import void_of_run
+from conversation_store.approvals import asked, void_of_run
 from conversation_store.conversations import append_turn
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.events import append_batch, append_events
-from conversation_store.moves import make_moves, move_run
+from conversation_store.moves import move_run
 from conversation_store.processes import insert_process
 from conversation_store.readers import Readers
 from conversation_store.records import (
@@ -187,16 +187,17 @@ class Runs:
         events: Sequence[NewEvent],
         *,
         now: str,
+        started_at: str | None = None,
         before: Sequence[tuple[str | None, NewEvent]] = (),
     ) -> list[StoredEvent] | None:
         """End the run by compare-and-set; None, and nothing stored, if it was over already.
 
         Its pending approvals are voided with it. Returns the events of its conversation that
-        it stored: those of `before`, which are given with their runs, first.
+        it stored: those of `before`, which are given with their runs, first. A move that they
+        tell of is passed over: this goes further, and knows when the run was `started_at`.
         """
 
         def unit(transaction: Transaction) -> list[StoredEvent] | None:
-            make_moves(transaction, before)
             rows = transaction.run(
                 "finish_run",
                 {
@@ -205,6 +206,7 @@ class Runs:
                     "code": outcome.code,
                     "error": outcome.error,
                     "hint": outcome.hint,
+                    "started_at": started_at,
                     "form": outcome.form,
                     "session_id": outcome.session_id,
                     "cli_version": outcome.cli_version,
@@ -219,7 +221,6 @@ class Runs:
             if not rows:
                 return None
             conversation_id = str(rows[0][0])
-            earlier = append_batch(transaction, conversation_id, before)
             if outcome.answer is not None and outcome.turn_id is not None:
                 append_turn(
                     transaction,
@@ -241,10 +242,13 @@ class Runs:
                         "now": now,
                     },
                 )
+            own = [(run_id, event) for event in events]
+            if not asked(transaction, run_id):
+                return append_batch(transaction, conversation_id, [*before, *own])
+            earlier = append_batch(transaction, conversation_id, before)
             reason = f"the run is {outcome.state}"
             voided = void_of_run(transaction, run_id, reason=reason, now=now)
-            last = append_events(transaction, conversation_id, run_id, events)
-            return earlier + voided + last
+            return earlier + voided + append_batch(transaction, conversation_id, own)
 
         return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 

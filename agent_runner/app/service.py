@@ -251,7 +251,7 @@ async def _settle(
         settled = await reconcile(
             store,
             resume_queued=settings.supervision.resume_queued,
-            printed=lambda run_id: files.size(run_id) is not None,
+            prompted=lambda run_id: files.size(run_id) is not None,
         )
         await circuits.load()
         await toggles.load()

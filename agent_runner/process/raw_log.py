@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
 class RawLog:
     """Appends to one file (mode 0600) up to a limit; what is over it is only counted.
 
-    The file is made with the first byte: most programs print nothing on stderr. `before` is
-    what it held then.
+    The file is made by `open`, or with the first byte: most programs print nothing on stderr.
+    `before` is what it held then.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -20,6 +21,11 @@ class RawLog:
         self._length = 0
         self.before = 0
 
+    def open(self) -> None:
+        """Make the file now; a disk that does not let it be made is told of by `write`."""
+        with suppress(OSError):
+            self._opened()
+
     def write(self, data: bytes) -> bool:
         """Keep `data`; False if any of it was over the limit.
 
@@ -28,13 +34,9 @@ class RawLog:
         view = memoryview(data)[: max(0, self._limit - self._length)]
         kept = len(view)
         try:
-            if self._descriptor is None:
-                self._descriptor = os.open(
-                    self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600
-                )
-                self.before = os.lseek(self._descriptor, 0, os.SEEK_END)
+            descriptor = self._opened()
             while view:
-                written = os.write(self._descriptor, view)
+                written = os.write(descriptor, view)
                 self._length += written
                 view = view[written:]
         except OSError:
@@ -47,6 +49,12 @@ class RawLog:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+            self.before = os.lseek(self._descriptor, 0, os.SEEK_END)
+        return self._descriptor
 
 
 def overwrite(path: Path, offset: int, data: bytes) -> None:

@@ -176,8 +176,11 @@ class LiveCli:
         self.questions.begin_turn()
         if not self.alive:
             await self._finish()
-        elif prompt is not None:
+            return
+        if prompt is not None:
             self._send_prompt(prompt)
+        # A file costs more than all else here, and now it is the CLI that is waited for.
+        self._raw.begin()
 
     @property
     def turn_over(self) -> bool:

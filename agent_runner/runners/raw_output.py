@@ -30,6 +30,11 @@ class RawOutput:
             self.close()
             self._open(path)
 
+    def begin(self) -> None:
+        """Make the log of stdout: that it is there says that a CLI has the run's prompt."""
+        if not self.spooled:
+            self._stdout.open()
+
     def stdout(self, chunk: bytes, *, masked: bool = False) -> bool:
         """Keep bytes of stdout; False if that was over the limit.
 

@@ -212,8 +212,8 @@ class Attempts:
     async def _begin(self, live: LiveCli, targets: tuple[RunState, ...]) -> None:
         """Tell that the run has its process.
 
-        The prompt need not wait for that to be stored: of a run that is still queued after a
-        crash, the raw output says whether a CLI had it.
+        The prompt need not wait for that to be stored: after a crash the run's raw log says
+        that a CLI had it.
         """
         active, run = self._active, self._active.run
         active.live = live

@@ -249,7 +249,12 @@ class RunDriver:
             if untrue():
                 return None
             return await self._store.runs.finish(
-                active.run_id, outcome, events, now=now, before=before
+                active.run_id,
+                outcome,
+                events,
+                now=now,
+                started_at=active.started_at,
+                before=before,
             )
 
         try:

@@ -41,7 +41,10 @@ class RawFiles:
         self._folder = folder
 
     def path(self, run_id: str, stream: str) -> Path:
-        """Where a run's stream is kept; there is no file if it printed nothing."""
+        """Where a run's stream is kept.
+
+        Of stdout there is a file once a CLI has the prompt, of stderr once it has printed.
+        """
         return self._folder / f"{run_id}.{stream}"
 
     def of_run(self, run_id: str) -> list[RawFile]:

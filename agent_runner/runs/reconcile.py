@@ -36,12 +36,12 @@ class Reconciliation(msgspec.Struct, kw_only=True, rename="camel"):
 
 
 async def reconcile(
-    store: Store, *, resume_queued: bool, printed: Callable[[str], bool]
+    store: Store, *, resume_queued: bool, prompted: Callable[[str], bool]
 ) -> tuple[Reconciliation, list[RunRecord]]:
     """End every process of an earlier service, and every begun run that cannot go on.
 
     Returns the report and the runs that go on: those that an approval holds, then the queued
-    ones, oldest first. A queued run of which a CLI has `printed` had begun on a warm process:
+    ones, oldest first. A queued run of which a CLI was `prompted` had begun on a warm process:
     it is not run again. Killed midway it can be done again; done twice it changes nothing.
     """
     begun = anyio.current_time()
@@ -58,7 +58,7 @@ async def reconcile(
     queued = [
         run
         for run in runs
-        if resume_queued and run.state is RunState.QUEUED and not printed(run.run_id)
+        if resume_queued and run.state is RunState.QUEUED and not prompted(run.run_id)
     ]
     async with anyio.create_task_group() as tasks:
         for run in runs:

@@ -26,6 +26,9 @@ UPDATE approvals SET state = 'voided', decided_via = 'run', decided_at = :now, r
 WHERE approval_id = :approval_id AND state = 'pending'
 RETURNING *;
 
+-- name: run_asked
+SELECT EXISTS (SELECT 1 FROM approvals WHERE run_id = :run_id);
+
 -- name: void_approvals_of_run
 UPDATE approvals SET state = 'voided', decided_via = 'run', decided_at = :now, reason = :reason
 WHERE run_id = :run_id AND state = 'pending'

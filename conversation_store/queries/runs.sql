@@ -30,11 +30,11 @@ RETURNING run_id;
 
 -- name: finish_run
 UPDATE runs SET state = :state, code = :code, error = :error, hint = :hint,
-  form = coalesce(:form, form), session_id = :session_id, cli_version = :cli_version,
-  exit_code = :exit_code,
+  started_at = coalesce(started_at, :started_at), form = coalesce(:form, form),
+  session_id = :session_id, cli_version = :cli_version, exit_code = :exit_code,
   usage = :usage, cost_usd = :cost_usd, metadata = :metadata, finished_at = :now,
   duration_ms = :duration_ms
-WHERE run_id = :run_id AND state IN (SELECT name FROM run_states WHERE terminal = 0)
+WHERE run_id = :run_id AND state IN ('queued', 'starting', 'running', 'waiting_approval')
 RETURNING conversation_id;
 
 -- name: runs_of_conversation

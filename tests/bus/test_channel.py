@@ -435,10 +435,12 @@ async def test_a_run_that_is_over_at_once_begins_in_the_commit_of_its_end(tmp_pa
     async with house(tmp_path) as h:
         begun = move(RunState.STARTING, RunState.RUNNING, form="warm")
         await h.channel.emit(RUN, notes("one"), hold=True, move=begun)
-        outcome = RunOutcome(state=RunState.SUCCEEDED)
+        outcome = RunOutcome(state=RunState.SUCCEEDED, form="warm")
         end = [event("end", "run.finished")]
         assert await h.channel.commit_jointly(
-            lambda before: h.store.runs.finish(RUN, outcome, end, now=LATER, before=before)
+            lambda before: h.store.runs.finish(
+                RUN, outcome, end, now=LATER, started_at=NOW, before=before
+            )
         )
         record = await h.store.runs.get(RUN)
         assert (record.state, record.form) == (RunState.SUCCEEDED, "warm")
