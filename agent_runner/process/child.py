@@ -19,6 +19,7 @@ import anyio
 from agent_runner.latch import Latch
 from agent_runner.process import tree
 from agent_runner.process.identity import MARKER, ProcessIdentity, boot_id
+from agent_runner.process.readable import Readable
 from agent_runner.process.warden import Ends, SpawnError, TreeLimits, Warden
 
 CHUNK = 1 << 18
@@ -55,6 +56,7 @@ class Child:
         self._spooled = spool is not None
         self._stdout = output
         self._stderr = ends.stderr
+        self._stdout_ready, self._stderr_ready = Readable(output), Readable(ends.stderr)
         self._write_lock = anyio.Lock(fast_acquire=True)
         self._exit_code: int | None = None
         self._failure: dict[str, Any] | None = None
@@ -104,7 +106,7 @@ class Child:
         some task must `wait` for.
         """
         if not self._spooled:
-            return await _read(self._stdout)
+            return await _read(self._stdout, self._stdout_ready)
         while True:
             over = self._exited
             if (data := os.read(self._stdout, CHUNK)) or over:
@@ -113,7 +115,7 @@ class Child:
 
     async def read_stderr(self) -> bytes:
         """Up to CHUNK bytes of stderr; b"" at the end of the stream."""
-        return await _read(self._stderr)
+        return await _read(self._stderr, self._stderr_ready)
 
     async def write(self, data: Buffer, *, timeout: float) -> None:
         """Write all of `data`.
@@ -199,6 +201,8 @@ class Child:
             self._closed = True
             self.close_stdin()
             self._control.close()
+            self._stdout_ready.close()
+            self._stderr_ready.close()
             os.close(self._stdout)
             os.close(self._stderr)
 
@@ -279,9 +283,9 @@ def _end_of(spool: Path) -> int:
     return descriptor
 
 
-async def _read(descriptor: int) -> bytes:
+async def _read(descriptor: int, ready: Readable) -> bytes:
     while True:
         try:
             return os.read(descriptor, CHUNK)
         except BlockingIOError:
-            await anyio.wait_readable(descriptor)
+            await ready.wait()

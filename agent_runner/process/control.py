@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 
 from agent_runner.process import keeper
+from agent_runner.process.readable import Readable
 
 
 class Control:
@@ -18,6 +19,7 @@ class Control:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._end.setblocking(False)
+        self._ready = Readable(end.fileno())
         self._lines = b""
 
     async def message(self) -> dict[str, Any] | None:
@@ -26,7 +28,7 @@ class Control:
             try:
                 data = self._end.recv(4096)
             except BlockingIOError:
-                await anyio.wait_readable(self._end)
+                await self._ready.wait()
                 continue
             except ConnectionResetError:
                 data = b""
@@ -66,4 +68,5 @@ class Control:
 
     def close(self) -> None:
         """Let the keeper end its tree."""
+        self._ready.close()
         self._end.close()

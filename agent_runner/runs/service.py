@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import structlog
 from anyio.abc import TaskGroup
@@ -332,4 +333,6 @@ class RunService:
         finally:
             del self._active[active.run_id]
             queue.leave(ticket)
+        # Who waits for the end goes first.
+        await anyio.lowlevel.checkpoint()
         await self._rotation.after(agent.agent_id, active.run_id)
