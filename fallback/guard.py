@@ -76,13 +76,20 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     figures: dict[str, Any] = {}
 
 
+Seen = tuple[float, Outcome, str]
+
+
 class Guard(msgspec.Struct, frozen=True, kw_only=True):
-    """`seen` are the runs (when, what, whose) of the longer window; `falls` how often in a row."""
+    """`seen` are the runs (when, what, whose) of the longer window, `bad` how many of them failed.
+
+    `falls` is how often in a row.
+    """
 
     policy: Policy
     level: Level = Level.HEADLESS
     since: float | None = None
-    seen: tuple[tuple[float, Outcome, str], ...] = ()
+    seen: tuple[Seen, ...] = ()
+    bad: int = 0
     falls: int = 0
     good: int = 0
     trying: bool = False
@@ -96,9 +103,12 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
         if self.level is Level.TMUX:
             return self._after_canary(outcome, now) if canary and self.trying else self
         oldest = now - max(self.policy.window_s, self.policy.budget_s)
-        last = self.seen[-MOST_SEEN + 1 :]
-        kept = last[bisect_right(last, oldest, key=_when) :]
-        after = msgspec.structs.replace(self, seen=(*kept, (now, outcome, source)))
+        gone = max(bisect_right(self.seen, oldest, key=_when), len(self.seen) - MOST_SEEN + 1)
+        after = msgspec.structs.replace(
+            self,
+            seen=(*self.seen[gone:], (now, outcome, source)),
+            bad=self.bad - _bad(self.seen[:gone]) + (outcome is not Outcome.SUCCESS),
+        )
         evidence = after._evidence(now)
         return after if evidence is None else after._fall(evidence, now)
 
@@ -167,6 +177,8 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
         return min(self.policy.dwell_s * 2.0 ** min(falls, 32), self.policy.longest_dwell_s)
 
     def _evidence(self, now: float) -> Evidence | None:
+        if not self.bad:
+            return None
         policy = self.policy
         bad_ones = {whose for _, what, whose in self.seen if what is not Outcome.SUCCESS}
         if len(bad_ones) < policy.sources:
@@ -191,6 +203,10 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
         if len(longer) >= policy.budget_runs and bad / len(longer) > most:
             return _rate("error_budget", bad, len(longer), f"more than {most:.1%}")
         return None
+
+
+def _bad(seen: tuple[Seen, ...]) -> int:
+    return sum(what is not Outcome.SUCCESS for _, what, _ in seen)
 
 
 _WHAT = {

@@ -64,6 +64,16 @@ def test_what_is_remembered_is_bounded() -> None:
     assert len(seen(Guard(policy=POLICY), *[Outcome.SUCCESS] * 1000).seen) == MOST_SEEN
 
 
+def test_the_bad_ones_among_them_are_counted() -> None:
+    tolerant = Policy(least_success=0, most_hangs=1, most_drift=1, error_budget=1, burn=1)
+    guard, chance, clock = Guard(policy=tolerant), random.Random(1), 0.0
+    for _ in range(4 * MOST_SEEN):
+        clock += chance.expovariate(1 / 20)
+        guard = seen(guard, chance.choice(list(Outcome)), now=clock)
+        assert guard.bad == sum(what is not Outcome.SUCCESS for _, what, _ in guard.seen)
+    assert guard.level is Level.HEADLESS
+
+
 def test_three_good_canaries_bring_it_back_and_not_before_the_dwell() -> None:
     guard = fallen(1000.0)
     assert not guard.admits_canary(1299.9)
