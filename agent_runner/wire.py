@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -32,21 +33,24 @@ def encode(value: Any) -> bytes:
 
 def now() -> str:
     """The present time as RFC 3339 UTC with milliseconds."""
-    return _text(datetime.now(UTC))
+    second, millisecond = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_second(second)}.{millisecond:03}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(since_epoch: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(since_epoch))
 
 
 def later(moment: str, seconds: float) -> str:
     """`seconds` after `moment`, as `now` gives it."""
-    return _text(datetime.fromisoformat(moment) + timedelta(seconds=seconds))
+    then = datetime.fromisoformat(moment) + timedelta(seconds=seconds)
+    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds_between(first: str, second: str) -> float:
     """How long after `first` is `second`, both as `now` gives them."""
     return (datetime.fromisoformat(second) - datetime.fromisoformat(first)).total_seconds()
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds_since(moment: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from agent_runner.bus.frames import large_frame, stored_frame
 from conversation_store.records import StoredEvent
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT,
     lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
@@ -45,6 +47,17 @@ def test_times_and_ids() -> None:
     assert len(set(ids)) == 1000
     assert all(re.fullmatch(r"run_[0-9a-f]{28}", one) for one in ids)
     assert [one[:16] for one in ids] == sorted(one[:16] for one in ids)
+
+
+@given(st.lists(st.integers(0, 4 * 10**9 * 1000), min_size=1))
+def test_a_time_is_that_of_the_clock_however_it_goes(milliseconds: list[int]) -> None:
+    for clock in [*milliseconds, *milliseconds]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(time, "time_ns", lambda clock=clock: clock * 1_000_000 + 999_999)
+            told = wire.now()
+        moment = datetime.fromisoformat(told)
+        assert (moment - EPOCH) // timedelta(milliseconds=1) == clock
+        assert wire.later(told, 0) == told
 
 
 def test_the_rest_of_a_minute() -> None:
