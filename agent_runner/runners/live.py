@@ -85,6 +85,7 @@ class LiveCli:
         self._limits = Limits(child, partial(self._start, self._tell_notices))
         self._given_up = False
         self._reading = anyio.CancelScope()
+        self._serving = Latch()
         self._tasks: TaskGroup | None = None
         self._turn_done = Latch()
         self._turn_done.set()
@@ -156,6 +157,7 @@ class LiveCli:
         The `prompt` of its first turn is in its input by then.
         """
         self._send_prompt(prompt)
+        self._serving.set()
         await self._child.go()
 
     async def begin(self, prompt: str | None, sink: Sink, raw: Path, wake: Latch) -> None:
@@ -254,6 +256,7 @@ class LiveCli:
         What cannot be killed is given up, and is `left_over` then; so is the reading of what
         nobody has begun to listen to.
         """
+        self._serving.set()
         if self.alive:
             whole = self._end_grace if grace is None else grace
             await self._child.end(eof_grace=whole * _EOF_SHARE, term_grace=whole * (1 - _EOF_SHARE))
@@ -263,8 +266,12 @@ class LiveCli:
         await self.gone.wait()
 
     async def serve(self) -> None:
-        """Read until the process is gone, then settle whatever is open."""
+        """Read until the process is gone, then settle whatever is open.
+
+        Begins when the process goes, or is ended: while it is held, others want the time.
+        """
         try:
+            await self._serving.wait()
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
                 if not self._outbox.empty:
