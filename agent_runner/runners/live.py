@@ -181,7 +181,7 @@ class LiveCli:
             return
         if prompt is not None:
             self._send_prompt(prompt)
-        # A file costs more than all else here, and now it is the CLI that is waited for.
+        # Made now, while it is the CLI that is waited for.
         self._raw.begin()
 
     @property

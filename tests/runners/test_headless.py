@@ -15,7 +15,6 @@ from agent_runner.settings import Timeouts
 from tests.conftest import Serving
 from tests.runs.test_service import until
 
-
 pytestmark = pytest.mark.anyio
 
 
