@@ -188,6 +188,8 @@ async def test_42_no_descriptors_are_left(serving: Serving, tmp_path: Path) -> N
     async with serving() as context:
         busy = await add_agent(context, "busy", "claude-code", tmp_path)
         fresh = await add_agent(context, "fresh", "claude-code", tmp_path)
+        # Nothing is to ask for it meanwhile, and give its descriptors back.
+        await context.headless.launcher.version("claude-code")
         here = tmp_path / "here"
         script: Script = [{"touch": str(here)}, {"wait": str(gate)}, {"text": "done"}]
         running = await start(context, busy, script)
