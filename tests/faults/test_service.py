@@ -85,6 +85,25 @@ def test_51_killed_between_insert_and_spawn(make_service: Make, point: str) -> N
     assert (run["status"], run["content"]) == ("succeeded", "echo: not lost")
 
 
+def test_52_killed_when_a_kept_process_has_the_prompt_and_nothing_says_so_yet(
+    make_service: Make,
+) -> None:
+    """The store has the run as queued still: its raw log keeps it from being done twice."""
+    service = make_service(module="tests.chaos.crashing", env={VARIABLE: "after begin 2"})
+    service.register()
+    assert service.run("one").json()["content"] == "echo: one"
+    with pytest.raises(httpx.HTTPError):
+        service.run([{"hang": True}])
+    del service.env[VARIABLE]
+    service.stop()
+    service.start()
+    with service.client() as client:
+        runs = {turn["runId"] for turn in conversation(service)["turns"]}
+        found = [client.get(f"/runs/{run_id}").json() for run_id in sorted(runs)]
+    assert [run["status"] for run in found] == ["succeeded", "interrupted"]
+    assert "queued" in found[1]["error"]
+
+
 @pytest.mark.parametrize(
     "point", ["after warden_request 1", "before child_go 1", "after child_go 1"]
 )
