@@ -44,8 +44,12 @@ def _second(since_epoch: int) -> str:
 
 def later(moment: str, seconds: float) -> str:
     """`seconds` after `moment`, as `now` gives it."""
-    then = datetime.fromisoformat(moment) + timedelta(seconds=seconds)
-    return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_text(datetime.fromisoformat(moment) + timedelta(seconds=seconds))
+
+
+def utc_text(moment: datetime) -> str:
+    """`moment`, which is UTC, as `now` gives it."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds_between(first: str, second: str) -> float:

@@ -10,6 +10,7 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
+from agent_runner import wire
 from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import MalformedJsonError, integer_parameter
 from agent_runner.api.context import context
@@ -71,7 +72,7 @@ def _time(request: Request, name: str) -> str | None:
             f"{name}={text[:40]!r} is no time",
             hint="2026-01-31 or 2026-01-31T12:00:00Z; write + as %2B",
         ) from None
-    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return wire.utc_text(utc)
 
 
 async def metrics(request: Request) -> Response:

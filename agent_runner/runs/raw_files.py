@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from agent_runner import wire
+
 STREAMS = ("stdout", "stderr")
 
 
@@ -51,13 +53,12 @@ class RawFiles:
         """What is kept of a run."""
         found = []
         for stream, stat in self._stats(run_id).items():
-            modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="milliseconds")
             found.append(
                 RawFile(
                     run_id=run_id,
                     stream=stream,
                     size_bytes=stat.st_size,
-                    modified_at=modified.replace("+00:00", "Z"),
+                    modified_at=wire.utc_text(datetime.fromtimestamp(stat.st_mtime, UTC)),
                 )
             )
         return found

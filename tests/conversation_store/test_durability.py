@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
-from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
-from conversation_store import connection
 from conversation_store.records import RunOutcome
 from conversation_store.states import RunState
 from conversation_store.store import open_store
+from tests.conversation_store.commits import FULL, NORMAL, watch_commits
 from tests.conversation_store.rows import NOW, add_agent, add_run, event, move, new_run, plain
 
 pytestmark = pytest.mark.anyio
-
-# What `PRAGMA synchronous` answers.
-NORMAL, FULL = 1, 2
-
-
-class Watched(sqlite3.Connection):
-    """Notes how SQLite is set to treat the disk at each commit."""
-
-    commits: ClassVar[list[int]] = []
-
-    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-        if sql == "COMMIT":
-            self.commits.append(super().execute("PRAGMA synchronous").fetchone()[0])
-        return super().execute(sql, *args)
 
 
 async def test_promises_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,8 +21,7 @@ async def test_promises_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.Mo
 
     A run may be accepted without one: then its begin is the next.
     """
-    monkeypatch.setattr(connection, "PLAIN", Watched)
-    monkeypatch.setattr(Watched, "commits", [])
+    watched = watch_commits(monkeypatch)
     path = tmp_path / "new.db"
     async with open_store(path) as store:
         await add_agent(store)
@@ -50,6 +33,6 @@ async def test_promises_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.Mo
         await store.events.append(run.conversation_id, [(run.run_id, begun)])
         outcome = RunOutcome(state=RunState.SUCCEEDED)
         await store.runs.finish(run.run_id, outcome, [event()], now=NOW)
-    assert Watched.commits == [FULL, FULL, NORMAL, NORMAL, NORMAL, FULL, FULL]
+    assert watched.commits == [FULL, FULL, NORMAL, NORMAL, NORMAL, FULL, FULL]
     with plain(path) as other:
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)

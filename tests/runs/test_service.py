@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import anyio
 import psutil
@@ -18,11 +17,11 @@ from agent_runner.errors import BadRequestError, BusyError, ConflictError, TooLa
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.service import Accepted
-from conversation_store import connection
 from conversation_store import events as event_log
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from tests.conftest import Script, Serving
+from tests.conversation_store.commits import FULL, NORMAL, watch_commits
 from tests.faults.trial import until as until_true
 from tests.faults.trial import wait_until
 
@@ -103,37 +102,22 @@ async def test_answer_is_stored_with_its_turns_and_events(serving: Serving, tmp_
         assert "message.delta" not in types
 
 
-class Disk(sqlite3.Connection):
-    """Notes of each run's acceptance whether its commit waits for the disk."""
-
-    waits: ClassVar[list[bool]] = []
-    _accepts = False
-
-    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-        self._accepts |= "INSERT INTO runs" in sql
-        if sql == "COMMIT" and self._accepts:
-            self._accepts = False
-            self.waits.append(super().execute("PRAGMA synchronous").fetchone()[0] == 2)
-        return super().execute(sql, *args)
-
-
 async def test_only_who_is_answered_by_the_end_begins_before_the_disk_has_the_run(
     serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who streams, comes with a key or has to wait is told of the run before its end."""
-    monkeypatch.setattr(connection, "PLAIN", Disk)
-    monkeypatch.setattr(Disk, "waits", [])
+    watched = watch_commits(monkeypatch)
     async with serving() as context:
         agent = await add_agent(context, tmp_path)
         execute = partial(context.runs.execute, agent)
         await ended(active_of(await execute(ExecuteRequest(prompt="one"), awaited=True)))
-        assert Disk.waits == [False]
+        assert watched.of_runs == [NORMAL]
         await ended(active_of(await execute(ExecuteRequest(prompt="two"))))
         keyed = ExecuteRequest(prompt="three", idempotency_key="k")
         await ended(active_of(await execute(keyed, awaited=True)))
         first = active_of(await execute(ExecuteRequest(prompt="four"), awaited=True))
         second = active_of(await execute(ExecuteRequest(prompt="five"), awaited=True))
-        assert Disk.waits == [False, True, True, False, True]
+        assert watched.of_runs == [NORMAL, FULL, FULL, NORMAL, FULL]
         assert (await ended(first)).state == (await ended(second)).state == "succeeded"
 
 
