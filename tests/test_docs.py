@@ -100,11 +100,18 @@ def test_links_lead_somewhere() -> None:
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_routes_named_in_the_readme_exist() -> None:
-    routes = {e.path for e in ENDPOINTS}
-    shapes = {re.sub(r"{\w+}", "{}", path) for path in routes}
-    for path in re.findall(r"(?:GET|POST|PATCH|DELETE) (/[\w/{}-]+)", README):
-        assert re.sub(r"{\w+}", "{}", path) in shapes, path
+def routes_in_the_readme() -> Iterator[tuple[str, str]]:
+    """Method and path; a method holds for what follows it in its cell."""
+    for line in README.splitlines():
+        cell, methods = line.split(" | ")[0], ""
+        for named, path in re.findall(r"`([A-Z·]*) ?(/[\w/{}.-]+)`", cell):
+            methods = named or methods
+            yield from ((method, path) for method in methods.split("·") if method)
+
+
+def test_the_readme_names_each_route_once() -> None:
+    routes = sorted((e.method, e.path) for e in ENDPOINTS)
+    assert sorted(routes_in_the_readme()) == routes
 
 
 def commands() -> list[str]:
