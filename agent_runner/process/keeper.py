@@ -187,8 +187,9 @@ def oom_kills() -> int:
 class Keeper:
     """Starts one CLI and answers for its tree until none of it is left."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, unusual: list[signal.Signals]) -> None:
         self.control = control
+        self.unusual = unusual
         self.child = 0
         self.held: socket.socket
         self.woken: socket.socket
@@ -239,7 +240,7 @@ class Keeper:
             if self.child == 0:
                 self.control.close()
                 self.held.close()
-                become_cli(far, failure)
+                become_cli(far, failure, self.unusual)
         os.close(failure)
 
     def asked(self) -> list[int] | None:
@@ -372,18 +373,16 @@ class Keeper:
         self.poll_s = TENSE_POLL_S if share > 0.5 else CALM_POLL_S
 
 
-def become_cli(held: socket.socket, failure: int) -> None:
+def become_cli(held: socket.socket, failure: int, unusual: list[signal.Signals]) -> None:
     """In the fork: wait for what to be, get ready, wait for the start byte, then be it.
 
-    Never returns.
+    The `unusual` signals have their default effect again. Never returns.
     """
     what = "start"
     try:
         signal.set_wakeup_fd(-1)
-        for name in signal.valid_signals():
-            # Those too that the service was started with: under nohup, say, or with `&`.
-            if signal.getsignal(name) not in (signal.SIG_DFL, None):
-                signal.signal(name, signal.SIG_DFL)
+        for name in unusual:
+            signal.signal(name, signal.SIG_DFL)
         os.setsid()
         streams, spec = receive_descriptors(held), receive_frame(held)
         if streams is None or spec is None:
@@ -439,6 +438,7 @@ def warden(requests: socket.socket) -> None:
         signal.signal(number, signal.SIG_IGN)
     # What whoever started the service has blocked would stay so in each CLI.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    unusual = unusual_signals()
     gc.freeze()
     keepers: set[int] = set()
     poll = select.poll()
@@ -454,11 +454,22 @@ def warden(requests: socket.socket) -> None:
                 leave_at = time.monotonic() + WARDEN_LEAVE_S
             else:
                 for control in descriptors:
-                    keep(socket.socket(fileno=control), keepers, requests, woken)
+                    keep(socket.socket(fileno=control), unusual, keepers, requests, woken)
         bury(keepers)
 
 
-def keep(control: socket.socket, keepers: set[int], *own: socket.socket) -> None:
+def unusual_signals() -> list[signal.Signals]:
+    """Those without their default effect; also because the service was started so, by nohup."""
+    usual = (signal.SIG_DFL, None)
+    return [name for name in signal.valid_signals() if signal.getsignal(name) not in usual]
+
+
+def keep(
+    control: socket.socket,
+    unusual: list[signal.Signals],
+    keepers: set[int],
+    *own: socket.socket,
+) -> None:
     """Fork a keeper that serves `control`; it has none of the warden's `own` sockets."""
     with control:
         try:
@@ -472,7 +483,7 @@ def keep(control: socket.socket, keepers: set[int], *own: socket.socket) -> None
             try:
                 for one in own:
                     one.close()
-                Keeper(control).run()
+                Keeper(control, unusual).run()
                 code = 0
             finally:
                 os._exit(code)
