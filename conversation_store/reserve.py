@@ -11,6 +11,7 @@ from pathlib import Path
 
 RESERVE_BYTES = 8 << 20
 _BLOCK = 512
+_CHUNK = 1 << 20
 
 
 class Reserve:
@@ -30,7 +31,7 @@ class Reserve:
             return False
         try:
             if self._held() < self._size:
-                os.posix_fallocate(descriptor, 0, self._size)
+                _allocate(descriptor, self._size)
         except OSError:
             self.release()
             return False
@@ -66,3 +67,13 @@ class Reserve:
         except OSError:
             return 0
         return disk.f_bavail * disk.f_frsize
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    """Have the file's blocks; where the system has no call for that (macOS), by writing them."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, size)
+        return
+    left = size
+    while left > 0:
+        left -= os.write(descriptor, bytes(min(left, _CHUNK)))

@@ -277,3 +277,7 @@ CREATE INDEX pending_approvals ON approvals (approval_id) WHERE state = 'pending
 CREATE INDEX open_deliveries ON approvals (run_id) WHERE delivery IN ('waiting', 'resuming');
 
 CREATE INDEX comparisons_by_conversation ON comparisons (conversation_id, kind, comparison_id);
+
+CREATE INDEX turns_by_previous ON turns (conversation_id, previous_seq);
+
+CREATE INDEX approvals_by_conversation ON approvals (conversation_id);

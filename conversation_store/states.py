@@ -50,16 +50,6 @@ def is_terminal(state: RunState) -> bool:
     return state in TERMINAL
 
 
-def is_active(state: RunState) -> bool:
-    """True while the run holds its agent."""
-    return state in {RunState.STARTING, RunState.RUNNING, RunState.WAITING_APPROVAL}
-
-
-def may_move(source: RunState, target: RunState) -> bool:
-    """True if a run in `source` may go to `target`."""
-    return target in MOVES[source]
-
-
 @cache
 def sources_of(target: RunState) -> tuple[RunState, ...]:
     """The states from which a run may go to `target`."""

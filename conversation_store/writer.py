@@ -146,6 +146,8 @@ class Writer:
             if batches == self._batches and self.health.fault is None:
                 done, fault = await self._connection.run(self._committer.fold)
                 self.health.set(fault)
+                if fault is not None:
+                    self._wake()
                 if done:
                     self._wal_grew = anyio.Event()
 

@@ -76,7 +76,7 @@ class Channel:
         self._places: deque[int] = deque()
         self._order = anyio.Lock(fast_acquire=True)
         self._drained = Latch()
-        self._lost: dict[str | None, Exception] = {}
+        self._lost: dict[str, Exception] = {}
 
     @property
     def last_seq(self) -> int:
@@ -97,7 +97,7 @@ class Channel:
         Waits with a database that cannot be written now. Raises what the store raised when
         an earlier event of this run could not be kept at all.
         """
-        if run_id in self._lost:
+        if run_id is not None and run_id in self._lost:
             raise self._lost[run_id]
         for event in events:
             if event.ephemeral and not self._pending and not self._order.locked():
@@ -125,7 +125,8 @@ class Channel:
             len(self._pending) > MAX_PENDING_EVENTS
             or self._pending_bytes + self._writing_bytes > MAX_PENDING_BYTES
         ):
-            self._drained = Latch()
+            if self._drained.is_set():
+                self._drained = Latch()
             await self._drained.wait()
 
     def lost(self, run_id: str) -> bool:
@@ -273,12 +274,16 @@ class Channel:
         try:
             while self._pending:
                 async with self._order:
-                    await self._write_pending()
-        except Exception as error:  # the run hears of it when it emits next
-            log.error("events_not_stored", conversation_id=self.conversation_id, error=str(error))
+                    await self._write_or_lose()
         finally:
             self._flushing = False
             self._drained.set()
+
+    async def _write_or_lose(self) -> None:
+        try:
+            await self._write_pending()
+        except Exception as error:  # the run hears of it when it emits next
+            log.error("events_not_stored", conversation_id=self.conversation_id, error=str(error))
 
     async def _write_pending(self) -> None:
         pending = self._take()
@@ -306,7 +311,7 @@ class Channel:
         try:
             yield
         except Exception as error:
-            self._lost.update({item.run_id: error for item in pending})
+            self._lost.update({item.run_id: error for item in pending if item.run_id is not None})
             raise
         finally:
             self._writing_bytes = 0
@@ -328,6 +333,7 @@ class Channel:
     def _publish_stored(self, event: StoredEvent) -> None:
         self._last_seq = event.seq
         if event.type == "run.finished":
+            assert event.run_id is not None
             self._open.close_run(event.run_id)
             self._lost.pop(event.run_id, None)
         if not self._subscribers:

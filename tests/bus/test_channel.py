@@ -16,7 +16,13 @@ import anyio.lowlevel
 import pytest
 
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.channel import LARGE_FRAME, Batch, Channel, JointCommit
+from agent_runner.bus.channel import (
+    LARGE_FRAME,
+    MAX_PENDING_EVENTS,
+    Batch,
+    Channel,
+    JointCommit,
+)
 from agent_runner.bus.open_items import MAX_OPEN_TEXT
 from agent_runner.bus.subscriber import MAX_QUEUED_BYTES
 from agent_runner.events import (
@@ -28,6 +34,7 @@ from agent_runner.events import (
     ToolInputDelta,
     ToolStarted,
 )
+from conversation_store.errors import StoreUnusableError
 from conversation_store.records import NewEvent, RunOutcome, StoredEvent
 from conversation_store.states import RunState
 from conversation_store.store import Store, open_store
@@ -678,3 +685,55 @@ async def test_the_snapshots_of_endless_items_are_bounded(tmp_path: Path) -> Non
         async with listening(h.channel, after=h.channel.last_seq) as frames:
             ((_, data),) = parsed(await anext(frames))
         assert (data["itemId"], data["text"]) == ("next", "room again")
+
+
+async def test_all_who_wait_for_room_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, going_on = anyio.Event(), list[str]()
+    async with house(tmp_path) as h:
+        append = h.store.events.append
+
+        async def slowly(*arguments: Any) -> list[StoredEvent]:
+            await gate.wait()
+            return await append(*arguments)
+
+        async def emit(name: str, count: int) -> None:
+            await h.channel.emit(RUN, notes(*range(count)))
+            going_on.append(name)
+
+        monkeypatch.setattr(h.store.events, "append", slowly)
+        await h.channel.emit(RUN, notes("first"))
+        async with anyio.create_task_group() as tasks:
+            for name, count in (("reader", MAX_PENDING_EVENTS + 1), ("watchdog", 1)):
+                tasks.start_soon(emit, name, count)
+                await anyio.wait_all_tasks_blocked()
+            assert going_on == []
+            gate.set()
+            with anyio.fail_after(20):
+                while len(going_on) < 2:
+                    await anyio.sleep(0.005)
+
+
+async def test_what_comes_while_a_write_fails_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = anyio.Event()
+    async with house(tmp_path) as h:
+        append = h.store.events.append
+
+        async def fails_once(*_: Any) -> list[StoredEvent]:
+            monkeypatch.setattr(h.store.events, "append", append)
+            await gate.wait()
+            raise StoreUnusableError("database_unwritable", "the disk does not work")
+
+        monkeypatch.setattr(h.store.events, "append", fails_once)
+        await h.channel.emit(RUN, notes("lost"))
+        await anyio.wait_all_tasks_blocked()
+        await h.channel.emit(None, notes("kept"))
+        gate.set()
+        with anyio.fail_after(20):
+            while h.channel.last_seq == 0:
+                await anyio.sleep(0.005)
+        assert h.channel.lost(RUN)
+        await h.channel.emit(None, notes("later"))
+        await settled(h.channel)
+        assert h.channel.last_seq == 2

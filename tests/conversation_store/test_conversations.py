@@ -203,3 +203,34 @@ async def test_what_was_kept_is_there_after_opening_again(path: Path) -> None:
         assert [(t.seq, t.content) for t in turns] == [(1, "prompt 1"), (2, "hello")]
         assert await store.conversations.turns("conv_1", after=1, limit=10) == turns[1:]
         assert await store.conversations.turns("conv_1", after=0, limit=1) == turns[:1]
+
+
+async def test_what_refers_to_a_row_that_can_be_deleted_has_an_index(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "new.db"):
+        with plain(tmp_path / "new.db") as database:
+            tables = [
+                name
+                for (name,) in database.execute(
+                    "SELECT name FROM sqlite_schema"
+                    " WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+                )
+            ]
+            checked = 0
+            for table in tables:
+                indexed = [
+                    [column for _, _, column in database.execute(f"PRAGMA index_info({index})")]
+                    for _, index, _, _, partial in database.execute(f"PRAGMA index_list({table})")
+                    if not partial
+                ]
+                references: dict[int, list[str]] = {}
+                for key, _, parent, column, *_ in database.execute(
+                    f"PRAGMA foreign_key_list({table})"
+                ):
+                    if parent in ("conversations", "runs", "turns", "approvals"):
+                        references.setdefault(key, []).append(column)
+                for columns in references.values():
+                    checked += 1
+                    assert any(set(index[: len(columns)]) == set(columns) for index in indexed), (
+                        f"{table} {columns}"
+                    )
+            assert checked > 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -25,8 +26,10 @@ from conversation_store.errors import (
 from conversation_store.faults import StoreState
 from conversation_store.lease import Owner
 from conversation_store.records import RunOutcome, StoredEvent
+from conversation_store.reserve import Reserve
 from conversation_store.states import RunState
 from conversation_store.store import Store, open_store
+from conversation_store.wal import Wal
 from tests.conversation_store.rows import (
     NOW,
     add_agent,
@@ -321,3 +324,43 @@ async def test_a_log_that_has_grown_is_folded_in_a_pause(
         while wal.stat().st_size:
             await anyio.sleep(0.005)
     assert (await store.conversations.get("conv_1")).last_event_seq == 20
+
+
+async def test_a_log_that_cannot_be_folded_is_a_fault_like_any_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fold = Wal.fold
+    states: list[StoreState] = []
+
+    def full_once(wal: Wal, connection: sqlite3.Connection) -> bool:
+        monkeypatch.setattr(Wal, "fold", fold)
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    async def note_states() -> None:
+        while True:
+            await store.health.changed()
+            states.append(store.health.state)
+
+    monkeypatch.setattr(writer, "IDLE_S", 0.02)
+    monkeypatch.setattr(Wal, "fold", full_once)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(note_states)
+        await add_agent(store, "second")
+        with anyio.fail_after(10):
+            while StoreState.FULL not in states:
+                await anyio.sleep(0.005)
+            await append(store, 1, [])
+            await in_state(store, StoreState.OK)
+        tasks.cancel_scope.cancel()
+
+
+async def test_the_reserve_is_had_where_the_system_cannot_allocate(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "posix_fallocate")
+    reserve = Reserve(path, 1 << 20)
+    assert reserve.make()
+    assert path.stat().st_blocks * 512 >= 1 << 20
+    assert reserve.release()
