@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from agent_runner.errors import BadRequestError
@@ -350,6 +352,23 @@ class Webhook(_Section):
     secret: str = Field(
         min_length=16, description="Signs it: `whsec_` and base64, or any text of 16 characters."
     )
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_host(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError("it names no host")
+        return url
+
+    @field_validator("secret")
+    @classmethod
+    def _is_base64(cls, secret: str) -> str:
+        try:
+            b64decode(secret.removeprefix("whsec_") if secret.startswith("whsec_") else "")
+        except ValueError as error:
+            raise ValueError(f"what follows whsec_ is not base64: {error}") from error
+        return secret
 
 
 class HookSettings(_Section):

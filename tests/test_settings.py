@@ -10,6 +10,7 @@ import pytest
 from agent_runner.errors import BadRequestError
 from agent_runner.settings import _VARIABLES, CONFIG_VARIABLE, load_settings
 
+WEBHOOK = "hooks:\n  webhooks: [{url: "
 RUNBOOK = Path(__file__).resolve().parent.parent / "runbooks/configuration.md"
 
 
@@ -41,6 +42,10 @@ def test_later_sources_win(config: Path) -> None:
         ("server: 5", "server"),
         ("server:\n  token: short", "server.token"),
         ("supervision:\n  command_ms: 0", "supervision.command_ms"),
+        (f"{WEBHOOK}'http://[::1/hook', secret: a secret of sixteen}}]", "hooks.webhooks.0.url"),
+        (f"{WEBHOOK}'https:///x', secret: a secret of sixteen}}]", "hooks.webhooks.0.url"),
+        (f"{WEBHOOK}'https://a:99999/x', secret: a secret of sixteen}}]", "hooks.webhooks.0.url"),
+        (f"{WEBHOOK}'https://a/x', secret: whsec_abcdefghijk}}]", "hooks.webhooks.0.secret"),
         ("- a list", "expected"),
         ("a: [", "config.yaml"),
     ],

@@ -128,9 +128,7 @@ class Child:
             while view:
                 written = self.write_some(view)
                 if not written:
-                    assert self._stdin is not None
-                    with anyio.fail_after(timeout):
-                        await anyio.wait_writable(self._stdin)
+                    await self._until_writable(timeout)
                 view = view[written:]
 
     def write_some(self, data: Buffer) -> int:
@@ -142,9 +140,19 @@ class Child:
         except BlockingIOError:
             return 0
 
+    async def _until_writable(self, timeout: float) -> None:
+        assert self._stdin is not None
+        try:
+            with anyio.fail_after(timeout):
+                await anyio.wait_writable(self._stdin)
+        except anyio.ClosedResourceError:
+            raise BrokenPipeError from None
+
     def close_stdin(self) -> None:
         """End its input. Harmless when done twice."""
         if self._stdin is not None:
+            # Who waits for it must leave first: the next one to be opened gets its number.
+            anyio.notify_closing(self._stdin)
             os.close(self._stdin)
             self._stdin = None
 
@@ -264,21 +272,30 @@ async def spawn(
     """
     marked = {**env, MARKER: process_id}
     limits = limits or TreeLimits()
-    for attempt in range(1, FORK_ATTEMPTS + 1):
-        try:
-            ends = await warden.request(argv, cwd=cwd, env=marked, limits=limits, spool=spool)
-        except SpawnError as error:
-            if error.errno != errno.EAGAIN or attempt == FORK_ATTEMPTS:
-                raise
-            await anyio.sleep(FORK_PAUSE_S * attempt)
-        else:
-            return Child(ends, argv[0], cwd, process_id, None if spool is None else _end_of(spool))
-    raise AssertionError("unreachable")
+    output = None if spool is None else _end_of(spool)
+    try:
+        for attempt in range(1, FORK_ATTEMPTS + 1):
+            try:
+                ends = await warden.request(argv, cwd=cwd, env=marked, limits=limits, spool=spool)
+            except SpawnError as error:
+                if error.errno != errno.EAGAIN or attempt == FORK_ATTEMPTS:
+                    raise
+                await anyio.sleep(FORK_PAUSE_S * attempt)
+            else:
+                return Child(ends, argv[0], cwd, process_id, output)
+        raise AssertionError("unreachable")
+    except BaseException:
+        if output is not None:
+            os.close(output)
+        raise
 
 
 def _end_of(spool: Path) -> int:
     """The file opened for what is written from now on; an earlier process may have written."""
-    descriptor = os.open(spool, os.O_RDONLY)
+    try:
+        descriptor = os.open(spool, os.O_RDONLY | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SpawnError(f"{spool}: {error.strerror}", error.errno or 0) from error
     os.lseek(descriptor, 0, os.SEEK_END)
     return descriptor
 

@@ -46,6 +46,7 @@ FREEZE_ROUNDS = 50
 WARDEN_LEAVE_S = 10.0
 OOM_SCORE = 500
 ARGUMENT_BYTES = {b"s": 1, b"c": 8}
+PROC_TELLS = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
@@ -194,6 +195,7 @@ class Keeper:
         self.held: socket.socket
         self.woken: socket.socket
         self.failure = -1
+        self.poll = select.poll()
         self.exited = False
         self.lifeline = True
         self.killing = False
@@ -245,10 +247,9 @@ class Keeper:
 
     def asked(self) -> list[int] | None:
         """The CLI's streams; None if nobody wants it any more, or the held process was killed."""
-        poll = select.poll()
-        poll.register(self.control, select.POLLIN)
-        poll.register(self.woken, select.POLLIN)
-        if any(descriptor == self.control.fileno() for descriptor, _ in poll.poll()):
+        self.poll.register(self.control, select.POLLIN)
+        self.poll.register(self.woken, select.POLLIN)
+        if any(descriptor == self.control.fileno() for descriptor, _ in self.poll.poll()):
             return receive_descriptors(self.control)
         return None
 
@@ -259,20 +260,16 @@ class Keeper:
 
     def watch(self) -> None:
         """Serve commands, limits and exits until no process is left."""
-        poll = select.poll()
-        poll.register(self.control, select.POLLIN)
-        poll.register(self.woken, select.POLLIN)
-        poll.register(self.failure, select.POLLIN)
+        self.poll.register(self.failure, select.POLLIN)
         next_look = time.monotonic() + self.poll_s
         while True:
-            for descriptor, _ in poll.poll(self.timeout_ms(next_look)):
+            for descriptor, _ in self.poll.poll(self.timeout_ms(next_look)):
                 if descriptor == self.woken.fileno():
                     drain(self.woken)
                 elif descriptor == self.failure:
-                    poll.unregister(self.failure)
                     self.tell_start()
                 elif not self.obey():
-                    poll.unregister(self.control)
+                    self.poll.unregister(self.control)
             if not self.reap():
                 self.say(empty=True)
                 return
@@ -280,7 +277,7 @@ class Keeper:
             if self.kill_at is not None and now >= self.kill_at:
                 self.killing = True
             if self.killing:
-                kill(descendants(os.getpid()))
+                kill(self.tree())
             elif now >= next_look:
                 self.look()
                 next_look = now + self.poll_s
@@ -300,7 +297,7 @@ class Keeper:
             commands = b""
         if not commands:
             self.lifeline = False
-            signal_all(descendants(os.getpid()), signal.SIGTERM)
+            signal_all(self.tree(), signal.SIGTERM)
             self.kill_at = time.monotonic() + LIFELINE_GRACE_S
             return False
         self.unread += commands
@@ -316,7 +313,7 @@ class Keeper:
             with contextlib.suppress(OSError):
                 self.held.send(b"g")
         elif command == b"t":
-            signal_all(descendants(os.getpid()), signal.SIGTERM)
+            signal_all(self.tree(), signal.SIGTERM)
         elif command == b"k":
             self.killing = True
         elif command == b"s" and not self.exited:
@@ -328,6 +325,8 @@ class Keeper:
     def tell_start(self) -> None:
         """The pipe closes with exec; before that it tells why there was none."""
         number, _, what = os.read(self.failure, 32).decode().partition(" ")
+        self.poll.unregister(self.failure)
+        os.close(self.failure)
         self.failure = -1
         self.say(**({"failed": int(number), "what": what} if number else {"started": True}))
 
@@ -341,12 +340,20 @@ class Keeper:
             if pid == 0:
                 return True
             if pid == self.child:
+                if not PROC_TELLS:
+                    kill(self.tree())
                 self.exited = True
                 if self.failure >= 0:
                     self.tell_start()
                 code = os.waitstatus_to_exitcode(status)
                 oom = code == -signal.SIGKILL and not self.killing and not self.limited
                 self.say(exit=code, oom=oom and oom_kills() > self.oom_before)
+
+    def tree(self) -> list[int]:
+        """All below; where /proc does not tell, the CLI's process group, as kill(2) has it."""
+        if PROC_TELLS:
+            return descendants(os.getpid())
+        return [] if self.exited else [-self.child]
 
     def look(self) -> None:
         """Hold the tree against its limits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 SHORTEST_SECRET = 8
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
@@ -31,23 +31,44 @@ class Redactor:
         encoded = (form.encode("utf-8", "surrogateescape") for form in forms)
         self._secrets = sorted(encoded, key=len, reverse=True)
         self._held = b""
+        self._masked = 0
 
     def feed(self, chunk: bytes) -> bytes:
         """What of the stream can be passed on."""
         if not self._secrets:
             return chunk
         data = self._held + chunk if self._held else chunk
-        for secret in self._secrets:
-            if secret in data:
-                data = data.replace(secret, b"*" * len(secret))
-        keep = max(_begun(secret, data) for secret in self._secrets)
-        self._held = data[len(data) - keep :]
-        return data[: len(data) - keep] if keep else data
+        return self._pass(data, max(_begun(secret, data) for secret in self._secrets))
 
     def flush(self) -> bytes:
         """What was held back, at the end of the stream."""
-        held, self._held = self._held, b""
-        return held
+        return self._pass(self._held, 0)
+
+    def _pass(self, data: bytes, keep: int) -> bytes:
+        """All but the last `keep` bytes, masked.
+
+        Those are held as they came: a secret that ends in them may begin a longer one.
+        """
+        until = len(data) - keep
+        spans = [(0, self._masked)] if self._masked else []
+        for secret in self._secrets:
+            spans += _found(secret, data)
+        self._held = data[until:]
+        self._masked = max((end - until for start, end in spans if start < until < end), default=0)
+        if not spans:
+            return data[:until] if keep else data
+        clear = bytearray(data)
+        for start, end in spans:
+            clear[start:end] = b"*" * (end - start)
+        return bytes(clear[:until])
+
+
+def _found(secret: bytes, data: bytes) -> Iterator[tuple[int, int]]:
+    """Where `secret` begins and ends in `data`, as often as it is there."""
+    at = data.find(secret)
+    while at != -1:
+        yield at, at + len(secret)
+        at = data.find(secret, at + 1)
 
 
 def _begun(secret: bytes, data: bytes) -> int:

@@ -65,6 +65,7 @@ class Warden:
         self._process: subprocess.Popen[bytes]
         self._requests: socket.socket
         self._spare: Control | None
+        self._asking = anyio.Lock(fast_acquire=True)
         self._start()
 
     @property
@@ -123,11 +124,12 @@ class Warden:
 
     async def _ask(self) -> Control:
         """Have a keeper made, as soon as the warden can take one more request."""
-        while True:
-            try:
-                return self._try_to_ask()
-            except BlockingIOError:
-                await anyio.wait_writable(self._requests)
+        async with self._asking:
+            while True:
+                try:
+                    return self._try_to_ask()
+                except BlockingIOError:
+                    await anyio.wait_writable(self._requests)
 
     def _try_to_ask(self) -> Control:
         """Have a keeper made; EAGAIN if the warden is gone, as there will be another."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import anyio
 import psutil
 import pytest
 
+from agent_runner.process import child as child_module
 from agent_runner.process.child import CHUNK, Child, spawn
 from agent_runner.process.warden import SpawnError, Warden
 
@@ -289,3 +291,49 @@ async def test_the_end_spares_strangers(started: Started) -> None:
         assert _lives(other.pid)
         assert _lives(stranger.pid)
         stranger.kill()
+
+
+async def test_more_at_once_than_the_warden_can_be_asked_for() -> None:
+    count, made = 320, list[Child]()
+    warden = Warden()
+    true_program = shutil.which("true")
+    assert true_program is not None
+
+    async def one() -> None:
+        made.append(
+            await spawn(warden, [true_program], cwd="/", env=ENV, process_id=f"many-{os.getpid()}")
+        )
+
+    try:
+        os.kill(warden.pid, signal.SIGSTOP)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(count):
+                tasks.start_soon(one)
+            await anyio.wait_all_tasks_blocked()
+            os.kill(warden.pid, signal.SIGCONT)
+        assert len(made) == count
+    finally:
+        for child in made:
+            child.close()
+        warden.close()
+
+
+async def test_a_spool_that_cannot_be_read_leaves_nothing(
+    started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: Path) -> int:
+        raise SpawnError("Too many open files", errno.EMFILE)
+
+    monkeypatch.setattr(child_module, "_end_of", none_left)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises(SpawnError):
+            async with started("true", spool=tmp_path / "spool"):
+                pass
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_spool_in_no_folder_is_told(started: Started, tmp_path: Path) -> None:
+    with pytest.raises(SpawnError, match="No such file"):
+        async with started("true", spool=tmp_path / "missing" / "spool"):
+            pass

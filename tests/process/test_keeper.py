@@ -14,6 +14,7 @@ import anyio
 import psutil
 import pytest
 
+from agent_runner.process import keeper as program
 from agent_runner.process.child import Child, spawn
 from agent_runner.process.identity import ticks_now
 from agent_runner.process.warden import TreeLimits, Warden
@@ -304,3 +305,27 @@ time.sleep(4711)
         await true(lambda: not lives(tools))
         assert lives(own)
         assert lives(child.pid)
+
+
+@pytest.mark.parametrize("way", ["end", "lifeline"])
+async def test_where_proc_does_not_tell_the_cli_and_its_group_are_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The keeper as it is where there is neither /proc nor a subreaper."""
+    text = Path(program.__file__).read_text().replace("/proc/", "/no proc/")
+    blind = tmp_path / "keeper.py"
+    blind.write_text(text.replace('sys.platform == "linux"', "False"))
+    monkeypatch.setattr(program, "__file__", str(blind))
+    warden = Warden()
+    try:
+        async with running(warden, FAMILY.format(count=1)) as child:
+            await child.go()
+            pids = [int(word) for word in await lines(child, 2)]
+            if way == "end":
+                await child.end(term_grace=0.2)
+                assert child.empty
+            else:
+                child.close()
+            await true(lambda: not any(map(lives, pids)))
+    finally:
+        warden.close()

@@ -7,8 +7,10 @@ import select
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
+import anyio.lowlevel
 import pytest
 from anyio.abc import TaskGroup
 
@@ -71,3 +73,25 @@ async def test_a_program_that_is_gone_takes_nothing_and_nobody_hears_of_it(warde
         outbox.send(b"too late\n")
         outbox.close()
         outbox.send(b"later still\n")
+
+
+@pytest.mark.parametrize("uvloop", [False, True])
+def test_an_input_that_is_closed_while_it_has_no_room_is_forgotten(
+    warden: Warden, uvloop: bool
+) -> None:
+    async def reuse() -> None:
+        async with program(warden, "sleep", "60") as (deaf, outbox, tasks):
+            number = deaf._stdin
+            outbox.send(b"x" * (1 << 20))
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(partial(deaf.end, term_grace=20.0))
+            await anyio.lowlevel.checkpoint()
+            assert deaf._stdin is None
+            async with program(warden, "cat") as (child, other, _):
+                assert child._stdin == number
+                other.send(b"y" * (1 << 20))
+                got = b""
+                while len(got) < 1 << 20:
+                    got += await child.read_stdout()
+
+    anyio.run(reuse, backend_options={"use_uvloop": uvloop})
