@@ -64,7 +64,7 @@ async def decisions(folder: Path) -> dict[str, list[float]]:
         toggles = Toggles(store)
         guards = Guards(store, toggles, AutomaticSettings())
         circuits = Circuits(store, BreakerSettings())
-        terminals = Terminals(os.environ, enabled=True)
+        terminals = Terminals({}, os.environ, enabled=True)
         router = Router(toggles, guards, circuits, terminals, CommMode.TMUX)
         cause = Cause(by="bench", via="http", reason="bench")
         for number in range(100):

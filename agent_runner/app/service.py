@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 import anyio
@@ -16,6 +17,7 @@ from anyio.abc import TaskGroup
 from agent_runner import wire
 from agent_runner.api.context import Context
 from agent_runner.app.doctor_watch import watch_clis
+from agent_runner.app.endless import endless
 from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.refusal import refused
 from agent_runner.app.state_dir import StateDir
@@ -74,7 +76,7 @@ async def running_service(
         anyio.create_task_group() as tasks,
     ):
         watch = StoreWatch(store, state.database, state.backups)
-        tasks.start_soon(watch.run)
+        tasks.start_soon(endless, "store watch", watch.run)
         circuits = Circuits(store, settings.breaker)
         toggles = Toggles(store)
         guards = Guards(store, toggles, settings.fallback.automatic)
@@ -85,7 +87,7 @@ async def running_service(
         hooks = Hooks(store, settings.hooks, tasks, env)
         desk = Desk(store, bus, settings.approvals, hooks.tell)
         headless = _headless(settings, state, warden, store, bus, tasks, env)
-        terminals = Terminals(env, enabled=settings.tmux.enabled)
+        terminals = Terminals(settings.programs, env, enabled=settings.tmux.enabled)
         router = Router(
             toggles,
             guards,
@@ -101,20 +103,22 @@ async def running_service(
             keep_backups=settings.maintenance.keep_backups,
             store=store,
             living=lambda run_id: runs.active(run_id) is not None,
-            in_service=True,
+            give_up=runs.give_up,
         )
         if settings.maintenance.enabled:
             retention = Retention(store, settings.maintenance)
-            tasks.start_soon(
+            nights = partial(
                 every_night, caretaker, retention, settings.maintenance, lambda: runs.idle
             )
+            tasks.start_soon(endless, "maintenance", nights)
         try:
             for run in queued:
                 await _resume(runs, store, run)
-            tasks.start_soon(desk.keep_time)
-            tasks.start_soon(toggles.keep_time)
+            tasks.start_soon(endless, "approvals", desk.keep_time)
+            tasks.start_soon(endless, "toggles", toggles.keep_time)
             if settings.fallback.automatic.enabled:
-                tasks.start_soon(watch_clis, store, router, warden, settings, env)
+                doctor = partial(watch_clis, store, router, warden, settings, env)
+                tasks.start_soon(endless, "doctor", doctor)
             if hooks.any:
                 await hooks.tell_waiting()
             yield Context(
@@ -187,8 +191,8 @@ def _headless(
         resources=settings.resources,
         env=env,
     )
-    tasks.start_soon(pool.keep_time)
-    tasks.start_soon(pool.keep_memory)
+    tasks.start_soon(endless, "warm processes", pool.keep_time)
+    tasks.start_soon(endless, "memory", pool.keep_memory)
     return Headless(launcher, pool, tasks, forget)
 
 

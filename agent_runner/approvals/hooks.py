@@ -24,6 +24,7 @@ from anyio.abc import TaskGroup
 from agent_runner.bus.feed import PAGE
 from agent_runner.settings import HookSettings, Webhook
 from conversation_store.approvals import REQUESTED, event_payload
+from conversation_store.errors import RecordNotFoundError, StoreError
 from conversation_store.records import ApprovalRecord
 from conversation_store.states import ApprovalState
 from conversation_store.store import Store
@@ -94,17 +95,26 @@ class Hooks:
         for attempt, wait in enumerate((*RETRY_AFTER_S, None), 1):
             try:
                 await told()
-            except (HookError, httpx.HTTPError, OSError) as error:
+            except Exception as error:  # whatever is wrong there, here all goes on
                 facts = {"approval_id": approval.approval_id, "hook": where, "attempt": attempt}
                 if wait is None:
                     log.error("hook_given_up", error=str(error), **facts)
                     return
                 log.warning("hook_failed", error=str(error), retry_in_s=wait, **facts)
                 await anyio.sleep(wait)
-                if (await self._store.approvals.get(approval.approval_id)).decided_at is not None:
+                if not await self._waits(approval.approval_id):
                     return
             else:
                 return
+
+    async def _waits(self, approval_id: str) -> bool:
+        """False once it is decided, or gone with its conversation."""
+        try:
+            return (await self._store.approvals.get(approval_id)).decided_at is None
+        except RecordNotFoundError:
+            return False
+        except StoreError:
+            return True
 
 
 _authorities = functools.cache(httpx.create_ssl_context)

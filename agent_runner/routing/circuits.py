@@ -15,6 +15,7 @@ from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import FailureCode, UnavailableError
 from agent_runner.events import CircuitChanged
 from agent_runner.settings import BreakerSettings
+from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, BreakerRecord, RunOutcome
 from conversation_store.states import RunState
 from conversation_store.store import Store
@@ -163,7 +164,9 @@ class Circuits:
     async def reset(self, agent: AgentRecord) -> list[Circuit]:
         """Close the circuits of an agent and of its CLI, whatever they have seen."""
         for scope, name in _keys(agent):
-            await self._keep(scope, name, Breaker(policy=self._policies[scope]))
+            closed = Breaker(policy=self._policies[scope])
+            await self._save(scope, name, closed)
+            self._breakers[scope, name] = closed
         return [self._circuit(*key) for key in _keys(agent)]
 
     def status(self) -> list[Circuit]:
@@ -175,7 +178,14 @@ class Circuits:
         return found if found is not None else Breaker(policy=self._policies[scope])
 
     async def _keep(self, scope: Scope, name: str, breaker: Breaker) -> None:
+        """What is in memory counts; what is not stored is only unknown to the next start."""
         self._breakers[scope, name] = breaker
+        try:
+            await self._save(scope, name, breaker)
+        except StoreError as error:
+            log.error("circuit_not_stored", scope=scope, name=name, code=error.code)
+
+    async def _save(self, scope: Scope, name: str, breaker: Breaker) -> None:
         left = breaker.retry_in(self._clock())
         retry_at = datetime.now(UTC) + timedelta(seconds=left)
         await self._store.breakers.save(

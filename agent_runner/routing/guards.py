@@ -89,7 +89,7 @@ class Guards:
             else:
                 after = before.observe(outcome, now, source=agent.agent_id, canary=key == canary)
             await self._keep(key, before, after)
-            if after.level is Level.TMUX:
+            if after.level is Level.TMUX and canary in (None, key):
                 return
 
     async def warn(self, keys: Iterable[Key], evidence: Evidence) -> None:
@@ -107,7 +107,7 @@ class Guards:
                 after = self._fresh(key)
         except StoreError as error:
             log.error("automatic_step_not_stored", scope=key[0], name=key[1], code=error.code)
-            return
+            after = before.abandon_canary()
         self._guards[key] = after
 
     async def _shown(self, key: Key, before: Guard, after: Guard) -> bool:

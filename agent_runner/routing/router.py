@@ -14,6 +14,7 @@ from agent_runner.routing.guards import Guards
 from agent_runner.routing.plan import CommMode, Plan, Source, check_comm_mode
 from agent_runner.routing.toggles import Toggles, key_of
 from conversation_store.records import AgentRecord, RunOutcome, ToggleRecord
+from conversation_store.states import RunState
 from fallback.breaker import Verdict
 from fallback.guard import Evidence, Outcome
 from fallback.standing import Key, Scope
@@ -43,8 +44,8 @@ class Terminals(Protocol):
         ...
 
 
-class Leg(msgspec.Struct, frozen=True, kw_only=True):
-    """A headless attempt that was let through: the circuits that it is the one trial of."""
+class Leg(msgspec.Struct, kw_only=True):
+    """A headless attempt that was let through: what it is the one trial, or the canary, of."""
 
     run_id: str
     trials: set[CircuitScope]
@@ -133,6 +134,21 @@ class Router:
         if plan.canary is not None:
             await self._guards.begin_canary(plan.canary, run_id)
         return Leg(run_id=run_id, trials=trials, canary=plan.canary)
+
+    async def prove(self, leg: Leg, agent: AgentRecord) -> list[CircuitChanged]:
+        """Conclude what the attempt is a trial of: it asks somebody, so the CLI works.
+
+        Nobody else need wait for the answer. Returns the circuits that it moved.
+        """
+        trials, leg.trials = leg.trials, set()
+        canary, leg.canary = leg.canary, None
+        changes = []
+        if trials:
+            works = RunOutcome(state=RunState.SUCCEEDED)
+            changes = await self._circuits.record(agent, works, 0, trials)
+        if canary is not None:
+            await self._guards.record(agent, Outcome.SUCCESS, run_id=leg.run_id, canary=canary)
+        return changes
 
     async def learn(
         self, leg: Leg, agent: AgentRecord, outcome: RunOutcome, broken_lines: int

@@ -9,15 +9,17 @@ import msgspec
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import BadRequestError, UnavailableError
-from agent_runner.process.programs import find
-from agent_runner.runners.terminal import TMUX_INSTALL_HINT
+from agent_runner.runners.terminal import TMUX_INSTALL_HINT, find_tmux
 from conversation_store.records import AgentRecord
 
 
 class Terminals:
     """Says whether tmux is there, and which agents it can serve."""
 
-    def __init__(self, env: Mapping[str, str], *, enabled: bool) -> None:
+    def __init__(
+        self, programs: Mapping[str, str], env: Mapping[str, str], *, enabled: bool
+    ) -> None:
+        self._programs = programs
         self._env = env
         self._enabled = enabled
         self._found = False
@@ -26,7 +28,7 @@ class Terminals:
     @property
     def tmux(self) -> bool:
         """True if tmux is installed and may be used; once found it is not looked for again."""
-        self._found = self._found or find("tmux", self._env) is not None
+        self._found = self._found or find_tmux(self._programs, self._env) is not None
         return self._enabled and self._found
 
     def obstacle(self, agent: AgentRecord) -> UnavailableError | None:

@@ -11,6 +11,7 @@ import structlog
 from agent_runner import wire
 from agent_runner.bus.feed import Feed
 from agent_runner.errors import BadRequestError, NotFoundError
+from conversation_store.errors import StoreError
 from conversation_store.records import ToggleRecord
 from conversation_store.store import Store
 from conversation_store.toggles import Cause
@@ -19,6 +20,7 @@ from fallback.standing import EVERYTHING, Key, Scope, expired, standing
 log = structlog.get_logger(__name__)
 
 LONGEST_S = 366 * 86400.0
+RETRY_S = 5.0
 
 Watcher = Callable[[Key], None]
 
@@ -122,8 +124,13 @@ class Toggles:
             for toggle in list(self._standing.values()):
                 if expired(toggle, now):
                     cause = Cause(by="service", via="expiry", reason="its time was over")
-                    await self.withdraw(toggle, cause)
-                    self._watcher(key_of(toggle))
+                    try:
+                        await self.withdraw(toggle, cause)
+                    except StoreError as error:  # it counts for nothing any more, in any case
+                        log.warning("expired_toggle_not_cleared", code=error.code)
+                        left = min(left, RETRY_S)
+                    else:
+                        self._watcher(key_of(toggle))
                 elif toggle.expires_at is not None:
                     left = min(left, wire.seconds_between(now, toggle.expires_at))
             with anyio.move_on_after(left):

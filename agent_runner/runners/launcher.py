@@ -19,7 +19,7 @@ from agent_runner.process.redact import secrets_in
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
 from agent_runner.runners.live import LiveCli
 from agent_runner.runners.raw_output import RawOutput
-from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven
+from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven, find_tmux
 from agent_runner.settings import ResourceSettings
 
 
@@ -61,23 +61,14 @@ class Launcher:
         wanted = self._programs.get(adapter.type) or program or adapter.program
         path = find(wanted, self._env)
         if path is None:
-            raise LaunchError(
-                FailureCode.CLI_NOT_FOUND,
-                f"{wanted} is not installed, or not on PATH",
-                adapter.install_hint,
-            )
+            raise _not_found(wanted, adapter.install_hint)
         return path
 
     def find_tmux(self) -> Path:
         """The tmux that holds the UIs; LaunchError `cli_not_found` if there is none."""
-        wanted = self._programs.get(TMUX) or TMUX
-        path = find(wanted, self._env)
+        path = find_tmux(self._programs, self._env)
         if path is None:
-            raise LaunchError(
-                FailureCode.CLI_NOT_FOUND,
-                f"{wanted} is not installed, or not on PATH",
-                TMUX_INSTALL_HINT,
-            )
+            raise _not_found(self._programs.get(TMUX) or TMUX, TMUX_INSTALL_HINT)
         return path
 
     def folder_of(self, process_id: str) -> Path:
@@ -185,6 +176,11 @@ class Launcher:
         self, adapter: Adapter, launch: Mapping[str, str], own: Mapping[str, str]
     ) -> dict[str, str]:
         return child_environment(self._env, adapter.child_env(), launch, own)
+
+
+def _not_found(program: str, install_hint: str | None) -> LaunchError:
+    message = f"{program} is not installed, or not on PATH"
+    return LaunchError(FailureCode.CLI_NOT_FOUND, message, install_hint)
 
 
 def resources_of(service: ResourceSettings, options: AgentOptions) -> ResourceSettings:

@@ -6,16 +6,23 @@ The driver is a process like a headless CLI: the same keeper, limits, deadlines,
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from agent_runner.process.programs import find
 from agent_runner.schemas.terminal import Profile, Setup
 from agent_runner.tmux import driver
 
 TMUX = "tmux"
 TMUX_INSTALL_HINT = "apt-get install tmux (or brew install tmux)"
 SETUP = "setup.json"
+
+
+def find_tmux(programs: Mapping[str, str], env: Mapping[str, str]) -> Path | None:
+    """The tmux that holds the UIs: the one that `programs` names, or the one on PATH."""
+    return find(programs.get(TMUX) or TMUX, env)
 
 
 def driven(

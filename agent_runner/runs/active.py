@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 
 import anyio
@@ -57,10 +57,14 @@ _OF_THE_CLI = (StopReason.START_TIMEOUT, StopReason.STALLED)
 _DEEDS = (ToolStarted, FileChanged, PermissionRequested)
 
 
+WhenAsking = Callable[[], Awaitable[Sequence[AgentEvent]]]
+
+
 class ActiveRun:
     """Takes the run's events to its conversation's channel; `asked` is set to stop it.
 
     `recorder` takes what a mirror is compared with. `acted` once a tool began, or asked to.
+    `when_asking` is called when somebody is asked; what changes by that is published.
     `done` without an `outcome`: the service stopped while the run was queued, and will start it
     when it is up again.
     """
@@ -91,6 +95,7 @@ class ActiveRun:
         self._stopped_again = False
         self.acted = False
         self.recorder: Recorder | None = None
+        self.when_asking: WhenAsking | None = None
         self.done = Latch()
         self.outcome: RunOutcome | None = None
         self.live: LiveCli | None = None
@@ -286,8 +291,11 @@ class ActiveRun:
             message = "Just this was asked by this id and settled before, or the run is over."
             await self.emit([question])
             await self.live.answer(question, _denial(message))
-        elif question.kind == "tool":
+            return
+        if question.kind == "tool":
             self.live.suspend(supervised.registered(approval.approval_id))
+        if self.when_asking is not None:
+            await self.channel.emit(self.run_id, await self.when_asking())
 
 
 def _denial(message: str, rule: str | None = None) -> Resolution:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -164,9 +165,12 @@ class RunDriver:
     ) -> RunOutcome:
         """One attempt by `plan`; what it says of the CLI is learnt whatever becomes of it.
 
-        Begun before anything is waited for: what the plan was made of still stands.
+        Begun before anything is waited for: what the plan was made of still stands. A run that
+        a decision brings back is not asked for again whether it may begin.
         """
-        leg = await self._router.begin(plan, agent, active.run_id)
+        leg = None if active.held else await self._router.begin(plan, agent, active.run_id)
+        if leg is not None:
+            active.when_asking = partial(self._router.prove, leg, agent)
         outcome: RunOutcome | None = None
         try:
             await active.route(plan, None if after is None else after.code)

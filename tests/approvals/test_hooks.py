@@ -13,12 +13,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from agent_runner.approvals import hooks
+from agent_runner.runs.active import StopReason
+from conversation_store.errors import StoreUnusableError
+from conversation_store.records import ApprovalRecord
 from tests.approvals.asking import approve, asked, question
 from tests.conftest import Serving
-from tests.faults.trial import add_agent, ended, until
+from tests.faults.trial import add_agent, ended, start, until
 
 pytestmark = pytest.mark.anyio
 
@@ -128,3 +132,51 @@ def test_a_secret_of_the_standard_form() -> None:
     body = b'{"test": 2432232314}'
     made = hooks.signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body)
     assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+async def test_what_waited_is_gone_with_its_conversation(
+    serving: Serving, tmp_path: Path, receiver: Receiver
+) -> None:
+    receiver.refuses = 100
+    async with serving(webhooks=[{"url": receiver.url, "secret": SECRET}]) as context:
+        agent = await add_agent(context, "worker", "claude-code", tmp_path)
+        active, _ = await asked(context, agent, question(tmp_path / "log"))
+        await until(lambda: len(receiver.got) == 1)
+        active.request_stop(StopReason.CANCELLED)
+        await ended(active)
+        await context.runs.delete_conversation(active.run.conversation_id)
+        await anyio.sleep(0.2)
+        assert (await ended(await start(context, agent, "and on"))).state == "succeeded"
+
+
+async def test_a_database_that_cannot_be_read_is_no_reason_to_give_up(
+    serving: Serving, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.refuses = 1
+    async with serving(webhooks=[{"url": receiver.url, "secret": SECRET}]) as context:
+        agent = await add_agent(context, "worker", "claude-code", tmp_path)
+
+        async def unreadable(_: str) -> ApprovalRecord:
+            raise StoreUnusableError("database_unwritable", "the disk does not work")
+
+        active, approval = await asked(context, agent, question(tmp_path / "log"))
+        with monkeypatch.context() as patch:
+            patch.setattr(context.store.approvals, "get", unreadable)
+            await until(lambda: len(receiver.got) == 2)
+        await context.desk.decide(approval.approval_id, approve(approval))
+        assert (await ended(active)).state == "succeeded"
+
+
+async def test_any_failure_of_a_hook_is_the_hooks(
+    serving: Serving, tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> str:
+        raise ValueError("no such secret")
+
+    monkeypatch.setattr(hooks, "signature", broken)
+    async with serving(webhooks=[{"url": receiver.url, "secret": SECRET}]) as context:
+        agent = await add_agent(context, "worker", "claude-code", tmp_path)
+        active, approval = await asked(context, agent, question(tmp_path / "log"))
+        await anyio.sleep(0.1)
+        await context.desk.decide(approval.approval_id, approve(approval))
+        assert (await ended(active)).state == "succeeded"

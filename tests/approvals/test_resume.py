@@ -10,9 +10,10 @@ from typing import Any
 import anyio
 import pytest
 
+from agent_runner import wire
 from agent_runner.agents.gemini import GeminiAdapter
 from agent_runner.api.context import Context
-from conversation_store.records import AgentRecord, ApprovalRecord, RunRecord
+from conversation_store.records import AgentRecord, ApprovalRecord, BreakerRecord, RunRecord
 from conversation_store.states import ApprovalState, Delivery, RunState, is_terminal
 from tests.approvals.asking import (
     COMMAND,
@@ -26,7 +27,7 @@ from tests.approvals.asking import (
     types,
 )
 from tests.conftest import Serving
-from tests.faults.trial import LONGEST_S, WARM, Way, add_agent, ended, start
+from tests.faults.trial import CLAUDE, LONGEST_S, WARM, Way, add_agent, ended, start
 
 pytestmark = pytest.mark.anyio
 
@@ -261,3 +262,29 @@ async def test_a_session_that_cannot_be_resumed_is_tried_and_given_up(
     assert (run.state, run.code) == (RunState.FAILED, "resume_failed")
     assert (record.delivery, record.delivery_attempts) == (Delivery.FAILED, 2)
     assert ran(log) == []
+
+
+async def test_a_held_run_does_not_ask_a_circuit_that_has_opened_since(
+    serving: Serving, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    approval = await left_by_a_crash(serving, tmp_path, CLAUDE, log)
+    async with serving() as context:
+        retry_at = wire.later(wire.now(), 3600)
+        await context.store.breakers.save(
+            BreakerRecord(
+                scope="type",
+                name="claude-code",
+                state="open",
+                failures=5,
+                openings=1,
+                code="cli_error",
+                retry_at=retry_at,
+                changed_at=wire.now(),
+            )
+        )
+    async with serving() as context:
+        assert await pending(context, approval.run_id) == approval
+        await context.desk.decide(approval.approval_id, approve(approval))
+        assert (await over(context, approval.run_id)).state is RunState.SUCCEEDED
+    assert ran(log) == [COMMAND]

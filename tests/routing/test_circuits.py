@@ -10,7 +10,15 @@ import anyio
 import pytest
 
 from agent_runner.errors import UnavailableError
+from agent_runner.routing.circuits import Circuits
+from agent_runner.settings import BreakerSettings
+from conversation_store.faults import Fault, StoreState
+from conversation_store.records import RunOutcome
+from conversation_store.states import RunState
+from conversation_store.store import open_store
+from tests.approvals.asking import approve, asked, question
 from tests.conftest import Script, Service, Serving
+from tests.conversation_store.rows import add_agent as add_record
 from tests.runs.test_service import add_agent, ended, run, start
 from tests.runs.test_supervision import payloads
 
@@ -135,3 +143,43 @@ def test_over_http(service: Service) -> None:
     closed = call("POST", "/agents/worker/circuit/reset", {}).json()["circuits"]
     assert {circuit["state"] for circuit in closed} == {"closed"}
     assert json.loads(service.run("hello").content)["content"] == "echo: hello"
+
+
+async def test_a_trial_counts_though_it_cannot_be_stored(tmp_path: Path) -> None:
+    now = [0.0]
+    async with open_store(tmp_path / "new.db") as store:
+        agent = await add_record(store)
+        settings = BreakerSettings(agent_failures=1, type_failures=1, cooldown_ms=1000)
+        circuits = Circuits(store, settings, clock=lambda: now[0])
+        died = RunOutcome(state=RunState.FAILED, code="cli_error")
+        await circuits.record(agent, died, 0, set())
+        now[0] = 10.0
+        trials = circuits.admit(agent)
+        assert trials == {"agent", "type"}
+        store.health.set(Fault(StoreState.FULL, "database or disk is full"))
+        await circuits.record(agent, RunOutcome(state=RunState.SUCCEEDED), 0, trials)
+        store.health.set(None)
+        assert circuits.open(agent) is None
+        assert {circuit.state for circuit in circuits.status()} == {"closed"}
+
+
+async def test_a_trial_that_asks_somebody_keeps_nobody_waiting(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving(agent_failures=9, type_failures=1, cooldown_ms=50) as context:
+        await run(context, await add_agent(context, tmp_path, "broken"), DEAD)
+        with anyio.fail_after(20):
+            while context.circuits.status()[-1].retry_in_ms != 0:
+                await anyio.sleep(0.005)
+        await anyio.sleep(0.001)  # a rest of less than half a millisecond is told as none
+        patient = await add_agent(context, tmp_path, "patient")
+        trial, approval = await asked(context, patient, question(tmp_path / "log"))
+        with anyio.fail_after(20):
+            while context.circuits.open(patient) is not None:
+                await anyio.sleep(0.005)
+        assert (await run(context, await add_agent(context, tmp_path, "other"), "hi")).answer
+        assert not trial.done.is_set()
+        await context.desk.decide(approval.approval_id, approve(approval))
+        assert (await ended(trial)).state == "succeeded"
+        changes = [e for e in await payloads(context, trial) if e["type"] == "circuit.changed"]
+        assert [(change["scope"], change["state"]) for change in changes] == [("type", "closed")]

@@ -89,9 +89,7 @@ class MirrorLeg:
                 verdict = await self._attempt(None)
             adapter = adapter_for(self._request.agent_type)
             outcome = judge(verdict, self._stop_reason, adapter)
-        except LaunchError as error:
-            outcome = failed(error.code, error.message)
-        except AgentRunnerError as error:
+        except (LaunchError, AgentRunnerError) as error:
             outcome = failed(error.code, error.message)
         elapsed = round((anyio.current_time() - begun) * 1000)
         return msgspec.structs.replace(
