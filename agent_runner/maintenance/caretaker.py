@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from functools import partial
@@ -16,8 +16,7 @@ import structlog
 from anyio import to_thread
 
 from agent_runner import wire
-from agent_runner.bus.frames import new_event
-from agent_runner.errors import FailureCode, UnavailableError
+from agent_runner.errors import UnavailableError
 from agent_runner.maintenance.keepsakes import Keepsakes
 from agent_runner.maintenance.raw_files import compare, raw_files
 from agent_runner.maintenance.reports import (
@@ -29,13 +28,10 @@ from agent_runner.maintenance.reports import (
     VacuumReport,
     check_report,
 )
-from agent_runner.runs.outcome import finished_event
 from conversation_store.errors import StoreUnusableError
 from conversation_store.integrity.backups import backups
 from conversation_store.integrity.findings import Finding, FindingCode, Repair
 from conversation_store.integrity.integrity import Integrity
-from conversation_store.records import RunOutcome
-from conversation_store.states import RunState
 from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -57,8 +53,9 @@ class Folders(Protocol):
 class Caretaker:
     """One thing at a time; UnavailableError `maintenance_failed` if the system refuses.
 
-    `living` says whether a run is in somebody's hands.
-    Without a `store` it may check, back up and measure; the database is then nobody's.
+    `living` says whether a run is in somebody's hands, and `give_up`, which only the service
+    has, ends one that is in nobody's. Without a `store` it may check, back up and measure; the
+    database is then nobody's.
     """
 
     def __init__(
@@ -68,14 +65,14 @@ class Caretaker:
         keep_backups: int,
         store: Store | None = None,
         living: Callable[[str], bool] = lambda _: False,
-        in_service: bool = False,
+        give_up: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._folders = folders
         self._keep_backups = keep_backups
         self._store = store
         self._integrity = store.integrity if store else Integrity(folders.database, None)
         self._living = living
-        self._in_service = in_service
+        self._give_up = give_up
         self._busy = anyio.Lock()
 
     async def check(self, copy: Path | None = None) -> CheckReport:
@@ -181,18 +178,18 @@ class Caretaker:
     async def _stuck_runs(self) -> list[Finding]:
         """Runs that are not over and in nobody's hands, at two looks."""
         suspects = await self._unowned()
-        if suspects and self._in_service:
+        if suspects and self._give_up is not None:
             await anyio.sleep(_SECOND_LOOK_S)
             suspects &= await self._unowned()
         detail = "nothing drives it"
-        if not self._in_service:
+        if self._give_up is None:
             detail += "; the service settles it at its next start"
         return [
             Finding(
                 code=FindingCode.STUCK_RUN,
                 subject=run_id,
                 detail=detail,
-                repairable=self._in_service,
+                repairable=self._give_up is not None,
             )
             for run_id in sorted(suspects)
         ]
@@ -210,29 +207,17 @@ class Caretaker:
         if finding.code is FindingCode.RAW_WITHOUT_RUN:
             move = partial(keepsakes.keep_file, Path(finding.subject))
             action = f"moved to {await to_thread.run_sync(move)}"
-        elif finding.code is FindingCode.STUCK_RUN and self._store is not None:
-            await self._interrupt(finding.subject, self._store)
+        elif finding.code is FindingCode.STUCK_RUN and self._give_up is not None:
+            await self._give_up(finding.subject)
             action = "ended as interrupted"
         else:
             return []
         return [Repair(code=finding.code, subject=finding.subject, action=action)]
 
-    async def _interrupt(self, run_id: str, store: Store) -> None:
-        run = await store.runs.get(run_id)
-        outcome = RunOutcome(
-            state=RunState.INTERRUPTED,
-            code=FailureCode.INTERRUPTED,
-            error="nothing drove the run any more",
-            metadata=run.metadata,
-        )
-        await store.runs.finish(
-            run_id, outcome, [new_event(finished_event(outcome))], now=wire.now()
-        )
-
     async def _note(
         self, kind: str, report: CheckReport | CleanupReport | VacuumReport | BackupReport
     ) -> None:
-        if self._in_service:
+        if self._give_up is not None:
             tell = log.info if getattr(report, "ok", True) else log.warning
             tell(f"database_{kind}", **_told(report))
         if self._store is not None:

@@ -91,7 +91,7 @@ async def one_night(caretaker: Caretaker, retention: Retention, idle: Callable[[
         await retention.forget()
         if worthwhile((await caretaker.stats()).database) and idle():
             await caretaker.vacuum()
-    except (StoreError, UnavailableError) as error:
+    except (StoreError, UnavailableError, OSError) as error:
         log.error("nightly_maintenance_failed", error=str(error))
 
 

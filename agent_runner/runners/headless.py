@@ -161,6 +161,23 @@ class Headless:
         `cold` is the first turn of a process, which did `go` with the prompt. A warm one is
         kept for the next turn.
         """
+        try:
+            verdict = await self._verdict(live, request, sink, stop, cold=cold)
+        except BaseException:
+            # Nobody watches it any more.
+            await live.end(0)
+            raise
+        if verdict.code == FailureCode.AUTH_REQUIRED:
+            # Who logs in now does so outside: only a new process reads the new credentials.
+            await live.end()
+        elif live.form is not Form.ONE_SHOT:
+            kept = Kept(request.agent_id, live, request.options, request.timeouts)
+            await self.pool.give(request.conversation_id, kept)
+        return verdict
+
+    async def _verdict(
+        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+    ) -> TurnCompleted:
         stop.wake = Latch()
         prompt = None if cold else request.prompt
         await live.begin(prompt, sink, request.raw_path, stop.wake)
@@ -171,14 +188,7 @@ class Headless:
                 await live.end(0)
             else:
                 await live.stop_turn(request.timeouts.cancel_grace_ms / 1000)
-        verdict = await live.verdict()
-        if verdict.code == FailureCode.AUTH_REQUIRED:
-            # Who logs in now does so outside: only a new process reads the new credentials.
-            await live.end()
-        elif live.form is not Form.ONE_SHOT:
-            kept = Kept(request.agent_id, live, request.options, request.timeouts)
-            await self.pool.give(request.conversation_id, kept)
-        return verdict
+        return await live.verdict()
 
     async def _watch(
         self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
@@ -189,7 +199,7 @@ class Headless:
         )
         while not (stop.asked.is_set() or live.turn_over):
             now = anyio.current_time()
-            deadline = watchdog.next(now)
+            deadline = watchdog.next()
             if deadline.due > now:
                 with anyio.move_on_after(watchdog.wait(deadline, now)):
                     await stop.wake.wait()

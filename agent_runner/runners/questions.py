@@ -13,6 +13,7 @@ class Questions:
     """The open questions of one turn at a time, by the CLI's own request id.
 
     What was allowed for the session is remembered for as long as the process lives.
+    `answered_at` is when the last waiting was over, by the monotonic clock.
     """
 
     def __init__(self) -> None:
@@ -20,6 +21,7 @@ class Questions:
         self._allowed: list[tuple[str, dict[str, Any]]] = []
         self._waited = 0.0
         self._since = 0.0
+        self.answered_at = 0.0
 
     @property
     def waiting(self) -> bool:
@@ -60,6 +62,7 @@ class Questions:
             self._allowed.append((question.name, question.input))
         if not self._open:
             self._waited = waited
+            self.answered_at = anyio.current_time()
 
     def allowed(self, question: PermissionRequested) -> bool:
         """True if just this was allowed for the session."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Literal, Protocol
 
 import anyio
@@ -75,16 +77,16 @@ class WarmPool:
 
         When this returns None, no earlier process of the conversation lives any more.
         """
-        if (ending := self._ending.get(conversation_id)) is not None:
-            await ending.wait()
-        kept = self._kept.pop(conversation_id, None)
+        await self._ended(conversation_id)
+        kept = self._kept.get(conversation_id)
         if kept is None:
             return None
         fits = kept.live.form is form and kept.options == options
         if fits and kept.live.alive and anyio.current_time() < kept.until:
+            del self._kept[conversation_id]
             return kept.live
-        await kept.live.end()
-        return None
+        async with self._end(conversation_id):
+            return None
 
     async def give(self, conversation_id: str, kept: Kept) -> None:
         """Keep a process whose turn is over, in the place of the longest unused one."""
@@ -96,15 +98,12 @@ class WarmPool:
         while len(self._kept) > self.size:
             await self._close(next(iter(self._kept)), "evicted")
 
-    async def drop(self, conversation_id: str) -> bool:
-        """End the conversation's process; False if it has none."""
-        if (ending := self._ending.get(conversation_id)) is not None:
-            await ending.wait()
-        kept = self._kept.pop(conversation_id, None)
-        if kept is None:
-            return False
-        await kept.live.end()
-        return True
+    async def drop(self, conversation_id: str) -> None:
+        """End the conversation's process, if it has one."""
+        await self._ended(conversation_id)
+        if conversation_id in self._kept:
+            async with self._end(conversation_id):
+                pass
 
     async def keep_time(self) -> None:
         """Warn of and end processes as their time comes; runs for ever."""
@@ -112,6 +111,8 @@ class WarmPool:
             self._sooner = anyio.Event()
             now = anyio.current_time()
             for conversation_id, kept in list(self._kept.items()):
+                if self._kept.get(conversation_id) is not kept:
+                    continue  # taken or ended, while another one was
                 if kept.until <= now:
                     await self._close(conversation_id, kept.reason)
                 elif not kept.warned and kept.until - self._warning <= now:
@@ -140,16 +141,26 @@ class WarmPool:
         return kept.until if kept.warned else kept.until - self._warning
 
     async def _close(self, conversation_id: str, reason: Reason) -> None:
-        kept = self._kept.pop(conversation_id)
-        ended = self._ending[conversation_id] = anyio.Event()
         log.info("warm_process_closed", conversation_id=conversation_id, reason=reason)
+        async with self._end(conversation_id) as live:
+            await self._told(conversation_id, SessionClosed(reason=reason, pid=live.pid))
+
+    @asynccontextmanager
+    async def _end(self, conversation_id: str) -> AsyncGenerator[LiveCli, None]:
+        """End what is kept; whoever asks for the conversation waits until the block is over."""
+        live = self._kept.pop(conversation_id).live
+        ended = self._ending[conversation_id] = anyio.Event()
         try:
-            await kept.live.end()
-            event = SessionClosed(reason=reason, pid=kept.live.pid)
-            await self._told(conversation_id, event)
+            await live.end()
+            yield live
         finally:
             del self._ending[conversation_id]
             ended.set()
+
+    async def _ended(self, conversation_id: str) -> None:
+        """Wait while an earlier process of the conversation is being ended."""
+        if (ending := self._ending.get(conversation_id)) is not None:
+            await ending.wait()
 
     async def _warn(self, conversation_id: str, kept: Kept, left: float) -> None:
         event = SessionWarning(

@@ -81,21 +81,21 @@ class Watchdog:
         self._cold = cold
         self._forgiven = begun
 
-    def next(self, now: float) -> Deadline:
+    def next(self) -> Deadline:
         """The deadline that passes first if nothing more comes."""
         limits, questions = self._timeouts, self._signs.questions
         if questions.since is not None:
-            self._forgiven = now
             return self._deadline("hold", self._hold_ms, questions.since)
         deadlines = [self._deadline("command", limits.command_ms, self._begun + questions.waited)]
         output, heartbeat = self._signs.last_output, self._signs.last_heartbeat
         if self._cold and output is None:
             deadlines.append(self._deadline("start", limits.start_ms, self._begun))
         else:
-            life = max(self._forgiven, output or 0.0, heartbeat or 0.0)
+            forgiven = max(self._forgiven, questions.answered_at)
+            life = max(forgiven, output or 0.0, heartbeat or 0.0)
             deadlines.append(self._deadline("no_output", limits.no_output_ms, life))
             if heartbeat is not None:
-                life = max(self._forgiven, heartbeat)
+                life = max(forgiven, heartbeat)
                 deadlines.append(self._deadline("heartbeat", limits.heartbeat_grace_ms, life))
         return min(deadlines, key=lambda deadline: deadline.due)
 

@@ -15,7 +15,7 @@ from agent_runner.errors import FailureCode
 from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity
 from agent_runner.runs.outcome import finished_event
-from conversation_store.records import ProcessRecord, RunOutcome, RunRecord
+from conversation_store.records import ProcessRecord, RunOutcome, RunRecord, StoredEvent
 from conversation_store.states import RunState
 from conversation_store.store import Store
 
@@ -93,12 +93,13 @@ async def _settle_process(
 
 
 async def _interrupt(store: Store, run: RunRecord, report: Reconciliation) -> None:
-    if await interrupt(store, run, f"the service stopped while the run was {run.state}"):
+    error = f"the service stopped while the run was {run.state}"
+    if await interrupt(store, run, error) is not None:
         report.runs_interrupted += 1
 
 
-async def interrupt(store: Store, run: RunRecord, error: str) -> bool:
-    """End a run that nothing drives any more; False if it is over already."""
+async def interrupt(store: Store, run: RunRecord, error: str) -> list[StoredEvent] | None:
+    """End a run that nothing drives any more; None if it is over already."""
     outcome = RunOutcome(
         state=RunState.INTERRUPTED,
         code=FailureCode.INTERRUPTED,
@@ -106,4 +107,4 @@ async def interrupt(store: Store, run: RunRecord, error: str) -> bool:
         metadata=run.metadata,
     )
     events = [new_event(finished_event(outcome))]
-    return await store.runs.finish(run.run_id, outcome, events, now=wire.now()) is not None
+    return await store.runs.finish(run.run_id, outcome, events, now=wire.now())

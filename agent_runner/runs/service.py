@@ -30,6 +30,7 @@ from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.mirrors.mirrors import Mirrors
 from agent_runner.runs.queue import AgentQueue, Ticket
 from agent_runner.runs.raw_files import RawFiles
+from agent_runner.runs.reconcile import interrupt
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.rotation import Rotation
 from agent_runner.settings import Settings, Timeouts
@@ -108,11 +109,10 @@ class RunService:
         self._check_prompt(request.prompt)
         options = msgspec.convert(agent.options, AgentOptions)
         timeouts = self._settings.supervision.with_overrides(options.timeouts, request.timeouts)
-        if self._closing:
-            raise UnavailableError("shutting_down", "the service is shutting down")
         queue = self._queue(agent.agent_id)
-        accepting = self._accepting.setdefault(agent.agent_id, anyio.Lock(fast_acquire=True))
-        async with accepting:
+        async with self._one_at_a_time(agent.agent_id):
+            if self._closing:
+                raise UnavailableError("shutting_down", "the service is shutting down")
             if (seen := await self._seen(agent.agent_id, request)) is not None:
                 return seen
             if len(queue) and (request.busy or options.busy) == "reject":
@@ -220,6 +220,10 @@ class RunService:
         self._active[active.run_id] = active
         self._tasks.start_soon(self._drive, active, agent, queue, queue.enter())
 
+    def _one_at_a_time(self, agent_id: str) -> anyio.Lock:
+        """For what accepts a prompt of the agent, or must not come between one."""
+        return self._accepting.setdefault(agent_id, anyio.Lock(fast_acquire=True))
+
     def _queue(self, agent_id: str) -> AgentQueue:
         return self._queues.setdefault(agent_id, AgentQueue(self._limits.queue_depth))
 
@@ -251,16 +255,17 @@ class RunService:
 
     async def end_session(self, agent_id: str) -> str | None:
         """End the agent's open conversation and its process; returns the conversation's id."""
-        if self.of_agent(agent_id):
-            raise ConflictError(
-                "agent_busy", "a run of this agent is not over", hint="cancel it first"
-            )
-        conversation_id = await self._store.conversations.current_id(agent_id)
-        if conversation_id is None:
-            return None
-        await self._headless.drop(conversation_id)
-        await self._store.conversations.end(conversation_id, now=wire.now())
-        return conversation_id
+        async with self._one_at_a_time(agent_id):
+            if self.of_agent(agent_id):
+                raise ConflictError(
+                    "agent_busy", "a run of this agent is not over", hint="cancel it first"
+                )
+            conversation_id = await self._store.conversations.current_id(agent_id)
+            if conversation_id is None:
+                return None
+            await self._headless.drop(conversation_id)
+            await self._store.conversations.end(conversation_id, now=wire.now())
+            return conversation_id
 
     async def delete_conversation(self, conversation_id: str) -> None:
         """Remove a conversation, its process and its raw logs."""
@@ -270,6 +275,12 @@ class RunService:
         await self._mirrors.drop(conversation_id)
         for run_id in runs:
             self._raw_files.remove(run_id)
+
+    async def give_up(self, run_id: str) -> None:
+        """End a run that is open in the store and that nothing drives."""
+        run = await self._store.runs.get(run_id)
+        channel = await self._bus.channel(run.conversation_id)
+        await channel.commit(lambda: interrupt(self._store, run, "nothing drove the run any more"))
 
     def heartbeat(self, agent_id: str) -> ActiveRun:
         """Note a sign of life of the agent's present run, which did not come as output."""
@@ -282,6 +293,9 @@ class RunService:
     async def close(self) -> None:
         """Refuse new runs, give the begun ones time to end, stop the rest, wait for each end."""
         self._closing = True
+        for accepting in list(self._accepting.values()):
+            async with accepting:
+                pass  # what was being accepted is active now
         active = list(self._active.values())
         begun = [run for run in active if run.started_at is not None and not run.waiting]
         for run in active:

@@ -13,15 +13,25 @@ import pytest
 
 from agent_runner import wire
 from agent_runner.api.context import Context
-from agent_runner.errors import BadRequestError, BusyError, ConflictError, TooLargeError
+from agent_runner.bus.frames import new_event
+from agent_runner.errors import (
+    BadRequestError,
+    BusyError,
+    ConflictError,
+    TooLargeError,
+    UnavailableError,
+)
+from agent_runner.events import Notice
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.service import Accepted
 from conversation_store import events as event_log
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.faults import Fault, StoreState
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from tests.conftest import Script, Serving
 from tests.conversation_store.commits import FULL, NORMAL, watch_commits
+from tests.conversation_store.rows import new_run
 from tests.faults.trial import until as until_true
 from tests.faults.trial import wait_until
 
@@ -566,3 +576,104 @@ async def test_a_run_whose_events_are_lost_is_no_success(
         assert (outcome.state, outcome.code) == ("failed", "internal")
         assert (await context.store.runs.get(active.run_id)).state == "failed"
         assert (await run(context, agent, "again")).state == "succeeded"
+
+
+async def test_a_prompt_that_comes_while_the_session_is_ended_begins_a_new_one(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        first = await start(context, agent, [{"ignore_term": True}, {"stay": True}, {"text": "a"}])
+        await ended(first)
+        old = first.live
+        assert old is not None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(context.runs.end_session, agent.agent_id)
+            await until_true(lambda: not context.headless.pool.kept)
+            second = await start(context, agent, "hello")
+            assert not old.alive
+        assert (await ended(second)).answer == "echo: hello"
+        assert second.run.conversation_id != first.run.conversation_id
+
+
+async def test_what_is_accepted_while_the_service_closes_is_ended_too(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        accept, at_it, go_on = context.store.runs.accept, anyio.Event(), anyio.Event()
+
+        async def slowly(*arguments: Any, **options: Any) -> list[StoredEvent]:
+            at_it.set()
+            await go_on.wait()
+            return await accept(*arguments, **options)
+
+        monkeypatch.setattr(context.store.runs, "accept", slowly)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(start, context, agent, [{"hang": True}])
+            await at_it.wait()
+            tasks.start_soon(context.runs.close)
+            await anyio.wait_all_tasks_blocked()
+            go_on.set()
+        assert context.runs.all_active() == []
+
+
+async def test_what_was_waiting_to_be_accepted_when_the_service_closed_is_refused(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        accept, at_it, go_on = context.store.runs.accept, anyio.Event(), anyio.Event()
+        refused: list[str] = []
+
+        async def slowly(*arguments: Any, **options: Any) -> list[StoredEvent]:
+            at_it.set()
+            await go_on.wait()
+            return await accept(*arguments, **options)
+
+        async def second() -> None:
+            with pytest.raises(UnavailableError) as caught:
+                await start(context, agent, "second")
+            refused.append(caught.value.code)
+
+        monkeypatch.setattr(context.store.runs, "accept", slowly)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(start, context, agent, [{"hang": True}])
+            await at_it.wait()
+            tasks.start_soon(second)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(context.runs.close)
+            await anyio.wait_all_tasks_blocked()
+            go_on.set()
+        assert refused == ["shutting_down"]
+        assert context.runs.all_active() == []
+
+
+async def test_a_turn_that_cannot_be_watched_leaves_no_process(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving(no_output_ms=300, cancel_grace_ms=300) as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, [{"text": "a"}, {"hang": True}])
+        await until_true(lambda: active.last_event == "message.completed")
+        context.store.health.set(Fault(StoreState.CORRUPT, "database disk image is malformed"))
+        await active.channel.emit(active.run_id, [Notice(code="lost")])
+        assert (await ended(active)).code == "internal"
+        assert active.live is not None
+        with anyio.fail_after(20):
+            await active.live.gone.wait()
+
+
+async def test_a_run_that_is_given_up_ends_in_its_stream(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        first = await start(context, agent, "hello")
+        await ended(first)
+        conversation_id = first.run.conversation_id
+        stuck = new_run(2, conversation_id, conversation_is_new=False)
+        await context.store.runs.accept(stuck, [new_event(Notice(code="x"))])
+        channel = first.channel
+        before = (await context.store.conversations.get(conversation_id)).last_event_seq
+        await context.runs.give_up(stuck.run_id)
+        assert channel.last_seq == before + 1
+        assert (await context.store.runs.get(stuck.run_id)).state == "interrupted"
