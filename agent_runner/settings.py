@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64decode
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,12 +12,53 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from agent_runner.errors import BadRequestError
 
 Milliseconds = Annotated[int, Field(ge=1)]
+PROGRAMS = ("claude-code", "factory-droid", "gemini", "tmux")
+
+
+def _has_home(path: Path) -> Path:
+    try:
+        path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return path
+
+
+def _host(name: str) -> str:
+    if not re.fullmatch(r"[^\s/\[\]]+", name) or name.count(":") == 1:
+        raise ValueError(f"{name!r} is no host name; a port does not belong to it")
+    return name.lower()
+
+
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/]+", text.lower()):
+        raise ValueError(f"{text!r} is no origin; one looks like https://chat.example:3000")
+    return text.lower()
+
+
+def _program(name: str) -> str:
+    if name not in PROGRAMS:
+        raise ValueError(f"{name!r} is none of {', '.join(PROGRAMS)}")
+    return name
+
+
+AnyPath = Annotated[Path, AfterValidator(_has_home)]
+Host = Annotated[str, AfterValidator(_host)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Program = Annotated[str, AfterValidator(_program)]
 
 
 def default_state_dir() -> Path:
@@ -40,10 +82,10 @@ class ServerSettings(_Section):
     token: str | None = Field(
         None, min_length=16, description="The bearer token; made and kept in the state folder."
     )
-    allowed_hosts: list[str] = Field(
+    allowed_hosts: list[Host] = Field(
         [], description="Host header names accepted besides the address listened on."
     )
-    allowed_origins: list[str] = Field(
+    allowed_origins: list[Origin] = Field(
         [], description="Browser origins accepted besides the service's own."
     )
     allow_remote: bool = Field(
@@ -401,14 +443,14 @@ class MaintenanceSettings(_Section):
 class Settings(_Section):
     """Everything that can be set."""
 
-    state_dir: Path = Field(
+    state_dir: AnyPath = Field(
         default_factory=default_state_dir, description="Database, token and raw logs."
     )
-    allowed_roots: list[Path] = Field(
+    allowed_roots: list[AnyPath] = Field(
         default_factory=lambda: [Path.home(), Path.cwd()],
         description="Folders that an agent's cwd must lie in; your home and the start folder.",
     )
-    programs: dict[str, str] = Field(
+    programs: dict[Program, str] = Field(
         {}, description="Path of a CLI, by agent type, where it is not found by itself."
     )
     server: ServerSettings = ServerSettings()

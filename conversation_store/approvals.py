@@ -163,11 +163,17 @@ class Approvals:
         return await self._move("void_approval", parameters, RESOLVED, go_on=True)
 
     async def extend(
-        self, approval_id: str, *, expires_at: str, warn_at: str, now: str
+        self, approval_id: str, *, by_ms: int, expires_at: str, warn_at: str, now: str
     ) -> Moved | None:
         """Give a pending approval more time; None if it is decided or its time was over."""
-        parameters = {"approval_id": approval_id, "expires_at": expires_at, "warn_at": warn_at}
-        return await self._move("extend_approval", {**parameters, "now": now}, EXTENDED)
+        parameters = {
+            "approval_id": approval_id,
+            "by_ms": by_ms,
+            "expires_at": expires_at,
+            "warn_at": warn_at,
+            "now": now,
+        }
+        return await self._move("extend_approval", parameters, EXTENDED)
 
     async def warn(self, approval_id: str, *, now: str) -> Moved | None:
         """Note that its time is nearly over; None if that was said or is not so."""

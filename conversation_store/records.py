@@ -274,6 +274,7 @@ class ApprovalRecord(Record, frozen=True, kw_only=True):
     delivery: Delivery
     delivery_attempts: int
     delivery_error: str | None
+    extended_ms: int
 
 
 class ApprovalEventRecord(msgspec.Struct, frozen=True):

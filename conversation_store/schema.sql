@@ -150,7 +150,7 @@ CREATE TABLE approvals (
   delivery TEXT NOT NULL
     CHECK (delivery IN ('none', 'waiting', 'resuming', 'delivered', 'failed')),
   delivery_attempts INTEGER NOT NULL DEFAULT 0,
-  delivery_error TEXT,
+  delivery_error TEXT, extended_ms INTEGER NOT NULL DEFAULT 0,
   CHECK ((state = 'pending') = (decided_at IS NULL))
 );
 

@@ -46,6 +46,11 @@ def test_later_sources_win(config: Path) -> None:
         (f"{WEBHOOK}'https:///x', secret: a secret of sixteen}}]", "hooks.webhooks.0.url"),
         (f"{WEBHOOK}'https://a:99999/x', secret: a secret of sixteen}}]", "hooks.webhooks.0.url"),
         (f"{WEBHOOK}'https://a/x', secret: whsec_abcdefghijk}}]", "hooks.webhooks.0.secret"),
+        ("programs:\n  claude: /bin/true", "programs.claude"),
+        ("allowed_roots: ['~nobody-of-this-name/x']", "allowed_roots.0"),
+        ("state_dir: '~nobody-of-this-name/x'", "state_dir"),
+        ("server:\n  allowed_hosts: ['other:8420']", "server.allowed_hosts.0"),
+        ("server:\n  allowed_origins: ['http://slash:3000/']", "server.allowed_origins.0"),
         ("- a list", "expected"),
         ("a: [", "config.yaml"),
     ],
@@ -78,3 +83,13 @@ def test_variables_are_in_the_runbook() -> None:
     for variable, where in _VARIABLES.items():
         assert f"| `{variable}` | `{'.'.join(where)}`" in text
     assert f"| `{CONFIG_VARIABLE}` |" in text
+
+
+def test_hosts_and_origins_are_kept_as_they_are_compared(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "server: {allowed_hosts: [MyBox.local, '::1'], allowed_origins: ['http://UPPER:3000']}"
+    )
+    server = load_settings(path, env={}).server
+    assert server.allowed_hosts == ["mybox.local", "::1"]
+    assert server.allowed_origins == ["http://upper:3000"]

@@ -45,8 +45,9 @@ class CustomAdapter:
     title: ClassVar[str] = "Custom command"
     program: ClassVar[str] = ""
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
-    install_hint: ClassVar[str] = "set options.command to a program that exists"
+    install_hint: ClassVar[str] = "set command to a program that exists"
     session_of_the_minute: ClassVar[bool] = False
+    one_program: ClassVar[bool] = False
     login_hint: ClassVar[str] = "see the program's own documentation"
 
     def launch(
@@ -59,7 +60,7 @@ class CustomAdapter:
             raise BadRequestError(
                 "unsupported_form",
                 "a custom command has no terminal UI unless its agent says so",
-                hint="set options.terminal, {} for the defaults, or run it headless",
+                hint="set terminal, {} for the defaults, or run it headless",
             )
         if form is Form.WARM and dialect not in WARM_DIALECTS:
             raise BadRequestError(
@@ -69,7 +70,7 @@ class CustomAdapter:
             )
         if resume is not None:
             check_session_id(resume)
-        hint = "put the command's own flag into options.command"
+        hint = "put the command's own flag into command"
         hints = dict.fromkeys(("allowed_tools", "denied_tools", "max_turns", "system_prompt"), hint)
         if dialect == ACP and form is not Form.TERMINAL:
             mcp_servers(options.mcp_servers)
@@ -110,6 +111,6 @@ def dialect_of(options: AgentOptions) -> str:
     """The checked dialect; BadRequestError without a command or for an unknown dialect."""
     if not options.command or not options.command[0].strip():
         raise BadRequestError(
-            "missing_command", "an agent of type custom needs options.command", hint='["prog"]'
+            "missing_command", "an agent of type custom needs command", hint='["prog"]'
         )
     return flags.one_of(options.dialect or TEXT, DIALECTS, "dialect")

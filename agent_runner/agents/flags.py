@@ -7,6 +7,10 @@ from collections.abc import Collection
 from agent_runner.agents.base import AgentOptions
 from agent_runner.errors import BadRequestError
 
+_NAMES = dict(
+    zip(AgentOptions.__struct_fields__, AgentOptions.__struct_encode_fields__, strict=True)
+)
+
 
 def flag(name: str, value: str) -> str:
     """`--name=value`: one argument, so that a value beginning with `-` is no flag."""
@@ -72,7 +76,7 @@ def unsupported(options: AgentOptions, title: str, hints: dict[str, str]) -> Non
     for name, hint in hints.items():
         if getattr(options, name):
             raise BadRequestError(
-                "unsupported_option", f"{title} has no way to set {name}", hint=hint
+                "unsupported_option", f"{title} has no way to set {_NAMES[name]}", hint=hint
             )
 
 

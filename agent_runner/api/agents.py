@@ -22,6 +22,8 @@ from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
 from agent_runner.routing.plan import CommMode, check_comm_mode
 from agent_runner.runners.launcher import resources_of
 from conversation_store.errors import RecordConflictError
+from conversation_store.toggles import Cause
+from fallback.standing import Scope
 
 
 def json_reply(value: Any, status: int = 200) -> Response:
@@ -139,6 +141,10 @@ async def delete_agent(request: Request) -> Response:
     await ctx.store.agents.get(agent_id)
     await ctx.runs.end_session(agent_id)
     await ctx.store.agents.delete(agent_id, now=wire.now())
+    if ctx.toggles.get((Scope.AGENT, agent_id)) is not None:
+        cause = Cause(by="service", via="deletion", reason="the agent was deleted")
+        await ctx.toggles.clear((Scope.AGENT, agent_id), cause)
+    await ctx.circuits.forget(agent_id)
     return Response(status_code=204)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from agent_runner import wire
@@ -25,6 +29,7 @@ from agent_runner.api import (
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
 from agent_runner.api.problems import on_error
+from agent_runner.api.routes import Handler
 from agent_runner.api.security import Gate
 from agent_runner.api.streams import StreamSlots
 from agent_runner.errors import AgentRunnerError
@@ -53,12 +58,12 @@ def build(context: Context, token: str | None) -> Starlette:
     """The application over a running service; `token` None asks for no token."""
     server = context.settings.server
     application = Starlette(
-        routes=[Route(e.path, e.handler, methods=[e.method]) for e in ENDPOINTS],
+        routes=_routes(),
         middleware=[
             Middleware(
                 Gate,
                 token=token,
-                hosts=frozenset({*_LOOPBACK_NAMES, server.host, *server.allowed_hosts}),
+                hosts=frozenset({*_LOOPBACK_NAMES, server.host.lower(), *server.allowed_hosts}),
                 origins=frozenset(server.allowed_origins),
                 body_limit=context.settings.limits.body_bytes,
             )
@@ -75,3 +80,21 @@ def build(context: Context, token: str | None) -> Starlette:
     application.state.slots = StreamSlots(context.settings.limits.stream_clients)
     application.state.openapi = wire.encode(openapi(ENDPOINTS, context.version))
     return application
+
+
+def _routes() -> list[Route]:
+    """One for each path, so that a wrong method is told all that the path takes."""
+    by_path: dict[str, dict[str, Handler]] = {}
+    for endpoint in ENDPOINTS:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint.handler
+    return [
+        Route(path, _by_method(handlers), methods=list(handlers))
+        for path, handlers in by_path.items()
+    ]
+
+
+def _by_method(handlers: Mapping[str, Handler]) -> Handler:
+    async def handle(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    return next(iter(handlers.values())) if len(handlers) == 1 else handle

@@ -266,7 +266,9 @@ class SendBody(Body):
     content: Annotated[str, StringConstraints(min_length=1)] = Field(description="The message.")
     metadata: dict[str, Any] = {}
     sender: ShortText = "client"
-    expires_ms: Duration = Field(86_400_000, description="For so long a reply is taken.")
+    expires_ms: Duration = Field(
+        86_400_000, le=366 * 86_400_000, description="For so long a reply is taken; a year at most."
+    )
 
 
 class ReplyBody(Body):

@@ -368,6 +368,7 @@ class ApprovalReply(Reply):
     delivery: Literal["none", "waiting", "resuming", "delivered", "failed"]
     delivery_attempts: int
     delivery_error: str | None
+    extended_ms: int
 
 
 class ApprovalListReply(Reply):

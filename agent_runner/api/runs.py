@@ -81,7 +81,7 @@ async def _stored(ctx: Context, run_id: str) -> tuple[RunRecord, str | None, str
 
 
 def _wants_stream(request: Request) -> bool:
-    return "text/event-stream" in request.headers.get("accept", "")
+    return "text/event-stream" in request.headers.get("accept", "").lower()
 
 
 def _run_stream(request: Request, active: ActiveRun, after: int) -> Response:

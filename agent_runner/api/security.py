@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from hmac import compare_digest
-from ipaddress import ip_address
 
 import anyio
 from starlette.datastructures import Headers
@@ -39,20 +38,16 @@ class BodyTimeoutError(BadRequestError):
     status = 408
 
 
-def is_loopback(host: str) -> bool:
-    """True if only programs on this machine can reach `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def host_name(header: str) -> str:
     """The name in a Host header without its port: `[::1]:8420` -> `::1`; "" for nonsense."""
     match = _HOST.fullmatch(header)
     return (match["v6"] or match["name"]) if match else ""
+
+
+def _bearer(headers: Headers) -> bytes:
+    """The token that a request brings; empty if it brings none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.encode() if scheme.lower() == "bearer" else b""
 
 
 class Gate:
@@ -72,7 +67,7 @@ class Gate:
         body_limit: int,
     ) -> None:
         self._app = app
-        self._token = f"Bearer {token}".encode() if token is not None else None
+        self._token = token.encode() if token is not None else None
         self._hosts = hosts
         self._origins = origins
         self._body_limit = body_limit
@@ -107,7 +102,7 @@ class Gate:
                 hint="add it to server.allowed_hosts",
             )
         origin = headers.get("origin")
-        if origin is not None and origin not in self._origins | {f"http://{host}"}:
+        if origin is not None and origin.lower() not in self._origins | {f"http://{host.lower()}"}:
             raise ForbiddenError(
                 "origin_not_allowed",
                 f"Origin {origin[:100]!r} may not call this service",
@@ -115,9 +110,7 @@ class Gate:
             )
         if origin is None and headers.get("sec-fetch-site", "none") not in _OWN_SITES:
             raise ForbiddenError("origin_not_allowed", "requests from other sites are refused")
-        if self._token is not None and not compare_digest(
-            headers.get("authorization", "").encode(), self._token
-        ):
+        if self._token is not None and not compare_digest(_bearer(headers), self._token):
             raise UnauthorizedError(
                 "unauthorized",
                 "the bearer token is missing or wrong",

@@ -129,14 +129,15 @@ async def agent_log(request: Request) -> Response:
     offset = integer_parameter(request, "offset", 0)
     limit = integer_parameter(request, "limit", _LOG_PAGE, low=1, high=_LOG_PAGE)
     tail = integer_parameter(request, "tail", 0, high=_LOG_PAGE)
+    ends = "tail" in request.query_params
 
     def read() -> tuple[int, int, bytes]:
         try:
             with path.open("rb") as file:
                 size = path.stat().st_size
-                at = max(0, size - tail) if tail else min(offset, size)
+                at = max(0, size - tail) if ends else min(offset, size)
                 file.seek(at)
-                return size, at, file.read(tail or limit)
+                return size, at, file.read(tail if ends else limit)
         except FileNotFoundError:
             return 0, 0, b""
 

@@ -16,11 +16,11 @@ from sse_starlette.sse import AppStatus
 
 from agent_runner.api.application import build
 from agent_runner.api.context import Context
-from agent_runner.api.security import is_loopback
 from agent_runner.api.streams import HEARTBEAT_S
 from agent_runner.app.service import running_service
 from agent_runner.app.state_dir import StateDir
 from agent_runner.errors import AgentRunnerError, BadRequestError, UnavailableError
+from agent_runner.hosts import is_loopback
 from agent_runner.settings import ServerSettings, Settings
 
 log = structlog.get_logger(__name__)
@@ -128,9 +128,11 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
 
                 tasks.start_soon(serving)
                 await server.up.wait()
-                tasks.start_soon(announce, context, _url(listener), token)
+                url = _url(listener)
+                tasks.start_soon(announce, context, url, token)
                 tasks.start_soon(_check_at_hangup, load)
-                await _signal_or(context.watch.fenced)
+                with state.address(url):
+                    await _signal_or(context.watch.fenced)
                 tasks.start_soon(_leave_at_signal)
             server.should_exit = True
     if context.watch.fenced.is_set():

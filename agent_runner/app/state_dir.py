@@ -27,6 +27,7 @@ class StateDir:
         self.repairs = root / "repairs"
         self.aside = root / "aside"
         self.token_file = root / "token"
+        self.url_file = root / "url"
         self.umask = 0o022
         """What files of a CLI are made with: the umask from before `claim`."""
         self._lock_file = root / "lock"
@@ -61,6 +62,15 @@ class StateDir:
             yield
         finally:
             os.close(lock)
+
+    @contextmanager
+    def address(self, url: str) -> Iterator[None]:
+        """Keep where the service listens, for programs that know this folder."""
+        self.url_file.write_text(f"{url}\n", "ascii")
+        try:
+            yield
+        finally:
+            self.url_file.unlink(missing_ok=True)
 
     def token(self) -> str:
         """The token kept here, made at the first call."""

@@ -16,7 +16,7 @@ from agent_runner.agents.base import AgentOptions, Feature
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import Decision, answer_of, check, refuse_decided
 from agent_runner.approvals.hints import hints
-from agent_runner.approvals.life import extended, life_of, warning
+from agent_runner.approvals.life import extension, life_of, warning
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.feed import PAGE, Feed
 from agent_runner.bus.frames import new_event
@@ -200,13 +200,14 @@ class Desk:
         GoneError if it is decided or its time is over; BadRequestError `extension_too_long`.
         """
         approval = await self._approvals.get(approval_id)
-        expires_at, warn_at = extended(self._settings, approval, by_ms)
+        given = extension(self._settings, approval, by_ms)
         moved = await self._commit(
             approval.conversation_id,
             lambda: self._approvals.extend(
                 approval_id,
-                expires_at=expires_at,
-                warn_at=warn_at,
+                by_ms=given.by_ms,
+                expires_at=given.expires_at,
+                warn_at=given.warn_at,
                 now=wire.now(),
             ),
         )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import msgspec
+
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.errors import BadRequestError
@@ -26,25 +30,32 @@ def life_of(settings: ApprovalSettings, options: AgentOptions) -> float:
     return asked / 1000
 
 
-def extended(
-    settings: ApprovalSettings, approval: ApprovalRecord, by_ms: int | None
-) -> tuple[str, str]:
-    """When it expires and is warned of if it waits `by_ms` longer, else as long again as at first.
+class Extension(msgspec.Struct, frozen=True):
+    """How much longer an approval waits, and when it then expires and is warned of."""
+
+    by_ms: int
+    expires_at: str
+    warn_at: str
+
+
+def extension(settings: ApprovalSettings, approval: ApprovalRecord, by_ms: int | None) -> Extension:
+    """That by `by_ms`, else by as long as it was to wait at first.
 
     BadRequestError `extension_too_long` if that is too far ahead.
     """
-    first = wire.seconds_between(approval.created_at, approval.expires_at)
-    by = first / (approval.extensions + 1) if by_ms is None else by_ms / 1000
-    try:
-        expires_at = wire.later(approval.expires_at, by)
-    except OverflowError:
-        expires_at = ""
-    if not expires_at or -wire.seconds_since(expires_at) > settings.longest_ms / 1000:
+    if by_ms is None:
+        life = wire.seconds_between(approval.created_at, approval.expires_at)
+        by_ms = round(life * 1000) - approval.extended_ms
+    left, expires_at = 0.0, ""
+    with suppress(OverflowError):
+        expires_at = wire.later(approval.expires_at, by_ms / 1000)
+        left = -wire.seconds_since(expires_at)
+    if not expires_at or left > settings.longest_ms / 1000:
         raise BadRequestError(
             "extension_too_long",
             f"an approval may wait for {settings.longest_ms} ms from now at most",
         )
-    return expires_at, wire.later(expires_at, -warning(by))
+    return Extension(by_ms, expires_at, wire.later(expires_at, -warning(max(left, 0.0))))
 
 
 def warning(life: float) -> float:

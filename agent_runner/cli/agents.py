@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
+from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json, show_table
 from agent_runner.client.http import path
 from agent_runner.errors import AgentRunnerError
@@ -18,7 +18,7 @@ agents = typer.Typer(help="Registered agents.", no_args_is_help=True)
 
 @agents.command("list")
 def list_agents(
-    as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None, state_dir: StateDir = None
+    as_json: Json = False, url: Url = None, token: Token = None, state_dir: StateDir = None
 ) -> None:
     """List registered agents."""
     try:
@@ -60,7 +60,7 @@ def add_agent(
         ),
     ] = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -72,8 +72,8 @@ def add_agent(
     for text in option or []:
         field, _, value = text.partition("=")
         try:
-            body[field] = json.loads(value)
-        except json.JSONDecodeError as error:
+            body[field] = json.loads(value, parse_constant=_no_constant)
+        except ValueError as error:
             raise typer.BadParameter(f"{text!r}: the value is no JSON: {error}") from error
     try:
         with client(url, token, state_dir) as service:
@@ -89,7 +89,7 @@ def add_agent(
 @agents.command("show")
 def show_agent(
     name: str,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -104,7 +104,7 @@ def show_agent(
 @agents.command("remove")
 def remove_agent(
     name: str,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -115,3 +115,7 @@ def remove_agent(
     except AgentRunnerError as error:
         fail(error)
     out.print(f"{name} is removed.")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

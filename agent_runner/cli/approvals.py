@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import Annotated, Any
 
 import typer
 
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
-from agent_runner.cli.terminal import fail, out, show_json, show_json_text, show_table
+from agent_runner.cli.options import Json, StateDir, Token, Url, client, milliseconds
+from agent_runner.cli.terminal import fail, out, show_json, show_json_text, show_table, stream_over
 from agent_runner.client.http import Client, path
+from agent_runner.client.user import user_name
 from agent_runner.errors import AgentRunnerError, BadRequestError
-from agent_runner.plain_text import clean
+from agent_runner.plain_text import clean, escaped
 
 approvals = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +38,7 @@ def list_approvals(
     agent: Annotated[str | None, typer.Option(help="Only this agent's.")] = None,
     limit: Annotated[int, typer.Option(help="At most so many, newest first.")] = 50,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -68,7 +68,7 @@ def list_approvals(
 def show(
     approval: ApprovalId,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -103,7 +103,7 @@ def approve(
     ] = None,
     by: By = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -144,7 +144,7 @@ def reject(
     option: Annotated[str | None, typer.Option(help="One of its options, by id.")] = None,
     by: By = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -165,12 +165,12 @@ def extend(
         float | None, typer.Option(help="So much longer [as long again as at first].")
     ] = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
     """Give an approval more time."""
-    body = {} if minutes is None else {"byMs": max(1, round(minutes * 60_000))}
+    body = {} if minutes is None else {"byMs": milliseconds(minutes, 60_000)}
     try:
         with client(url, token, state_dir) as service:
             found = service.send("POST", path("approvals", approval, "extend"), body)
@@ -184,7 +184,7 @@ def extend(
 
 @approvals.command()
 def watch(
-    as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None, state_dir: StateDir = None
+    as_json: Json = False, url: Url = None, token: Token = None, state_dir: StateDir = None
 ) -> None:
     """Print what waits now, and from then on what happens to approvals, a line each."""
     try:
@@ -202,11 +202,12 @@ def watch(
         fail(error, as_json=as_json)
     except KeyboardInterrupt:
         return
+    fail(stream_over(), as_json=as_json)
 
 
 def _decide(service: Client, approval: str, fields: dict[str, Any], by: str | None) -> Any:
     given = {name: value for name, value in fields.items() if value is not None}
-    body = {**given, "by": by or getpass.getuser(), "via": "cli"}
+    body = {**given, "by": by or user_name(), "via": "cli"}
     return service.send("POST", path("approvals", approval, "decide"), body)
 
 
@@ -253,7 +254,7 @@ def _show(approval: dict[str, Any]) -> None:
         f"{approval['agentId']} asks: {approval['question']}",
         f"  approval  {approval['approvalId']} ({approval['state']}, {approval['kind']})",
         f"  tool      {approval['tool']}",
-        f"  input     {json.dumps(approval['input'], ensure_ascii=False, sort_keys=True)}",
+        f"  input     {escaped(json.dumps(approval['input'], ensure_ascii=False, sort_keys=True))}",
         f"  hash      {approval['inputHash']}",
         f"  risk      {hints.get('risk')} {'; '.join(hints.get('notes', []))}",
         f"  expires   {approval['expiresAt']}",
@@ -276,7 +277,8 @@ def _tell(decided: dict[str, Any], *, as_json: bool) -> None:
         show_json(decided)
         return
     waits = decided["delivery"] in ("waiting", "resuming")
-    more = "; the CLI that asked is gone and its session is resumed" if waits else ""
+    again = "and its session is resumed" if decided["kind"] != "tool" else "and is started again"
+    more = f"; what asked is gone {again}" if waits else ""
     out.print(clean(f"{decided['state']} by {decided['decidedBy']}{more}"))
 
 

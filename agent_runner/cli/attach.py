@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import typer
 
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
+from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json
 from agent_runner.errors import AgentRunnerError, UnavailableError
 from agent_runner.tmux.capture import attach_command
@@ -21,7 +21,7 @@ def attach(
     write: Annotated[bool, typer.Option("--write", help="Also type into it.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print its screen once instead.")] = False,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
+from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json, show_table
 from agent_runner.client.http import path
 from agent_runner.errors import AgentRunnerError
@@ -19,7 +19,7 @@ circuits = typer.Typer(
 
 @circuits.command("list")
 def list_circuits(
-    as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None, state_dir: StateDir = None
+    as_json: Json = False, url: Url = None, token: Token = None, state_dir: StateDir = None
 ) -> None:
     """List the breakers that have seen a failure."""
     try:
@@ -34,7 +34,7 @@ def list_circuits(
 def reset_circuit(
     agent: Annotated[str, typer.Argument(help="Name of an agent.")],
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:

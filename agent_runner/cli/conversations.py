@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
+from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json, show_table
 from agent_runner.client.http import path
 from agent_runner.errors import AgentRunnerError
@@ -19,7 +19,7 @@ conversations = typer.Typer(help="Stored conversations.", no_args_is_help=True)
 def list_conversations(
     agent: Annotated[str, typer.Argument(help="Name of an agent.")],
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -42,7 +42,7 @@ def list_conversations(
 def show_conversation(
     conversation: Annotated[str, typer.Argument(help="Id of a conversation.")],
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:

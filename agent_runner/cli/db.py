@@ -12,7 +12,7 @@ import typer
 
 from agent_runner import wire
 from agent_runner.app.state_dir import StateDir as Folder
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, client
+from agent_runner.cli.options import Json, StateDir, Token, client
 from agent_runner.cli.terminal import ExitCode, fail, out, show_json
 from agent_runner.client.http import URL_VARIABLE
 from agent_runner.errors import AgentRunnerError, UnavailableError
@@ -243,7 +243,7 @@ def _report(
             except UnavailableError as error:
                 if error.code != "state_dir_in_use":
                     raise
-        with client(url or DEFAULT_URL, token, state_dir) as service:
+        with client(url, token, state_dir) as service:
             where = f"/api/integrity/{name}"
             return service.get(where) if method == "GET" else service.send(method, where)
     except StoreError as error:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
+from agent_runner.cli.options import Json, StateDir, Token, Url, client, milliseconds
 from agent_runner.cli.terminal import ExitCode, err, fail, show_json_text
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
@@ -34,7 +34,7 @@ def execute(
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds the run may take.")] = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -50,7 +50,7 @@ def execute(
     if mode is not None:
         body["mode"] = mode
     if timeout is not None:
-        body["timeoutMs"] = max(1, round(timeout * 1000))
+        body["timeoutMs"] = milliseconds(timeout, 1000)
     printer = _Printer()
     state: str | None = None
     try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import Annotated, Any
 
 import typer
 
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
-from agent_runner.cli.terminal import fail, out, show_json, show_json_text, show_table
+from agent_runner.cli.options import Json, StateDir, Token, Url, client
+from agent_runner.cli.terminal import fail, out, show_json, show_json_text, show_table, stream_over
+from agent_runner.client.user import user_name
 from agent_runner.errors import AgentRunnerError, BadRequestError
 from agent_runner.plain_text import clean
 
@@ -41,7 +41,7 @@ _NO_REASON = "no reason given"
 
 @fallback.command()
 def status(
-    as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None, state_dir: StateDir = None
+    as_json: Json = False, url: Url = None, token: Token = None, state_dir: StateDir = None
 ) -> None:
     """Show the toggles in force, and how each agent would be driven now."""
     try:
@@ -67,7 +67,7 @@ def disable_cli(
     lasts: For = None,
     by: By = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -85,7 +85,7 @@ def enable_cli(
     lasts: For = None,
     by: By = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -102,7 +102,7 @@ def force_agent(
     lasts: For = None,
     by: By = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -117,7 +117,7 @@ def clear_agent(
     reason: Reason = _NO_REASON,
     by: By = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -130,7 +130,7 @@ def clear_all(
     reason: Reason = _NO_REASON,
     by: By = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -144,7 +144,7 @@ def audit(
     name: Annotated[str | None, typer.Option(help="Only this agent or CLI type.")] = None,
     limit: Annotated[int, typer.Option(help="At most so many, newest first.")] = 50,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -169,7 +169,7 @@ def audit(
 
 @fallback.command()
 def watch(
-    as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None, state_dir: StateDir = None
+    as_json: Json = False, url: Url = None, token: Token = None, state_dir: StateDir = None
 ) -> None:
     """Follow changes until interrupted."""
     try:
@@ -185,6 +185,7 @@ def watch(
         return
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
+    fail(stream_over(), as_json=as_json)
 
 
 def _change(
@@ -194,11 +195,11 @@ def _change(
     lasts: str | None,
     by: str | None,
     as_json: bool,
-    url: str,
+    url: str | None,
     token: str | None,
     state_dir: Any,
 ) -> None:
-    body = {**body, "reason": reason, "by": by or getpass.getuser(), "via": "cli"}
+    body = {**body, "reason": reason, "by": by or user_name(), "via": "cli"}
     try:
         if lasts is not None:
             body["expiresMs"] = _milliseconds(lasts)
@@ -215,7 +216,7 @@ def _change(
 
 def _milliseconds(text: str) -> int:
     number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isdigit() or not int(number):
+    if unit not in _UNITS or not (number.isascii() and number.isdigit()) or not int(number):
         raise BadRequestError("invalid_duration", f"{text!r} is no time", hint="30s, 15m, 8h or 2d")
     return int(number) * _UNITS[unit]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -75,14 +76,21 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what cannot be printed is told in short."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started it
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (until the end)
+        getattr(sys, name).reconfigure(errors="backslashreplace")
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     # What is imported stays: looking through it for garbage would be a tenth of the start.
     gc.disable()
     app = application([word] if word in _PLACES else _PLACES)
     gc.freeze()
     gc.enable()
-    app()
+    try:
+        app()
+    except OSError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent_runner.client.http import URL_VARIABLE, Client, kept_token
+from agent_runner.client.http import DEFAULT_URL, URL_VARIABLE, Client, kept_token, kept_url
 from agent_runner.settings import default_state_dir
 
-Url = Annotated[str, typer.Option("--url", envvar=URL_VARIABLE, help="Where the service listens.")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar=URL_VARIABLE,
+        help=f"Where the service listens [as the state folder says, else {DEFAULT_URL}].",
+    ),
+]
 Token = Annotated[
     str | None,
     typer.Option(
@@ -29,9 +37,22 @@ StateDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
-DEFAULT_URL = "http://127.0.0.1:8420"
+
+def client(url: str | None, token: str | None, state_dir: Path | None) -> Client:
+    """A client of the service."""
+    return Client(*service_of(url, token, state_dir))
 
 
-def client(url: str, token: str | None, state_dir: Path | None) -> Client:
-    """A client of the service at `url`."""
-    return Client(url, token or kept_token(state_dir or default_state_dir()))
+def service_of(
+    url: str | None, token: str | None, state_dir: Path | None
+) -> tuple[str, str | None]:
+    """The URL and the token of the service that is meant."""
+    folder = state_dir or default_state_dir()
+    return url or kept_url(folder), token or kept_token(folder)
+
+
+def milliseconds(amount: float, unit_ms: int) -> int:
+    """A time in milliseconds; a usage error if it is none."""
+    if not (math.isfinite(amount) and amount > 0):
+        raise typer.BadParameter(f"{amount:g} is no time")
+    return max(1, round(amount * unit_ms))

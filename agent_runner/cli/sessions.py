@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
+from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json, show_table
 from agent_runner.errors import AgentRunnerError
 
 
 def sessions(
-    as_json: Json = False, url: Url = DEFAULT_URL, token: Token = None, state_dir: StateDir = None
+    as_json: Json = False, url: Url = None, token: Token = None, state_dir: StateDir = None
 ) -> None:
     """Show who holds which agent, which runs wait, and which processes are kept warm."""
     try:

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
+from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import ExitCode, fail, out, show_json, show_table
 from agent_runner.client.http import path
-from agent_runner.errors import AgentRunnerError
+from agent_runner.errors import AgentRunnerError, BadRequestError
 from agent_runner.plain_text import clean
 from shadow.report import NOTHING_YET, milliseconds, percent
 
@@ -25,7 +25,7 @@ shadow = typer.Typer(
     (runbooks/shadow.md).""",
 )
 
-Days = Annotated[int | None, typer.Option(min=1, help="The last so many days [30].")]
+Days = Annotated[int | None, typer.Option(min=1, max=36_500, help="The last so many days [30].")]
 Agent = Annotated[str | None, typer.Option("--agent", help="Only this agent.")]
 Type = Annotated[str | None, typer.Option("--type", help="Only this CLI type.")]
 Limit = Annotated[int, typer.Option(min=1, max=200, help="At most so many, newest first.")]
@@ -53,7 +53,7 @@ def report(
         Path | None, typer.Option("-o", "--output", help="Write it to this file.")
     ] = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -65,7 +65,10 @@ def report(
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
     if output is not None:
-        output.write_text(text, "utf-8")
+        try:
+            output.write_text(text, "utf-8")
+        except OSError as error:
+            fail(BadRequestError("cannot_write", f"{output}: {error.strerror}"), as_json=as_json)
         out.print(f"Written to {clean(str(output))}")
     else:
         out.print(clean(text), end="" if text.endswith("\n") else "\n")
@@ -78,7 +81,7 @@ def mismatches(
     type_: Type = None,
     limit: Limit = 50,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -94,7 +97,7 @@ def failures(
     type_: Type = None,
     limit: Limit = 50,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -107,7 +110,7 @@ def failures(
 def show(
     comparison_id: Annotated[str, typer.Argument(help="As the lists and the report have it.")],
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -146,7 +149,7 @@ def criteria(
     agent: Agent = None,
     type_: Type = None,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -175,7 +178,7 @@ def _list(
     none: str,
     query: dict[str, Any],
     as_json: bool,
-    url: str,
+    url: str | None,
     token: str | None,
     state_dir: Path | None,
 ) -> None:

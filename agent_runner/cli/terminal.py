@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent_runner import wire
-from agent_runner.errors import AgentRunnerError
+from agent_runner.errors import AgentRunnerError, UnavailableError
 from agent_runner.plain_text import clean, escaped
 
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -54,6 +54,11 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     for row in rows:
         table.add_row(*("-" if cell is None else clean(str(cell)) for cell in row))
     out.print(table)
+
+
+def stream_over() -> UnavailableError:
+    """What whoever watches is told at the end of a stream that has none."""
+    return UnavailableError("service_unreachable", "the stream ended: the service has stopped")
 
 
 def fail(error: AgentRunnerError, *, as_json: bool = False) -> NoReturn:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated, Any
 
 import typer
 
-from agent_runner.cli.options import DEFAULT_URL, Json, StateDir, Token, Url, client
+from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json, show_table
 from agent_runner.client.http import path
+from agent_runner.client.user import user_name
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
 
@@ -32,14 +32,14 @@ def send(
     message: Annotated[str, typer.Argument(help="What it is told.")],
     wait: Wait = 0,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
     """Leave a message; the ticket is printed."""
     try:
         with client(url, token, state_dir) as service:
-            body = {"content": message, "sender": getpass.getuser()}
+            body = {"content": message, "sender": user_name()}
             ticket = service.send("POST", path("agents", agent, "send"), body)
             if wait:
                 where = path("replies", ticket["ticketId"], "wait")
@@ -53,7 +53,7 @@ def send(
 def pending(
     agent: Annotated[str, typer.Argument(help="Name of an agent.")],
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
@@ -79,14 +79,14 @@ def reply(
     ticket: Ticket,
     message: Annotated[str, typer.Argument(help="The reply.")],
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
     """Reply to a ticket, once."""
     try:
         with client(url, token, state_dir) as service:
-            body = {"ticketId": ticket, "content": message, "by": getpass.getuser()}
+            body = {"ticketId": ticket, "content": message, "by": user_name()}
             replied = service.send("POST", "/replies", body)
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
@@ -98,7 +98,7 @@ def show(
     ticket: Ticket,
     wait: Wait = 0,
     as_json: Json = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:

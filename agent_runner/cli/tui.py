@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import sys
+
 import anyio
 
-from agent_runner.cli.options import DEFAULT_URL, StateDir, Token, Url
+from agent_runner.cli.options import StateDir, Token, Url, service_of
 from agent_runner.cli.terminal import fail
 from agent_runner.client.events import Watcher
-from agent_runner.client.http import kept_token
-from agent_runner.errors import AgentRunnerError, UnavailableError
-from agent_runner.settings import default_state_dir
+from agent_runner.errors import AgentRunnerError, BadRequestError, UnavailableError
 
 
-def tui(url: Url = DEFAULT_URL, token: Token = None, state_dir: StateDir = None) -> None:
+def tui(url: Url = None, token: Token = None, state_dir: StateDir = None) -> None:
     """Decide on approvals in a terminal UI, beside the runs that wait for them.
 
     Keys: up and down choose, Enter shows; a approves, s approves for the CLI's session,
     r rejects, e edits the input, x extends, Tab goes to the runs, q leaves.
     """
     try:
-        anyio.run(_run, url, token or kept_token(state_dir or default_state_dir()))
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise BadRequestError(
+                "needs_terminal",
+                "this needs a terminal",
+                hint="agent-runner approvals list, show, approve and reject do not",
+            )
+        anyio.run(_run, *service_of(url, token, state_dir))
     except AgentRunnerError as error:
         fail(error)
 

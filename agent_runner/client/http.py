@@ -13,9 +13,11 @@ from urllib.parse import quote
 import httpx
 from httpx_sse import ServerSentEvent, connect_sse
 
-from agent_runner.errors import AgentRunnerError, UnavailableError
+from agent_runner.errors import AgentRunnerError, BadRequestError, UnavailableError
+from agent_runner.hosts import is_loopback
 
 URL_VARIABLE = "AGENT_RUNNER_URL"
+DEFAULT_URL = "http://127.0.0.1:8420"
 _CONNECT_S = 5.0
 
 
@@ -32,12 +34,23 @@ def trusted(url: str) -> ssl.SSLContext:
 
 
 def connection(url: str, token: str | None) -> dict[str, Any]:
-    """What httpx is to know of a service; its answers may take as long as a run."""
+    """What httpx is to know of a service; its answers may take as long as a run.
+
+    No proxy is asked for one on this machine: it could not reach it, and would see the token.
+    BadRequestError `invalid_token` or `invalid_url`.
+    """
+    if token and not (token.isascii() and token.isprintable()):
+        raise BadRequestError("invalid_token", "the token holds what no header can carry")
+    try:
+        host = httpx.URL(url).host
+    except httpx.InvalidURL as error:
+        raise BadRequestError("invalid_url", f"{url!r} is no URL: {error}") from error
     return {
         "base_url": url,
         "headers": {"Authorization": f"Bearer {token}"} if token else {},
         "timeout": httpx.Timeout(None, connect=_CONNECT_S),
         "verify": trusted(url),
+        "trust_env": not is_loopback(host),
     }
 
 
@@ -57,8 +70,17 @@ def kept_token(state_dir: Path, env: Mapping[str, str] = os.environ) -> str | No
     """The token from the environment, else the one that the service keeps."""
     if token := env.get("AGENT_RUNNER_TOKEN"):
         return token
+    return _kept(state_dir / "token")
+
+
+def kept_url(state_dir: Path) -> str:
+    """Where the service that uses the folder listens; DEFAULT_URL if none does."""
+    return _kept(state_dir / "url") or DEFAULT_URL
+
+
+def _kept(file: Path) -> str | None:
     try:
-        return (state_dir / "token").read_text("ascii").strip()
+        return file.read_text("ascii", "replace").strip()
     except OSError:
         return None
 
@@ -68,7 +90,11 @@ class Client:
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
-        self._http = httpx.Client(**connection(url, token))
+        known = connection(url, token)
+        try:
+            self._http = httpx.Client(**known)
+        except (ImportError, ValueError) as error:  # of a proxy in the environment
+            raise _unreachable(f"there is no way to {url}: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -86,11 +112,11 @@ class Client:
 
     def send(self, method: str, where: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON answer to a request with a body; None if it has none."""
-        return self._call(method, where, json=dict(body or {}))
+        return self._call(method, where, **_json(body or {}))
 
     def stream(self, agent_id: str, body: Mapping[str, Any]) -> Iterator[ServerSentEvent]:
         """Execute a prompt and yield its events until the run is over."""
-        return self._events("POST", path("agents", agent_id, "execute"), json=dict(body))
+        return self._events("POST", path("agents", agent_id, "execute"), **_json(body))
 
     def events(self, where: str, **parameters: str | int) -> Iterator[ServerSentEvent]:
         """The events of a stream for as long as it lasts."""
@@ -109,23 +135,48 @@ class Client:
 
     def _call(self, method: str, where: str, **arguments: Any) -> Any:
         response = self._request(method, where, **arguments)
-        return response.json() if response.content else None
+        if not response.content:
+            return None
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise _unreachable(f"what answers at {self._url} is no agent-runner")
+        return answer
 
     def _request(self, method: str, where: str, **arguments: Any) -> httpx.Response:
         try:
             response = self._http.request(method, where, **arguments)
         except httpx.TransportError as error:
             raise away(self._url, error) from error
-        if response.is_error:
+        if not response.is_success:
             raise problem_of(response)
         return response
 
 
+def _json(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A request's body and its type; BadRequestError `not_utf8` if it holds what is no text."""
+    try:
+        content = json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise BadRequestError(
+            "not_utf8",
+            "what is to be sent is not UTF-8 text",
+            hint="convert it first, e.g. iconv -f latin1 -t utf-8",
+        ) from error
+    return {"content": content, "headers": {"Content-Type": "application/json"}}
+
+
 def away(url: str, error: httpx.TransportError) -> UnavailableError:
     """Nothing answers at `url`."""
+    return _unreachable(f"no agent-runner answers at {url}: {error}")
+
+
+def _unreachable(message: str) -> UnavailableError:
     return UnavailableError(
         "service_unreachable",
-        f"no agent-runner answers at {url}: {error}",
+        message,
         hint="start it with `agent-runner serve`, or name another with --url",
     )
 
@@ -134,6 +185,6 @@ def problem_of(response: httpx.Response) -> ServiceProblemError:
     """What an error answer says."""
     try:
         document = response.json()
-    except json.JSONDecodeError:
+    except ValueError:
         document = {}
     return ServiceProblemError(document if isinstance(document, dict) else {}, response.status_code)

@@ -1,4 +1,4 @@
-"""The circuit breakers of the service: one for each agent and one for each CLI type."""
+"""The circuit breakers of the service: one for each agent and one for each CLI."""
 
 from __future__ import annotations
 
@@ -169,6 +169,11 @@ class Circuits:
             self._breakers[scope, name] = closed
         return [self._circuit(*key) for key in _keys(agent)]
 
+    async def forget(self, agent_id: str) -> None:
+        """Let a later agent of this name begin anew."""
+        if self._breakers.pop(("agent", agent_id), None) is not None:
+            await self._save("agent", agent_id, self._breaker("agent", agent_id))
+
     def status(self) -> list[Circuit]:
         """Every breaker that has seen something."""
         return [self._circuit(*key) for key in sorted(self._breakers)]
@@ -236,7 +241,8 @@ class Circuits:
 
 
 def _keys(agent: AgentRecord) -> list[tuple[Scope, str]]:
-    return [("agent", agent.agent_id), ("type", agent.type)]
+    keys: list[tuple[Scope, str]] = [("agent", agent.agent_id)]
+    return [*keys, ("type", agent.type)] if adapter_for(agent.type).one_program else keys
 
 
 def verdict_of(outcome: RunOutcome, broken_lines: int) -> tuple[Verdict, str | None]:

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from agent_runner import wire
+from agent_runner.agents.registry import adapter_for
 from agent_runner.routing.toggles import Toggles, key_of
 from agent_runner.settings import AutomaticSettings
 from conversation_store.errors import StoreError
@@ -166,8 +167,9 @@ class Guards:
         self._guards.pop(key, None)
 
 
-def _keys(agent: AgentRecord) -> tuple[Key, Key]:
-    return (Scope.AGENT, agent.agent_id), (Scope.TYPE, agent.type)
+def _keys(agent: AgentRecord) -> list[Key]:
+    keys = [(Scope.AGENT, agent.agent_id)]
+    return [*keys, (Scope.TYPE, agent.type)] if adapter_for(agent.type).one_program else keys
 
 
 def _policy(settings: AutomaticSettings) -> Policy:

@@ -246,7 +246,10 @@ class RunService:
         if run_id is not None:
             runs = [active for active in runs if active.run_id == run_id]
             if not runs:
-                await self._store.runs.get(run_id)
+                if (await self._store.runs.get(run_id)).agent_id != agent_id:
+                    raise NotFoundError(
+                        "run_not_found", f"agent {agent_id!r} has no run {run_id!r}"
+                    )
                 raise ConflictError("run_is_over", f"run {run_id} is not active on this agent")
         if not runs:
             raise ConflictError("nothing_to_cancel", "this agent runs nothing")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any, ClassVar
 
 import anyio
@@ -13,6 +12,7 @@ from textual.widgets import DataTable, Footer, Header, RichLog, Static
 
 from agent_runner.client.events import Watcher
 from agent_runner.client.http import path
+from agent_runner.client.user import user_name
 from agent_runner.errors import AgentRunnerError, UnavailableError
 from agent_runner.tui.chooser import Chooser
 from agent_runner.tui.dialogs import ChoiceDialog, InputDialog, ReasonDialog
@@ -60,7 +60,7 @@ class Tui(App[None]):
     def __init__(self, watcher: Watcher, by: str | None = None) -> None:
         super().__init__()
         self._watcher = watcher
-        self._by = by or getpass.getuser()
+        self._by = by or user_name()
         self._approvals: dict[str, dict[str, Any]] = {}
         self._shown: str | None = None
         self._followed: str | None = None

@@ -3,7 +3,7 @@ INSERT INTO agents (agent_id, type, comm_mode, options, created_at, updated_at)
 VALUES (:agent_id, :type, :comm_mode, :options, :now, :now)
 ON CONFLICT (agent_id) DO UPDATE SET
   type = excluded.type, comm_mode = excluded.comm_mode, options = excluded.options,
-  updated_at = excluded.updated_at, deleted_at = NULL
+  created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = NULL
 WHERE agents.deleted_at IS NOT NULL
 RETURNING agent_id, type, comm_mode, options, created_at, updated_at;
 

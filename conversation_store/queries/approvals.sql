@@ -41,7 +41,7 @@ RETURNING *;
 
 -- name: extend_approval
 UPDATE approvals SET expires_at = :expires_at, warn_at = :warn_at, warned_at = NULL,
-  extensions = extensions + 1
+  extensions = extensions + 1, extended_ms = extended_ms + :by_ms
 WHERE approval_id = :approval_id AND state = 'pending' AND expires_at > :now
 RETURNING *;
 

@@ -208,6 +208,38 @@ def test_deleting_an_agent_keeps_its_conversations(service: Service) -> None:
     assert service.run("new").json()["conversationId"] != conversation
 
 
+def test_a_later_agent_of_the_name_begins_anew(service: Service) -> None:
+    with service.client() as client:
+        broken = {"agentId": "again", "type": "custom", "command": ["/bin/false"]}
+        made = client.post("/agents/register", json=broken).json()
+        for _ in range(4):
+            last = client.post("/agents/again/execute", json={"prompt": "x"})
+        assert outcome(last) == (503, "circuit_open")
+        force = {"agentId": "again", "mode": "tmux", "reason": "x", "by": "ann"}
+        assert client.post("/api/fallback/agent/force", json=force).status_code == 200
+        client.delete("/agents/again")
+        whole = {**broken, "command": ["/bin/echo", "fresh"]}
+        assert client.post("/agents/register", json=whole).json()["createdAt"] > made["createdAt"]
+        answer = client.post("/agents/again/execute", json={"prompt": "x"}).json()
+        assert answer["content"] == "fresh"
+
+
+def test_only_an_agents_own_runs_can_be_cancelled_by_it(service: Service) -> None:
+    run = service.run("hello").json()["runId"]
+    with service.client() as client:
+        cancel = {"runId": run}
+        for agent, expected in (("worker", (409, "run_is_over")), ("demo", (404, "run_not_found"))):
+            assert outcome(client.post(f"/agents/{agent}/execute/cancel", json=cancel)) == expected
+
+
+def test_a_wrong_method_is_told_the_right_ones(service: Service) -> None:
+    with service.client() as client:
+        answer = client.put("/agents/demo")
+        assert answer.status_code == 405
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "PATCH", "DELETE"}
+        assert client.head("/agents/demo").status_code == 200
+
+
 def test_an_agent_at_work_cannot_be_deleted(service: Service, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     body = {"prompt": json.dumps([{"wait": str(gate)}])}

@@ -93,7 +93,6 @@ def test_without_the_token(gate: Service, endpoint: Endpoint) -> None:
         "",
         "Bearer",
         "Bearer wrong",
-        f"bearer {gate.token}",
         f"Basic {gate.token}",
         gate.token,
         f"Bearer {gate.token}x",
@@ -248,3 +247,12 @@ def test_elsewhere_needs_a_token_and_a_word(host: str) -> None:
         check_exposure(ServerSettings(host=host))
     assert caught.value.code == "remote_not_allowed"
     check_exposure(ServerSettings(host=host, allow_remote=True))
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_of_the_token_has_no_case(gate: Service, scheme: str) -> None:
+    host = gate.url.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=20)
+    connection.request("GET", "/health", headers={"Authorization": f"{scheme} {gate.token}"})
+    assert connection.getresponse().status == 200
+    connection.close()

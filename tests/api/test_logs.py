@@ -57,3 +57,10 @@ def test_a_run_that_printed_nothing_has_an_empty_log(live: Service) -> None:
     run_id = live.run("quiet").json()["runId"]
     with live.client() as client:
         assert client.get(f"/agents/worker/logs/{run_id}/stderr").content == b""
+
+
+def test_a_tail_of_nothing_is_nothing(live: Service) -> None:
+    run = live.run("hello").json()["runId"]
+    with live.client() as client:
+        assert client.get(f"/agents/worker/logs/{run}/stdout", params={"tail": 0}).content == b""
+        assert client.get(f"/agents/worker/logs/{run}/stdout").content != b""

@@ -124,3 +124,11 @@ def test_a_stop_waits_for_nobody_who_waits(live: Service) -> None:
         assert live.stop() == 0
         waiting.exception(10)
     live.start()
+
+
+def test_a_ticket_lives_for_a_year_at_most(live: Service) -> None:
+    with live.client() as client:
+        for expires in (366 * 86_400_000 + 1, 2**53, 10**18):
+            body = {"content": "x", "expiresMs": expires}
+            answer = client.post("/agents/worker/send", json=body)
+            assert (answer.status_code, answer.json()["code"]) == (422, "invalid_body")

@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from agent_runner import wire
 from agent_runner.errors import (
     AgentRunnerError,
     BadRequestError,
@@ -251,6 +252,23 @@ async def test_an_extended_approval_waits_on(serving: Serving, tmp_path: Path) -
         with pytest.raises(BadRequestError):
             await context.desk.extend(other.approval_id, 10**12)
     assert ran(log) == [COMMAND]
+
+
+async def test_as_long_again_as_at_first_is_just_that(serving: Serving, tmp_path: Path) -> None:
+    async with serving() as context:
+        day = 86_400.0
+        options = {"approvalExpiresMs": round(day * 1000)}
+        agent = await add_agent(context, "worker", "claude-code", tmp_path, **options)
+        active, approval = await asked(context, agent, question(tmp_path / "log"))
+        once = await context.desk.extend(approval.approval_id, 60_000)
+        assert wire.seconds_between(approval.expires_at, once.expires_at) == 60.0
+        warned = wire.seconds_between(once.warn_at, once.expires_at)
+        assert warned == pytest.approx(day / 10, rel=0.01)
+        again = await context.desk.extend(approval.approval_id, None)
+        assert wire.seconds_between(once.expires_at, again.expires_at) == pytest.approx(day)
+        assert again.extended_ms == 60_000 + round(day * 1000)
+        await context.desk.decide(approval.approval_id, approve(approval))
+        await ended(active)
 
 
 @pytest.mark.parametrize(("policy", "count"), [("allow", 1), ("deny", 0), ("full", 1)])

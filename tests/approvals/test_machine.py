@@ -256,6 +256,7 @@ class ApprovalMachine(RuleBasedStateMachine):
         async def call() -> Moved | None:
             return await self.store.approvals.extend(
                 approval_id,
+                by_ms=by,
                 expires_at=self._time(expires),
                 warn_at=self._time(warn),
                 now=self._now,

@@ -76,3 +76,15 @@ def test_watch_shows_what_waits_and_what_happens(service: Service, tmp_path: Pat
         asking.finish()
         service.stop()
         watcher.wait(30)
+
+
+def test_watch_says_that_the_service_has_stopped(service: Service, tmp_path: Path) -> None:
+    service.register()
+    asking = Asking(service, tmp_path / "log")
+    argv = [sys.executable, "-m", "agent_runner.cli.main", "approvals", "watch"]
+    env = {**os.environ, "AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_TOKEN": service.token}
+    with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdout is not None
+        assert asking.approval["approvalId"] in watcher.stdout.readline()
+        service.process.terminate()
+        assert watcher.wait(30) == ExitCode.UNREACHABLE

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +299,104 @@ def test_sessions_and_circuits(live: Service) -> None:
     code, out, _ = call(live, "circuits", "reset", "watched", "--json")
     assert {circuit["state"] for circuit in json.loads(out)} == {"closed"}
     assert call(live, "circuits", "reset", "nobody")[0] == ExitCode.FAILED
+
+
+def test_what_is_no_text_is_refused(service: Service) -> None:
+    env = {"AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_TOKEN": service.token}
+    done = command("exec", "demo", "-", env=env, given=b"a\xffb")
+    assert (done.returncode, b"[not_utf8]" in done.stderr) == (ExitCode.FAILED, True)
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1", "http://127.0.0.1:1", "nonsense://x"], ids=str
+)
+def test_no_proxy_is_asked_for_this_machine(service: Service, proxy: str) -> None:
+    names = ("ALL_PROXY", "HTTP_PROXY", "http_proxy", "all_proxy")
+    env = {**dict.fromkeys(names, proxy), "AGENT_RUNNER_TOKEN": service.token}
+    done = command("agents", "list", "--url", service.url, env=env)
+    assert (done.returncode, done.stderr) == (ExitCode.OK, b"")
+
+
+def test_the_service_of_a_state_folder_is_found_by_it(service: Service) -> None:
+    folder = ("--state-dir", str(service.state_dir))
+    assert command("agents", "list", *folder).returncode == ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (("agents", "list", "--token", "\u00e4"), "invalid_token"),
+        (("agents", "list", "--token", "a\nb"), "invalid_token"),
+        (("agents", "list", "--url", "http://[::1"), "invalid_url"),
+        (("tui",), "needs_terminal"),
+        (("shadow", "report", "-o", "/nonexistent/x"), "cannot_write"),
+        (("fallback", "cli", "disable", "gemini", "--for", "\u00b2d"), "invalid_duration"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_what_is_wrong_is_told_in_short(live: Service, argv: tuple[str, ...], code: str) -> None:
+    found, _, err = call(live, *argv)
+    assert (found, f"[{code}]" in err) == (ExitCode.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("exec", "worker", "hi", "--timeout", "inf"),
+        ("exec", "worker", "hi", "--timeout=-5"),
+        ("approvals", "extend", "appr_x", "--minutes", "nan"),
+        ("agents", "add", "x", "--type", "custom", "-o", 'env={"A":NaN}'),
+        ("shadow", "report", "--days", "999999999"),
+    ],
+    ids=lambda argv: " ".join(argv[:2]),
+)
+def test_numbers_that_are_none_are_usage_errors(live: Service, argv: tuple[str, ...]) -> None:
+    assert call(live, *argv)[0] == ExitCode.USAGE
+
+
+def test_a_user_without_a_name_has_a_number(live: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    code, out, _ = call(live, "tickets", "send", "worker", "hello", "--json")
+    assert code == ExitCode.OK
+    assert json.loads(out)["sender"] == f"uid {os.getuid()}"
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]"])
+def test_another_server_is_no_agent_runner(answer: bytes) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        done = command("agents", "list", "--url", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert b"is no agent-runner" in done.stderr
+
+
+def test_what_cannot_be_printed_is_told_in_short(service: Service) -> None:
+    env = {"AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_TOKEN": service.token}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "agent_runner.cli.main", "agents", "list"],
+            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **env},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode != ExitCode.OK
+    assert b"Traceback" not in done.stderr
+    old = {**env, "PYTHONIOENCODING": "latin-1"}
+    done = command("exec", "demo", "\u20ac", env=old)
+    assert (done.returncode, b"Traceback" in done.stderr) == (ExitCode.OK, False)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from agent_runner.cli import db as module
 from agent_runner.cli.main import application
 from agent_runner.cli.terminal import ExitCode
 from tests.conftest import Service
@@ -133,11 +132,8 @@ def test_a_file_that_is_no_backup_is_refused(service: Service, tmp_path: Path) -
     assert call("check", state_dir=service.state_dir)[0] == ExitCode.OK
 
 
-def test_the_service_that_uses_the_folder_is_found(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "DEFAULT_URL", service.url)
+def test_the_service_that_uses_the_folder_is_found(service: Service) -> None:
     assert call("check", state_dir=service.state_dir)[0] == ExitCode.OK
-    monkeypatch.setattr(module, "DEFAULT_URL", "http://127.0.0.1:1")
+    (service.state_dir / "url").write_text("http://127.0.0.1:1")
     code, _, err = call("check", state_dir=service.state_dir)
     assert (code, "[service_unreachable]" in err) == (ExitCode.UNREACHABLE, True)

@@ -265,7 +265,7 @@ DEFENCES = (
     Defence(
         52, "a keeper ends its tree when its service is gone", _KEEPER,
         "            self.lifeline = False\n"
-        "            signal_all(descendants(os.getpid()), signal.SIGTERM)\n"
+        "            signal_all(self.tree(), signal.SIGTERM)\n"
         "            self.kill_at = time.monotonic() + LIFELINE_GRACE_S\n",
         "",
     ),

@@ -18,6 +18,7 @@ from conversation_store.states import RunState
 from conversation_store.store import open_store
 from tests.approvals.asking import approve, asked, question
 from tests.conftest import Script, Service, Serving
+from tests.conversation_store.rows import NOW
 from tests.conversation_store.rows import add_agent as add_record
 from tests.runs.test_service import add_agent, ended, run, start
 from tests.runs.test_supervision import payloads
@@ -183,3 +184,18 @@ async def test_a_trial_that_asks_somebody_keeps_nobody_waiting(
         assert (await ended(trial)).state == "succeeded"
         changes = [e for e in await payloads(context, trial) if e["type"] == "circuit.changed"]
         assert [(change["scope"], change["state"]) for change in changes] == [("type", "closed")]
+
+
+async def test_commands_of_the_users_are_no_one_program(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "new.db") as store:
+        circuits = Circuits(store, BreakerSettings(agent_failures=1, type_failures=1))
+        agents = [
+            await store.agents.add(
+                name, agent_type="custom", comm_mode="headless", options={"cwd": "/"}, now=NOW
+            )
+            for name in ("broken", "whole")
+        ]
+        died = RunOutcome(state=RunState.FAILED, code="cli_error")
+        await circuits.record(agents[0], died, 0, set())
+        assert circuits.open(agents[0]) is not None
+        assert circuits.open(agents[1]) is None
