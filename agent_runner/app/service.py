@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -277,7 +276,5 @@ async def _offer_demo(store: Store, state: StateDir) -> None:
 
 def _clear(state: StateDir) -> None:
     """Remove what processes and mirrors of an earlier service have left."""
-    for folder in state.private.iterdir():
-        shutil.rmtree(folder)
-    for folder in state.mirrors.iterdir():
+    for folder in (*state.private.iterdir(), *state.mirrors.iterdir()):
         remove(folder)

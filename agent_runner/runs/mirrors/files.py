@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
+
+_CONFIGURED = ("config", "config.worktree", "commondir", "gitdir")
 
 
 class TooLargeToCopyError(Exception):
@@ -27,12 +30,15 @@ def copy(
 ) -> bool:
     """Copy `paths` of `source` to `target`, with their times; True if a link was changed.
 
-    TooLargeToCopyError before the bound is passed. What is gone meanwhile is left out, and so
-    is what is neither a file nor a link. A link into `source` leads into `target`.
+    What would lead git out of the copy stays behind (`leads_out`). TooLargeToCopyError before
+    the bound is passed. What is gone meanwhile is left out, and so is what is neither a file nor
+    a link. A link into `source` leads into `target`.
     """
     files = size = 0
     changed = False
     for path in paths:
+        if leads_out(path):
+            continue
         origin, made = source / path, target / path
         try:
             found = origin.lstat()
@@ -57,19 +63,41 @@ def copy(
     return changed
 
 
+def leads_out(path: str) -> bool:
+    """True for a file by which git, in a copy, would work on another repository than the copy's.
+
+    That is a `.git` that is no folder (it names one: a linked work tree's, a submodule's), and
+    of a repository the list of its work trees, its remotes, its hooks and where its files are.
+    """
+    parts = PurePath(path).parts
+    if ".git" not in parts:
+        return False
+    inside = parts[parts.index(".git") + 1 :]
+    return not inside or inside[0] in ("worktrees", "hooks") or inside[-1] in _CONFIGURED
+
+
 def remove(folder: Path) -> None:
-    """Remove a folder whatever its modes are; what cannot be removed stays."""
-
-    def again(function: object, path: str, error: object) -> None:
+    """Remove a folder, however deep and whatever its modes are; what cannot be removed stays."""
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
         with suppress(OSError):
-            os.chmod(os.path.dirname(path), 0o700)
-            if os.path.isdir(path) and not os.path.islink(path):
-                os.chmod(path, 0o700)
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                os.unlink(path)
-
-    shutil.rmtree(folder, onerror=again)
+            here.chmod(0o700)
+            for entry in list(os.scandir(here)):
+                with suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        # To the top, so that no path becomes longer than one may be.
+                        top = folder / secrets.token_hex(8)
+                        os.chmod(entry.path, 0o700)
+                        os.rename(entry.path, top)
+                        waiting.append(top)
+                    else:
+                        os.unlink(entry.path)
+        if here != folder:
+            with suppress(OSError):
+                here.rmdir()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _moved(link: Path, source: Path, target: Path) -> Path:

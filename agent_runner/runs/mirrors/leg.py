@@ -36,6 +36,14 @@ WRITING_TOOLS = {
 UNASKED = frozenset(("--dangerously-skip-permissions", "--yolo", "-y", "--skip-permissions-unsafe"))
 """Flags of CLIs that let every tool through; a mirror is started without them."""
 
+_LETTING = re.compile(
+    r"-{1,2}(permission-mode|allow-?ed-?tools|settings|setting-sources|approval-mode|auto|policy"
+    r"|permission-prompt-tool|allow-dangerously-skip-permissions|yolo"
+    r"|dangerously-skip-permissions|skip-permissions-unsafe)(=.*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Flags by which a CLI may not ask; how many words each takes is not known for all of them."""
+
 
 class NotIsolatedError(Exception):
     """The CLI cannot be kept from writing in the agent's own folder."""
@@ -127,15 +135,19 @@ class MirrorLeg:
 def options_for(options: AgentOptions, agent_type: str, workspace: Workspace) -> AgentOptions:
     """The agent's options for its mirror: in the mirror's folder, and asked before each tool.
 
-    NotIsolatedError if the mirror is to be in the agent's folder and cannot be held back.
+    NotIsolatedError if the mirror is to be in the agent's folder and cannot be held back, or
+    if the agent's own flags may keep the CLI from asking.
     """
+    asked = [word for word in options.extra_args if word not in UNASKED]
+    if any(_LETTING.fullmatch(word) for word in asked):
+        raise NotIsolatedError
     changed = msgspec.structs.replace(
         options,
         cwd=str(workspace.cwd),
         permission_mode=None,
         allowed_tools=[],
         permissions="ask",
-        extra_args=[word for word in options.extra_args if word not in UNASKED],
+        extra_args=asked,
         system_prompt=_moved(options.system_prompt, workspace),
     )
     if workspace.isolation is not Isolation.READ_ONLY:

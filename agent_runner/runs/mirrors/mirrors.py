@@ -156,11 +156,15 @@ class Mirrors:
         except Exception:
             log.exception("shadow_failed_inside", run_id=active.run_id)
         finally:
-            with anyio.CancelScope(shield=True):
-                for mirror in mirrors:
-                    await self._clean(mirror)
-            del self._running[active.run_id]
-            over.set()
+            try:
+                with anyio.CancelScope(shield=True):
+                    for mirror in mirrors:
+                        await self._clean(mirror)
+            except Exception:
+                log.exception("mirror_not_removed", run_id=active.run_id)
+            finally:
+                del self._running[active.run_id]
+                over.set()
 
     def _reserve(self, active: ActiveRun, agent: AgentRecord, plan: Plan) -> list[Mirror]:
         assert plan.mirror is not None

@@ -9,16 +9,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import psutil
 import pytest
 
 from agent_runner import wire
+from agent_runner.agents.base import AgentOptions
 from agent_runner.api.context import Context
 from agent_runner.approvals.decision import Decision
+from agent_runner.runs.mirrors.git import Git
+from agent_runner.runs.mirrors.leg import NotIsolatedError, options_for
+from agent_runner.runs.mirrors.workspace import Workspace
+from agent_runner.settings import ShadowSettings
 from conversation_store.records import AgentRecord, ComparisonDetail, LegBody
+from conversation_store.states import Isolation
 from tests.conftest import Script, Service, Serving
 from tests.runs.mirrors.repositories import git, make, standing
 from tests.runs.test_service import ended, events_of, start
@@ -406,3 +412,43 @@ def until(holds: Any) -> Any:
             return found
         time.sleep(0.05)
     raise AssertionError("it never came")
+
+
+async def test_a_mirror_that_cannot_be_removed_keeps_nobody_waiting(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def remove(_: Workspace) -> None:
+        raise RecursionError("as deep as that")
+
+    monkeypatch.setattr(Workspace, "remove", remove)
+    async with serving(shadow=SELF) as context:
+        agent = await shadowed(context, make(tmp_path / "repository"))
+        await ended(await start(context, agent, [{"text": "hi"}]))
+        with anyio.fail_after(20):
+            while context.mirrors.running:
+                await anyio.sleep(0.005)
+        assert (await ended(await start(context, agent, [{"text": "again"}]))).answer == "again"
+
+
+@pytest.mark.parametrize(
+    ("agent_type", "flag"),
+    [
+        ("claude-code", "--permission-mode=bypassPermissions"),
+        ("claude-code", "--permission-mode"),
+        ("claude-code", "--allowedTools=Bash"),
+        ("claude-code", '--settings={"permissions":{"defaultMode":"bypassPermissions"}}'),
+        ("gemini", "--approval-mode=yolo"),
+        ("gemini", "--allowed-tools=run_shell_command"),
+        ("factory-droid", "--auto=high"),
+    ],
+)
+def test_an_agent_whose_flags_may_keep_the_cli_from_asking_has_no_mirror(
+    agent_type: str, flag: str, tmp_path: Path
+) -> None:
+    options = AgentOptions(cwd=str(tmp_path), extra_args=[flag])
+    workspace = Workspace(cast("Git", None), tmp_path / "m", tmp_path, ShadowSettings())
+    with pytest.raises(NotIsolatedError):
+        options_for(options, agent_type, workspace)
+    harmless = AgentOptions(cwd=str(tmp_path), extra_args=["--verbose"])
+    workspace.isolation = Isolation.COPY
+    assert options_for(harmless, agent_type, workspace).extra_args == ["--verbose"]
