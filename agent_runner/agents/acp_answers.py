@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent_runner.agents.failures import code_for, code_for_text
+from agent_runner.agents.flags import names_and_values
 from agent_runner.agents.json_rpc import RpcError
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import Usage
@@ -26,23 +27,21 @@ def mcp_servers(servers: dict[str, dict[str, Any]] | None) -> list[dict[str, Any
     result: list[dict[str, Any]] = []
     for name, server in (servers or {}).items():
         if "url" in server:
-            headers = server.get("headers") or {}
             result.append(
                 {
                     "type": server.get("type", "http"),
                     "name": name,
                     "url": server["url"],
-                    "headers": [{"name": key, "value": value} for key, value in headers.items()],
+                    "headers": names_and_values(server.get("headers"), f"headers of {name[:80]!r}"),
                 }
             )
         elif "command" in server:
-            env = server.get("env") or {}
             result.append(
                 {
                     "name": name,
                     "command": server["command"],
                     "args": server.get("args") or [],
-                    "env": [{"name": key, "value": value} for key, value in env.items()],
+                    "env": names_and_values(server.get("env"), f"env of {name[:80]!r}"),
                 }
             )
         else:

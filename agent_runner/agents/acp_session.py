@@ -47,6 +47,7 @@ from agent_runner.schemas.decode import Broken, Unrecognised, shown
 
 _PING = "_agent_runner/ping"
 _MOST_PINGS = 200
+_MOST_SEEN = 200
 _FEATURES: frozenset[Feature] = frozenset({"session", "options", "stop"})
 
 
@@ -166,7 +167,9 @@ class AcpSession(SessionBase):
             return Received()
         if isinstance(message, Broken):
             return Received(events=[self._undecoded(message)])
-        self.seen[f"{message.kind} {message.method}"[:80]] += 1 if len(self.seen) < 200 else 0
+        what = f"{message.kind} {message.method}"[:80]
+        if what in self.seen or len(self.seen) < _MOST_SEEN:
+            self.seen[what] += 1
         if message.kind == "answer":
             received = self._answered(message, line)
         elif message.kind == "request":

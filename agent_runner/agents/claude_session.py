@@ -120,7 +120,7 @@ class ClaudeSession(SessionBase):
                 changed = {**changed, "answers": answer.answers}
             body: dict[str, Any] = {"behavior": "allow", "updatedInput": changed}
             if answer.session:
-                body["updatedPermissions"] = _for_session(request.permission_suggestions)
+                body["updatedPermissions"] = for_session(request.permission_suggestions)
         else:
             if question.tool_call_id:
                 self.denied.add(question.tool_call_id)
@@ -332,7 +332,7 @@ def _other(message: Any) -> list[AgentEvent]:
     return [Activity(code="keep_alive")]
 
 
-def _for_session(suggestions: Any) -> list[dict[str, Any]]:
+def for_session(suggestions: Any) -> list[dict[str, Any]]:
     """The CLI's own suggestions of what to allow further, for its session and no longer.
 
     Rules for just this tool and input where it has them, else what it would offer a human.

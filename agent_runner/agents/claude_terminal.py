@@ -15,6 +15,7 @@ from typing import Any, Literal
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import BlockReader
 from agent_runner.agents.claude_result import API_ERRORS
+from agent_runner.agents.claude_session import for_session
 from agent_runner.agents.failures import code_for, short
 from agent_runner.agents.terminal_session import TerminalSession
 from agent_runner.errors import FailureCode
@@ -88,11 +89,8 @@ class ClaudeTerminal(TerminalSession):
             if changed is not None:
                 decision["updatedInput"] = changed
             if answer.session:
-                offered = event.get("permission_suggestions") or []
-                rules = [s for s in offered if s.get("type") == "addRules"]
-                decision["updatedPermissions"] = [
-                    {**s, "destination": "session"} for s in rules or offered
-                ]
+                suggestions = event.get("permission_suggestions")
+                decision["updatedPermissions"] = for_session(suggestions)
         else:
             decision = {"behavior": "deny", "message": answer.message or "Permission denied."}
             if answer.interrupt:

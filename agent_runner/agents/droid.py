@@ -154,16 +154,16 @@ def _mcp_server(name: str, server: dict[str, Any]) -> dict[str, Any]:
             "invalid_option", f"MCP server {name[:80]!r} has no command and no url"
         )
     if "command" in server:
+        env = flags.names_and_values(server.get("env"), f"env of {name[:80]!r}")
         return {
             "name": name,
             "command": server["command"],
             "args": server.get("args") or [],
-            "env": server.get("env") or {},
+            "env": {one["name"]: one["value"] for one in env},
         }
-    headers = server.get("headers") or {}
     return {
         "type": server.get("type", "http"),
         "name": name,
         "url": server["url"],
-        "headers": [{"name": key, "value": value} for key, value in headers.items()],
+        "headers": flags.names_and_values(server.get("headers"), f"headers of {name[:80]!r}"),
     }

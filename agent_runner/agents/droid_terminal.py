@@ -111,7 +111,15 @@ class DroidTerminal(TerminalSession):
         return events
 
     def _permission(self, event: dict[str, Any]) -> list[AgentEvent]:
-        """One dialog is about all open calls, as far as one can tell: no hook says which."""
+        """One dialog is about all open calls, as far as one can tell: no hook says which.
+
+        There is one at a time: whoever has not answered the last one must not answer this.
+        """
+        gone = []
+        for earlier in list(self._questions):
+            self._held.pop(earlier, None)
+            self._asked_of.pop(earlier, None)
+            gone += self.withdraw(earlier, "the CLI asks something else now")
         self._asked += 1
         request_id = f"question-{self._asked}"
         calls = {call_id: (call.name, call.input) for call_id, call in self.tools.items()}
@@ -123,7 +131,7 @@ class DroidTerminal(TerminalSession):
             given = {"toolUses": uses}
         self._asked_of[request_id] = [known for known in calls if known]
         self._held[request_id] = event
-        return self._ask(
+        return gone + self._ask(
             PermissionRequested(
                 request_id=request_id,
                 name=name,

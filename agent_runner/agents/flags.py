@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from agent_runner.agents.base import AgentOptions
 from agent_runner.errors import BadRequestError
@@ -78,6 +79,15 @@ def unsupported(options: AgentOptions, title: str, hints: dict[str, str]) -> Non
             raise BadRequestError(
                 "unsupported_option", f"{title} has no way to set {_NAMES[name]}", hint=hint
             )
+
+
+def names_and_values(given: Any, what: str) -> list[dict[str, str]]:
+    """An object of texts as a list of `{name, value}`; BadRequestError if it is none."""
+    if given is None:
+        return []
+    if not isinstance(given, dict) or not all(isinstance(v, str) for v in given.values()):
+        raise BadRequestError("invalid_option", f"{what} is no object of texts")
+    return [{"name": str(name), "value": value} for name, value in given.items()]
 
 
 def integer(value: int, what: str) -> str:

@@ -91,7 +91,9 @@ class GeminiTerminal(TerminalSession):
             key = "2" if answer.session else "1"
         else:
             self._refused, key = True, "Escape"
-        return self._keys(key, when=_ASKS, since=_DIALOG, shows=_shown(_details(event)))
+        others = [_shown(_details(other)) for other in self._held.values()]
+        shows = _shown(_details(event))
+        return self._keys(key, when=_ASKS, since=_DIALOG, shows=shows, others=others)
 
     # --- hooks -----------------------------------------------------------------------------
 

@@ -186,7 +186,9 @@ def _forms(text: str, is_command: bool, is_path: bool) -> Iterator[str]:
     if is_command:
         yield from shell.parts(text)
     if is_path:
-        yield posixpath.normpath(text)
+        normal = posixpath.normpath(text)
+        # It keeps two slashes at the beginning, which POSIX lets mean anything.
+        yield normal.removeprefix("/") if normal.startswith("//") else normal
 
 
 def _glob(text: str, pattern: str) -> bool:

@@ -9,11 +9,13 @@ MOST_PARTS = 500
 
 _JOINS = re.compile(r"[;&|`\n\r\0>]|[$<=]\(")
 _BETWEEN = re.compile(r"[;&|`\n\r\0<>(){}]+")
+_CONTROL = re.compile(r"[;&|\n\r\0]+")
 _QUOTING = re.compile(r"['\"\\]")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _BEFORE_A_COMMAND = frozenset(
     ("!", "builtin", "command", "do", "doas", "elif", "else", "env", "exec", "if", "nohup", "sudo")
-) | {"then", "time", "until", "while", "xargs"}
+) | {"ionice", "nice", "setsid", "stdbuf", "then", "time", "timeout", "until", "while", "xargs"}
+_MOST_VALUES = 3
 
 
 def joins(command: str) -> bool:
@@ -34,14 +36,20 @@ def split(command: str) -> list[str]:
 
 
 def parts(command: str) -> Iterator[str]:
-    """Each command of `split`, as it stands and in its bare form.
+    """Each command of `split`, as it stands and in its bare form; and with what it is given.
 
-    The bare form has no quotes, no assignments and `sudo`s before it, single blanks, and the
-    program's name without its folder.
+    `rm $(cat list)` is split at the parenthesis: here it is one, too. The bare form has no
+    quotes, no assignments and `sudo`s before it, single blanks, and the program's name without
+    its folder. How many words an option of such a `sudo` takes is not known: each way counts.
     """
-    for part in split(command):
+    whole = [text for part in _CONTROL.split(command) if (text := part.strip(" \t"))]
+    for part in (*split(command), *whole):
         yield part
-        yield " ".join(bare_words(part))
+        words = bare_words(part)
+        yield " ".join(words)
+        if _prefixed(part):
+            for start in range(1, min(len(words), _MOST_VALUES + 1)):
+                yield " ".join(_named(words[start:]))
 
 
 def bare_words(part: str) -> list[str]:
@@ -55,4 +63,14 @@ def bare_words(part: str) -> list[str]:
             break
         start += 1
     bare = words[start:]
-    return [bare[0].rpartition("/")[2] or bare[0], *bare[1:]] if bare else words
+    return _named(bare) if bare else words
+
+
+def _named(words: list[str]) -> list[str]:
+    """The words with the program's name without its folder."""
+    return [words[0].rpartition("/")[2] or words[0], *words[1:]]
+
+
+def _prefixed(part: str) -> bool:
+    words = _QUOTING.sub("", part).split()
+    return any(word in _BEFORE_A_COMMAND for word in words[:1])

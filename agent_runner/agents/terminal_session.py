@@ -78,8 +78,18 @@ class TerminalSession(SessionBase):
     def _reply(self, number: str, body: dict[str, Any]) -> bytes:
         return _line(do="answer", id=int(number), body=body)
 
-    def _keys(self, key: str, *, when: str, since: str = "", shows: Sequence[str] = ()) -> bytes:
-        return _line(do="keys", keys=[key], when=when, since=since, shows=list(shows))
+    def _keys(
+        self,
+        key: str,
+        *,
+        when: str,
+        since: str = "",
+        shows: Sequence[str] = (),
+        others: Sequence[Sequence[str]] = (),
+    ) -> bytes:
+        """Have a key pressed in the dialog that shows just this, and none of the `others`."""
+        fields = {"when": when, "since": since, "shows": list(shows), "others": list(others)}
+        return _line(do="keys", keys=[key], **fields)
 
     # --- from the driver -----------------------------------------------------------------
 

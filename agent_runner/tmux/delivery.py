@@ -118,7 +118,9 @@ class Delivery:
         for _ in range(HANDOVERS):
             self._ui.press(self._ui.profile["editor"])
             if self._ui.wait(lambda: os.path.exists(handed), self._ui.profile["handover_s"]):
-                with open(os.path.join(self._ui.folder, "found"), encoding="utf-8") as file:
+                with open(
+                    os.path.join(self._ui.folder, "found"), encoding="utf-8", errors="replace"
+                ) as file:
                     self._found = len(file.read().strip())
                 _remove(handed)
                 # A key that comes while the UI takes its screen back may be lost.
@@ -182,6 +184,8 @@ class Delivery:
 
     def _submit(self) -> None:
         for patience in self._ui.profile["patience_s"]:
+            if self.stopped:
+                break
             self._attempts += 1
             self._ui.press(self._ui.profile["submit"])
             if self._ui.wait(self._over, patience):

@@ -17,7 +17,7 @@ import selectors
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
@@ -458,14 +458,16 @@ class Driver:
         if self._pressed is not None:
             wanted, shown, at = self._pressed
             if _dialog(screen, wanted) == shown:
-                if time.monotonic() - at >= PRESSED_S:
+                # Where another question reads alike, it may be that one's dialog by now.
+                if time.monotonic() - at >= PRESSED_S and not _alike(wanted, shown, self._keys):
                     self._press_for(wanted, shown)
                 return
             self._pressed = None
-        for number, wanted in enumerate(self._keys):
+        # Of `ls` and `rm -rf tools` both fit the dialog of the second: what says most is meant.
+        for wanted in sorted(self._keys, key=_weight, reverse=True):
             shown = _dialog(screen, wanted)
             if shown:
-                del self._keys[number]
+                self._keys.remove(wanted)
                 self._press_for(wanted, shown)
                 return
         if self._keys and not self.idle("ready"):
@@ -505,13 +507,45 @@ def _dialog(screen: str, wanted: dict[str, Any]) -> str:
     if asks is None:
         return ""
     shown = screen[begins : asks.end()]
-    letters = _letters(shown)
-    return shown if all(_letters(text) in letters for text in wanted.get("shows", ())) else ""
+    if not _fits(shown, wanted.get("shows", ())):
+        return ""
+    for other in wanted.get("others", ()):
+        if _size(other) > _weight(wanted) and _fits(shown, other):
+            return ""
+    return shown
+
+
+def _alike(wanted: dict[str, Any], shown: str, keys: list[dict[str, Any]]) -> bool:
+    """True if `shown` may be the dialog of another question than that of `wanted`."""
+    waiting = [key.get("shows", ()) for key in keys]
+    return any(other and _fits(shown, other) for other in (*waiting, *wanted.get("others", ())))
+
+
+def _fits(shown: str, texts: Sequence[str]) -> bool:
+    """True if each of the texts is in the dialog."""
+    letters, signs = _letters(shown), _signs(shown)
+    return all(
+        _letters(text) in letters if _letters(text) else _signs(text) in signs for text in texts
+    )
+
+
+def _weight(wanted: dict[str, Any]) -> int:
+    return _size(wanted.get("shows", ()))
+
+
+def _size(texts: Sequence[str]) -> int:
+    """How much the texts say, together."""
+    return sum(len(_signs(text)) for text in texts)
 
 
 def _letters(text: str) -> str:
     """`text` without what depends on frames and on where a line is wrapped."""
     return re.sub(r"[\W_]+", "", text)
+
+
+def _signs(text: str) -> str:
+    """`text` without white space and frames."""
+    return re.sub(r"[\s\u2500-\u259f]+", "", text)
 
 
 def _zombie(pid: int) -> tuple[int | None, int | None] | None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 LARGEST = 64 << 20
+MOST_UNREAD = 64
 
 Taken = Callable[[int, dict[str, Any]], "dict[str, Any] | None"]
 
@@ -54,7 +55,13 @@ class Hooks:
         return True
 
     def _accept(self) -> None:
-        connection, _ = self._listener.accept()
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        if len(self._unread) >= MOST_UNREAD:
+            # Whoever has connected need not know the path: the longest silent one goes.
+            self._hung_up(next(iter(self._unread)))
         connection.setblocking(False)
         self._unread[connection] = b""
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(connection))
@@ -87,7 +94,11 @@ class Hooks:
 
     def _whole(self, connection: socket.socket, headers: list[str], body: bytes) -> None:
         named = dict(line.lower().split(":", 1) for line in headers if ":" in line)
-        length = int(named.get("content-length", "0").strip() or 0)
+        given = named.get("content-length", "0").strip()
+        length = int(given) if given.isascii() and given.isdigit() else -1
+        if length < 0:
+            self._reply(connection, 400, {})
+            return
         if length > LARGEST:
             self._reply(connection, 413, {})
             return

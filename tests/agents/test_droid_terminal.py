@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from agent_runner.agents.base import Form, PermissionAnswer
+from agent_runner.agents.base import AgentOptions, Form, PermissionAnswer
+from agent_runner.agents.droid_terminal import DroidTerminal
+from agent_runner.events import AgentEvent, PermissionRequested, PermissionResolved
 from tests.agents.sessions import Driver, delivered, hook
 
 
@@ -123,3 +126,27 @@ def test_what_is_answered_at_the_terminal_is_asked_no_more() -> None:
     resolved, done = driver.take(ended("a"))
     assert (resolved["requestId"], resolved["decision"]) == (asked["requestId"], "cancelled")
     assert done["status"] == "failed"
+
+
+def test_a_new_dialog_means_that_the_last_one_is_gone() -> None:
+    def hook(**event: Any) -> list[AgentEvent]:
+        line = {"type": "hook", "id": 1, "held": False, "event": event}
+        return session.receive(json.dumps(line).encode()).events
+
+    def asks(command: str) -> list[AgentEvent]:
+        hook(hook_event_name="PreToolUse", tool_name="Execute", tool_input={"command": command})
+        return hook(hook_event_name="Notification", notification_type="permission_prompt")
+
+    session = DroidTerminal(AgentOptions(cwd="/"), Form.TERMINAL, None)
+    session.prompt("x")
+    delivered = {"type": "delivered", "id": 1, "by": "hook", "attempts": 1, "found": 0}
+    session.receive(json.dumps({**delivered, "trimmed": False}).encode())
+    (first,) = asks("ls")
+    gone, second = asks("rm -rf data")
+    assert isinstance(first, PermissionRequested)
+    assert isinstance(second, PermissionRequested)
+    assert isinstance(gone, PermissionResolved)
+    assert (gone.request_id, gone.decision) == (first.request_id, "cancelled")
+    with pytest.raises(KeyError):
+        session.answer(first.request_id, PermissionAnswer(allow=True))
+    assert b"Enter" in session.answer(second.request_id, PermissionAnswer(allow=True))

@@ -404,3 +404,32 @@ def test_a_pattern_without_wildcards_is_the_value_itself(value: str, pattern: st
     for text in (value, pattern):
         expected = "allow" if text == pattern else "deny"
         assert run(ruled("allow", preset="deny", command=pattern), text) == expected
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cd x && rm $(cat list)",
+        "cd x && rm `cat list`",
+        "cd x && rm ${F}",
+        "cd x && rm {a,b}",
+        "true; rm <(x)",
+        "ls | xargs -I{} rm {}",
+        "ls | xargs -n 1 rm -f",
+        "true; sudo -u bob rm x",
+        "env -u A rm x",
+        "true; timeout 5 rm x",
+        "true; nice rm x",
+    ],
+)
+def test_a_denied_program_is_found_with_whatever_it_is_given(command: str) -> None:
+    rule = Rule(tool="Bash", input={"command": "rm *"}, action="deny")
+    permissions = Permissions(preset="allow", rules=[rule])
+    assert decide(permissions, "Bash", None, {"command": command}).action == "deny"
+
+
+@pytest.mark.parametrize("path", ["//etc/passwd", "//x/../etc/passwd", "///etc/passwd"])
+def test_a_path_has_one_slash_at_its_beginning(path: str) -> None:
+    rule = Rule(tool="*", input={"path": "/etc/*"}, action="deny")
+    permissions = Permissions(preset="allow", rules=[rule])
+    assert decide(permissions, "Read", None, {"file_path": path}).action == "deny"
