@@ -37,6 +37,7 @@ _FENCE = re.compile(
     r"^ {0,3}(?:```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^ {0,3}(?:```+|~~~+)|\Z)",
     re.MULTILINE | re.DOTALL,
 )
+_BINARY = re.compile(r"^(?:Binary files |GIT binary patch)", re.MULTILINE)
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+\S", re.MULTILINE)
 _MATTERS = frozenset(("text_differs", "code_differs", "files_differ", "content_differs"))
 
@@ -163,11 +164,34 @@ def _file_reasons(primary: Leg, mirror: Leg, similar_at: float) -> list[Reason]:
     other = sorted(path for path in first if first[path].content != second[path].content)
     if not other:
         return []
-    diffs = [normalise(leg.body.diff or "", leg.roots) for leg in (primary, mirror)]
-    alike = similarity(diffs[0], diffs[1])
+    alike = _least_alike(other, primary, mirror)
     said = f"other content in {_listed(other)}; the diffs are {100 * alike:.1f} % alike"
     code = "content_differs" if alike < similar_at else "content_reworded"
     return [Reason(code=code, text=said)]
+
+
+def _least_alike(paths: list[str], primary: Leg, mirror: Leg) -> float:
+    """How alike the diffs of that file are which differs most, as far as they are kept."""
+    first, second = _diff_by_file(primary), _diff_by_file(mirror)
+    found = []
+    for path in paths:
+        header = f"a/{path} b/{path}"
+        if header not in first or header not in second:
+            continue
+        pair = first[header], second[header]
+        binary = any(_BINARY.search(diff) for diff in pair)
+        texts = normalise(pair[0], primary.roots), normalise(pair[1], mirror.roots)
+        found.append(0.0 if binary else similarity(*texts))
+    if found:
+        return min(found)
+    whole = [normalise(leg.body.diff or "", leg.roots) for leg in (primary, mirror)]
+    return similarity(whole[0], whole[1])
+
+
+def _diff_by_file(leg: Leg) -> dict[str, str]:
+    """Each file's part of the diff by what follows `diff --git`."""
+    parts = re.split(r"^diff --git ", leg.body.diff or "", flags=re.MULTILINE)[1:]
+    return {part.partition("\n")[0]: part for part in parts}
 
 
 def _figure_reasons(primary: Figures, mirror: Figures) -> list[Reason]:

@@ -120,18 +120,18 @@ async def patch_agent(request: Request) -> Response:
     """Change what is given; it counts from the next run on."""
     ctx = context(request)
     body = await read_body(request, PatchAgentBody)
-    agent = await ctx.store.agents.get(request.path_params["agentId"])
-    merged = {**agent.options, **_given(body)}
-    options = _checked_options(
-        ctx, agent.type, {name: value for name, value in merged.items() if value is not None}
-    )
-    given_mode = body.comm_mode if "comm_mode" in body.model_fields_set else agent.comm_mode
-    mode = check_comm_mode(given_mode or CommMode.HEADLESS)
-    return json_reply(
-        await ctx.store.agents.change(
+    async with ctx.changing:
+        agent = await ctx.store.agents.get(request.path_params["agentId"])
+        merged = {**agent.options, **_given(body)}
+        options = _checked_options(
+            ctx, agent.type, {name: value for name, value in merged.items() if value is not None}
+        )
+        given_mode = body.comm_mode if "comm_mode" in body.model_fields_set else agent.comm_mode
+        mode = check_comm_mode(given_mode or CommMode.HEADLESS)
+        changed = await ctx.store.agents.change(
             agent.agent_id, comm_mode=mode, options=options, now=wire.now()
         )
-    )
+    return json_reply(changed)
 
 
 async def delete_agent(request: Request) -> Response:

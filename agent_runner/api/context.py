@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import anyio
 from starlette.requests import Request
 
 from agent_runner.approvals.desk import Desk
@@ -51,6 +52,8 @@ class Context:
     caretaker: Caretaker
     version: str
     env: Mapping[str, str]
+    changing: anyio.Lock = field(default_factory=anyio.Lock)
+    """Held by who changes an agent by what it was."""
 
 
 def context(request: Request) -> Context:

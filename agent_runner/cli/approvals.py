@@ -12,7 +12,7 @@ from agent_runner.cli.terminal import fail, out, show_json, show_json_text, show
 from agent_runner.client.http import Client, path
 from agent_runner.client.user import user_name
 from agent_runner.errors import AgentRunnerError, BadRequestError
-from agent_runner.plain_text import clean, escaped
+from agent_runner.plain_text import clean, escaped, one_line
 
 approvals = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +24,7 @@ approvals = typer.Typer(
     What never asks is the agent's permissions (runbooks/permissions.md).""",
 )
 
+_LONGEST_LINE = 500
 ApprovalId = Annotated[str, typer.Argument(help="The approval, as `list` shows it.")]
 By = Annotated[
     str | None, typer.Option(help="Who decides [your user name].", envvar="AGENT_RUNNER_BY")
@@ -269,7 +270,8 @@ def _show(approval: dict[str, Any]) -> None:
         lines.append(f"  decided   {approval['state']} by {by} at {approval['decidedAt']}")
         lines.append(f"  delivery  {approval['delivery']} {approval['deliveryError'] or ''}")
     for line in lines:
-        out.print(clean(line))
+        # What a tool has asked in several lines is not to look like lines of this.
+        out.print(clean(line).replace("\n", "\n            "))
 
 
 def _tell(decided: dict[str, Any], *, as_json: bool) -> None:
@@ -289,4 +291,4 @@ def _line(kind: str, approval: dict[str, Any], *, as_json: bool) -> None:
     what = kind.removeprefix("approval.")
     state = "" if what == "requested" else f" {approval['state']}"
     words = f"{what:10}{approval['approvalId']}  {approval['agentId']}: {approval['question']}"
-    out.print(clean(words + state))
+    out.print(one_line(words + state, _LONGEST_LINE))

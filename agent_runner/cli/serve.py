@@ -72,12 +72,25 @@ def serve(
         sink.close()
 
 
+log = structlog.get_logger(__name__)
+
+
 def _first(group: BaseExceptionGroup[AgentRunnerError]) -> AgentRunnerError:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _announce(context: Context, url: str, token: str | None) -> None:
+    """Say what there is. Whoever reads it may leave: the service stays."""
+    try:
+        await _say(context, url, token)
+    except SystemExit:  # as rich has it when its stream is closed
+        log.info("not_announced", url=url)
+    except Exception:
+        log.exception("not_announced", url=url)
+
+
+async def _say(context: Context, url: str, token: str | None) -> None:
     state = context.settings.state_dir.expanduser()
     out.print(f"agent-runner {context.version} listens on {url}")
     out.print(f"  state   {state}")

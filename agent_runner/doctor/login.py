@@ -32,6 +32,8 @@ async def claude(warden: Warden, path: Path, env: Mapping[str, str]) -> Login:
         status = msgspec.json.decode(text)
     except msgspec.MsgspecError:
         return None, "`claude auth status` gave no answer"
+    if not isinstance(status, dict):
+        return None, "`claude auth status` gave no answer"
     if code == 0 and status.get("loggedIn"):
         return True, f"by {status.get('authMethod', 'unknown')}"
     return False, "not logged in"
@@ -42,8 +44,9 @@ async def gemini(_: Warden, __: Path, env: Mapping[str, str]) -> Login:
     home = Path(env.get("GEMINI_CLI_HOME") or env.get("HOME", "~")).expanduser() / ".gemini"
     if env.get("GEMINI_API_KEY") or env.get("GOOGLE_API_KEY"):
         return True, "by API key"
-    security = _json(home / "settings.json").get("security", {})
-    method = security.get("auth", {}).get("selectedType") if isinstance(security, dict) else None
+    security = _json(home / "settings.json").get("security")
+    auth = security.get("auth") if isinstance(security, dict) else None
+    method = auth.get("selectedType") if isinstance(auth, dict) else None
     if (home / "oauth_creds.json").is_file():
         return True, "by Google login (free, Pro and Ultra accounts are no longer served)"
     if method in ("vertex-ai", "gateway"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -135,8 +135,10 @@ class Caretaker:
 
     def newest_backup_time(self) -> datetime | None:
         """When the newest backup was made, in local time; None if there is none."""
-        kept = backups(self._folders.backups)
-        return datetime.fromtimestamp(kept[0].stat().st_mtime).astimezone() if kept else None
+        for backup in backups(self._folders.backups):
+            with suppress(FileNotFoundError):
+                return datetime.fromtimestamp(backup.stat().st_mtime).astimezone()
+        return None
 
     async def last_check(self) -> CheckReport | None:
         """The report of the last check, whoever made it."""
@@ -151,7 +153,7 @@ class Caretaker:
             database=database,
             backups=BackupStats(
                 count=len(kept),
-                bytes=sum(path.stat().st_size for path in kept),
+                bytes=sum(map(_size, kept)),
                 newest=str(kept[0]) if kept else None,
             ),
             last_check=_as(CheckReport, last, "check"),
@@ -235,6 +237,14 @@ def _told(report: Any) -> dict[str, Any]:
 
 def _as(kind: type[R], last: dict[str, Any], name: str) -> R | None:
     return msgspec.convert(last[name], kind) if name in last else None
+
+
+def _size(path: Path) -> int:
+    """Its bytes; 0 if it is gone meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _since(begun: float) -> int:

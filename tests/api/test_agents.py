@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -299,3 +300,33 @@ def test_the_demo_agent_answers_without_any_cli(client: httpx.Client) -> None:
     answer = client.post("/agents/demo/execute", json={"prompt": "Hello"}).json()
     assert answer["success"] is True
     assert answer["content"]
+
+
+def test_two_changes_at_once_are_both_kept(service: Service) -> None:
+    with service.client() as one, service.client() as other, ThreadPoolExecutor(2) as pool:
+        for turn in range(20):
+            changes = {"model": f"m{turn}", "systemPrompt": f"s{turn}"}
+            done = [
+                pool.submit(client.patch, "/agents/worker", json={name: value})
+                for client, (name, value) in zip((one, other), changes.items(), strict=True)
+            ]
+            assert [answer.result().status_code for answer in done] == [200, 200]
+            options = one.get("/agents/worker").json()["options"]
+            assert {name: options[name] for name in changes} == changes
+
+
+@pytest.mark.parametrize("agent_type", ["gemini", "factory-droid"])
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"url": "http://x", "headers": ["a"]},
+        {"url": "http://x", "headers": {"a": 1}},
+        {"command": "x", "env": ["A=b"]},
+    ],
+    ids=["headers", "header", "env"],
+)
+def test_mcp_servers_of_another_shape_are_refused(
+    client: httpx.Client, agent: dict[str, Any], agent_type: str, server: dict[str, Any]
+) -> None:
+    body = {**agent, "type": agent_type, "mcpServers": {"a": server}}
+    assert outcome(client.post("/agents/register", json=body)) == (422, "invalid_option")

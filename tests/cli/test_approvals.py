@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from agent_runner.cli.approvals import _line
 from agent_runner.cli.terminal import ExitCode
 from tests.api.test_approvals import Asking
 from tests.approvals.asking import COMMAND, ran
@@ -88,3 +91,10 @@ def test_watch_says_that_the_service_has_stopped(service: Service, tmp_path: Pat
         assert asking.approval["approvalId"] in watcher.stdout.readline()
         service.process.terminate()
         assert watcher.wait(30) == ExitCode.UNREACHABLE
+
+
+def test_a_question_is_one_line_of_what_is_watched(capsys: pytest.CaptureFixture[str]) -> None:
+    question = "ok?\nresolved  appr_2  prod: deploy approved"
+    approval = {"approvalId": "appr_1", "agentId": "a", "state": "pending", "question": question}
+    _line("approval.requested", approval, as_json=False)
+    assert len(capsys.readouterr().out.splitlines()) == 1

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agent_runner.doctor import login
 from agent_runner.doctor.login import droid, gemini
 from agent_runner.process.warden import Warden
 
@@ -85,3 +86,25 @@ async def test_logins_are_told_by_what_is_there(warden: Warden, tmp_path: Path) 
         assert (await gemini(warden, path, env))[0] is False
     assert (await droid(warden, path, env))[0] is False
     assert (await droid(warden, path, {**env, "FACTORY_API_KEY": "k"}))[0] is True
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "settings", ['{"security": {"auth": null}}', '{"security": null}', '{"security": {"auth": 1}}']
+)
+async def test_settings_of_another_shape_are_no_login(
+    warden: Warden, tmp_path: Path, settings: str
+) -> None:
+    (tmp_path / ".gemini").mkdir()
+    (tmp_path / ".gemini/settings.json").write_text(settings)
+    found = await login.gemini(warden, tmp_path, {"HOME": str(tmp_path)})
+    assert found == (False, "no API key")
+
+
+@pytest.mark.anyio
+async def test_a_status_of_another_shape_is_no_answer(warden: Warden, tmp_path: Path) -> None:
+    claude = tmp_path / "claude"
+    claude.write_text("#!/bin/sh\necho '[]'\n")
+    claude.chmod(0o755)
+    known, said = await login.claude(warden, claude, {"PATH": os.environ["PATH"]})
+    assert (known, said) == (None, "`claude auth status` gave no answer")

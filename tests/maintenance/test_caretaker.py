@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -179,3 +180,19 @@ async def test_the_last_report_of_each_kind_is_remembered(serving: Serving, tmp_
         assert stats.last_backup == backup
         assert stats.database.lease is not None
         assert stats.database.lease.epoch == 2
+
+
+async def test_a_backup_that_goes_meanwhile_is_not_counted(
+    serving: Serving, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving() as context:
+        made = await context.caretaker.back_up()
+        last = context.store.integrity.last
+
+        async def slowly() -> dict[str, Any]:
+            Path(made.path).unlink()
+            return await last()
+
+        monkeypatch.setattr(context.store.integrity, "last", slowly)
+        assert (await context.caretaker.stats()).backups.bytes == 0
+        assert context.caretaker.newest_backup_time() is None

@@ -168,3 +168,31 @@ def test_time_and_cost_are_told_and_decide_nothing() -> None:
 def test_a_long_text_does_not_take_long() -> None:
     text = "word " * LONGEST_TEXT
     assert similarity(text, f"{text}x") == 1.0
+
+
+def _changed(text: str, number: int, diff: str) -> Leg:
+    files = [
+        FileChange(path="big", change="added", content="a" * 40),
+        FileChange(path="small", change="added", content=str(number) * 40),
+    ]
+    big = "".join(f"+line {line} of the same generated text\n" for line in range(300))
+    whole = f"diff --git a/big b/big\n{big}diff --git a/small b/small\n{diff}\n"
+    body = LegBody(output=text, tool_calls=[], files=files, diff=whole)
+    return Leg(figures=Figures(success=True), body=body)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        ("+echo hello", "+rm -rf /srv/data", "mismatch"),
+        ("+echo hello world", "+echo hello, world", "equivalent"),
+        (
+            "Binary files /dev/null and b/small differ",
+            "Binary files /dev/null and b/small differ",
+            "mismatch",
+        ),
+    ],
+    ids=["drowned", "reworded", "binary"],
+)
+def test_the_file_that_differs_most_decides(first: str, second: str, verdict: str) -> None:
+    assert compare(_changed("Done.", 1, first), _changed("Done.", 2, second)).verdict == verdict
