@@ -73,4 +73,4 @@ def _named(words: list[str]) -> list[str]:
 
 def _prefixed(part: str) -> bool:
     words = _QUOTING.sub("", part).split()
-    return any(word in _BEFORE_A_COMMAND for word in words[:1])
+    return bool(words) and words[0] in _BEFORE_A_COMMAND

@@ -140,11 +140,11 @@ async def delete_agent(request: Request) -> Response:
     agent_id = request.path_params["agentId"]
     await ctx.store.agents.get(agent_id)
     await ctx.runs.end_session(agent_id)
-    await ctx.store.agents.delete(agent_id, now=wire.now())
     if ctx.toggles.get((Scope.AGENT, agent_id)) is not None:
         cause = Cause(by="service", via="deletion", reason="the agent was deleted")
         await ctx.toggles.clear((Scope.AGENT, agent_id), cause)
     await ctx.circuits.forget(agent_id)
+    await ctx.store.agents.delete(agent_id, now=wire.now())
     return Response(status_code=204)
 
 

@@ -507,10 +507,12 @@ def _dialog(screen: str, wanted: dict[str, Any]) -> str:
     if asks is None:
         return ""
     shown = screen[begins : asks.end()]
-    if not _fits(shown, wanted.get("shows", ())):
+    shows = wanted.get("shows", ())
+    if not _fits(shown, shows):
         return ""
     for other in wanted.get("others", ()):
-        if _size(other) > _weight(wanted) and _fits(shown, other):
+        nearer = _is_in(shown, other) > _is_in(shown, shows)
+        if _fits(shown, other) and (nearer or _size(other) > _size(shows)):
             return ""
     return shown
 
@@ -522,11 +524,17 @@ def _alike(wanted: dict[str, Any], shown: str, keys: list[dict[str, Any]]) -> bo
 
 
 def _fits(shown: str, texts: Sequence[str]) -> bool:
-    """True if each of the texts is in the dialog."""
+    """True if each of the texts may be what the dialog shows."""
     letters, signs = _letters(shown), _signs(shown)
     return all(
         _letters(text) in letters if _letters(text) else _signs(text) in signs for text in texts
     )
+
+
+def _is_in(shown: str, texts: Sequence[str]) -> bool:
+    """True if each of the texts is in the dialog sign by sign."""
+    signs = _signs(shown)
+    return all(_signs(text) in signs for text in texts)
 
 
 def _weight(wanted: dict[str, Any]) -> int:

@@ -357,7 +357,8 @@ DEFENCES = (
     ),
     Defence(
         69, "a foreign Origin is refused", _GATE,
-        'if origin is not None and origin not in self._origins | {f"http://{host}"}:', "if False:",
+        'if origin is not None and origin.lower() not in self._origins | {f"http://{host.lower()}"}:',
+        "if False:",
     ),
     Defence(
         69, "links and dots are followed before a folder is allowed", "agent_runner/api/agents.py",

@@ -56,7 +56,8 @@ class Shown(Driver):
 
 
 @pytest.mark.parametrize(
-    ("answered", "asked"), [("ls", "rm -rf tools"), ("rm a", "rm a b"), (":", "rm -rf tools")]
+    ("answered", "asked"),
+    [("ls", "rm -rf tools"), ("rm a", "rm a b"), (":", "rm -rf tools"), ("echo a > b", "echo a b")],
 )
 def test_one_that_is_part_of_another_is_not_pressed_in_its_dialog(
     answered: str, asked: str

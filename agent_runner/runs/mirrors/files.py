@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePath
 
+_NAMES_OF_THE_USERS = ("refs", "logs")
 _CONFIGURED = ("config", "config.worktree", "commondir", "gitdir")
 
 
@@ -73,7 +74,9 @@ def leads_out(path: str) -> bool:
     if ".git" not in parts:
         return False
     inside = parts[parts.index(".git") + 1 :]
-    return not inside or inside[0] in ("worktrees", "hooks") or inside[-1] in _CONFIGURED
+    if not inside or inside[0] in ("worktrees", "hooks"):
+        return True
+    return inside[0] not in _NAMES_OF_THE_USERS and inside[-1] in _CONFIGURED
 
 
 def remove(folder: Path) -> None:

@@ -81,6 +81,7 @@ async def test_a_copied_repository_has_no_remote(tmp_path: Path, warden: Warden)
         (".git/modules/sub/config", True),
         (".git/hooks/pre-commit", True),
         (".git/HEAD", False),
+        (".git/refs/heads/config", False),
         (".git/objects/ab/cd", False),
         ("config", False),
         (".gitignore", False),
