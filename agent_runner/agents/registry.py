@@ -35,6 +35,21 @@ def adapter_for(type_: str) -> Adapter:
         ) from None
 
 
+_TYPE_OF = {"command": "custom", "dialect": "custom", "terminal": "custom", "transcript": "replay"}
+"""Options that one type alone has, and which."""
+
+
+def check_type_of(adapter: Adapter, options: AgentOptions) -> None:
+    """BadRequestError `unsupported_option` for an option that is another type's."""
+    for name, type_ in _TYPE_OF.items():
+        if getattr(options, name) and adapter.type != type_:
+            raise BadRequestError(
+                "unsupported_option",
+                f"{name} is an option of agents of type {type_}",
+                hint=f"leave it out, or register an agent of type {type_}",
+            )
+
+
 def forms_of(adapter: Adapter, options: AgentOptions) -> tuple[Form, ...]:
     """The forms in which `adapter` can run an agent with these options, the best first.
 

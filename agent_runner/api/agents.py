@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
-from agent_runner.agents.registry import adapter_for, forms_of
+from agent_runner.agents.registry import adapter_for, check_type_of, forms_of
 from agent_runner.api.bodies import EmptyBody, OptionsBody, PatchAgentBody, RegisterBody, read_body
 from agent_runner.api.context import Context, context
 from agent_runner.api.replies import AgentListReply, AgentReply, EndSessionReply
@@ -66,6 +66,7 @@ def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> 
     """The options in their stored form, tried on the adapter so that nonsense fails now."""
     options["cwd"] = _checked_cwd(ctx, options.get("cwd") or str(Path.home()))
     typed = msgspec.convert(options, AgentOptions)
+    check_type_of(adapter_for(agent_type), typed)
     forms_of(adapter_for(agent_type), typed)
     ctx.settings.supervision.with_overrides(typed.timeouts)
     resources_of(ctx.settings.resources, typed)

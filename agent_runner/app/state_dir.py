@@ -65,12 +65,17 @@ class StateDir:
 
     @contextmanager
     def address(self, url: str) -> Iterator[None]:
-        """Keep where the service listens, for programs that know this folder."""
-        self.url_file.write_text(f"{url}\n", "ascii")
+        """Keep where the service listens, for programs that know this folder.
+
+        A disk that takes no more files keeps the service from nothing.
+        """
+        with contextlib.suppress(OSError):
+            self.url_file.write_text(f"{url}\n", "ascii")
         try:
             yield
         finally:
-            self.url_file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.url_file.unlink()
 
     def token(self) -> str:
         """The token kept here, made at the first call."""

@@ -330,3 +330,20 @@ def test_mcp_servers_of_another_shape_are_refused(
 ) -> None:
     body = {**agent, "type": agent_type, "mcpServers": {"a": server}}
     assert outcome(client.post("/agents/register", json=body)) == (422, "invalid_option")
+
+
+@pytest.mark.parametrize(
+    ("agent_type", "option"),
+    [
+        ("claude-code", {"command": ["/bin/cat"]}),
+        ("gemini", {"terminal": {"prompt": ">"}}),
+        ("factory-droid", {"dialect": "text"}),
+        ("custom", {"command": ["/bin/cat"], "transcript": "x"}),
+        ("replay", {"command": ["/bin/cat"]}),
+    ],
+)
+def test_an_option_of_another_type_is_refused(
+    client: httpx.Client, agent: dict[str, Any], agent_type: str, option: dict[str, Any]
+) -> None:
+    body = {**agent, "type": agent_type, **option}
+    assert outcome(client.post("/agents/register", json=body)) == (422, "unsupported_option")

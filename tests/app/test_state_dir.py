@@ -80,3 +80,15 @@ def test_an_empty_token_file_is_as_good_as_none(tmp_path: Path) -> None:
     assert len(token) >= 16
     assert state.token() == token
     assert state.token_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_address_is_kept_while_the_service_listens(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / "state")
+    with state.claim():
+        with state.address("http://127.0.0.1:1"):
+            assert state.url_file.read_text() == "http://127.0.0.1:1\n"
+            assert state.url_file.stat().st_mode & 0o777 == 0o600
+        assert not state.url_file.exists()
+        state.url_file.mkdir()
+        with state.address("http://127.0.0.1:1"):
+            pass  # it cannot be kept, and that is all
