@@ -387,6 +387,13 @@ class ApprovalSettings(_Section):
         return self
 
 
+def signing_key(secret: str) -> bytes:
+    """The key of a webhook's signature; ValueError if what follows `whsec_` is not base64."""
+    if secret.startswith("whsec_"):
+        return b64decode(secret.removeprefix("whsec_"))
+    return secret.encode()
+
+
 class Webhook(_Section):
     """Somebody outside who is told of every approval that is requested."""
 
@@ -407,7 +414,7 @@ class Webhook(_Section):
     @classmethod
     def _is_base64(cls, secret: str) -> str:
         try:
-            b64decode(secret.removeprefix("whsec_") if secret.startswith("whsec_") else "")
+            signing_key(secret)
         except ValueError as error:
             raise ValueError(f"what follows whsec_ is not base64: {error}") from error
         return secret

@@ -43,17 +43,21 @@ def parts(command: str) -> Iterator[str]:
     its folder. How many words an option of such a `sudo` takes is not known: each way counts.
     """
     whole = [text for part in _CONTROL.split(command) if (text := part.strip(" \t"))]
-    for part in (*split(command), *whole):
+    for part in dict.fromkeys((*split(command), *whole)):
         yield part
-        words = bare_words(part)
+        words, prefixed = _bare(part)
         yield " ".join(words)
-        if _prefixed(part):
-            for start in range(1, min(len(words), _MOST_VALUES + 1)):
-                yield " ".join(_named(words[start:]))
+        for start in range(1, min(len(words), _MOST_VALUES + 1)) if prefixed else ():
+            yield " ".join(_named(words[start:]))
 
 
 def bare_words(part: str) -> list[str]:
     """The words of one part in the bare form that `parts` describes."""
+    return _bare(part)[0]
+
+
+def _bare(part: str) -> tuple[list[str], bool]:
+    """`bare_words`, and whether a `sudo` or its like was taken from before them."""
     words = _QUOTING.sub("", part).split()
     start, prefixed = 0, False
     for word in words:
@@ -63,14 +67,9 @@ def bare_words(part: str) -> list[str]:
             break
         start += 1
     bare = words[start:]
-    return _named(bare) if bare else words
+    return _named(bare) if bare else words, prefixed
 
 
 def _named(words: list[str]) -> list[str]:
     """The words with the program's name without its folder."""
     return [words[0].rpartition("/")[2] or words[0], *words[1:]]
-
-
-def _prefixed(part: str) -> bool:
-    words = _QUOTING.sub("", part).split()
-    return bool(words) and words[0] in _BEFORE_A_COMMAND

@@ -66,8 +66,9 @@ def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> 
     """The options in their stored form, tried on the adapter so that nonsense fails now."""
     options["cwd"] = _checked_cwd(ctx, options.get("cwd") or str(Path.home()))
     typed = msgspec.convert(options, AgentOptions)
-    check_type_of(adapter_for(agent_type), typed)
-    forms_of(adapter_for(agent_type), typed)
+    adapter = adapter_for(agent_type)
+    check_type_of(adapter, typed)
+    forms_of(adapter, typed)
     ctx.settings.supervision.with_overrides(typed.timeouts)
     resources_of(ctx.settings.resources, typed)
     life_of(ctx.settings.approvals, typed)

@@ -26,6 +26,7 @@ from agent_runner.agents.permissions import (
     Preset,
 )
 from agent_runner.errors import BadRequestError
+from agent_runner.routing.toggles import LONGEST_S
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -267,7 +268,9 @@ class SendBody(Body):
     metadata: dict[str, Any] = {}
     sender: ShortText = "client"
     expires_ms: Duration = Field(
-        86_400_000, le=366 * 86_400_000, description="For so long a reply is taken; a year at most."
+        86_400_000,
+        le=round(LONGEST_S * 1000),
+        description="For so long a reply is taken; a year at most.",
     )
 
 

@@ -26,6 +26,7 @@ from agent_runner.bus.bus import Bus
 from agent_runner.bus.mailbox import Mailbox
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
+from agent_runner.folders import remove
 from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.nightly import every_night
 from agent_runner.maintenance.retention import Retention
@@ -43,7 +44,6 @@ from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.warm import WarmPool
 from agent_runner.runs.mirrors.evidence import Evidence, check_tmux_may_go
-from agent_runner.runs.mirrors.files import remove
 from agent_runner.runs.mirrors.git import Git
 from agent_runner.runs.mirrors.mirrors import SERVICE_STOPPED, Mirrors
 from agent_runner.runs.raw_files import RawFiles

@@ -22,7 +22,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner.bus.feed import PAGE
-from agent_runner.settings import HookSettings, Webhook
+from agent_runner.settings import HookSettings, Webhook, signing_key
 from conversation_store.approvals import REQUESTED, event_payload
 from conversation_store.errors import RecordNotFoundError, StoreError
 from conversation_store.records import ApprovalRecord
@@ -44,11 +44,9 @@ class HookError(Exception):
 
 def signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
     """The `webhook-signature` of a message; `secret` may be `whsec_` and base64, or any text."""
-    key = secret.encode()
-    if secret.startswith("whsec_"):
-        key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{message_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    digest = hmac.new(signing_key(secret), signed, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(digest).decode()
 
 
 class Hooks:

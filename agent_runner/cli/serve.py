@@ -25,6 +25,8 @@ from agent_runner.plain_text import clean
 from agent_runner.replay.transcripts import DEMO_AGENT
 from agent_runner.settings import CONFIG_VARIABLE, load_settings
 
+log = structlog.get_logger(__name__)
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
@@ -70,9 +72,6 @@ def serve(
         fail(_first(errors))
     finally:
         sink.close()
-
-
-log = structlog.get_logger(__name__)
 
 
 def _first(group: BaseExceptionGroup[AgentRunnerError]) -> AgentRunnerError:

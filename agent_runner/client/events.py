@@ -10,7 +10,14 @@ import anyio
 import httpx
 from httpx_sse import aconnect_sse
 
-from agent_runner.client.http import ServiceProblemError, away, connection, problem_of
+from agent_runner.client.http import (
+    ServiceProblemError,
+    answer_of,
+    away,
+    json_body,
+    opened,
+    problem_of,
+)
 
 _AGAIN_S = 1.0
 
@@ -20,7 +27,7 @@ class Watcher:
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
-        self._http = httpx.AsyncClient(**connection(url, token))
+        self._http = opened(httpx.AsyncClient, url, token)
 
     async def __aenter__(self) -> Self:
         return self
@@ -34,7 +41,7 @@ class Watcher:
 
     async def send(self, where: str, body: Mapping[str, Any]) -> Any:
         """The JSON answer to a POST."""
-        return await self._call("POST", where, json=dict(body))
+        return await self._call("POST", where, **json_body(body))
 
     async def follow(self, where: str, after: int) -> AsyncIterator[dict[str, Any] | None]:
         """The events of a stream, for ever: it is resumed where it broke off.
@@ -68,6 +75,4 @@ class Watcher:
             response = await self._http.request(method, where, **arguments)
         except httpx.TransportError as error:
             raise away(self._url, error) from error
-        if response.is_error:
-            raise problem_of(response)
-        return response.json() if response.content else None
+        return answer_of(self._url, response)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 from httpx_sse import ServerSentEvent, connect_sse
 
+from agent_runner import wire
 from agent_runner.errors import AgentRunnerError, BadRequestError, UnavailableError
 from agent_runner.hosts import is_loopback
 
 URL_VARIABLE = "AGENT_RUNNER_URL"
 DEFAULT_URL = "http://127.0.0.1:8420"
 _CONNECT_S = 5.0
+
+T = TypeVar("T")
 
 
 def path(*words: str) -> str:
@@ -90,11 +92,7 @@ class Client:
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url
-        known = connection(url, token)
-        try:
-            self._http = httpx.Client(**known)
-        except (ImportError, ValueError) as error:  # of a proxy in the environment
-            raise _unreachable(f"there is no way to {url}: {error}") from error
+        self._http = opened(httpx.Client, url, token)
 
     def __enter__(self) -> Self:
         return self
@@ -112,11 +110,11 @@ class Client:
 
     def send(self, method: str, where: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON answer to a request with a body; None if it has none."""
-        return self._call(method, where, **_json(body or {}))
+        return self._call(method, where, **json_body(body or {}))
 
     def stream(self, agent_id: str, body: Mapping[str, Any]) -> Iterator[ServerSentEvent]:
         """Execute a prompt and yield its events until the run is over."""
-        return self._events("POST", path("agents", agent_id, "execute"), **_json(body))
+        return self._events("POST", path("agents", agent_id, "execute"), **json_body(body))
 
     def events(self, where: str, **parameters: str | int) -> Iterator[ServerSentEvent]:
         """The events of a stream for as long as it lasts."""
@@ -134,31 +132,49 @@ class Client:
             raise away(self._url, error) from error
 
     def _call(self, method: str, where: str, **arguments: Any) -> Any:
-        response = self._request(method, where, **arguments)
-        if not response.content:
-            return None
-        try:
-            answer = response.json()
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise _unreachable(f"what answers at {self._url} is no agent-runner")
-        return answer
+        return answer_of(self._url, self._request(method, where, **arguments))
 
     def _request(self, method: str, where: str, **arguments: Any) -> httpx.Response:
         try:
             response = self._http.request(method, where, **arguments)
         except httpx.TransportError as error:
             raise away(self._url, error) from error
-        if not response.is_success:
-            raise problem_of(response)
-        return response
+        return succeeded(response)
 
 
-def _json(body: Mapping[str, Any]) -> dict[str, Any]:
+def opened(kind: Callable[..., T], url: str, token: str | None) -> T:
+    """A client of httpx's; the errors of `connection`, or UnavailableError if none can be had."""
+    known = connection(url, token)
+    try:
+        return kind(**known)
+    except (ImportError, ValueError) as error:  # of a proxy in the environment
+        raise _unreachable(f"there is no way to {url}: {error}") from error
+
+
+def succeeded(response: httpx.Response) -> httpx.Response:
+    """The response, unless it is a problem."""
+    if not response.is_success:
+        raise problem_of(response)
+    return response
+
+
+def answer_of(url: str, response: httpx.Response) -> dict[str, Any] | None:
+    """The JSON object that a service at `url` answers; None if it has no body."""
+    if not succeeded(response).content:
+        return None
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise _unreachable(f"what answers at {url} is no agent-runner")
+    return answer
+
+
+def json_body(body: Mapping[str, Any]) -> dict[str, Any]:
     """A request's body and its type; BadRequestError `not_utf8` if it holds what is no text."""
     try:
-        content = json.dumps(body, ensure_ascii=False).encode()
+        content = wire.encode(dict(body))
     except UnicodeEncodeError as error:
         raise BadRequestError(
             "not_utf8",

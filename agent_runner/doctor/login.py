@@ -31,7 +31,7 @@ async def claude(warden: Warden, path: Path, env: Mapping[str, str]) -> Login:
     try:
         status = msgspec.json.decode(text)
     except msgspec.MsgspecError:
-        return None, "`claude auth status` gave no answer"
+        status = None
     if not isinstance(status, dict):
         return None, "`claude auth status` gave no answer"
     if code == 0 and status.get("loggedIn"):

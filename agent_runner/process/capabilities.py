@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
+
+from agent_runner.process.keeper import PROC_TELLS
 
 
 def missing() -> list[str]:
@@ -12,7 +13,7 @@ def missing() -> list[str]:
     lacks = []
     if sys.platform != "linux":
         lacks.append("no subreaper: a process that leaves its session is not ended with its CLI")
-    if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
+    if not PROC_TELLS:
         lacks.append("no /proc/PID/task/*/children: what a CLI starts cannot be limited or swept")
     if not Path("/proc/self/oom_score_adj").exists():
         lacks.append("no oom_score_adj: short of memory, the system may end the service first")

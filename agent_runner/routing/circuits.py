@@ -171,8 +171,9 @@ class Circuits:
 
     async def forget(self, agent_id: str) -> None:
         """Let a later agent of this name begin anew."""
-        if self._breakers.pop(("agent", agent_id), None) is not None:
-            await self._save("agent", agent_id, self._breaker("agent", agent_id))
+        if ("agent", agent_id) in self._breakers:
+            await self._save("agent", agent_id, Breaker(policy=self._policies["agent"]))
+            del self._breakers["agent", agent_id]
 
     def status(self) -> list[Circuit]:
         """Every breaker that has seen something."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from agent_runner.agents.base import Adapter, AgentOptions, Form
 from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.folders import remove
 from agent_runner.process.child import spawn
 from agent_runner.process.environment import child_environment
 from agent_runner.process.programs import Versions, find
@@ -170,7 +170,7 @@ class Launcher:
 
     def clean(self, process_id: str) -> None:
         """Remove the private files of a process that is gone; they may hold secrets."""
-        shutil.rmtree(self._private_dir / process_id, ignore_errors=True)
+        remove(self._private_dir / process_id)
 
     def _environment(
         self, adapter: Adapter, launch: Mapping[str, str], own: Mapping[str, str]

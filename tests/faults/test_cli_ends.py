@@ -87,7 +87,7 @@ LATE: Script = [{"late": "too late"}, {"text": "in time"}, {"result": True}, {"d
 async def test_24_output_after_the_exit(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(serving, tmp_path, way, LATE)
     assert (trial.run.state, trial.answer) == ("succeeded", "in time")
-    assert trial.raw.endswith(b"too late\n")
+    assert trial.raw.endswith(b"too late\n"), trial.stderr
 
 
 @pytest.mark.parametrize("way", WARM)
@@ -117,7 +117,7 @@ async def test_24_output_after_a_cancel(serving: Serving, tmp_path: Path, way: W
     script: Script = [{"late": "after the cancel"}, {"touch": str(here)}, {"hang": True}]
     trial = await suffer(serving, tmp_path, way, script, during=cancel)
     assert (trial.run.state, trial.run.code) == ("cancelled", "cancelled")
-    assert trial.raw.endswith(b"after the cancel\n")
+    assert trial.raw.endswith(b"after the cancel\n"), trial.stderr
 
 
 @pytest.mark.parametrize("way", ONE_WAY_EACH)

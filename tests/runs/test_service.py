@@ -596,19 +596,25 @@ async def test_a_prompt_that_comes_while_the_session_is_ended_begins_a_new_one(
         assert second.run.conversation_id != first.run.conversation_id
 
 
+def held_up(context: Context, monkeypatch: pytest.MonkeyPatch) -> tuple[anyio.Event, anyio.Event]:
+    """Holds up every acceptance: set once one is there, and to be set to let them go on."""
+    accept, at_it, go_on = context.store.runs.accept, anyio.Event(), anyio.Event()
+
+    async def slowly(*arguments: Any, **options: Any) -> list[StoredEvent]:
+        at_it.set()
+        await go_on.wait()
+        return await accept(*arguments, **options)
+
+    monkeypatch.setattr(context.store.runs, "accept", slowly)
+    return at_it, go_on
+
+
 async def test_what_is_accepted_while_the_service_closes_is_ended_too(
     serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving() as context:
         agent = await add_agent(context, tmp_path)
-        accept, at_it, go_on = context.store.runs.accept, anyio.Event(), anyio.Event()
-
-        async def slowly(*arguments: Any, **options: Any) -> list[StoredEvent]:
-            at_it.set()
-            await go_on.wait()
-            return await accept(*arguments, **options)
-
-        monkeypatch.setattr(context.store.runs, "accept", slowly)
+        at_it, go_on = held_up(context, monkeypatch)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(start, context, agent, [{"hang": True}])
             await at_it.wait()
@@ -623,20 +629,14 @@ async def test_what_was_waiting_to_be_accepted_when_the_service_closed_is_refuse
 ) -> None:
     async with serving() as context:
         agent = await add_agent(context, tmp_path)
-        accept, at_it, go_on = context.store.runs.accept, anyio.Event(), anyio.Event()
+        at_it, go_on = held_up(context, monkeypatch)
         refused: list[str] = []
-
-        async def slowly(*arguments: Any, **options: Any) -> list[StoredEvent]:
-            at_it.set()
-            await go_on.wait()
-            return await accept(*arguments, **options)
 
         async def second() -> None:
             with pytest.raises(UnavailableError) as caught:
                 await start(context, agent, "second")
             refused.append(caught.value.code)
 
-        monkeypatch.setattr(context.store.runs, "accept", slowly)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(start, context, agent, [{"hang": True}])
             await at_it.wait()

@@ -1,9 +1,8 @@
-"""Copies a work tree, and removes one. For worker threads: all of it waits for the disk."""
+"""Copies a work tree. For worker threads: all of it waits for the disk."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -77,30 +76,6 @@ def leads_out(path: str) -> bool:
     if not inside or inside[0] in ("worktrees", "hooks"):
         return True
     return inside[0] not in _NAMES_OF_THE_USERS and inside[-1] in _CONFIGURED
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder, however deep and whatever its modes are; what cannot be removed stays."""
-    waiting = [folder]
-    while waiting:
-        here = waiting.pop()
-        with suppress(OSError):
-            here.chmod(0o700)
-            for entry in list(os.scandir(here)):
-                with suppress(OSError):
-                    if entry.is_dir(follow_symlinks=False):
-                        # To the top, so that no path becomes longer than one may be.
-                        top = folder / secrets.token_hex(8)
-                        os.chmod(entry.path, 0o700)
-                        os.rename(entry.path, top)
-                        waiting.append(top)
-                    else:
-                        os.unlink(entry.path)
-        if here != folder:
-            with suppress(OSError):
-                here.rmdir()
-    with suppress(OSError):
-        folder.rmdir()
 
 
 def _moved(link: Path, source: Path, target: Path) -> Path:

@@ -138,8 +138,8 @@ def options_for(options: AgentOptions, agent_type: str, workspace: Workspace) ->
     NotIsolatedError if the mirror is to be in the agent's folder and cannot be held back, or
     if the agent's own flags may keep the CLI from asking.
     """
-    asked = [word for word in options.extra_args if word not in UNASKED]
-    if any(_LETTING.fullmatch(word) for word in asked):
+    extra_args = [word for word in options.extra_args if word not in UNASKED]
+    if any(_LETTING.fullmatch(word) for word in extra_args):
         raise NotIsolatedError
     changed = msgspec.structs.replace(
         options,
@@ -147,7 +147,7 @@ def options_for(options: AgentOptions, agent_type: str, workspace: Workspace) ->
         permission_mode=None,
         allowed_tools=[],
         permissions="ask",
-        extra_args=asked,
+        extra_args=extra_args,
         system_prompt=_moved(options.system_prompt, workspace),
     )
     if workspace.isolation is not Isolation.READ_ONLY:

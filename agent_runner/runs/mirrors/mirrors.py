@@ -156,15 +156,11 @@ class Mirrors:
         except Exception:
             log.exception("shadow_failed_inside", run_id=active.run_id)
         finally:
-            try:
-                with anyio.CancelScope(shield=True):
-                    for mirror in mirrors:
-                        await self._clean(mirror)
-            except Exception:
-                log.exception("mirror_not_removed", run_id=active.run_id)
-            finally:
-                del self._running[active.run_id]
-                over.set()
+            with anyio.CancelScope(shield=True):
+                for mirror in mirrors:
+                    await self._clean(mirror)
+            del self._running[active.run_id]
+            over.set()
 
     def _reserve(self, active: ActiveRun, agent: AgentRecord, plan: Plan) -> list[Mirror]:
         assert plan.mirror is not None
@@ -384,13 +380,16 @@ class Mirrors:
         return await store.finish(new.comparison_id, result, now=wire.now())
 
     async def _clean(self, mirror: Mirror) -> None:
-        """Nothing is left of a mirror, whatever became of it."""
+        """Nothing is left of a mirror, whatever became of it; raises nothing."""
         if mirror.new.skipped_because is not None:
             return
         try:
             await self._skip([mirror], SERVICE_STOPPED)
         except StoreError as error:  # the next start finds that it is over
             log.warning("comparison_not_ended", code=error.code)
-        await mirror.workspace.remove()
+        try:
+            await mirror.workspace.remove()
+        except Exception:
+            log.exception("mirror_not_removed", run_id=mirror.new.run_id)
         self._at_work.discard(mirror.key)
         self._keys.discard(mirror.key)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from agent_runner.runs.mirrors.files import TooLargeToCopyError, copy, everything_in, remove
+from agent_runner.folders import remove
+from agent_runner.runs.mirrors.files import TooLargeToCopyError, copy, everything_in
 from agent_runner.runs.mirrors.git import Git, GitError, Repository
 from agent_runner.settings import ShadowSettings
 from conversation_store.records import FileChange

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from agent_runner.folders import remove
 from agent_runner.process.warden import Warden
-from agent_runner.runs.mirrors.files import leads_out, remove
+from agent_runner.runs.mirrors.files import leads_out
 from agent_runner.runs.mirrors.git import Git
 from agent_runner.runs.mirrors.workspace import Workspace
 from agent_runner.settings import ShadowSettings
