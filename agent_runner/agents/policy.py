@@ -6,7 +6,8 @@ denies, `readonly` allows what only reads files and denies the rest. What must h
 - A question that is no permission (`tool_calls.QUESTION_TOOLS`) is never answered by an `allow`,
   be it a rule's or a preset's.
 - An `allow` rule with a wildcard matches no command that joins, substitutes or redirects, and no
-  value with a `..` segment; the pattern `*` alone matches everything.
+  value with a `..` segment, nor a command that a shell may expand to one; the pattern `*` alone
+  matches everything.
 - A `deny` or `ask` rule on a command matches if any part of a joined command does, and one on a
   path also matches its normal form.
 - What is too long to be compared with a `deny` or `ask` rule is not allowed without asking.
@@ -46,8 +47,6 @@ MOST_CALLS = 50
 
 _STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
 _WILDCARD = re.compile(r"[*?\[]")
-_CLIMBS = re.compile(r"(?<!\.)(?:\.|%2e){2}(?![\w.-])", re.IGNORECASE)
-_QUOTING = re.compile(r"['\"\\]")
 
 
 class _Call(msgspec.Struct, frozen=True):
@@ -173,9 +172,9 @@ def _allows(text: str, pattern: str, is_command: bool) -> bool:
         return False
     if not _WILDCARD.search(pattern):
         return True
-    if is_command and shell.joins(text):
-        return False
-    return _CLIMBS.search(_QUOTING.sub("", text) if is_command else text) is None
+    if is_command:
+        return not (shell.joins(text) or shell.may_climb(text))
+    return not shell.climbs(text)
 
 
 def _forms(text: str, is_command: bool, is_path: bool) -> Iterator[str]:

@@ -11,6 +11,9 @@ _JOINS = re.compile(r"[;&|`\n\r\0>]|[$<=]\(")
 _BETWEEN = re.compile(r"[;&|`\n\r\0<>(){}]+")
 _CONTROL = re.compile(r"[;&|\n\r\0]+")
 _QUOTING = re.compile(r"['\"\\]")
+_UP = re.compile(r"(?<!\.)(?:\.|%2e){2}(?![\w.-])", re.IGNORECASE)
+# A name's leading dot is matched by a written dot alone: `.?`, `.{.,x}`, `{x,.}.`, but not `*.py`.
+_EXPANDS_TO_UP = re.compile(r"(?:^|[\s/:={,])\.+[{},?*\[]")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _BEFORE_A_COMMAND = frozenset(
     ("!", "builtin", "command", "do", "doas", "elif", "else", "env", "exec", "if", "nohup", "sudo")
@@ -22,6 +25,17 @@ def joins(command: str) -> bool:
     """True if it may run more than one program, or write a file: `;` `&` `|` `>`, a backtick, a
     new line, `$(`, `<(`. What stands in quotes counts too."""
     return _JOINS.search(command) is not None
+
+
+def climbs(path: str) -> bool:
+    """True if it has a `..` segment."""
+    return _UP.search(path) is not None
+
+
+def may_climb(command: str) -> bool:
+    """True if a path in it has a `..` segment, or may have one when the shell has expanded it."""
+    bare = _QUOTING.sub("", command)
+    return climbs(bare) or _EXPANDS_TO_UP.search(bare) is not None or "$'" in command
 
 
 def split(command: str) -> list[str]:
