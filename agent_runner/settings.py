@@ -505,12 +505,29 @@ def load_settings(
         return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        where = tuple(map(str, first["loc"]))
         raise BadRequestError(
             "invalid_config",
-            f"setting {place}: {first['msg']}",
-            hint=f"the configuration is {path}" if path else "see the AGENT_RUNNER_* variables",
+            f"setting {'.'.join(where)}: {first['msg']}",
+            hint=f"it was given by {_giver(where, path, overrides or {}, env)}",
         ) from error
+
+
+def _giver(
+    where: tuple[str, ...],
+    config: Path | None,
+    overrides: Mapping[tuple[str, ...], Any],
+    env: Mapping[str, str],
+) -> str:
+    """What may have given `load_settings` the value at `where`."""
+    given = {of: name for name, of in _VARIABLES.items() if env.get(name)}
+    for of, value in overrides.items():
+        if value is not None:
+            given[of] = f"--{of[-1].replace('_', '-')}"
+    if where in given:
+        return given[where]
+    within = [name for of, name in given.items() if of[: len(where)] == where]
+    return " or ".join([*([str(config)] if config else []), *within])
 
 
 def _read(path: Path) -> dict[str, Any]:

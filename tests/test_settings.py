@@ -63,6 +63,26 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
     assert caught.value.code == "invalid_config"
 
 
+@pytest.mark.parametrize(
+    ("text", "variable", "port", "giver"),
+    [
+        ("", "1002", 70_000, "--port"),
+        ("", "70000", None, "AGENT_RUNNER_PORT"),
+        ("server: {port: 70000}", "", None, "FILE"),
+        ("server: 5", "1002", None, "FILE or AGENT_RUNNER_PORT"),
+    ],
+)
+def test_who_gave_what_is_wrong_is_named(
+    tmp_path: Path, text: str, variable: str, port: int | None, giver: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    env = {"AGENT_RUNNER_PORT": variable}
+    with pytest.raises(BadRequestError) as caught:
+        load_settings(path, {("server", "port"): port}, env)
+    assert caught.value.hint == f"it was given by {giver.replace('FILE', str(path))}"
+
+
 def test_a_missing_or_binary_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     for name in ("missing", "binary", "."):

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from agent_runner.api.accept import named
 from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import CancelBody, EmptyBody, ExecuteBody, read_body
 from agent_runner.api.context import Context, context
@@ -81,7 +82,7 @@ async def _stored(ctx: Context, run_id: str) -> tuple[RunRecord, str | None, str
 
 
 def _wants_stream(request: Request) -> bool:
-    return "text/event-stream" in request.headers.get("accept", "").lower()
+    return named(request, "text/event-stream", "application/json") == "text/event-stream"
 
 
 def _run_stream(request: Request, active: ActiveRun, after: int) -> Response:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner import wire
+from agent_runner.api.accept import named
 from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import MalformedJsonError, integer_parameter
 from agent_runner.api.context import context
@@ -105,9 +106,8 @@ def _format(request: Request) -> str:
                 "invalid_parameter", f"format={wanted[:40]!r} is none of {', '.join(_KINDS)}"
             )
         return wanted
-    accepted = request.headers.get("accept", "")
-    named = [word.partition(";")[0].strip() for word in accepted.split(",")]
-    return next((kind for name in named for kind, mime in _KINDS.items() if mime == name), "json")
+    accepted = named(request, *_KINDS.values())
+    return next((kind for kind, media_type in _KINDS.items() if media_type == accepted), "json")
 
 
 async def mismatches(request: Request) -> Response:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from agent_runner import wire
 from agent_runner.agents.base import Form
+from agent_runner.api.accept import named
 from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import integer_parameter
 from agent_runner.api.context import context
@@ -40,7 +41,7 @@ async def agent_terminal(request: Request) -> Response:
         if text is None:
             continue
         text = clean(text)
-        if "text/plain" in request.headers.get("accept", ""):
+        if named(request, "application/json", "text/plain") == "text/plain":
             return Response(text, media_type="text/plain; charset=utf-8")
         live = living[process.process_id]
         return json_reply(

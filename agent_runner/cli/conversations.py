@@ -26,7 +26,8 @@ def list_conversations(
     """List an agent's conversations, newest first."""
     try:
         with client(url, token, state_dir) as service:
-            found = service.get(path("agents", agent, "conversations"))["conversations"]
+            where = path("agents", agent, "conversations")
+            found = list(service.pages(where, "conversations", cursor="before"))
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
     if as_json:
@@ -47,14 +48,9 @@ def show_conversation(
     state_dir: StateDir = None,
 ) -> None:
     """Print a conversation's messages."""
-    turns = []
-    after: int | None = 0
     try:
         with client(url, token, state_dir) as service:
-            while after is not None:
-                page = service.get(path("conversations", conversation), after=after)
-                turns += page["turns"]
-                after = page["nextAfter"]
+            turns = list(service.pages(path("conversations", conversation), "turns"))
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
     if as_json:

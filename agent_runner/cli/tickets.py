@@ -60,7 +60,7 @@ def pending(
     """List what waits for an agent's reply, oldest first."""
     try:
         with client(url, token, state_dir) as service:
-            found = service.get(path("agents", agent, "tickets", "pending"))["tickets"]
+            found = list(service.pages(path("agents", agent, "tickets", "pending"), "tickets"))
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
     if as_json:

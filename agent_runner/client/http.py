@@ -104,6 +104,18 @@ class Client:
         """The JSON at `where`, made with `path`."""
         return self._call("GET", where, params=parameters)
 
+    def pages(
+        self, where: str, items: str, cursor: str = "after", **parameters: str | int
+    ) -> Iterator[Any]:
+        """Each of the `items` of a list at `where`, however many pages it has."""
+        while True:
+            page = self.get(where, **parameters)
+            yield from page[items]
+            following = page.get(f"next{cursor.capitalize()}")
+            if following is None:
+                return
+            parameters[cursor] = following
+
     def text(self, where: str, **parameters: str | int) -> str:
         """The text at `where`."""
         return self._request("GET", where, params=parameters).text

@@ -179,7 +179,10 @@ class Launcher:
 
 
 def _not_found(program: str, install_hint: str | None) -> LaunchError:
-    message = f"{program} is not installed, or not on PATH"
+    if os.sep in program:
+        message = f"{program} is no file that can be run"
+    else:
+        message = f"{program} is not installed, or not on PATH"
     return LaunchError(FailureCode.CLI_NOT_FOUND, message, install_hint)
 
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from agent_runner.cli.main import application
 from agent_runner.cli.terminal import ExitCode
+from agent_runner.client.http import Client
 from tests.conftest import ModuleService, Script, Service
 
 
@@ -212,6 +213,24 @@ def test_conversations_from_none_to_some(live: Service) -> None:
     assert lines[1] == "turn 0"
     assert lines[3] == "echo: turn 0"
     assert call(live, "conversations", "show", "nothing")[0] == ExitCode.FAILED
+
+
+def test_a_list_is_shown_whole(live: Service) -> None:
+    live.register("poller")
+    with live.client() as client:
+        for number in range(51):
+            client.post("/agents/poller/send", json={"content": str(number)}).raise_for_status()
+    waiting = json.loads(call(live, "tickets", "pending", "poller", "--json")[1])
+    assert [int(ticket["content"]) for ticket in waiting] == list(range(51))
+
+    live.register("often")
+    ids = []
+    for _ in range(3):
+        ids.append(live.run("x", "often").json()["conversationId"])
+        live.begin_anew("often")
+    with Client(live.url, live.token) as service:
+        found = service.pages("/agents/often/conversations", "conversations", "before", limit=2)
+        assert [one["conversationId"] for one in found] == ids[::-1]
 
 
 def test_a_wrong_token_is_told(live: Service) -> None:
