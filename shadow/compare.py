@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
-from rapidfuzz import fuzz
 
 from conversation_store.records import Figures, LegBody, Reason
 from conversation_store.states import Verdict
@@ -83,6 +82,8 @@ def compare(primary: Leg, mirror: Leg, *, similar_at: float = SIMILAR_AT) -> Out
 
 def similarity(ours: str, theirs: str) -> float:
     """From 0 to 1: the share of characters in common, in order or with the words sorted."""
+    from rapidfuzz import fuzz  # 20 ms that only who compares should wait for
+
     if ours == theirs:
         return 1.0
     ours, theirs = ours[:LONGEST_TEXT], theirs[:LONGEST_TEXT]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -43,7 +44,8 @@ def _unwell(request: Request) -> Response | None:
 
 async def openapi(request: Request) -> Response:
     """The OpenAPI 3.1 description of this service."""
-    return Response(request.app.state.openapi, media_type="application/json")
+    document = await to_thread.run_sync(request.app.state.openapi)
+    return Response(document, media_type="application/json")
 
 
 ENDPOINTS = (

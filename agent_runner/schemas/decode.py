@@ -93,18 +93,19 @@ def decode_object(line: bytes) -> dict[str, Any] | Broken | None:
 class Schema:
     """One message type: converts, and counts what the type does not declare."""
 
-    __slots__ = ("_plan", "name", "type")
+    __slots__ = ("_plan", "_tags", "name", "type")
 
     def __init__(self, name: str, type_: type[Line], tags: Iterable[str] = ()) -> None:
         self.name = name
         self.type = type_
-        plan = _Plan.of(type_)
-        known = None if plan.known is None else plan.known.union(tags)
-        self._plan = _Plan(known, plan.children)
+        self._tags = tags
+        self._plan: _Plan | None = None
 
     def convert(self, data: Mapping[str, Any], drift: Drift) -> Any:
         """A `type` instance. Raises msgspec.ValidationError (or RecursionError)."""
         value = msgspec.convert(data, self.type)
+        if self._plan is None:
+            self._plan = _Plan.of(self.type).with_tags(self._tags)
         self._plan.count(self.name, data, drift)
         return value
 
@@ -203,7 +204,7 @@ class _Plan:
 
     __slots__ = ("children", "known")
 
-    _made: dict[type, _Plan] = {}  # noqa: RUF012 - filled while the modules load
+    _made: dict[type, _Plan] = {}  # noqa: RUF012 - made when a type is first met
 
     def __init__(self, known: frozenset[str] | None, children: list[tuple[str, _Plan]]) -> None:
         self.known = known
@@ -222,6 +223,10 @@ class _Plan:
                 if inner is not None:
                     plan.children.append((field.encode_name, cls.of(inner)))
         return plan
+
+    def with_tags(self, tags: Iterable[str]) -> _Plan:
+        """The same where keys that tell types apart are known, too."""
+        return _Plan(None if self.known is None else self.known.union(tags), self.children)
 
     def count(self, name: str, data: Mapping[str, Any], drift: Drift) -> None:
         if self.known is not None and not data.keys() <= self.known:
