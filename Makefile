@@ -1,6 +1,8 @@
 # Everything here sets up what it needs in .venv first.
 PYTHON ?= $(firstword $(foreach v,python3.11 python3.12 python3.13 python3,$(shell command -v $(v) 2>/dev/null)))
 BIN := .venv/bin
+# Programs are started by the hundred here: without it each would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test check test-real chaos defences soak load record bench lock clean
 

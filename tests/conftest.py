@@ -6,6 +6,7 @@ import contextlib
 import gc
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -51,10 +52,17 @@ def anyio_backend() -> str:
 
 
 def _scripted(factory: pytest.TempPathFactory, name: str) -> Path:
-    """The scripted CLI as an executable run by this interpreter, without site packages."""
+    """The scripted CLI as an executable run by this interpreter, without site packages.
+
+    Every service asks for the version: that takes no interpreter.
+    """
     path = factory.mktemp("bin") / name
+    words = [sys.executable, "-I", "-S", str(SCRIPTED), f"--dialect={name}"]
+    version = subprocess.run([*words, "--version"], capture_output=True, text=True, check=True)
     path.write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" -I -S "{SCRIPTED}" --dialect={name} "$@"\n'
+        "#!/bin/sh\n"
+        f'[ "$*" = --version ] && exec echo "{version.stdout.strip()}"\n'
+        f'exec {shlex.join(words)} "$@"\n'
     )
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path

@@ -169,7 +169,7 @@ def test_signals_are_handed_on(number: signal.Signals) -> None:
         "import signal, sys, time\n"
         f"signal.signal({number.value}, lambda *_: sys.exit(42))\n"
         "print('ready', flush=True)\n"
-        "time.sleep(100)"
+        "while True: time.sleep(0.01)"
     )
     with started(wrapped(python(program))) as process:
         assert process.stdout is not None

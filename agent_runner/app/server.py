@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import anyio
@@ -115,7 +115,12 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     AppStatus.enable_automatic_graceful_drain = False
     state = StateDir(settings.state_dir.expanduser())
-    with state.claim(), contextlib.closing(_bind(settings.server)) as listener:
+    with (
+        state.claim(),
+        contextlib.closing(_bind(settings.server)) as listener,
+        # Until the end: between two receivers a signal would have its default effect.
+        contextlib.ExitStack() as received,
+    ):
         _notice_dead_peers(listener, settings.limits.stream_send_ms)
         token = settings.server.token or state.token() if settings.server.auth == "token" else None
         async with anyio.create_task_group() as tasks:
@@ -131,9 +136,11 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
                 url = _url(listener)
                 tasks.start_soon(announce, context, url, token)
                 tasks.start_soon(_check_at_hangup, load)
+                receiver = anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM)
+                signals = received.enter_context(receiver)
                 with state.address(url):
-                    await _signal_or(context.watch.fenced)
-                tasks.start_soon(_leave_at_signal)
+                    await _signal_or(context.watch.fenced, signals)
+                tasks.start_soon(_leave_at, signals)
             server.should_exit = True
     if context.watch.fenced.is_set():
         raise UnavailableError(
@@ -162,12 +169,10 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _signal() -> signal.Signals:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for number in signals:
-            log.info("stopping", signal=number.name)
-            return number
-    raise AssertionError("unreachable")
+async def _next(signals: AsyncIterator[signal.Signals]) -> signal.Signals:
+    number = await anext(signals)
+    log.info("stopping", signal=number.name)
+    return number
 
 
 async def _check_at_hangup(load: Callable[[], Settings]) -> None:
@@ -181,7 +186,7 @@ async def _check_at_hangup(load: Callable[[], Settings]) -> None:
                 log.info("config_valid", applied="at the next start")
 
 
-async def _signal_or(event: anyio.Event) -> None:
+async def _signal_or(event: anyio.Event, signals: AsyncIterator[signal.Signals]) -> None:
     async with anyio.create_task_group() as tasks:
 
         async def wait() -> None:
@@ -189,10 +194,10 @@ async def _signal_or(event: anyio.Event) -> None:
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(wait)
-        await _signal()
+        await _next(signals)
         tasks.cancel_scope.cancel()
 
 
-async def _leave_at_signal() -> None:
+async def _leave_at(signals: AsyncIterator[signal.Signals]) -> None:
     """What is committed is kept, and the keepers end every CLI when this process is gone."""
-    os._exit(128 + await _signal())
+    os._exit(128 + await _next(signals))

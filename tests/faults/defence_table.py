@@ -276,7 +276,7 @@ DEFENCES = (
     ),
     Defence(
         54, "the second signal does not wait", "agent_runner/app/server.py",
-        "tasks.start_soon(_leave_at_signal)", "pass",
+        "tasks.start_soon(_leave_at, signals)", "pass",
     ),
     Defence(
         55, "a hangup only checks", "agent_runner/app/server.py",

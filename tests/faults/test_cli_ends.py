@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -83,9 +84,18 @@ async def test_23_two_results(serving: Serving, tmp_path: Path, way: Way) -> Non
 LATE: Script = [{"late": "too late"}, {"text": "in time"}, {"result": True}, {"die": 0}]
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Settings of a service that waits for what is late even on a machine that is held up."""
+    monkeypatch.setattr("agent_runner.runners.stdout.QUIET_S", 10)
+    return {"cancel_grace_ms": 10_000}
+
+
 @pytest.mark.parametrize("way", ONCE)
-async def test_24_output_after_the_exit(serving: Serving, tmp_path: Path, way: Way) -> None:
-    trial = await suffer(serving, tmp_path, way, LATE)
+async def test_24_output_after_the_exit(
+    serving: Serving, tmp_path: Path, way: Way, patient: dict[str, Any]
+) -> None:
+    trial = await suffer(serving, tmp_path, way, LATE, **patient)
     assert (trial.run.state, trial.answer) == ("succeeded", "in time")
     assert trial.raw.endswith(b"too late\n"), trial.stderr
 
@@ -107,7 +117,9 @@ async def test_24_output_after_the_result(serving: Serving, tmp_path: Path, way:
 
 
 @pytest.mark.parametrize("way", ONCE)
-async def test_24_output_after_a_cancel(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_24_output_after_a_cancel(
+    serving: Serving, tmp_path: Path, way: Way, patient: dict[str, Any]
+) -> None:
     here = tmp_path / "here"
 
     async def cancel(context: Context, active: ActiveRun) -> None:
@@ -115,7 +127,7 @@ async def test_24_output_after_a_cancel(serving: Serving, tmp_path: Path, way: W
         await context.runs.cancel("patient", None)
 
     script: Script = [{"late": "after the cancel"}, {"touch": str(here)}, {"hang": True}]
-    trial = await suffer(serving, tmp_path, way, script, during=cancel)
+    trial = await suffer(serving, tmp_path, way, script, during=cancel, **patient)
     assert (trial.run.state, trial.run.code) == ("cancelled", "cancelled")
     assert trial.raw.endswith(b"after the cancel\n"), trial.stderr
 

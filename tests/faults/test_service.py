@@ -194,6 +194,22 @@ def test_54_a_second_sigterm_does_not_wait(make_service: Make, tmp_path: Path) -
     assert run_of(service)["status"] == "interrupted"
 
 
+def test_54_two_signals_at_once_do_not_wait(make_service: Make, tmp_path: Path) -> None:
+    service = make_service(drain_ms=600_000)
+    service.register()
+    here = tmp_path / "here"
+    body = {"prompt": json.dumps([{"touch": str(here)}, {"hang": True}])}
+    with (
+        service.client(Accept="text/event-stream") as client,
+        client.stream("POST", "/agents/worker/execute", json=body),
+    ):
+        wait(here.exists)
+        service.process.send_signal(signal.SIGTERM)
+        service.process.send_signal(signal.SIGINT)
+        left = service.process.wait(20)
+    assert left in (128 + signal.SIGTERM, 128 + signal.SIGINT)
+
+
 def test_55_a_bad_configuration_changes_nothing(service: Service) -> None:
     config = Path(service.argv[service.argv.index("--config") + 1])
     good = config.read_text()

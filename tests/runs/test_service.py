@@ -82,6 +82,15 @@ async def events_of(context: Context, run_id: str) -> list[StoredEvent]:
     return [event async for page in pages for event in page]
 
 
+async def begun_of(context: Context, run_id: str) -> dict[str, Any]:
+    """The event that says with which process the run began, once it is stored."""
+    with anyio.fail_after(20):
+        while len(events := await events_of(context, run_id)) < 3:
+            await anyio.sleep(0.005)
+    begun: dict[str, Any] = json.loads(events[2].payload)
+    return begun
+
+
 async def until(path: Path) -> None:
     with anyio.fail_after(20):
         while not path.exists():
@@ -144,7 +153,7 @@ async def test_second_turn_goes_on_in_the_same_session(
         assert a.session_id is not None
         assert a.session_id == b.session_id
         assert first.run.conversation_id == second.run.conversation_id
-        begun = json.loads((await events_of(context, second.run_id))[2].payload)
+        begun = await begun_of(context, second.run_id)
         assert begun.get("reused", False) is (warm > 0)
         assert begun["form"] == ("warm" if warm else "one-shot")
 
@@ -204,7 +213,7 @@ async def test_cancel_while_running_keeps_the_warm_process(
         assert (outcome.state, outcome.code) == ("cancelled", "cancelled")
         after = await start(context, agent, "next")
         assert (await ended(after)).answer == "echo: next"
-        assert json.loads((await events_of(context, after.run_id))[2].payload)["reused"] is True
+        assert (await begun_of(context, after.run_id))["reused"] is True
 
 
 async def test_cancel_while_queued(serving: Serving, tmp_path: Path) -> None:
@@ -236,7 +245,7 @@ async def test_a_process_that_will_not_go_is_ended_with_its_tree(
         ]
         active = await start(context, agent, script, timeout_ms=60_000)
         await until(here)
-        begun = json.loads((await events_of(context, active.run_id))[2].payload)
+        begun = await begun_of(context, active.run_id)
         tree = psutil.Process(begun["pid"]).children(recursive=True)
         assert tree
         await context.runs.cancel(agent.agent_id, None)
@@ -368,7 +377,7 @@ async def test_a_warm_process_that_died_is_replaced(serving: Serving, tmp_path: 
         agent = await add_agent(context, tmp_path)
         first = await start(context, agent, "one")
         a = await ended(first)
-        begun = json.loads((await events_of(context, first.run_id))[2].payload)
+        begun = await begun_of(context, first.run_id)
         process = psutil.Process(begun["pid"])
         process.kill()
         with anyio.fail_after(10):
@@ -384,7 +393,7 @@ async def test_idle_warm_processes_end(serving: Serving, tmp_path: Path) -> None
         agent = await add_agent(context, tmp_path)
         first = await start(context, agent, "one")
         await ended(first)
-        begun = json.loads((await events_of(context, first.run_id))[2].payload)
+        begun = await begun_of(context, first.run_id)
         with anyio.fail_after(10):
             while psutil.pid_exists(begun["pid"]):
                 await anyio.sleep(0.01)
@@ -447,10 +456,7 @@ async def test_stopping_the_service_interrupts_runs_and_leaves_no_process(
         active = await start(context, agent, [{"touch": str(here)}, {"hang": True}])
         queued = await start(context, agent, "later")
         await until(here)
-        pids = [
-            json.loads((await events_of(context, r.run_id))[2].payload)["pid"]
-            for r in (warm, active)
-        ]
+        pids = [(await begun_of(context, r.run_id))["pid"] for r in (warm, active)]
     assert (await ended(active)).state == "interrupted"
     assert (await ended(queued)).state == "interrupted"
     assert not any(psutil.pid_exists(pid) for pid in pids)
@@ -493,7 +499,7 @@ async def test_after_a_failed_login_the_next_run_has_a_new_process(
         for script in ("one", [{"error": "Invalid API key", "status": 401}], "three"):
             active = await start(context, agent, script)
             await ended(active)
-            begun = json.loads((await events_of(context, active.run_id))[2].payload)
+            begun = await begun_of(context, active.run_id)
             reused.append(begun.get("reused", False))
             await context.circuits.reset(agent)
         assert reused == [False, True, False]
