@@ -51,6 +51,7 @@ class Child:
         self._names = {"program": program, "cwd": f"cwd {cwd}"}
         self.on_notice: Notice | None = None
         self._control = ends.held.control
+        self._give_back = ends.give_back
         self._heard: Latch | None = None
         self._stdin: int | None = ends.stdin
         self._spooled = spool is not None
@@ -208,7 +209,10 @@ class Child:
         if not self._closed:
             self._closed = True
             self.close_stdin()
-            self._control.close()
+            if self._empty and self._heard is None:
+                self._give_back()
+            else:
+                self._control.close()
             self._stdout_ready.close()
             self._stderr_ready.close()
             os.close(self._stdout)

@@ -55,6 +55,11 @@ class Control:
         with contextlib.suppress(OSError):
             self._end.send(command)
 
+    def hold_next(self) -> None:
+        """Have the keeper of an empty tree hold another process. Nobody waits for that now."""
+        self._ready.close()
+        self.command(b"n")
+
     async def start(self, descriptors: list[int], spec: bytes) -> None:
         """Tell the held process what to be. If it is gone, the next message says so."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):

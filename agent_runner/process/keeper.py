@@ -14,6 +14,7 @@ of one byte:
 
     g  let the held process go on to exec the CLI      t  TERM to the whole tree
     k  KILL the whole tree until none is left          s  the next byte is a signal for the CLI
+    n  the tree is empty: hold the next process
     c  KILL what was started since the moment in the next 8 bytes:
        clock ticks since boot, as in field 22 of /proc/PID/stat
 
@@ -173,6 +174,12 @@ def cpu_seconds(pid: int) -> float:
         return 0.0
 
 
+def cpu_of_the_ended() -> float:
+    """The seconds of every child that this process has waited for, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def oom_kills() -> int:
     """How many processes the kernel has killed for memory since boot."""
     with contextlib.suppress(OSError, ValueError), open("/proc/vmstat") as file:
@@ -185,15 +192,35 @@ def oom_kills() -> int:
 # --- one CLI --------------------------------------------------------------------------------
 
 
+def keep(control: socket.socket, unusual: list[signal.Signals]) -> None:
+    """Keep one CLI after the other until the service is gone, or wants no more."""
+    become_subreaper()
+    woken = wakeups()
+    while Keeper(control, woken, unusual).run() and wanted_again(control):
+        drain(woken)
+
+
+def wanted_again(control: socket.socket) -> bool:
+    """Whether the service has another use; commands to the tree that is empty come too late."""
+    with contextlib.suppress(OSError):
+        while command := control.recv(1):
+            if command == b"n":
+                return True
+            receive(control, ARGUMENT_BYTES.get(command, 0))
+    return False
+
+
 class Keeper:
     """Starts one CLI and answers for its tree until none of it is left."""
 
-    def __init__(self, control: socket.socket, unusual: list[signal.Signals]) -> None:
+    def __init__(
+        self, control: socket.socket, woken: socket.socket, unusual: list[signal.Signals]
+    ) -> None:
         self.control = control
+        self.woken = woken
         self.unusual = unusual
         self.child = 0
         self.held: socket.socket
-        self.woken: socket.socket
         self.failure = -1
         self.poll = select.poll()
         self.exited = False
@@ -206,23 +233,25 @@ class Keeper:
         self.limited = False
         self.poll_s = CALM_POLL_S
         self.oom_before = 0
+        self.cpu_before = 0.0
 
-    def run(self) -> None:
-        """Have a held process, wait for what it is to be, then live as long as the tree."""
-        become_subreaper()
-        self.woken = wakeups()
+    def run(self) -> bool:
+        """Have a held process, wait for what it is to be, then live as long as the tree.
+
+        False if it became nothing, or the service is gone.
+        """
         try:
             self.fork_child()
         except OSError as error:
             self.say(failed=error.errno)
-            return
+            return False
         self.say(held=self.child, ticks=start_ticks(self.child))
         streams = self.asked()
         spec = receive_frame(self.control) if streams else None
         if streams is None or spec is None:
             self.held.close()
             os.waitpid(self.child, 0)
-            return
+            return False
         # While the service writes the process down, which does nothing before that.
         with contextlib.suppress(OSError):  # it was killed: told when it is reaped
             send_descriptors(self.held, streams)
@@ -231,7 +260,10 @@ class Keeper:
             os.close(descriptor)
         self.limits = json.loads(spec)["limits"]
         self.oom_before = oom_kills()
+        self.cpu_before = cpu_of_the_ended()
         self.watch()
+        self.held.close()
+        return self.lifeline
 
     def fork_child(self) -> None:
         """The process that will be the CLI, in wait for what that is."""
@@ -360,11 +392,10 @@ class Keeper:
         if not self.limits:
             return
         tree = descendants(os.getpid())
-        waited = resource.getrusage(resource.RUSAGE_CHILDREN)
         used = {
             "processes": len(tree),
             "memory": sum(map(memory_bytes, tree)),
-            "cpu": round(waited.ru_utime + waited.ru_stime + sum(map(cpu_seconds, tree))),
+            "cpu": round(cpu_of_the_ended() - self.cpu_before + sum(map(cpu_seconds, tree))),
         }
         share = 0.0
         for name, limit in self.limits.items():
@@ -461,7 +492,7 @@ def warden(requests: socket.socket) -> None:
                 leave_at = time.monotonic() + WARDEN_LEAVE_S
             else:
                 for control in descriptors:
-                    keep(socket.socket(fileno=control), unusual, keepers, requests, woken)
+                    fork_keeper(socket.socket(fileno=control), unusual, keepers, requests, woken)
         bury(keepers)
 
 
@@ -471,7 +502,7 @@ def unusual_signals() -> list[signal.Signals]:
     return [name for name in signal.valid_signals() if signal.getsignal(name) not in usual]
 
 
-def keep(
+def fork_keeper(
     control: socket.socket,
     unusual: list[signal.Signals],
     keepers: set[int],
@@ -490,7 +521,7 @@ def keep(
             try:
                 for one in own:
                     one.close()
-                Keeper(control, unusual).run()
+                keep(control, unusual)
                 code = 0
             finally:
                 os._exit(code)

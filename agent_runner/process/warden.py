@@ -9,8 +9,9 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -19,6 +20,9 @@ import msgspec
 from agent_runner.process import keeper
 from agent_runner.process.control import Control
 from agent_runner.process.identity import has_ended
+
+MOST_SPARES = 2
+"""Keepers that wait for a use, beyond those in use: each takes 2 MiB."""
 
 
 class SpawnError(Exception):
@@ -46,25 +50,30 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Ends(msgspec.Struct, frozen=True):
-    """A held process and our ends of its descriptors; `stdout` is None if it is a file."""
+    """A held process and our ends of its descriptors; `stdout` is None if it is a file.
+
+    Once nothing of it is left, `give_back` takes the place of `held.control.close`.
+    """
 
     held: Held
     stdin: int
     stdout: int | None
     stderr: int
+    give_back: Callable[[], None]
 
 
 class Warden:
     """Owns the warden process. Made at the start of the service, before it is busy.
 
-    There is always one held process more than was asked for: making one takes milliseconds.
+    There is always one held process more than was asked for: making one takes milliseconds. A
+    keeper whose tree is empty holds the next: that takes half as long as a new one.
     """
 
     def __init__(self, umask: int = 0o022) -> None:
         self._umask = umask
         self._process: subprocess.Popen[bytes]
         self._requests: socket.socket
-        self._spare: Control | None
+        self._spares: list[Control]
         self._asking = anyio.Lock(fast_acquire=True)
         self._start()
 
@@ -104,23 +113,32 @@ class Warden:
             ours.callback(held.control.close)
             await held.control.start([stdin_r, stdout_w, stderr_w], body)
             ours.pop_all()
-        return Ends(held, stdin_w, stdout_r, stderr_r)
+        give_back = partial(self._take_back, held.control, self.pid)
+        return Ends(held, stdin_w, stdout_r, stderr_r, give_back)
 
     async def _held(self) -> Held:
         """The spare, or another one if that is gone; OSError says why there is none."""
         if self._process.poll() is not None:
             self.close()
             self._start()
-        spare, self._spare = self._spare, None
         held = None
-        if spare is not None:
+        while self._spares and held is None:
             with contextlib.suppress(OSError):
-                held = await _held_by(spare)
+                held = await _held_by(self._spares.pop())
         if held is None:
             held = await _held_by(await self._ask())
-        if self._spare is None:
+        if not self._spares:
             self._have_spare()
         return held
+
+    def _take_back(self, control: Control, warden_pid: int) -> None:
+        """Have a keeper hold the next process; it leaves if enough do, or its warden is gone."""
+        mine = self._process.poll() is None and self.pid == warden_pid
+        if mine and len(self._spares) < MOST_SPARES and control.silent:
+            control.hold_next()
+            self._spares.append(control)
+        else:
+            control.close()
 
     async def _ask(self) -> Control:
         """Have a keeper made, as soon as the warden can take one more request."""
@@ -145,8 +163,8 @@ class Warden:
 
     def close(self) -> None:
         """Let the warden go; the keepers it made stay until their trees are ended."""
-        if self._spare is not None:
-            self._spare.close()
+        while self._spares:
+            self._spares.pop().close()
         self._requests.close()
         self._process.wait()
 
@@ -163,12 +181,12 @@ class Warden:
                 start_new_session=True,
                 umask=self._umask,
             )
+        self._spares = []
         self._have_spare()
 
     def _have_spare(self) -> None:
-        self._spare = None
         with contextlib.suppress(OSError):  # made when it is needed
-            self._spare = self._try_to_ask()
+            self._spares.append(self._try_to_ask())
 
 
 @asynccontextmanager

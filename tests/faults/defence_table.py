@@ -170,8 +170,8 @@ DEFENCES = (
     ),
     Defence(
         34, "orphans come to their keeper", _KEEPER,
-        "        become_subreaper()\n        self.woken",
-        "        self.woken",
+        "    become_subreaper()\n    woken = wakeups()\n    while",
+        "    woken = wakeups()\n    while",
     ),
     Defence(
         35, "the processes of a tree are counted", _KEEPER,

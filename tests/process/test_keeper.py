@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from agent_runner.process import keeper as program
 from agent_runner.process.child import Child, spawn
 from agent_runner.process.identity import ticks_now
-from agent_runner.process.warden import TreeLimits, Warden
+from agent_runner.process.warden import MOST_SPARES, TreeLimits, Warden
 
 pytestmark = pytest.mark.anyio
 
@@ -76,8 +76,32 @@ def lives(pid: int) -> bool:
 
 
 def spare(warden: Warden) -> list[int]:
-    """What is below a warden that keeps nothing: the next keeper and its held process."""
+    """What is below a warden that keeps nothing: the next keepers and their held processes."""
     return [process.pid for process in psutil.Process(warden.pid).children(recursive=True)]
+
+
+def keepers(warden: Warden) -> list[int]:
+    """Those that the warden has."""
+    return [process.pid for process in psutil.Process(warden.pid).children()]
+
+
+def keeper_of(child: Child) -> psutil.Process:
+    """The one that keeps it."""
+    keeper = psutil.Process(child.pid).parent()
+    assert keeper is not None
+    return keeper
+
+
+async def used(warden: Warden) -> int:
+    """Have a process live and go; the pid of its keeper."""
+    async with running(warden, "print(1)") as child:
+        keeper = keeper_of(child).pid
+        await child.go()
+        assert await lines(child, 1) == ["1"]
+        assert await child.wait() == 0
+        await child.end()
+        assert child.empty
+    return keeper
 
 
 async def test_a_held_process_does_nothing(warden: Warden, tmp_path: Path) -> None:
@@ -112,8 +136,7 @@ async def test_a_killed_keeper_leaves_nothing(warden: Warden) -> None:
     async with running(warden, FAMILY.format(count=12)) as child:
         await child.go()
         pids = [int(word) for word in await lines(child, 13)]
-        keeper = psutil.Process(child.pid).parent()
-        assert keeper is not None
+        keeper = keeper_of(child)
         assert keeper.ppid() == warden.pid
         keeper.kill()
         with anyio.fail_after(20):
@@ -123,19 +146,27 @@ async def test_a_killed_keeper_leaves_nothing(warden: Warden) -> None:
         assert not any(map(lives, pids))
 
 
-async def test_a_killed_warden_is_replaced_and_its_keepers_stay() -> None:
+@pytest.mark.parametrize("noticed", [False, True])
+async def test_a_killed_warden_is_replaced_and_its_keepers_stay(noticed: bool) -> None:
     warden = Warden()
     try:
         async with running(warden, FAMILY.format(count=3)) as child:
             await child.go()
             pids = [int(word) for word in await lines(child, 4)]
-            os.kill(warden.pid, signal.SIGKILL)
+            keeper = keeper_of(child).pid
+            killed = warden.pid
+            os.kill(killed, signal.SIGKILL)
+            if noticed:
+                await true(lambda: not lives(killed))
             async with running(warden, "print(1)") as other:
                 await other.go()
                 assert await lines(other, 1) == ["1"]
-            await child.end(term_grace=0.1)
-            assert child.empty
-            assert not any(map(lives, pids))
+                await child.end(term_grace=0.1)
+                assert child.empty
+                assert not any(map(lives, pids))
+                child.close()
+                # Nobody would end its tree if it were killed: it is of no more use.
+                await true(lambda: not lives(keeper))
     finally:
         warden.close()
 
@@ -144,15 +175,15 @@ async def test_a_killed_warden_is_replaced_and_its_keepers_stay() -> None:
 async def test_a_killed_spare_is_replaced(which: int) -> None:
     warden = Warden()
     try:
-        for _ in range(3):
-            await true(lambda: len(spare(warden)) == 2)
-            killed = spare(warden)[which]
-            os.kill(killed, signal.SIGKILL)
-            await true(lambda: not lives(killed))  # noqa: B023
-            async with running(warden, "print(1)") as child:
-                await child.go()
-                assert await lines(child, 1) == ["1"]
-                assert await child.wait() == 0
+        for round_number in range(3):
+            await true(lambda: len(spare(warden)) == (4 if round_number else 2))  # noqa: B023
+            kept = keepers(warden)
+            killed = kept if which == 0 else sorted(set(spare(warden)) - set(kept))
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+            await true(lambda: not any(map(lives, killed)))  # noqa: B023
+            assert await used(warden) not in kept
+            await used(warden)
     finally:
         warden.close()
 
@@ -222,12 +253,51 @@ print(open('/proc/self/oom_score_adj').read().strip(), os.getsid(0) == os.getpid
     warden.close()
 
 
+async def test_a_keeper_keeps_one_after_the_other() -> None:
+    warden = Warden()
+    try:
+        await used(warden)
+        assert len({await used(warden) for _ in range(5)}) == 1
+        async with AsyncExitStack() as stack:
+            many = [await stack.enter_async_context(running(warden, "")) for _ in range(5)]
+            assert len({keeper_of(child).pid for child in many}) == 5
+            for child in many:
+                await child.end()
+        await true(lambda: len(spare(warden)) == 2 * MOST_SPARES)
+    finally:
+        warden.close()
+
+
+async def test_what_is_said_to_an_empty_tree_does_not_reach_the_next(warden: Warden) -> None:
+    await used(warden)
+    async with running(warden, "") as child:
+        keeper = keeper_of(child).pid
+        await child.end()
+        for command in (b"k", b"t", b"sn", b"g", b"c" + b"n" * 8):
+            child._control.command(command)
+    assert await used(warden) == keeper
+
+
+async def test_the_cpu_time_of_one_is_not_that_of_the_next(warden: Warden) -> None:
+    await used(warden)
+    seen = set()
+    for burnt in (1.0, 0.6):
+        code = f"import time\nwhile time.process_time() < {burnt}: pass\ntime.sleep(1.2)"
+        async with running(warden, code, limits=TreeLimits(cpu_s=1)) as child:
+            seen.add(keeper_of(child).pid)
+            await child.go()
+            assert await child.wait() == 0
+            await child.end()
+    assert len(seen) == 1
+
+
 async def test_no_zombie_is_left(warden: Warden) -> None:
     for _ in range(20):
         async with running(warden, "import os\nif os.fork(): os._exit(0)") as child:
             await child.go()
             assert await child.wait() == 0
-    await true(lambda: len(spare(warden)) == 2)
+            await child.end()
+    await true(lambda: len(spare(warden)) == 2 * MOST_SPARES)
     assert all(map(lives, spare(warden)))
 
 

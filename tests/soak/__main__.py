@@ -141,10 +141,16 @@ def _at_rest(service: Service) -> Sample:
 
 
 def _children(service: Service) -> list[psutil.Process]:
-    """What the service has running besides its warden."""
-    process = psutil.Process(service.process.pid)
-    wardens = process.children()
-    return [child for child in process.children(recursive=True) if child not in wardens]
+    """What the service has running besides its warden, and the keepers and held processes of it."""
+    found = psutil.Process(service.process.pid).children(recursive=True)
+    return [process for process in found if not _is_a_keeper(process)]
+
+
+def _is_a_keeper(process: psutil.Process) -> bool:
+    try:
+        return any(word.endswith("keeper.py") for word in process.cmdline())
+    except psutil.Error:  # it has just gone
+        return True
 
 
 def soak(minutes: float, seed: int) -> int:
