@@ -87,7 +87,7 @@ class Child:
 
     async def go(self) -> None:
         """Let the process become the program; SpawnError if that cannot be started."""
-        self._control.command(b"g")
+        self._command(b"g")
         while not self._began and not self._exited:
             await self._receive()
         if not self._began:
@@ -184,22 +184,22 @@ class Child:
                 with anyio.move_on_after(eof_grace):
                     await self._until_empty()
             if not self._empty:
-                self._control.command(b"t")
+                self._command(b"t")
                 with anyio.move_on_after(term_grace):
                     await self._until_empty()
             if not self._empty:
-                self._control.command(b"k")
+                self._command(b"k")
                 with anyio.move_on_after(KILL_WAIT_S):
                     await self._until_empty()
         return self._exit_code
 
     def sweep(self, since: int) -> None:
         """Kill what the program has started since the tick `since`, not the program."""
-        self._control.command(b"c" + since.to_bytes(8, "big"))
+        self._command(b"c" + since.to_bytes(8, "big"))
 
     def signal(self, number: signal.Signals) -> None:
         """Signal the process itself."""
-        self._control.command(b"s" + bytes([number]))
+        self._command(b"s" + bytes([number]))
 
     def close(self) -> None:
         """Give the descriptors back; call it when nothing reads any more.
@@ -219,6 +219,11 @@ class Child:
             os.close(self._stderr)
 
     # --- the keeper -------------------------------------------------------------------------
+
+    def _command(self, command: bytes) -> None:
+        """Once this is closed, the keeper may keep another process."""
+        if not self._closed:
+            self._control.command(command)
 
     async def _until_empty(self) -> None:
         while not self._empty:

@@ -278,6 +278,23 @@ async def test_what_is_said_to_an_empty_tree_does_not_reach_the_next(warden: War
     assert await used(warden) == keeper
 
 
+async def test_what_is_closed_does_nothing_to_the_next(warden: Warden) -> None:
+    await used(warden)
+    async with running(warden, "") as child:
+        keeper = keeper_of(child).pid
+        await child.end()
+    code = "import os\nos.fork() or os.execlp('cat', 'cat')\nprint('here', flush=True)\nos.wait()"
+    async with running(warden, code) as other:
+        assert keeper_of(other).pid == keeper
+        await other.go()
+        assert await lines(other, 1) == ["here"]
+        child.sweep(0)
+        child.signal(signal.SIGKILL)
+        await child.end(term_grace=0)
+        other.close_stdin()
+        assert await other.wait() == 0
+
+
 async def test_the_cpu_time_of_one_is_not_that_of_the_next(warden: Warden) -> None:
     await used(warden)
     seen = set()
