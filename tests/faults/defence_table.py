@@ -166,7 +166,7 @@ DEFENCES = (
         "while (self._flushing or self._places) and (", "while False and (",
     ),
     Defence(
-        33, "KILL follows TERM", _CHILD, 'self._control.command(b"k")', "pass",
+        33, "KILL follows TERM", _CHILD, 'self._command(b"k")', "pass",
     ),
     Defence(
         34, "orphans come to their keeper", _KEEPER,
