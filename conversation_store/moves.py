@@ -12,7 +12,7 @@ from conversation_store.units import Transaction
 def move_run(transaction: Transaction, move: Move) -> bool:
     """Go to the last target; False, and nothing changed, if the run may not go to the first."""
     sources = sources_of(move.targets[0])
-    moved = transaction.run(
+    moved = transaction.change(
         "move_run",
         {
             "run_id": move.run_id,

@@ -198,7 +198,7 @@ class Runs:
         """
 
         def unit(transaction: Transaction) -> list[StoredEvent] | None:
-            rows = transaction.run(
+            ended = transaction.change(
                 "finish_run",
                 {
                     "run_id": run_id,
@@ -218,9 +218,9 @@ class Runs:
                     "now": now,
                 },
             )
-            if not rows:
+            if not ended:
                 return None
-            conversation_id = str(rows[0][0])
+            ((conversation_id,),) = transaction.run("conversation_of_run", {"run_id": run_id})
             if outcome.answer is not None and outcome.turn_id is not None:
                 append_turn(
                     transaction,

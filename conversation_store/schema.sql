@@ -238,9 +238,6 @@ CREATE INDEX events_by_run ON events (run_id, seq);
 CREATE UNIQUE INDEX runs_by_idempotency_key ON runs (agent_id, idempotency_key)
   WHERE idempotency_key IS NOT NULL;
 
-CREATE UNIQUE INDEX one_active_run ON runs (agent_id)
-  WHERE state IN ('starting', 'running', 'waiting_approval');
-
 CREATE UNIQUE INDEX approvals_by_request ON approvals (process_id, request_id, input_hash);
 
 CREATE INDEX approvals_by_run ON approvals (run_id);
@@ -269,9 +266,6 @@ CREATE INDEX conversations_by_agent ON conversations (agent_id, conversation_id)
 
 CREATE INDEX runs_by_conversation ON runs (conversation_id, run_id);
 
-CREATE INDEX open_runs ON runs (run_id)
-  WHERE state IN ('queued', 'starting', 'running', 'waiting_approval');
-
 CREATE INDEX pending_approvals ON approvals (approval_id) WHERE state = 'pending';
 
 CREATE INDEX open_deliveries ON approvals (run_id) WHERE delivery IN ('waiting', 'resuming');
@@ -281,3 +275,8 @@ CREATE INDEX comparisons_by_conversation ON comparisons (conversation_id, kind, 
 CREATE INDEX turns_by_previous ON turns (conversation_id, previous_seq);
 
 CREATE INDEX approvals_by_conversation ON approvals (conversation_id);
+
+CREATE INDEX open_runs ON runs (run_id) WHERE finished_at IS NULL;
+
+CREATE UNIQUE INDEX one_active_run ON runs (agent_id)
+  WHERE finished_at IS NULL AND state <> 'queued';

