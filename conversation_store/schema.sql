@@ -280,3 +280,6 @@ CREATE INDEX open_runs ON runs (run_id) WHERE finished_at IS NULL;
 
 CREATE UNIQUE INDEX one_active_run ON runs (agent_id)
   WHERE finished_at IS NULL AND state <> 'queued';
+
+CREATE INDEX open_conversations ON conversations (agent_id, conversation_id)
+  WHERE state = 'open';
