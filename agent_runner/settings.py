@@ -1,4 +1,4 @@
-"""The service's configuration: a YAML file, then AGENT_RUNNER_* variables, then flags."""
+"""Everything about the service that can be set, what it means, and what it is by default."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -16,7 +16,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -471,82 +470,3 @@ class Settings(_Section):
     resources: ResourceSettings = ResourceSettings()
     logs: LogSettings = LogSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
-
-
-_VARIABLES: dict[str, tuple[str, ...]] = {
-    "AGENT_RUNNER_HOST": ("server", "host"),
-    "AGENT_RUNNER_PORT": ("server", "port"),
-    "AGENT_RUNNER_AUTH": ("server", "auth"),
-    "AGENT_RUNNER_TOKEN": ("server", "token"),
-    "AGENT_RUNNER_STATE_DIR": ("state_dir",),
-}
-CONFIG_VARIABLE = "AGENT_RUNNER_CONFIG"
-
-
-def load_settings(
-    config: Path | None = None,
-    overrides: Mapping[tuple[str, ...], Any] | None = None,
-    env: Mapping[str, str] = os.environ,
-) -> Settings:
-    """Settings from the file, the environment and `overrides`, later ones winning.
-
-    BadRequestError `invalid_config` names the file or variable and what is wrong.
-    """
-    path = config or (Path(env[CONFIG_VARIABLE]) if env.get(CONFIG_VARIABLE) else None)
-    values: dict[str, Any] = _read(path) if path is not None else {}
-    for variable, where in _VARIABLES.items():
-        if env.get(variable):
-            _put(values, where, env[variable])
-    for where, value in (overrides or {}).items():
-        if value is not None:
-            _put(values, where, value)
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = tuple(map(str, first["loc"]))
-        raise BadRequestError(
-            "invalid_config",
-            f"setting {'.'.join(where)}: {first['msg']}",
-            hint=f"it was given by {_giver(where, path, overrides or {}, env)}",
-        ) from error
-
-
-def _giver(
-    where: tuple[str, ...],
-    config: Path | None,
-    overrides: Mapping[tuple[str, ...], Any],
-    env: Mapping[str, str],
-) -> str:
-    """What may have given `load_settings` the value at `where`."""
-    given = {of: name for name, of in _VARIABLES.items() if env.get(name)}
-    for of, value in overrides.items():
-        if value is not None:
-            given[of] = f"--{of[-1].replace('_', '-')}"
-    if where in given:
-        return given[where]
-    within = [name for of, name in given.items() if of[: len(where)] == where]
-    return " or ".join([*([str(config)] if config else []), *within])
-
-
-def _read(path: Path) -> dict[str, Any]:
-    import yaml  # 20 ms that a start without a file need not take
-
-    try:
-        loaded = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadRequestError("invalid_config", f"{path}: {error}") from error
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, dict):
-        raise BadRequestError("invalid_config", f"{path}: expected `name: value` lines")
-    return loaded
-
-
-def _put(values: dict[str, Any], where: tuple[str, ...], value: Any) -> None:
-    for name in where[:-1]:
-        section = values.setdefault(name, {})
-        if not isinstance(section, dict):
-            return
-        values = section
-    values[where[-1]] = value

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from agent_runner.app.configuration import _VARIABLES, CONFIG_VARIABLE, load_settings
 from agent_runner.errors import BadRequestError
-from agent_runner.settings import _VARIABLES, CONFIG_VARIABLE, load_settings
 
 WEBHOOK = "hooks:\n  webhooks: [{url: "
 RUNBOOK = Path(__file__).resolve().parent.parent / "runbooks/configuration.md"

@@ -11,6 +11,7 @@ import anyio
 import typer
 
 from agent_runner import wire
+from agent_runner.app.configuration import load_settings
 from agent_runner.app.state_dir import StateDir as Folder
 from agent_runner.cli.options import Json, StateDir, Token, client
 from agent_runner.cli.terminal import ExitCode, fail, out, show_json
@@ -19,7 +20,7 @@ from agent_runner.errors import AgentRunnerError, UnavailableError
 from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.offline import caretaker_of, check_database, put_back
 from agent_runner.plain_text import clean
-from agent_runner.settings import Settings, load_settings
+from agent_runner.settings import Settings
 from conversation_store.errors import StoreError
 
 db = typer.Typer(

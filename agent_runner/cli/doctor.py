@@ -9,11 +9,11 @@ from typing import Annotated
 import anyio
 import typer
 
+from agent_runner.app.configuration import CONFIG_VARIABLE, load_settings
 from agent_runner.cli.options import Json
 from agent_runner.cli.terminal import ExitCode, fail, out, show_json, show_table
 from agent_runner.doctor.examine import examine
 from agent_runner.errors import AgentRunnerError
-from agent_runner.settings import CONFIG_VARIABLE, load_settings
 
 
 def doctor(

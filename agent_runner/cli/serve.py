@@ -14,6 +14,7 @@ import structlog
 import typer
 
 from agent_runner.api.context import Context
+from agent_runner.app.configuration import CONFIG_VARIABLE, load_settings
 from agent_runner.app.log_sink import LogSink
 from agent_runner.app.memory import keep_small
 from agent_runner.app.server import serve as serve_forever
@@ -23,7 +24,6 @@ from agent_runner.doctor.report import CliFinding
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
 from agent_runner.replay.transcripts import DEMO_AGENT
-from agent_runner.settings import CONFIG_VARIABLE, load_settings
 
 log = structlog.get_logger(__name__)
 

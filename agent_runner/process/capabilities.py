@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from agent_runner.process.keeper import PROC_TELLS
+from agent_runner.process.proc import PROC_TELLS
 
 
 def missing() -> list[str]:

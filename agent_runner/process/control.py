@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from agent_runner.process import keeper
+from agent_runner.process.frames import frame, send_descriptors
 from agent_runner.process.readable import Readable
 
 
@@ -63,8 +63,8 @@ class Control:
     async def start(self, descriptors: list[int], spec: bytes) -> None:
         """Tell the held process what to be. If it is gone, the next message says so."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            keeper.send_descriptors(self._end, descriptors)
-            view = memoryview(keeper.frame(spec))
+            send_descriptors(self._end, descriptors)
+            view = memoryview(frame(spec))
             while view:
                 try:
                     view = view[self._end.send(view) :]

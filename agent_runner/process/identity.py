@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent_runner.process import keeper
+from agent_runner.process.proc import start_ticks, stat_fields
 
 MARKER = "AGENT_RUNNER_PROCESS"
 _MARK = f"{MARKER}=".encode()
@@ -49,7 +49,7 @@ def has_ended(pid: int, started: int | None) -> bool:
     if started is None:
         return False
     try:
-        fields = keeper.stat_fields(pid)
+        fields = stat_fields(pid)
         return int(fields[19]) != started or fields[0] in _ENDED
     except (OSError, IndexError, ValueError):
         return True
@@ -75,6 +75,6 @@ def is_same(recorded: ProcessIdentity) -> bool:
     return (
         recorded.start_ticks is not None
         and recorded.boot_id == boot_id()
-        and keeper.start_ticks(recorded.pid) == recorded.start_ticks
+        and start_ticks(recorded.pid) == recorded.start_ticks
         and mark_of(recorded.pid) == recorded.process_id
     )

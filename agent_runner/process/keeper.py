@@ -33,9 +33,27 @@ import resource
 import select
 import signal
 import socket
-import struct
 import sys
 import time
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
+
+from agent_runner.process.frames import (
+    frame,
+    receive,
+    receive_descriptors,
+    receive_frame,
+    send_descriptors,
+)
+from agent_runner.process.proc import (
+    PROC_TELLS,
+    children,
+    cpu_seconds,
+    descendants,
+    memory_bytes,
+    oom_kills,
+    start_ticks,
+)
 
 PR_SET_CHILD_SUBREAPER = 36
 LIFELINE_GRACE_S = 0.5
@@ -47,9 +65,6 @@ FREEZE_ROUNDS = 50
 WARDEN_LEAVE_S = 10.0
 OOM_SCORE = 500
 ARGUMENT_BYTES = {b"s": 1, b"c": 8}
-PROC_TELLS = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
-TICK = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
 
 # Looked up once, by the warden: half a millisecond that no keeper has to spend.
@@ -73,41 +88,6 @@ def wakeups() -> socket.socket:
     return reader
 
 
-def send_descriptors(target: socket.socket, descriptors: list[int]) -> None:
-    """Pass them on, with a message of one byte."""
-    socket.send_fds(target, [b"+"], descriptors)
-
-
-def receive_descriptors(source: socket.socket) -> list[int] | None:
-    """Those that come with a message of one byte; None at the end of the stream."""
-    data, descriptors, _, _ = socket.recv_fds(source, 1, 3)
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
-    return descriptors if data else None
-
-
-def frame(data: bytes) -> bytes:
-    """`data` behind its length."""
-    return struct.pack(">I", len(data)) + data
-
-
-def receive_frame(source: socket.socket) -> bytes | None:
-    """What `frame` was made of, and no byte more; None if the stream ends before that."""
-    head = receive(source, 4)
-    return None if head is None else receive(source, *struct.unpack(">I", head))
-
-
-def receive(source: socket.socket, length: int) -> bytes | None:
-    """So many bytes, or None if the stream ends before."""
-    data = b""
-    while len(data) < length:
-        more = source.recv(length - len(data))
-        if not more:
-            return None
-        data += more
-    return data
-
-
 def drain(reader: socket.socket) -> None:
     """Empty a wakeup socket."""
     with contextlib.suppress(BlockingIOError):
@@ -115,78 +95,10 @@ def drain(reader: socket.socket) -> None:
             pass
 
 
-# --- what /proc says ------------------------------------------------------------------------
-
-
-def children(pid: int) -> list[int]:
-    """The direct children of all threads of `pid`; empty where /proc does not tell."""
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
-                found += map(int, file.read().split())
-    return found
-
-
-def descendants(pid: int) -> list[int]:
-    """All processes below `pid`, zombies too."""
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        below = children(waiting.pop())
-        found += below
-        waiting += below
-    return found
-
-
-def stat_fields(pid: int) -> list[str]:
-    """/proc/PID/stat from field 3 (state) on."""
-    descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    try:
-        return os.read(descriptor, 4096).rpartition(b")")[2].decode().split()
-    finally:
-        os.close(descriptor)
-
-
-def start_ticks(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat: with the pid and the boot id it names one process for ever."""
-    try:
-        return int(stat_fields(pid)[19])
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-def memory_bytes(pid: int) -> int:
-    """Anonymous and shared memory; mapped program files are nobody's fault."""
-    anonymous = 0
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
-        for line in file:
-            if line.startswith(("RssAnon:", "RssShmem:")):
-                anonymous += int(line.split()[1]) << 10
-    return anonymous
-
-
-def cpu_seconds(pid: int) -> float:
-    """Its own time and that of its children that it has waited for."""
-    try:
-        return sum(map(int, stat_fields(pid)[11:15])) / TICK
-    except (OSError, ValueError):
-        return 0.0
-
-
 def cpu_of_the_ended() -> float:
     """The seconds of every child that this process has waited for, and of theirs."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def oom_kills() -> int:
-    """How many processes the kernel has killed for memory since boot."""
-    with contextlib.suppress(OSError, ValueError), open("/proc/vmstat") as file:
-        for line in file:
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0
 
 
 # --- one CLI --------------------------------------------------------------------------------

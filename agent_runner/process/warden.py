@@ -17,10 +17,11 @@ from pathlib import Path
 import anyio
 import msgspec
 
-from agent_runner.process import keeper
 from agent_runner.process.control import Control
+from agent_runner.process.frames import send_descriptors
 from agent_runner.process.identity import has_ended
 
+_PROGRAM = Path(__file__).with_name("keeper.py")
 MOST_SPARES = 2
 """Keepers that wait for a use, beyond those in use: each takes 2 MiB."""
 
@@ -155,7 +156,7 @@ class Warden:
         with far, contextlib.ExitStack() as ours:
             ours.enter_context(near)
             try:
-                keeper.send_descriptors(self._requests, [far.fileno()])
+                send_descriptors(self._requests, [far.fileno()])
             except (BrokenPipeError, ConnectionResetError) as error:
                 raise OSError(errno.EAGAIN, f"the warden is gone: {error.strerror}") from error
             ours.pop_all()
@@ -173,7 +174,7 @@ class Warden:
         self._requests.setblocking(False)
         with far:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, str(far.fileno())],
+                [sys.executable, "-I", "-S", str(_PROGRAM), str(far.fileno())],
                 stdin=subprocess.DEVNULL,
                 env={},
                 cwd="/",

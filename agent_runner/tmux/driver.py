@@ -17,12 +17,14 @@ import selectors
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
+sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
 
+from agent_runner.process.proc import stat_fields
 from agent_runner.tmux import seeds
+from agent_runner.tmux.answers import Answers
 from agent_runner.tmux.delivery import Delivery
 from agent_runner.tmux.hooks import Hooks
 from agent_runner.tmux.pane import SESSION, SOCKET, Pane, TmuxError
@@ -41,7 +43,6 @@ AGAIN_S = 1.2
 INTERRUPTS = 5
 DEAD_S = 2.0
 LEAVE_S = 4.0
-PRESSED_S = 1.0
 
 
 class Ended(Exception):  # noqa: N818 - it is no error
@@ -77,8 +78,7 @@ class Driver:
         self._ending = False
         self._changed = 0.0
         self._interrupts: list[float] = []
-        self._keys: list[dict[str, Any]] = []
-        self._pressed: tuple[dict[str, Any], str, float] | None = None
+        self._answers = Answers(self)
 
     # --- its life ------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ class Driver:
         for key, _ in self.selector.select(self._poll() if wait is None else wait):
             key.data()
         self._read_transcript()
-        self._press_keys()
+        self._answers.press()
         if self.delivery is None:
             self._look()
 
@@ -426,7 +426,7 @@ class Driver:
                 self.touch()
                 self.hooks.answer(command["id"], command["body"])
             case "keys":
-                self._keys.append(command)
+                self._answers.add(command)
             case "interrupt":
                 self._interrupt()
             case "screen":
@@ -435,7 +435,7 @@ class Driver:
     def _deliver(self, command: dict[str, Any]) -> None:
         # Those of the turn before would interrupt this one, or answer its questions.
         self._interrupts = []
-        self._forget_keys()
+        self._answers.forget()
         self.delivery = Delivery(self, command["id"], command["text"])
         try:
             self.delivery.run()
@@ -446,42 +446,10 @@ class Driver:
         if unready:
             self._give_up(self.screen())
 
-    def _forget_keys(self) -> None:
-        self._keys.clear()
-        self._pressed = None
-
-    def _press_keys(self) -> None:
-        """Press what answers the dialog that is shown; again while it stays, for it may be deaf."""
-        if not self._keys and self._pressed is None:
-            return
-        screen = self.screen()
-        if self._pressed is not None:
-            wanted, shown, at = self._pressed
-            if _dialog(screen, wanted) == shown:
-                # Where another question reads alike, it may be that one's dialog by now.
-                if time.monotonic() - at >= PRESSED_S and not _alike(wanted, shown, self._keys):
-                    self._press_for(wanted, shown)
-                return
-            self._pressed = None
-        # Of `ls` and `rm -rf tools` both fit the dialog of the second: what says most is meant.
-        for wanted in sorted(self._keys, key=_weight, reverse=True):
-            shown = _dialog(screen, wanted)
-            if shown:
-                self._keys.remove(wanted)
-                self._press_for(wanted, shown)
-                return
-        if self._keys and not self.idle("ready"):
-            self.touch()
-
-    def _press_for(self, wanted: dict[str, Any], shown: str) -> None:
-        self.touch()
-        self._pressed = (wanted, shown, self._touched)
-        self.press(wanted["keys"])
-
     def _interrupt(self) -> None:
         self.touch()
         self._prompts.clear()
-        self._forget_keys()
+        self._answers.forget()
         if self.delivery is not None:
             self.delivery.stopped = True
         if self.sight is not None:
@@ -499,68 +467,10 @@ class Driver:
             self.press(self.profile["interrupt"])
 
 
-def _dialog(screen: str, wanted: dict[str, Any]) -> str:
-    """The question on the screen that the keys of `wanted` answer; empty if it is not there."""
-    since = re.compile(wanted.get("since") or r"\A", re.MULTILINE)
-    begins = max((found.start() for found in since.finditer(screen)), default=0)
-    asks = re.compile(wanted["when"], re.MULTILINE).search(screen, begins)
-    if asks is None:
-        return ""
-    shown = screen[begins : asks.end()]
-    shows = wanted.get("shows", ())
-    if not _fits(shown, shows):
-        return ""
-    for other in wanted.get("others", ()):
-        nearer = _is_in(shown, other) > _is_in(shown, shows)
-        if _fits(shown, other) and (nearer or _size(other) > _size(shows)):
-            return ""
-    return shown
-
-
-def _alike(wanted: dict[str, Any], shown: str, keys: list[dict[str, Any]]) -> bool:
-    """True if `shown` may be the dialog of another question than that of `wanted`."""
-    waiting = [key.get("shows", ()) for key in keys]
-    return any(other and _fits(shown, other) for other in (*waiting, *wanted.get("others", ())))
-
-
-def _fits(shown: str, texts: Sequence[str]) -> bool:
-    """True if each of the texts may be what the dialog shows."""
-    letters, signs = _letters(shown), _signs(shown)
-    return all(
-        _letters(text) in letters if _letters(text) else _signs(text) in signs for text in texts
-    )
-
-
-def _is_in(shown: str, texts: Sequence[str]) -> bool:
-    """True if each of the texts is in the dialog sign by sign."""
-    signs = _signs(shown)
-    return all(_signs(text) in signs for text in texts)
-
-
-def _weight(wanted: dict[str, Any]) -> int:
-    return _size(wanted.get("shows", ()))
-
-
-def _size(texts: Sequence[str]) -> int:
-    """How much the texts say, together."""
-    return sum(len(_signs(text)) for text in texts)
-
-
-def _letters(text: str) -> str:
-    """`text` without what depends on frames and on where a line is wrapped."""
-    return re.sub(r"[\W_]+", "", text)
-
-
-def _signs(text: str) -> str:
-    """`text` without white space and frames."""
-    return re.sub(r"[\s\u2500-\u259f]+", "", text)
-
-
 def _zombie(pid: int) -> tuple[int | None, int | None] | None:
     """How a program ended that tmux has not waited for yet; 3.3a was seen never to do so."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
+        fields = stat_fields(pid)
     except OSError:
         return None
     if fields[0] != "Z":

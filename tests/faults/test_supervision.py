@@ -16,7 +16,7 @@ import pytest
 from agent_runner.api.context import Context
 from agent_runner.errors import UnavailableError
 from agent_runner.process.identity import boot_id
-from agent_runner.process.keeper import start_ticks
+from agent_runner.process.proc import start_ticks
 from agent_runner.runners import live
 from agent_runner.runs.active import ActiveRun
 from conversation_store.records import ProcessRecord

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -14,7 +15,8 @@ import anyio
 import psutil
 import pytest
 
-from agent_runner.process import keeper as program
+import agent_runner
+from agent_runner.process import warden as program
 from agent_runner.process.child import Child, spawn
 from agent_runner.process.identity import ticks_now
 from agent_runner.process.warden import MOST_SPARES, TreeLimits, Warden
@@ -399,10 +401,12 @@ async def test_where_proc_does_not_tell_the_cli_and_its_group_are_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """The keeper as it is where there is neither /proc nor a subreaper."""
-    text = Path(program.__file__).read_text().replace("/proc/", "/no proc/")
-    blind = tmp_path / "keeper.py"
-    blind.write_text(text.replace('sys.platform == "linux"', "False"))
-    monkeypatch.setattr(program, "__file__", str(blind))
+    blind = tmp_path / "agent_runner"
+    shutil.copytree(Path(agent_runner.__file__).parent / "process", blind / "process")
+    for file in blind.glob("process/*.py"):
+        text = file.read_text().replace("/proc/", "/no proc/")
+        file.write_text(text.replace('sys.platform == "linux"', "False"))
+    monkeypatch.setattr(program, "_PROGRAM", blind / "process/keeper.py")
     warden = Warden()
     try:
         async with running(warden, FAMILY.format(count=1)) as child:

@@ -11,7 +11,7 @@ import pytest
 
 from agent_runner.process import tree
 from agent_runner.process.identity import MARKER, ProcessIdentity, boot_id, is_same, mark_of
-from agent_runner.process.keeper import start_ticks
+from agent_runner.process.proc import start_ticks
 
 pytestmark = pytest.mark.anyio
 

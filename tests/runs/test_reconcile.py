@@ -13,7 +13,7 @@ import pytest
 
 from agent_runner import wire
 from agent_runner.process.identity import MARKER, boot_id, mark_of
-from agent_runner.process.keeper import start_ticks
+from agent_runner.process.proc import start_ticks
 from agent_runner.runs.reconcile import reconcile
 from conversation_store.records import ProcessRecord
 from conversation_store.states import RunState
