@@ -22,8 +22,6 @@ from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
 from agent_runner.routing.plan import CommMode, check_comm_mode
 from agent_runner.runners.launcher import resources_of
 from conversation_store.errors import RecordConflictError
-from conversation_store.toggles import Cause
-from fallback.standing import Scope
 
 
 def json_reply(value: Any, status: int = 200) -> Response:
@@ -142,10 +140,7 @@ async def delete_agent(request: Request) -> Response:
     agent_id = request.path_params["agentId"]
     await ctx.store.agents.get(agent_id)
     await ctx.runs.end_session(agent_id)
-    if ctx.toggles.get((Scope.AGENT, agent_id)) is not None:
-        cause = Cause(by="service", via="deletion", reason="the agent was deleted")
-        await ctx.toggles.clear((Scope.AGENT, agent_id), cause)
-    await ctx.circuits.forget(agent_id)
+    await ctx.router.forget(agent_id)
     await ctx.store.agents.delete(agent_id, now=wire.now())
     return Response(status_code=204)
 

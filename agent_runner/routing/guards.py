@@ -51,7 +51,8 @@ class Guards:
         several = msgspec.structs.replace(alone, sources=_AGENTS_OF_A_TYPE)
         self._policies = {Scope.AGENT: alone, Scope.TYPE: several}
         self._guards: dict[Key, Guard] = {}
-        toggles.watch(self._operator_moved)
+        # What was seen before an operator stepped in counts for nothing after it.
+        toggles.watch(self.forget)
 
     def load(self) -> None:
         """Take up the automatic toggles that an earlier service set; after `Toggles.load`."""
@@ -92,6 +93,10 @@ class Guards:
             await self._keep(key, before, after)
             if after.level is Level.TMUX and canary in (None, key):
                 return
+
+    def forget(self, key: Key) -> None:
+        """Let what was seen so far count for nothing."""
+        self._guards.pop(key, None)
 
     async def warn(self, keys: Iterable[Key], evidence: Evidence) -> None:
         """Give headless up on evidence that is no run: an open circuit, a failing doctor."""
@@ -161,10 +166,6 @@ class Guards:
 
     def _fresh(self, key: Key) -> Guard:
         return Guard(policy=self._policies[key[0]])
-
-    def _operator_moved(self, key: Key) -> None:
-        """What was seen before an operator stepped in counts for nothing after it."""
-        self._guards.pop(key, None)
 
 
 def _keys(agent: AgentRecord) -> list[Key]:

@@ -15,6 +15,7 @@ from agent_runner.routing.plan import CommMode, Plan, Source, check_comm_mode
 from agent_runner.routing.toggles import Toggles, key_of
 from conversation_store.records import AgentRecord, RunOutcome, ToggleRecord
 from conversation_store.states import RunState
+from conversation_store.toggles import Cause
 from fallback.breaker import Verdict
 from fallback.guard import Evidence, Outcome
 from fallback.standing import Key, Scope
@@ -122,6 +123,15 @@ class Router:
             return None, refusal.code, refusal.message
         mode = CommMode.SHADOW if plan.mirror is not None else plan.mode
         return mode, plan.source, plan.reason
+
+    async def forget(self, agent_id: str) -> None:
+        """Let a later agent of this name begin anew: no toggle, no circuit, nothing seen."""
+        key = (Scope.AGENT, agent_id)
+        if self._toggles.get(key) is not None:
+            cause = Cause(by="service", via="deletion", reason="the agent was deleted")
+            await self._toggles.clear(key, cause)
+        await self._circuits.forget(agent_id)
+        self._guards.forget(key)
 
     async def begin(self, plan: Plan, agent: AgentRecord, run_id: str) -> Leg | None:
         """Let a headless attempt through, whose end must be told to `learn`; None for tmux.

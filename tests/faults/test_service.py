@@ -6,7 +6,8 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,20 @@ def test_54_sigterm_drains_then_interrupts(make_service: Make, tmp_path: Path) -
     service.start()
 
 
+@contextmanager
+def hanging(service: Service, folder: Path) -> Iterator[None]:
+    """A run at work that does not end by itself, and whoever reads its stream."""
+    service.register()
+    here = folder / "here"
+    body = {"prompt": json.dumps([{"touch": str(here)}, {"hang": True}])}
+    with (
+        service.client(Accept="text/event-stream") as client,
+        client.stream("POST", "/agents/worker/execute", json=body),
+    ):
+        wait(here.exists)
+        yield
+
+
 def _refused(service: Service) -> bool:
     with service.client() as client:
         return bool(client.get("/ready").json().get("code") == "shutting_down")
@@ -177,14 +192,7 @@ def test_54_a_second_sigterm_does_not_wait(make_service: Make, tmp_path: Path) -
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     service = make_service(drain_ms=600_000)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    service.register()
-    here = tmp_path / "here"
-    body = {"prompt": json.dumps([{"touch": str(here)}, {"hang": True}])}
-    with (
-        service.client(Accept="text/event-stream") as client,
-        client.stream("POST", "/agents/worker/execute", json=body),
-    ):
-        wait(here.exists)
+    with hanging(service, tmp_path):
         service.process.send_signal(signal.SIGTERM)
         wait(lambda: _refused(service))
         service.process.send_signal(signal.SIGTERM)
@@ -196,14 +204,7 @@ def test_54_a_second_sigterm_does_not_wait(make_service: Make, tmp_path: Path) -
 
 def test_54_two_signals_at_once_do_not_wait(make_service: Make, tmp_path: Path) -> None:
     service = make_service(drain_ms=600_000)
-    service.register()
-    here = tmp_path / "here"
-    body = {"prompt": json.dumps([{"touch": str(here)}, {"hang": True}])}
-    with (
-        service.client(Accept="text/event-stream") as client,
-        client.stream("POST", "/agents/worker/execute", json=body),
-    ):
-        wait(here.exists)
+    with hanging(service, tmp_path):
         service.process.send_signal(signal.SIGTERM)
         service.process.send_signal(signal.SIGINT)
         left = service.process.wait(20)

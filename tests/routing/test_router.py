@@ -109,6 +109,19 @@ async def test_each_decides_before_those_after_it(tmp_path: Path) -> None:
         assert w.way(agent(), "tmux") == ("tmux", "request")
 
 
+@pytest.mark.parametrize("deleted", [False, True], ids=["the same agent", "a later one"])
+async def test_what_was_seen_of_a_deleted_agent_says_nothing_of_a_later_one(
+    tmp_path: Path, deleted: bool
+) -> None:
+    async with world(tmp_path) as w:
+        for outcome in (HUNG, GOOD, HUNG, GOOD):
+            await w.run(agent(), outcome)
+        if deleted:
+            await w.router.forget("a")
+        await w.run(agent(), HUNG)
+        assert (w.toggles.get(AGENT) is None) is deleted
+
+
 async def test_the_reason_names_who_and_why(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         await w.toggles.set(TYPE, "tmux", CAUSE)
