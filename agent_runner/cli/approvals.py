@@ -190,15 +190,19 @@ def watch(
     """Print what waits now, and from then on what happens to approvals, a line each."""
     try:
         with client(url, token, state_dir) as service:
-            found = service.get("/approvals", state="pending", limit=200)
-            for approval in reversed(found["approvals"]):
+            after = service.get("/approvals", limit=1)["lastEventSeq"]
+            pages = service.pages("/approvals", "approvals", "before", state="pending", limit=200)
+            waiting = {approval["approvalId"]: approval for approval in pages}
+            for approval in reversed(waiting.values()):
                 _line("approval.requested", approval, as_json=as_json)
-            after = found["lastEventSeq"]
             for message in service.events("/approvals/events", after=after):
+                approval = json.loads(message.data)["approval"]
+                if message.event == "approval.requested" and approval["approvalId"] in waiting:
+                    continue
                 if as_json:
                     show_json_text(message.data)
                 else:
-                    _line(message.event, json.loads(message.data)["approval"], as_json=False)
+                    _line(message.event, approval, as_json=False)
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
     except KeyboardInterrupt:

@@ -20,13 +20,14 @@ from agent_runner.tui.words import (
     approval_row,
     approval_text,
     event_text,
+    left,
     resolved_text,
     run_row,
     words,
 )
 
 _LOOK_S = 1.0
-_MOST_LISTED = 200
+_PAGE = 200
 _AWAY = "the service is away"
 _CHOOSE = "Choose one with up or down; then `a` approves it and `r` rejects it."
 _EMPTY = "Nothing waits for a decision.\n\nWhat an agent may do unasked is its `permissions`."
@@ -64,6 +65,7 @@ class Tui(App[None]):
         self._approvals: dict[str, dict[str, Any]] = {}
         self._shown: str | None = None
         self._followed: str | None = None
+        self._conversation: str | None = None
 
     def compose(self) -> ComposeResult:
         """See textual."""
@@ -73,7 +75,7 @@ class Tui(App[None]):
                 approvals = Chooser(id="approvals", cursor_type="row")
                 approvals.border_title = "Approvals"
                 for label, width in (("agent", 14), ("tool", 12), ("risk", 6), ("left", 6)):
-                    approvals.add_column(label, width=width)
+                    approvals.add_column(label, width=width, key=label)
                 approvals.add_column("what")
                 yield approvals
                 runs: DataTable[Any] = DataTable(id="runs", cursor_type="row")
@@ -100,29 +102,38 @@ class Tui(App[None]):
         self.query_one("#approvals").focus()
         self.run_worker(self._watch_approvals(), exit_on_error=False)
         self.run_worker(self._watch_runs(), exit_on_error=False)
+        self.set_interval(_LOOK_S, self._keep_time)
 
     # --- watching ---------------------------------------------------------------------------
 
     async def _watch_approvals(self) -> None:
         try:
-            page = await self._waiting()
-            for approval in reversed(page["approvals"]):
+            waiting, last = await self._waiting()
+            for approval in reversed(waiting):
                 self._add(approval)
-            async for event in self._watcher.follow("/approvals/events", page["lastEventSeq"]):
+            async for event in self._watcher.follow("/approvals/events", last):
                 self.sub_title = _AWAY if event is None else ""
                 if event is not None:
                     self._happened(event["type"], event["approval"])
         except AgentRunnerError as error:
             self.exit(message=f"error: {error.message}")
 
-    async def _waiting(self) -> Any:
-        """What waits now, as soon as the service is there to say so."""
+    async def _waiting(self) -> tuple[list[dict[str, Any]], int]:
+        """All that waits, newest first, and the last event before it; once the service is there."""
         while True:
             try:
-                return await self._watcher.get("/approvals", state="pending", limit=_MOST_LISTED)
+                first = page = await self._watcher.get("/approvals", state="pending", limit=_PAGE)
+                waiting = list(page["approvals"])
+                while (before := page.get("nextBefore")) is not None:
+                    page = await self._watcher.get(
+                        "/approvals", state="pending", limit=_PAGE, before=before
+                    )
+                    waiting += page["approvals"]
             except UnavailableError:
                 self.sub_title = _AWAY
                 await anyio.sleep(_LOOK_S)
+            else:
+                return waiting, first["lastEventSeq"]
 
     def _happened(self, kind: str, approval: dict[str, Any]) -> None:
         known = self._approvals.get(approval["approvalId"])
@@ -133,6 +144,8 @@ class Tui(App[None]):
             self._remove(approval)
         elif known is not None:
             known.update(approval)
+            if self._shown == approval["approvalId"]:
+                self._show(approval["approvalId"])
             if kind == "approval.warning":
                 self.notify(f"{known['agentId']}: nobody has decided yet", severity="warning")
 
@@ -163,6 +176,12 @@ class Tui(App[None]):
         count = len(self._approvals)
         self.query_one("#approvals", DataTable).border_title = f"Approvals: {count}"
 
+    def _keep_time(self) -> None:
+        """How long each has left changes by itself."""
+        table = self.query_one("#approvals", DataTable)
+        for approval_id, approval in self._approvals.items():
+            table.update_cell(approval_id, "left", words(left(approval["expiresAt"])))
+
     async def _watch_runs(self) -> None:
         table = self.query_one("#runs", DataTable)
         while True:
@@ -185,17 +204,34 @@ class Tui(App[None]):
                 continue
             for column, cell in zip(list(table.columns), row, strict=True):
                 table.update_cell(name, column, cell)
+            if name == self._followed and session["lock"] is not None:
+                self._follow(session["lock"]["conversationId"])
 
-    async def _follow_output(self, agent_id: str) -> None:
+    def _follow(self, conversation_id: str) -> None:
+        """Show what is said in the conversation that the followed agent is in by now."""
+        if conversation_id != self._conversation:
+            self._conversation = conversation_id
+            self.run_worker(self._follow_output(conversation_id), exclusive=True, group="output")
+
+    async def _begin_output(self, agent_id: str) -> None:
         output = self.query_one("#output", RichLog)
         output.clear()
         output.border_title = f"Output: {agent_id}"
         try:
             page = await self._watcher.get(path("agents", agent_id, "conversation"))
-            if page["conversation"] is None:
-                output.write(words("This agent has no conversation yet.", "dim"))
-                return
-            where = path("conversations", page["conversation"]["conversationId"], "events")
+        except AgentRunnerError as error:
+            output.write(words(error.message, "red"))
+            return
+        if page["conversation"] is None:
+            output.write(words("This agent has no conversation yet.", "dim"))
+        else:
+            self._follow(page["conversation"]["conversationId"])
+
+    async def _follow_output(self, conversation_id: str) -> None:
+        output = self.query_one("#output", RichLog)
+        output.write(words(f"Conversation {conversation_id}", "dim"))
+        where = path("conversations", conversation_id, "events")
+        try:
             async for event in self._watcher.follow(where, 0):
                 line = event_text(event) if event is not None else None
                 if line is not None:
@@ -216,8 +252,8 @@ class Tui(App[None]):
         if event.data_table.id == "approvals":
             self._show(chosen)
         elif chosen != self._followed:
-            self._followed = chosen
-            self.run_worker(self._follow_output(chosen), exclusive=True, group="output")
+            self._followed, self._conversation = chosen, None
+            self.run_worker(self._begin_output(chosen), exclusive=True, group="output")
 
     def _show(self, approval_id: str) -> None:
         self._shown = approval_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, RichLog, Static, TextArea
 
+from agent_runner import wire
 from agent_runner.client.events import Watcher
 from agent_runner.tui.app import Tui
 from tests.api.test_approvals import Asking, decide, pending
@@ -159,6 +161,55 @@ async def test_runs_and_their_output(live: Service, tmp_path: Path) -> None:
         decide(live, asked.approval)
         await until(pilot, lambda: any("went on" in line.text for line in output.lines))
         await finish(asked)
+
+
+async def test_the_output_goes_on_in_the_agents_next_conversation(
+    live: Service, tmp_path: Path
+) -> None:
+    live.register("talker")
+    async with opened(live) as (app, pilot):
+        runs = app.query_one("#runs", DataTable)
+        output = app.query_one("#output", RichLog)
+
+        async def shows(text: str) -> None:
+            await until(pilot, lambda: any(text in line.text for line in output.lines))
+
+        await until(pilot, lambda: "talker" in {str(key.value) for key in runs.rows})
+        runs.focus()
+        runs.move_cursor(row=runs.get_row_index("talker"))
+        await pilot.press("enter")
+        await shows("no conversation yet")
+        for text in ("first words", "second words"):
+            gate = tmp_path / text
+            script: list[dict[str, Any]] = [{"text": text}, {"wait": str(gate)}]
+            runner = threading.Thread(target=live.run, args=(script, "talker"))
+            runner.start()
+            await shows(f"> {json.dumps(script)[:20]}")
+            gate.touch()
+            await shows(text)
+            await anyio.to_thread.run_sync(runner.join)
+            with live.client() as client:
+                client.post("/agents/talker/end-session", json={})
+
+
+async def test_all_that_waits_is_listed_and_its_time_goes_by(
+    live: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_runner.tui.app._PAGE", 1)
+    live.register("second")
+    asked = [
+        await asking(live, tmp_path / "first"),
+        await anyio.to_thread.run_sync(Asking, live, tmp_path / "second", "second"),
+    ]
+    async with opened(live) as (app, pilot):
+        await until(pilot, lambda: listed(app) == 2)
+        table = app.query_one("#approvals", DataTable)
+        for approval in app._approvals.values():
+            approval["expiresAt"] = wire.later(wire.now(), 90)
+        await until(pilot, lambda: {str(cell) for cell in table.get_column("left")} == {"1 min"})
+        for one in asked:
+            decide(live, one.approval, decision="reject")
+            await finish(one)
 
 
 async def test_nothing_from_a_tool_acts_on_the_terminal(live: Service, tmp_path: Path) -> None:
