@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
+from httpx_sse import ServerSentEvent
 
 from agent_runner.cli.options import Json, StateDir, Token, Url, client, milliseconds
 from agent_runner.cli.terminal import ExitCode, err, fail, show_json_text
+from agent_runner.client.http import Client, ServiceProblemError, path
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
 
@@ -42,7 +45,8 @@ def execute(
 
     The answer goes to stdout; tools, notices and the end go to stderr. With --json every
     event is one line on stdout. Exit code: 0 succeeded, 1 failed, 3 cancelled, 4 timed
-    out, 5 interrupted, 6 no service. Put -- before a prompt that begins with a dash.
+    out, 5 interrupted, 6 no service. Put -- before a prompt that begins with a dash. Ctrl-C
+    cancels the run; a second one leaves it to the service.
     """
     body: dict[str, Any] = {"prompt": sys.stdin.read() if prompt == "-" else prompt}
     if conversation is not None:
@@ -51,24 +55,62 @@ def execute(
         body["mode"] = mode
     if timeout is not None:
         body["timeoutMs"] = milliseconds(timeout, 1000)
-    printer = _Printer()
-    state: str | None = None
+    run = _Run(agent, as_json=as_json)
     try:
         with client(url, token, state_dir) as service:
-            for message in service.stream(agent, body):
-                if as_json:
-                    show_json_text(message.data)
-                event = json.loads(message.data)
-                if not as_json:
-                    printer.show(event)
-                if event["type"] == "run.finished":
-                    state = event["state"]
+            run.follow(service, body)
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
-    if state is None:
+    except KeyboardInterrupt:
+        err.print()
+    if run.state is None:
         err.print("error: the stream ended before the run did; it goes on in the service")
         raise typer.Exit(ExitCode.INTERRUPTED)
-    raise typer.Exit(_EXIT.get(state, ExitCode.FAILED))
+    raise typer.Exit(_EXIT.get(run.state, ExitCode.FAILED))
+
+
+class _Run:
+    """The run of the prompt: shown until it is over, and cancelled by Ctrl-C."""
+
+    def __init__(self, agent: str, *, as_json: bool) -> None:
+        self._agent = agent
+        self._as_json = as_json
+        self._printer = _Printer()
+        self._run_id = ""
+        self._seen = 0
+        self.state: str | None = None
+
+    def follow(self, service: Client, body: dict[str, Any]) -> None:
+        """Send the prompt and show what comes; KeyboardInterrupt if that came twice."""
+        try:
+            self._show(service.stream(self._agent, body))
+        except KeyboardInterrupt:
+            if not self._run_id:
+                raise
+            err.print("\ncancelling the run; Ctrl-C again leaves it to the service")
+            self._cancel(service)
+            self._show(service.events(path("runs", self._run_id, "events"), after=self._seen))
+
+    def _cancel(self, service: Client) -> None:
+        where = path("agents", self._agent, "execute", "cancel")
+        try:
+            service.send("POST", where, {"runId": self._run_id})
+        except ServiceProblemError as error:
+            if error.code != "run_is_over":
+                raise
+
+    def _show(self, messages: Iterable[ServerSentEvent]) -> None:
+        for message in messages:
+            event = json.loads(message.data)
+            # What is on its way to the terminal when Ctrl-C comes is cut, not shown twice.
+            self._run_id = event["runId"] or self._run_id
+            self._seen = event.get("seq", self._seen)
+            if self._as_json:
+                show_json_text(message.data)
+            else:
+                self._printer.show(event)
+            if event["type"] == "run.finished":
+                self.state = event["state"]
 
 
 class _Printer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -88,6 +89,44 @@ def test_every_end_has_its_exit_code(live: Service, tmp_path: Path) -> None:
         assert running.wait(20) == ExitCode.CANCELLED
     assert call(live, "exec", "nobody", "x")[0] == ExitCode.FAILED
     assert call(live, "exec", "worker")[0] == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_ctrl_c_cancels_the_run_and_a_second_one_leaves_it(
+    live: Service, tmp_path: Path, patient: bool
+) -> None:
+    here = tmp_path / "here"
+    script = [{"text": "begun"}, {"touch": str(here)}, *([] if patient else [{"deaf": True}])]
+    argv = ["exec", "--url", live.url, "--token", live.token, "worker"]
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "agent_runner.cli.main",
+            *argv,
+            json.dumps([*script, {"hang": True}]),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whoever starts the tests in the background has it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline() == "begun\n"
+        running.send_signal(signal.SIGINT)
+        told = [running.stderr.readline() for _ in range(2)]
+        assert "cancelling" in told[-1]
+        if not patient:
+            running.send_signal(signal.SIGINT)
+        rest = running.stderr.read()
+        expected = ExitCode.CANCELLED if patient else ExitCode.INTERRUPTED
+        assert running.wait(20) == expected, rest
+        assert ("cancelled" if patient else "goes on in the service") in rest
+        assert running.stdout.read() == ""
+    with live.client() as client:
+        client.post("/agents/worker/execute/cancel", json={})
 
 
 def test_json_is_one_event_on_each_line(live: Service) -> None:
