@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -61,8 +63,6 @@ def execute(
             run.follow(service, body)
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
-    except KeyboardInterrupt:
-        err.print()
     if run.state is None:
         err.print("error: the stream ended before the run did; it goes on in the service")
         raise typer.Exit(ExitCode.INTERRUPTED)
@@ -81,12 +81,14 @@ class _Run:
         self.state: str | None = None
 
     def follow(self, service: Client, body: dict[str, Any]) -> None:
-        """Send the prompt and show what comes; KeyboardInterrupt if that came twice."""
+        """Send the prompt and show what comes; KeyboardInterrupt if nothing has come yet."""
         try:
             self._show(service.stream(self._agent, body))
         except KeyboardInterrupt:
             if not self._run_id:
                 raise
+            # As an exception it could be lost in what is cleaned up after the first one.
+            signal.signal(signal.SIGINT, _leave)
             err.print("\ncancelling the run; Ctrl-C again leaves it to the service")
             self._cancel(service)
             self._show(service.events(path("runs", self._run_id, "events"), after=self._seen))
@@ -111,6 +113,11 @@ class _Run:
                 self._printer.show(event)
             if event["type"] == "run.finished":
                 self.state = event["state"]
+
+
+def _leave(*_: object) -> None:
+    os.write(2, b"\nthe run goes on in the service\n")
+    os._exit(ExitCode.INTERRUPTED)
 
 
 class _Printer:
@@ -160,8 +167,8 @@ class _Printer:
 
     def _end_line(self) -> None:
         if self._mid_line:
-            sys.stdout.write("\n")
             self._mid_line = False
+            sys.stdout.write("\n")
 
     def _note(self, text: str) -> None:
         self._end_line()

@@ -120,9 +120,13 @@ def test_ctrl_c_cancels_the_run_and_a_second_one_leaves_it(
         assert "cancelling" in told[-1]
         if not patient:
             running.send_signal(signal.SIGINT)
-        rest = running.stderr.read()
         expected = ExitCode.CANCELLED if patient else ExitCode.INTERRUPTED
-        assert running.wait(20) == expected, rest
+        try:
+            left = running.wait(20)
+        finally:
+            running.kill()
+        rest = running.stderr.read()
+        assert left == expected, rest
         assert ("cancelled" if patient else "goes on in the service") in rest
         assert running.stdout.read() == ""
     with live.client() as client:
