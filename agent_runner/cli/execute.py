@@ -120,6 +120,11 @@ def _leave(*_: object) -> None:
     os._exit(ExitCode.INTERRUPTED)
 
 
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 class _Printer:
     """Prints events as they come. Text that was streamed is not printed again when complete."""
 
@@ -161,14 +166,13 @@ class _Printer:
 
     def _text(self, text: str) -> None:
         text = clean(text)
-        sys.stdout.write(text)
-        sys.stdout.flush()
         self._mid_line = not text.endswith("\n")
+        _write(text)
 
     def _end_line(self) -> None:
         if self._mid_line:
             self._mid_line = False
-            sys.stdout.write("\n")
+            _write("\n")
 
     def _note(self, text: str) -> None:
         self._end_line()

@@ -22,6 +22,7 @@ from agent_runner.cli.main import application
 from agent_runner.cli.terminal import ExitCode
 from agent_runner.client.http import Client
 from tests.conftest import ModuleService, Script, Service
+from tests.faults.trial import LONGEST_S
 
 
 def command(*argv: str, env: dict[str, str] | None = None, given: bytes = b"") -> Any:
@@ -114,6 +115,8 @@ def test_ctrl_c_cancels_the_run_and_a_second_one_leaves_it(
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None
+        watchdog = threading.Timer(LONGEST_S, running.kill)
+        watchdog.start()
         assert running.stdout.readline() == "begun\n"
         running.send_signal(signal.SIGINT)
         told = [running.stderr.readline() for _ in range(2)]
@@ -121,10 +124,8 @@ def test_ctrl_c_cancels_the_run_and_a_second_one_leaves_it(
         if not patient:
             running.send_signal(signal.SIGINT)
         expected = ExitCode.CANCELLED if patient else ExitCode.INTERRUPTED
-        try:
-            left = running.wait(20)
-        finally:
-            running.kill()
+        left = running.wait()
+        watchdog.cancel()
         rest = running.stderr.read()
         assert left == expected, rest
         assert ("cancelled" if patient else "goes on in the service") in rest
