@@ -222,6 +222,10 @@ async def test_43_no_process_can_be_forked(
     with control_group("pids", "pids.max", 1) as group:
         async with serving() as context:
             agent = await add_agent(context, "worker", "claude-code", tmp_path)
+            # The question for its version, which is asked once, may fail: it would be the one.
+            await ended(await start(context, agent, "first"))
+            await context.runs.end_session("worker")
+            await wait_until(lambda: not context.headless.living)
             (group / "cgroup.procs").write_text(str(context.warden.pid))
             for spare in psutil.Process(context.warden.pid).children():
                 spare.kill()
