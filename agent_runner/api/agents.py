@@ -136,12 +136,7 @@ async def patch_agent(request: Request) -> Response:
 
 async def delete_agent(request: Request) -> Response:
     """Forget an agent; its conversations stay readable."""
-    ctx = context(request)
-    agent_id = request.path_params["agentId"]
-    await ctx.store.agents.get(agent_id)
-    await ctx.runs.end_session(agent_id)
-    await ctx.router.forget(agent_id)
-    await ctx.store.agents.delete(agent_id, now=wire.now())
+    await context(request).runs.delete_agent(request.path_params["agentId"])
     return Response(status_code=204)
 
 

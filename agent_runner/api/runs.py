@@ -99,12 +99,11 @@ async def execute(request: Request) -> Response:
     """
     ctx = context(request)
     body = await read_body(request, ExecuteBody)
-    agent = await ctx.store.agents.get(request.path_params["agentId"])
     timeouts = body.timeouts.given() if body.timeouts is not None else {}
     if body.timeout_ms is not None:
         timeouts["commandMs"] = body.timeout_ms
     accepted = await ctx.runs.execute(
-        agent,
+        request.path_params["agentId"],
         ExecuteRequest(
             prompt=body.prompt,
             conversation_id=body.conversation_id,

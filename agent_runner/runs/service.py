@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.lowlevel
@@ -77,8 +78,9 @@ class RunService:
         self._rotation = Rotation(store, self._raw_files, settings.logs)
         self._mirrors = mirrors
         self._driver = RunDriver(store, headless, router, desk, tasks, settings, raw_dir, mirrors)
-        self._queues: dict[str, AgentQueue] = {}
-        self._accepting: dict[str, anyio.Lock] = {}
+        # Each is there while somebody uses it.
+        self._queues = WeakValueDictionary[str, AgentQueue]()
+        self._accepting = WeakValueDictionary[str, anyio.Lock]()
         self._active: dict[str, ActiveRun] = {}
         self._closing = False
 
@@ -95,7 +97,7 @@ class RunService:
     # --- what callers do ------------------------------------------------------------------
 
     async def execute(
-        self, agent: AgentRecord, request: ExecuteRequest, *, awaited: bool = False
+        self, agent_id: str, request: ExecuteRequest, *, awaited: bool = False
     ) -> Accepted:
         """Commit the prompt as a queued run and start driving it.
 
@@ -106,15 +108,16 @@ class RunService:
         An `awaited` run is acknowledged by its end. If it has no key and need not wait, it
         begins before its acceptance is on the disk, which its begin or its end sees to.
         """
-        self._check_prompt(request.prompt)
-        options = msgspec.convert(agent.options, AgentOptions)
-        timeouts = self._settings.supervision.with_overrides(options.timeouts, request.timeouts)
-        queue = self._queue(agent.agent_id)
-        async with self._one_at_a_time(agent.agent_id):
+        async with self._one_at_a_time(agent_id):
             if self._closing:
                 raise UnavailableError("shutting_down", "the service is shutting down")
-            if (seen := await self._seen(agent.agent_id, request)) is not None:
+            agent = await self._store.agents.get(agent_id)
+            self._check_prompt(request.prompt)
+            options = msgspec.convert(agent.options, AgentOptions)
+            timeouts = self._settings.supervision.with_overrides(options.timeouts, request.timeouts)
+            if (seen := await self._seen(agent_id, request)) is not None:
                 return seen
+            queue = self._queue(agent_id)
             if len(queue) and (request.busy or options.busy) == "reject":
                 raise ConflictError(
                     "agent_busy",
@@ -259,22 +262,35 @@ class RunService:
     async def end_session(self, agent_id: str) -> str | None:
         """End the agent's open conversation and its process; returns the conversation's id."""
         async with self._one_at_a_time(agent_id):
-            if self.of_agent(agent_id):
-                raise ConflictError(
-                    "agent_busy", "a run of this agent is not over", hint="cancel it first"
-                )
-            conversation_id = await self._store.conversations.current_id(agent_id)
-            if conversation_id is None:
-                return None
-            await self._headless.drop(conversation_id)
-            await self._store.conversations.end(conversation_id, now=wire.now())
-            return conversation_id
+            return await self._end_session(agent_id)
+
+    async def delete_agent(self, agent_id: str) -> None:
+        """End the agent's session and forget it; its conversations stay readable."""
+        async with self._one_at_a_time(agent_id):
+            await self._store.agents.get(agent_id)
+            await self._end_session(agent_id)
+            await self._router.forget(agent_id)
+            await self._store.agents.delete(agent_id, now=wire.now())
+
+    async def _end_session(self, agent_id: str) -> str | None:
+        if self.of_agent(agent_id):
+            raise ConflictError(
+                "agent_busy", "a run of this agent is not over", hint="cancel it first"
+            )
+        conversation_id = await self._store.conversations.current_id(agent_id)
+        if conversation_id is None:
+            return None
+        await self._headless.drop(conversation_id)
+        await self._store.conversations.end(conversation_id, now=wire.now())
+        return conversation_id
 
     async def delete_conversation(self, conversation_id: str) -> None:
         """Remove a conversation, its process and its raw logs."""
-        runs = await self._store.runs.of_conversation(conversation_id)
-        await self._store.conversations.delete(conversation_id)
-        await self._headless.drop(conversation_id)
+        conversation = await self._store.conversations.get(conversation_id)
+        async with self._one_at_a_time(conversation.agent_id):
+            runs = await self._store.runs.of_conversation(conversation_id)
+            await self._store.conversations.delete(conversation_id)
+            await self._headless.drop(conversation_id)
         await self._mirrors.drop(conversation_id)
         for run_id in runs:
             self._raw_files.remove(run_id)

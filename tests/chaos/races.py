@@ -94,7 +94,7 @@ async def _run_races(count: int, seed: int) -> tuple[int, Counter[str]]:
                     for _ in range(count // LANES):
                         timeouts = {"commandMs": chance.randint(1, 30), "cancelGraceMs": 100}
                         request = ExecuteRequest(prompt=chance.choice(PROMPTS), timeouts=timeouts)
-                        accepted = await context.runs.execute(agent, request)
+                        accepted = await context.runs.execute(agent.agent_id, request)
                         assert accepted.active is not None
                         if chance.random() < 0.6:
                             await anyio.sleep(chance.uniform(0, 0.01))

@@ -104,7 +104,9 @@ async def start(
 ) -> ActiveRun:
     prompt = script if isinstance(script, str) else json.dumps(script)
     timeouts = {"commandMs": timeout_ms} if timeout_ms is not None else {}
-    accepted = await context.runs.execute(agent, ExecuteRequest(prompt=prompt, timeouts=timeouts))
+    accepted = await context.runs.execute(
+        agent.agent_id, ExecuteRequest(prompt=prompt, timeouts=timeouts)
+    )
     assert accepted.active is not None
     return accepted.active
 

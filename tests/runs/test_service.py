@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ async def start(
     timeout_ms = fields.pop("timeout_ms", None)
     timeouts = {"commandMs": timeout_ms} if timeout_ms else {}
     request = ExecuteRequest(**{"prompt": prompt, "timeouts": timeouts, **fields})
-    return active_of(await context.runs.execute(agent, request))
+    return active_of(await context.runs.execute(agent.agent_id, request))
 
 
 def active_of(accepted: Accepted) -> ActiveRun:
@@ -128,7 +129,7 @@ async def test_only_who_is_answered_by_the_end_begins_before_the_disk_has_the_ru
     watched = watch_commits(monkeypatch)
     async with serving() as context:
         agent = await add_agent(context, tmp_path)
-        execute = partial(context.runs.execute, agent)
+        execute = partial(context.runs.execute, agent.agent_id)
         await ended(active_of(await execute(ExecuteRequest(prompt="one"), awaited=True)))
         assert watched.of_runs == [NORMAL]
         await ended(active_of(await execute(ExecuteRequest(prompt="two"))))
@@ -413,6 +414,43 @@ async def test_end_session_starts_a_new_conversation(serving: Serving, tmp_path:
             await start(context, agent, "x", conversation_id=first.run.conversation_id)
         assert await context.runs.end_session("worker") is not None
         assert await context.runs.end_session("worker") is None
+
+
+async def test_an_agent_that_is_being_deleted_takes_no_prompt(
+    serving: Serving, tmp_path: Path
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        await ended(await start(context, agent, "before"))
+
+        async def too_late() -> None:
+            with pytest.raises(RecordNotFoundError, match="no agent"):
+                await start(context, agent, "after")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(context.runs.delete_agent, "worker")
+            tasks.start_soon(too_late)
+        assert context.runs.all_active() == []
+
+
+@pytest.mark.parametrize("head_start_ms", [0, 0.2, 0.4, 0.6, 0.8, 1, 1.5])
+async def test_a_prompt_is_taken_beside_the_deletion_of_the_conversation(
+    serving: Serving, tmp_path: Path, head_start_ms: float
+) -> None:
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        before = await start(context, agent, "before")
+        await ended(before)
+
+        async def delete() -> None:
+            with suppress(RecordConflictError):  # the prompt may have come first
+                await context.runs.delete_conversation(before.run.conversation_id)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(delete)
+            await anyio.sleep(head_start_ms / 1000)
+            after = await start(context, agent, "after")
+        assert (await ended(after)).state == "succeeded"
 
 
 async def test_deleting_a_conversation_removes_its_raw_logs(
