@@ -303,7 +303,7 @@ DEFENCES = (
     ),
     Defence(
         59, "a key is looked up", "agent_runner/runs/service.py",
-        "if (seen := await self._seen(agent.agent_id, request)) is not None:",
+        "if (seen := await self._seen(agent_id, request)) is not None:",
         "if (seen := None) is not None:",
     ),
     Defence(
