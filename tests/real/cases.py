@@ -24,7 +24,7 @@ def says(text: str) -> Reply:
 
 
 def succeeded(turn: Turn) -> bool:
-    assert (turn.status, turn.run["status"]) == (200, "succeeded"), turn.body
+    assert (turn.status, turn.run["status"]) == (200, "succeeded"), json.dumps(turn.body)
     return True
 
 
@@ -182,7 +182,7 @@ class RealCases:
         agent.change(timeouts=None)
         real.model.script([says("Still here.")])
         answer = agent.execute("go on")
-        assert answer["content"] == "Still here.", answer
+        assert answer["content"] == "Still here.", json.dumps([answer, real.model.requests()])
         if real.form is Form.WARM or real.cli.resumes:
             self.assert_remembers(real, "the first prompt", "The first answer.", "go on")
 
