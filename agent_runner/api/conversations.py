@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import integer_parameter
-from agent_runner.api.context import Context, context
+from agent_runner.api.context import context
 from agent_runner.api.replies import ConversationListReply, TurnListReply, TurnReply
 from agent_runner.api.routes import CURSOR, Endpoint, Query
 from agent_runner.api.streams import cursor, event_stream
@@ -69,21 +69,20 @@ async def agent_conversations(request: Request) -> Response:
     return json_reply({"conversations": found, "nextBefore": next_before})
 
 
-async def _conversation(ctx: Context, request: Request) -> ConversationRecord:
-    return await ctx.store.conversations.get(request.path_params["conversationId"])
-
-
 async def get_conversation(request: Request) -> Response:
     """A conversation with its turns."""
-    return await _turn_page(request, await _conversation(context(request), request))
+    conversation_id = request.path_params["conversationId"]
+    return await _turn_page(
+        request, await context(request).store.conversations.get(conversation_id)
+    )
 
 
 async def delete_conversation(request: Request) -> Response:
     """Remove a conversation with its turns, runs, events and raw logs."""
     ctx = context(request)
-    conversation = await _conversation(ctx, request)
-    await ctx.runs.delete_conversation(conversation.conversation_id)
-    ctx.bus.end(conversation.conversation_id)
+    conversation_id = request.path_params["conversationId"]
+    await ctx.runs.delete_conversation(conversation_id)
+    ctx.bus.end(conversation_id)
     return Response(status_code=204)
 
 
