@@ -5,6 +5,10 @@ A warm process is quicker from its third turn on than in its second: both are to
 A new process is measured twice: started from the page cache, which the process of the turn
 before has filled, and from disk, its program's files dropped from that cache before each start,
 as after a boot, under memory pressure or after a long pause. The target is held to both.
+
+Each version in `fixtures/manifest.toml` is measured: how long a CLI thinks before its first event
+of a turn differs between its versions more than anything around it. The rows "bare CLI" say how
+much of a ratio is the CLI's own.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from agent_runner.recorder.cases.claude import SUITE as CLAUDE
 from agent_runner.recorder.cases.droid import SUITE as DROID
 from agent_runner.recorder.cases.gemini import SUITE as GEMINI
 from agent_runner.recorder.install import cache_folder, install
-from agent_runner.recorder.manifest import find
+from agent_runner.recorder.manifest import Cli, find, load
 from benchmarks.harness import (
     Service,
     columns,
@@ -73,12 +77,13 @@ def model() -> Iterator[str]:
 
 
 class Bench:
-    """One CLI in a home of its own."""
+    """One CLI in a home of its own: its present version, unless `version` is another pinned one."""
 
-    def __init__(self, suite: Suite, url: str, root: Path) -> None:
+    def __init__(self, suite: Suite, url: str, root: Path, version: str | None = None) -> None:
         self.suite = suite
-        self.program = install(suite.agent)
-        self.files = ProgramFiles(*_program_parts(suite.agent, self.program))
+        cli = find(suite.agent, version)
+        self.program = install(cli.agent, cli.version)
+        self.files = ProgramFiles(*_program_parts(cli, self.program))
         self.most_cached = 0.0
         self.home = root / "home"
         self.cwd = root / "work"
@@ -103,9 +108,8 @@ class Bench:
         self.most_cached = max(self.most_cached, self.files.drop())
 
 
-def _program_parts(agent: str, program: Path) -> list[Path]:
+def _program_parts(cli: Cli, program: Path) -> list[Path]:
     """Where a CLI is installed, and what runs it, if it is a script."""
-    cli = find(agent, None)
     parts = [cache_folder() / cli.agent / cli.version]
     if cli.node:
         parts += [
@@ -258,24 +262,31 @@ def report(bench: Bench, times: Times, target: int | None) -> None:
     compare("first turn, warm | bare CLI, warm", "warm first", "bare first")
 
 
+def table(cli: Cli, suite: Suite, url: str, samples: int, pause: float, target: int | None) -> None:
+    """Measure one version of a CLI and print its table."""
+    heading(
+        f"{cli.agent} {cli.version}: ms from prompt to the CLI's first event, {pause} s after "
+        "the last answer (medians; the model is a stand-in that answers at once)"
+    )
+    columns("other")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        bench = Bench(suite, url, Path(folder), cli.version)
+        programs = {suite.agent: str(bench.program)}
+        with (
+            service("claude", bench.env, programs, warm_processes=2) as warm,
+            service("claude", bench.env, programs, warm_processes=0) as cold,
+        ):
+            times = asyncio.run(measure(bench, warm, cold, samples, pause))
+            report(bench, times, target)
+
+
 def main() -> None:
     """Print the tables."""
     with model() as url:
         for suite, samples, pause, target in CASES:
-            heading(
-                f"{suite.agent}: ms from prompt to the CLI's first event, {pause} s after the "
-                "last answer (medians; the model is a stand-in that answers at once)"
-            )
-            columns("other")
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                bench = Bench(suite, url, Path(folder))
-                programs = {suite.agent: str(bench.program)}
-                with (
-                    service("claude", bench.env, programs, warm_processes=2) as warm,
-                    service("claude", bench.env, programs, warm_processes=0) as cold,
-                ):
-                    times = asyncio.run(measure(bench, warm, cold, samples, pause))
-                    report(bench, times, target)
+            for cli in load():
+                if cli.agent == suite.agent:
+                    table(cli, suite, url, samples, pause, target)
 
 
 if __name__ == "__main__":
