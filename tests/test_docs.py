@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from agent_runner.api.application import ENDPOINTS
+from agent_runner.api.hints import HINTS
 from agent_runner.api.problems import _HTTP_CODES
 from agent_runner.cli.main import application
 from agent_runner.errors import FailureCode
@@ -38,8 +39,8 @@ def rows(text: str) -> dict[str, list[str]]:
     return found
 
 
-def raised() -> Iterator[str]:
-    """The codes that the source raises or answers with, as literals."""
+def raised() -> Iterator[tuple[str, bool]]:
+    """The codes that the source raises or answers with, as literals, and whether with a hint."""
     folders = [ROOT / "conversation_store", ROOT / "agent_runner"]
     for file in (file for folder in folders for file in folder.rglob("*.py")):
         if "recorder" in file.parts:
@@ -53,15 +54,28 @@ def raised() -> Iterator[str]:
                 continue
             code = node.args[index]
             if isinstance(code, ast.Constant) and isinstance(code.value, str):
-                yield code.value
+                yield code.value, any(keyword.arg == "hint" for keyword in node.keywords)
 
 
 def test_every_code_has_its_row_in_the_runbook() -> None:
-    known = {*map(str, FailureCode), *raised(), *_HTTP_CODES.values(), "http_error"}
+    literals = {code for code, _ in raised()}
+    known = {*map(str, FailureCode), *literals, *_HTTP_CODES.values(), "http_error"}
     documented = rows(ERRORS)
     assert set(documented) == known
     for code, cells in documented.items():
         assert all(cells), f"{code}: meaning and advice"
+
+
+def test_a_refusal_says_what_to_do_as_the_runbook_does() -> None:
+    unhinted = {code for code, hinted in raised() if not hinted}
+    unhinted |= {*_HTTP_CODES.values(), "http_error"}
+    # Code, HTTP status, meaning, what to do; a code of the console command has no status.
+    answers = {code: cells for code, cells in rows(ERRORS).items() if len(cells) == 3}
+    advice = {code: cells[2] for code, cells in answers.items() if cells[0][0].isalnum()}
+    assert {code for code in unhinted & advice.keys() if advice[code] != "Nothing."} == set(HINTS)
+    for code, hint in HINTS.items():
+        said = re.sub(r"\[.*\]\((.*)\)", r"runbooks/\1", advice[code])
+        assert said == f"{hint[0].upper()}{hint[1:]}."
 
 
 def settings_rows(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

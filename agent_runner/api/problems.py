@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner import wire
+from agent_runner.api.hints import HINTS
 from agent_runner.errors import AgentRunnerError, DecidedError, FailureCode, UnavailableError
 from conversation_store.errors import (
     RecordConflictError,
@@ -61,7 +62,7 @@ def problem(
     headers: dict[str, str] | None = None,
     extra: dict[str, Any] | None = None,
 ) -> Response:
-    """One problem document."""
+    """One problem document; without a `hint`, with that of its code."""
     body = {
         **(extra or {}),
         "type": "about:blank",
@@ -70,7 +71,7 @@ def problem(
         "code": code,
         "error": message,
     }
-    if hint is not None:
+    if hint := hint or HINTS.get(code):
         body["hint"] = hint
     return Response(
         wire.encode(body), status, media_type="application/problem+json", headers=headers

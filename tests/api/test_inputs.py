@@ -42,7 +42,7 @@ def post(service: Service, path: str, body: Any, method: str = "POST") -> tuple[
     assert "Traceback" not in answer.text
     if answer.is_error:
         assert answer.headers["content-type"] == "application/problem+json"
-        assert {"type", "title", "status", "code", "error"} <= set(document)
+        assert {"type", "title", "status", "code", "error", "hint"} <= set(document)
     return answer.status_code, document.get("code") or "", document
 
 
