@@ -209,10 +209,11 @@ ONE_SHOT = (
     ),
     Case(
         name="big-prompt",
-        about="a prompt of two megabytes",
+        about="a prompt of two megabytes, which the CLI prints; with a file as stdout",
         steps=(Prompt(repeat=LONG_PROMPT, size=2_000_000),),
         replies=(text("Read it."),),
-        exit=None,
+        stdout_file=True,
+        expect=('"type":"completion"',),
         within=180,
     ),
     Case(
