@@ -65,6 +65,7 @@ class FailureCode(StrEnum):
     PROCESS_LIMIT = "process_limit"
     OUTPUT_LIMIT = "output_limit"
     OOM_KILLED = "oom_killed"
+    BACKGROUND_LOST = "background_lost"
     QUEUE_TIMEOUT = "queue_timeout"
     CIRCUIT_OPEN = "circuit_open"
     APPROVAL_REJECTED = "approval_rejected"

@@ -61,7 +61,10 @@ class RouteDecided(AgentEvent, frozen=True, kw_only=True, tag="route.decided"):
 
 
 class RunStarted(AgentEvent, frozen=True, kw_only=True, tag="run.started"):
-    """The agent's turn has come. `form` is how the CLI is driven; `pid` is its process."""
+    """The agent's turn has come. `form` is how the CLI is driven; `pid` is its process.
+
+    `trigger` is `background` for what the CLI does by itself, after the run `caused_by`.
+    """
 
     mode: str
     reason: str
@@ -70,6 +73,8 @@ class RunStarted(AgentEvent, frozen=True, kw_only=True, tag="run.started"):
     cli_version: str | None = None
     pid: int | None = None
     reused: bool = False
+    trigger: Literal["prompt", "background"] = "prompt"
+    caused_by: str | None = None
 
 
 class RunFinished(AgentEvent, frozen=True, kw_only=True, tag="run.finished"):
@@ -165,11 +170,12 @@ class SessionStarted(AgentEvent, frozen=True, kw_only=True, tag="session.started
 
 
 class MessageDelta(AgentEvent, frozen=True, kw_only=True, tag="message.delta"):
-    """More text of the assistant message `item_id`."""
+    """More text of the assistant message `item_id`, of a helper if it has a parent."""
 
     ephemeral: ClassVar[bool] = True
     item_id: str
     text: str
+    parent_tool_call_id: str | None = None
 
 
 class MessageCompleted(AgentEvent, frozen=True, kw_only=True, tag="message.completed"):
@@ -181,11 +187,12 @@ class MessageCompleted(AgentEvent, frozen=True, kw_only=True, tag="message.compl
 
 
 class ReasoningDelta(AgentEvent, frozen=True, kw_only=True, tag="reasoning.delta"):
-    """More of the model's thinking in `item_id`."""
+    """More of the model's thinking in `item_id`, of a helper's if it has a parent."""
 
     ephemeral: ClassVar[bool] = True
     item_id: str
     text: str
+    parent_tool_call_id: str | None = None
 
 
 class ReasoningCompleted(AgentEvent, frozen=True, kw_only=True, tag="reasoning.completed"):
@@ -203,6 +210,7 @@ class ToolInputDelta(AgentEvent, frozen=True, kw_only=True, tag="tool.input.delt
     tool_call_id: str
     name: str
     json: str
+    parent_tool_call_id: str | None = None
 
 
 class ToolStarted(AgentEvent, frozen=True, kw_only=True, tag="tool.started"):
@@ -339,6 +347,12 @@ class ApprovalResolved(AgentEvent, frozen=True, kw_only=True, tag="approval.reso
     approval: dict[str, Any]
 
 
+class ApprovalMoved(AgentEvent, frozen=True, kw_only=True, tag="approval.moved"):
+    """It is asked by work that outlives its run: `approval.runId` is the run that waits now."""
+
+    approval: dict[str, Any]
+
+
 class ApprovalDelivery(AgentEvent, frozen=True, kw_only=True, tag="approval.delivery"):
     """A decision that the asking process did not live to hear is on its way, or was lost."""
 
@@ -356,6 +370,29 @@ class ShadowCompared(AgentEvent, frozen=True, kw_only=True, tag="shadow.compared
     kind: Literal["shadow", "self"]
     verdict: str
     similarity: float | None = None
+
+
+class BackgroundTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Work that goes on after the turn that began it: a helper, a command.
+
+    `tool_call_id` is the call that began it; `kind` is the CLI's own word.
+    """
+
+    task_id: str | None = None
+    tool_call_id: str | None = None
+    title: str = ""
+    kind: str | None = None
+
+
+class BackgroundLost(AgentEvent, frozen=True, kw_only=True, tag="background.lost"):
+    """The process ended with work left to do in the background: `tasks` are lost.
+
+    `reason` says why it ended: idle_closed, lifetime_closed, evicted, low_memory, shutdown,
+    exit (by itself or killed), crash (the service was), ...
+    """
+
+    tasks: list[BackgroundTask]
+    reason: str
 
 
 class Notice(AgentEvent, frozen=True, kw_only=True, tag="notice"):
@@ -447,8 +484,10 @@ AnyEvent = (
     | ApprovalWarning
     | ApprovalExtended
     | ApprovalResolved
+    | ApprovalMoved
     | ApprovalDelivery
     | ShadowCompared
+    | BackgroundLost
     | Notice
     | Activity
     | Unknown

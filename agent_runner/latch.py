@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import anyio
+
 
 class Latch:
     """What an `anyio.Event` is, with a fifth of its calls: a run makes dozens of them."""
@@ -33,3 +35,15 @@ class Latch:
             await future
         finally:
             self._waiting.remove(future)
+
+
+async def first_of(*latches: Latch) -> None:
+    """Return when one of them is set."""
+    async with anyio.create_task_group() as tasks:
+
+        async def wait(latch: Latch) -> None:
+            await latch.wait()
+            tasks.cancel_scope.cancel()
+
+        for latch in latches:
+            tasks.start_soon(wait, latch)

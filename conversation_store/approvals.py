@@ -26,6 +26,7 @@ REQUESTED = "approval.requested"
 WARNING = "approval.warning"
 EXTENDED = "approval.extended"
 RESOLVED = "approval.resolved"
+MOVED = "approval.moved"
 DELIVERY = "approval.delivery"
 
 _JSON_FIELDS = ("input", "options", "hints", "features", "deciders", "decision")
@@ -161,6 +162,20 @@ class Approvals:
         """Take a question back that is no longer asked; None if it is decided."""
         parameters = {"approval_id": approval_id, "reason": reason, "now": now}
         return await self._move("void_approval", parameters, RESOLVED, go_on=True)
+
+    async def move_over(self, approval_id: str, run_id: str, *, now: str) -> Moved | None:
+        """Let another run wait for it, which is of the same process; None if it is decided."""
+        parameters = {"approval_id": approval_id, "run_id": run_id, "now": now}
+
+        def unit(transaction: Transaction) -> Moved | None:
+            rows = transaction.run("move_approval", parameters)
+            if not rows:
+                return None
+            approval = _approval(rows[0])
+            _move_run(transaction, run_id, RunState.RUNNING, RunState.WAITING_APPROVAL)
+            return Moved(approval, _tell(transaction, approval, MOVED, now))
+
+        return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 
     async def extend(
         self, approval_id: str, *, by_ms: int, expires_at: str, warn_at: str, now: str

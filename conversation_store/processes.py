@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from conversation_store.events import append_events
 from conversation_store.readers import Readers
-from conversation_store.records import ProcessRecord
+from conversation_store.records import NewEvent, ProcessRecord
 from conversation_store.writer import Transaction, Urgency, Writer
 
 
@@ -37,14 +40,35 @@ class Processes:
             lambda t: insert_process(t, process), durable=False, urgency=Urgency.END
         )
 
-    async def forget(self, process_id: str) -> None:
-        """It is proved to be gone with all that it started."""
+    async def note_background(self, process_id: str, background: str) -> None:
+        """Write down what it has left to do after its runs' ends, as a JSON list."""
+        parameters = {"process_id": process_id, "background": background}
 
         def unit(transaction: Transaction) -> None:
-            transaction.run("delete_process", {"process_id": process_id})
+            transaction.run("note_background", parameters)
+
+        await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def forget(self, process_id: str) -> None:
+        """It is proved to be gone with all that it started."""
+        await self._writer.submit(
+            lambda t: _delete(t, process_id), durable=False, urgency=Urgency.END
+        )
+
+    async def lose(self, process: ProcessRecord, events: Sequence[NewEvent]) -> None:
+        """The same of one that an earlier service left, with what its conversation is told."""
+
+        def unit(transaction: Transaction) -> None:
+            _delete(transaction, process.process_id)
+            if transaction.run("get_conversation", {"conversation_id": process.conversation_id}):
+                append_events(transaction, process.conversation_id, None, events)
 
         await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
     async def all(self) -> list[ProcessRecord]:
         """Every process written down, oldest first."""
         return [ProcessRecord(*row) for row in await self._readers.read("list_processes", {})]
+
+
+def _delete(transaction: Transaction, process_id: str) -> None:
+    transaction.run("delete_process", {"process_id": process_id})

@@ -61,7 +61,7 @@ class TurnRecord(Record, frozen=True, kw_only=True):
 
 
 class RunRecord(Record, frozen=True, kw_only=True):
-    """One execution of a prompt."""
+    """One execution of a prompt, or of what the CLI did by itself after the run `caused_by`."""
 
     run_id: str
     conversation_id: str
@@ -87,10 +87,15 @@ class RunRecord(Record, frozen=True, kw_only=True):
     duration_ms: int | None
     request_hash: str | None
     route: dict[str, Any]
+    trigger: str = "prompt"
+    caused_by: str | None = None
 
 
 class ProcessRecord(msgspec.Struct, frozen=True, rename="camel"):
-    """A process as written down: with the boot id, pid and start ticks name it for ever."""
+    """A process as written down: with the boot id, pid and start ticks name it for ever.
+
+    `background` is the JSON list of what it has left to do after its runs' ends.
+    """
 
     process_id: str
     run_id: str
@@ -100,6 +105,7 @@ class ProcessRecord(msgspec.Struct, frozen=True, rename="camel"):
     start_ticks: int | None
     boot_id: str
     started_at: str
+    background: str = "[]"
 
 
 class BreakerRecord(msgspec.Struct, frozen=True, rename="camel"):

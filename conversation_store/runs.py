@@ -55,11 +55,16 @@ def _run(row: Row) -> RunRecord:
         duration_ms=row[21],
         request_hash=row[22],
         route=msgspec.json.decode(row[23]),
+        trigger=row[24],
+        caused_by=row[25],
     )
 
 
 class NewRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt to accept. Without `conversation_is_new` the conversation must be open."""
+    """A prompt to accept. Without `conversation_is_new` the conversation must be open.
+
+    What a CLI does by itself has no prompt and no inbound turn, but a run that `caused_by` it.
+    """
 
     run_id: str
     turn_id: str
@@ -76,6 +81,8 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     request_hash: str | None = None
     route: dict[str, Any] = {}
+    trigger: str = "prompt"
+    caused_by: str | None = None
 
 
 class Runs:
@@ -147,6 +154,39 @@ class Runs:
             return await self._writer.submit(unit, durable=durable)
         with self._current.changing(run.agent_id):
             return await self._writer.submit(unit, durable=durable)
+
+    async def begin_background(
+        self, run: NewRun, form: str, events: Sequence[NewEvent]
+    ) -> list[StoredEvent]:
+        """Commit the run of what a CLI does by itself: it is running, and has no prompt."""
+
+        def unit(transaction: Transaction) -> list[StoredEvent]:
+            transaction.run(
+                "insert_background_run",
+                {
+                    "run_id": run.run_id,
+                    "conversation_id": run.conversation_id,
+                    "agent_id": run.agent_id,
+                    "state": RunState.RUNNING,
+                    "mode": run.mode,
+                    "reason": run.reason,
+                    "form": form,
+                    "metadata": msgspec.json.encode(run.metadata).decode(),
+                    "timeout_ms": run.timeout_ms,
+                    "route": msgspec.json.encode(run.route).decode(),
+                    "epoch": transaction.epoch,
+                    "caused_by": run.caused_by,
+                    "now": run.now,
+                },
+            )
+            return append_events(transaction, run.conversation_id, run.run_id, events)
+
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def caused_by(self, run_id: str) -> list[str]:
+        """The ids of the runs that work of this run has led to, oldest first."""
+        rows = await self._readers.read("runs_caused_by", {"run_id": run_id})
+        return [str(row[0]) for row in rows]
 
     async def route(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
         """Write down that `run` goes another way than it did when it was accepted."""

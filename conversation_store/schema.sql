@@ -48,7 +48,8 @@ CREATE TABLE runs (
   started_at TEXT,
   finished_at TEXT,
   duration_ms INTEGER
-, epoch INTEGER NOT NULL DEFAULT 0, timeouts TEXT NOT NULL DEFAULT '{}', idempotency_key TEXT, request_hash TEXT, route TEXT NOT NULL DEFAULT '{}');
+, epoch INTEGER NOT NULL DEFAULT 0, timeouts TEXT NOT NULL DEFAULT '{}', idempotency_key TEXT, request_hash TEXT, route TEXT NOT NULL DEFAULT '{}', trigger TEXT NOT NULL DEFAULT 'prompt'
+  CHECK (trigger IN ('prompt', 'background')), caused_by TEXT);
 
 CREATE TABLE turns (
   turn_id TEXT NOT NULL PRIMARY KEY,
@@ -104,7 +105,7 @@ CREATE TABLE processes (
   start_ticks INTEGER,
   boot_id TEXT NOT NULL,
   started_at TEXT NOT NULL
-);
+, background TEXT NOT NULL DEFAULT '[]');
 
 CREATE TABLE breakers (
   scope TEXT NOT NULL CHECK (scope IN ('type', 'agent')),
@@ -278,8 +279,10 @@ CREATE INDEX approvals_by_conversation ON approvals (conversation_id);
 
 CREATE INDEX open_runs ON runs (run_id) WHERE finished_at IS NULL;
 
-CREATE UNIQUE INDEX one_active_run ON runs (agent_id)
-  WHERE finished_at IS NULL AND state <> 'queued';
-
 CREATE INDEX open_conversations ON conversations (agent_id, conversation_id)
   WHERE state = 'open';
+
+CREATE UNIQUE INDEX one_active_run ON runs (agent_id)
+  WHERE finished_at IS NULL AND state <> 'queued' AND trigger = 'prompt';
+
+CREATE INDEX runs_by_cause ON runs (caused_by) WHERE caused_by IS NOT NULL;

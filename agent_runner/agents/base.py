@@ -17,7 +17,7 @@ import msgspec
 from agent_runner.agents.permissions import Permissions, Preset
 from agent_runner.agents.screen_options import ScreenOptions
 from agent_runner.errors import BadRequestError
-from agent_runner.events import AgentEvent
+from agent_runner.events import AgentEvent, BackgroundTask
 from agent_runner.schemas.terminal import Profile
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -91,12 +91,15 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 class Received(msgspec.Struct, kw_only=True):
     """What one line led to: events in order, and bytes the CLI must get.
 
-    `alive` marks a heartbeat, which has a deadline of its own.
+    `alive` marks a heartbeat, which has a deadline of its own. `behind` is there for what is no
+    part of the turn that is on, but of work that outlives its own: the number of the turn that
+    began it, counted from 1.
     """
 
     events: list[AgentEvent] = []
     send: bytes = b""
     alive: bool = False
+    behind: int | None = None
 
 
 class PermissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +170,24 @@ class Session(Protocol):
 
     def interrupt(self) -> bytes | None:
         """Bytes that end the present turn and keep the process; None if there are none."""
+        ...
+
+    @property
+    def background(self) -> list[BackgroundTask]:
+        """What is left to do of the work that outlives the turn it was begun in."""
+        ...
+
+    @property
+    def resting(self) -> bool:
+        """True while no turn is on: neither a prompt's nor one that the CLI began by itself."""
+        ...
+
+    def outlives(self, request_id: str) -> bool:
+        """True if an open question is asked by such work."""
+        ...
+
+    def stop_background(self) -> bytes | None:
+        """Bytes that end such work and keep the process; None if there are none."""
         ...
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002

@@ -8,6 +8,7 @@ content_block_stop: the index is that of the block open in the stream, or else c
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Literal
 
 from agent_runner.agents.failures import short
@@ -65,10 +66,18 @@ class _Message:
 
 
 class BlockReader:
-    """Turns blocks into events; `last_text` is the newest text of the main agent."""
+    """Turns blocks into events; `last_text` is the newest text of the main agent.
 
-    def __init__(self, session: SessionBase) -> None:
+    `on_answered` is called with each call that gets its result, and with the result's detail.
+    """
+
+    def __init__(
+        self,
+        session: SessionBase,
+        on_answered: Callable[[ToolStarted | None, Any], None] = lambda _started, _detail: None,
+    ) -> None:
         self._session = session
+        self._on_answered = on_answered
         self._messages: dict[str | None, _Message] = {}
         self._unnamed = 0
         self.last_text: str | None = None
@@ -78,7 +87,7 @@ class BlockReader:
     def stream(self, event: Any, parent: str | None) -> list[AgentEvent]:
         """Events of one streaming event; most of the framing makes none."""
         if type(event) is s.ContentBlockDelta:
-            return self._delta(event, self._messages.get(parent))
+            return self._delta(event, parent)
         if type(event) is s.MessageStart:
             self._begin(parent, event.message.id)
         elif type(event) is s.ContentBlockStart:
@@ -105,20 +114,24 @@ class BlockReader:
         message = self._messages[parent] = _Message(message_id)
         return message
 
-    def _delta(self, event: s.ContentBlockDelta, message: _Message | None) -> list[AgentEvent]:
-        delta = event.delta
+    def _delta(self, event: s.ContentBlockDelta, parent: str | None) -> list[AgentEvent]:
+        delta, message = event.delta, self._messages.get(parent)
         item_id = f"{message.id if message else 'message'}:{event.index}"
         if delta.type == "text_delta":
-            return [MessageDelta(item_id=item_id, text=delta.text)]
+            return [MessageDelta(item_id=item_id, text=delta.text, parent_tool_call_id=parent)]
         if delta.type == "thinking_delta":
-            return [ReasoningDelta(item_id=item_id, text=delta.thinking)]
+            text = delta.thinking
+            return [ReasoningDelta(item_id=item_id, text=text, parent_tool_call_id=parent)]
         if delta.type == "input_json_delta":
             block = message.open.get(event.index) if message else None
             if block is None or block.id is None or not delta.partial_json:
                 return []
             return [
                 ToolInputDelta(
-                    tool_call_id=block.id, name=block.name or "", json=delta.partial_json
+                    tool_call_id=block.id,
+                    name=block.name or "",
+                    json=delta.partial_json,
+                    parent_tool_call_id=parent,
                 )
             ]
         if delta.type not in ("signature_delta", "citations_delta"):
@@ -209,6 +222,7 @@ class BlockReader:
         if failed and text and _REFUSED.search(text[:2000]):
             session.denied.add(block.tool_use_id)
         started = session.tools.get(block.tool_use_id)
+        self._on_answered(started, detail)
         return session.end_tool(
             block.tool_use_id,
             failed=failed,

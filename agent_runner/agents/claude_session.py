@@ -2,8 +2,10 @@
 
 A deny answered to a permission question makes the tool's result an error; the turn goes on.
 A background task that ends begins a turn by itself, whose result answers no prompt; so
-results are not counted but looked at (`origin`). `total_cost_usd` grows with the process:
-events carry the difference.
+results are not counted but looked at (`origin`). Turns come one after the other, each from its
+`init` to its `result`; what a helper does comes between. A prompt that is sent after a task was
+notified waits for the turn that tells of it (recorded: 2.1.329). `total_cost_usd` grows with
+the process: events carry the difference.
 """
 
 from __future__ import annotations
@@ -15,17 +17,20 @@ from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnsw
 from agent_runner.agents.claude_blocks import BlockReader
 from agent_runner.agents.claude_result import verdict
 from agent_runner.agents.claude_system import system_events
+from agent_runner.agents.claude_tasks import Tasks
 from agent_runner.agents.failures import short
 from agent_runner.agents.session import SessionBase
 from agent_runner.events import (
     Activity,
     AgentEvent,
+    BackgroundTask,
     Notice,
     PermissionOption,
     PermissionRequested,
     RateLimit,
     SessionStarted,
     ToolProgress,
+    ToolStarted,
     Usage,
     UsageReported,
 )
@@ -55,7 +60,11 @@ class ClaudeSession(SessionBase):
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
-        self._blocks = BlockReader(self)
+        self._blocks = BlockReader(self, self._answered)
+        self._tasks = Tasks()
+        self._turn: Literal["prompt", "own"] | None = None
+        self._turns = 0
+        self._notified = 0
         self._asked: dict[str, str] = {}
         self._asked_count = 0
         self._requests: dict[str, control.CanUseTool] = {}
@@ -74,6 +83,8 @@ class ClaudeSession(SessionBase):
             control.ControlRequest: self._control_request,
             control.ControlResponse: self._control_response,
             control.ControlCancelRequest: self._control_cancel,
+            system.Task: self._task,
+            system.BackgroundTasks: self._task_list,
         }
 
     # --- to the CLI --------------------------------------------------------------------------
@@ -130,6 +141,81 @@ class ClaudeSession(SessionBase):
                 self._interrupting = True
         return _answer_line(request_id, body)
 
+    # --- work that outlives its turn -----------------------------------------------------------
+
+    @property
+    def background(self) -> list[BackgroundTask]:
+        """See `base.Session`."""
+        return self._tasks.left
+
+    @property
+    def resting(self) -> bool:
+        """See `base.Session`."""
+        return not self._prompts and self._turn is None
+
+    def outlives(self, request_id: str) -> bool:
+        """See `base.Session`."""
+        request = self._requests.get(request_id)
+        return request is not None and self._asked_behind(request) is not None
+
+    def stop_background(self) -> bytes | None:
+        """A message for each task; the CLI tells of each end, and then in a turn of its own."""
+        ids = [task.task_id for task in self._tasks.left if task.task_id is not None]
+        lines = (self._ask_cli("stop_task", {"task_id": task_id}) for task_id in ids)
+        return b"".join(lines) or None
+
+    def _asked_behind(self, request: control.CanUseTool) -> int | None:
+        begun = self._tasks.of_call(request.tool_use_id, self.tools)
+        return self._tasks.of_task(request.agent_id) if begun is None else begun
+
+    def _behind(self, begun: int | None) -> int | None:
+        """What `Received.behind` is for something of work that the turn `begun` began.
+
+        While that very turn is on it is a part of it.
+        """
+        if begun is not None:
+            return None if self._turn == "prompt" and begun == self._turns else begun
+        return self._turns if self._turn == "own" else None
+
+    def _turn_begins(self) -> None:
+        """The CLI works at a turn: a prompt's, or one to tell of a task's end."""
+        if self._turn is None:
+            own = not self._prompts or self._notified
+            self._turn = "own" if own else "prompt"
+            self._turns += not own
+
+    def _of_message(self, parent: str | None) -> int | None:
+        """`Received.behind` of a message, which begins a turn unless it is a helper's."""
+        if parent is None:
+            self._turn_begins()
+            return self._behind(None)
+        return self._behind(self._tasks.of_call(parent, self.tools))
+
+    def _answered(self, started: ToolStarted | None, detail: Any) -> None:
+        self._tasks.answered(started, detail, self._turns)
+
+    def _task(self, message: system.Task, line: bytes) -> Received:
+        begun, ended = self._tasks.read(message, self._turns, self.tools)
+        if ended and "interrupt" not in self._asked.values():
+            # Who interrupts is told of no end.
+            self._notified += 1
+        return Received(events=system_events(message), behind=self._behind(begun))
+
+    def _task_list(self, message: system.BackgroundTasks, line: bytes) -> Received:
+        self._tasks.read_list(message, self._turns)
+        return Received(events=system_events(message), behind=self._behind(None))
+
+    def _call_outlives(self, call: str) -> bool:
+        return self._tasks.of_call(call, self.tools) is not None
+
+    def _end_of_turn(self) -> list[AgentEvent]:
+        """Close what belongs to the turn that has its result, and nothing else."""
+        calls = set(self.tools)
+        events = self._close_open("the turn ended", of_turn=True)
+        for call in calls.difference(self.tools):
+            self._tasks.closed(call)
+        return events
+
     def _ask_cli(self, subtype: str, fields: dict[str, Any]) -> bytes:
         self._asked_count += 1
         request_id = f"r{self._asked_count}"
@@ -156,9 +242,8 @@ class ClaudeSession(SessionBase):
         handler = self._handlers.get(kind)
         if handler is not None:
             return handler(message, line)
-        if isinstance(message, system.System):
-            return Received(events=system_events(message))
-        return Received(events=_other(message))
+        events = system_events(message) if isinstance(message, system.System) else _other(message)
+        return Received(events=events, behind=self._behind(None))
 
     def _stream_event(self, message: c.StreamEvent, line: bytes) -> Received:
         inner = STREAM.convert(message.event, self.drift, line)
@@ -166,17 +251,23 @@ class ClaudeSession(SessionBase):
         if kind is Broken or kind is Unrecognised:
             return Received(events=[self._undecoded(inner)])
         self.seen[kind.__name__] += 1
-        return Received(events=self._blocks.stream(inner, message.parent_tool_use_id))
+        parent = message.parent_tool_use_id
+        behind = self._of_message(parent)
+        return Received(events=self._blocks.stream(inner, parent), behind=behind)
 
     def _assistant(self, message: c.Assistant, line: bytes) -> Received:
         if message.error is not None:
             self._error = message.error
-        return Received(events=self._blocks.assistant(message, line))
+        behind = self._of_message(message.parent_tool_use_id)
+        return Received(events=self._blocks.assistant(message, line), behind=behind)
 
     def _user(self, message: c.User, line: bytes) -> Received:
-        return Received(events=self._blocks.user(message, line))
+        parent = message.parent_tool_use_id
+        behind = self._behind(self._tasks.of_call(parent, self.tools))
+        return Received(events=self._blocks.user(message, line), behind=behind)
 
     def _init(self, message: system.Init, line: bytes) -> Received:
+        self._turn_begins()
         events = self._accept_session_id(message.session_id)
         self._model = message.model
         if self.session_id is not None:
@@ -193,16 +284,17 @@ class ClaudeSession(SessionBase):
             )
         else:
             events.append(Notice(code="session_without_id", level="warning"))
-        return Received(events=events)
+        return Received(events=events, behind=self._behind(None))
 
     def _result(self, message: c.Result, line: bytes) -> Received:
         events = self._accept_session_id(message.session_id)
         kind = message.origin.kind if message.origin else None
         unsolicited = kind in _UNSOLICITED or not self._prompts
+        if not unsolicited and self._turn != "prompt":
+            self._turns += 1
         cost = self._cost_since(message.total_cost_usd)
         usage = _usage(message.usage)
-        if not unsolicited:
-            events.extend(self._close_open("the turn ended"))
+        events.extend(self._end_of_turn())
         if usage is not None or cost is not None:
             events.append(UsageReported(usage=usage or Usage(), cost_usd=cost, model=self._model))
         events.append(
@@ -220,9 +312,13 @@ class ClaudeSession(SessionBase):
         )
         self._error = None
         self._blocks.last_text = None
+        self._turn = None
         if not unsolicited:
             self._turn_ended()
-        return Received(events=events)
+            return Received(events=events)
+        self._notified = 0
+        self._tasks.told(self.tools)
+        return Received(events=events, behind=self._turns)
 
     def _cost_since(self, total: float | None) -> float | None:
         if total is None:
@@ -249,7 +345,7 @@ class ClaudeSession(SessionBase):
             )
             if events:
                 self._requests[message.request_id] = request
-            return Received(events=events)
+            return Received(events=events, behind=self._behind(self._asked_behind(request)))
         if isinstance(request, control.HookCallback):
             notice = Notice(code="hook_callback", level="debug")
             return Received(events=[notice], send=_answer_line(message.request_id, {}))
@@ -286,9 +382,11 @@ class ClaudeSession(SessionBase):
         )
 
     def _control_cancel(self, message: control.ControlCancelRequest, line: bytes) -> Received:
-        self._requests.pop(message.request_id, None)
+        request = self._requests.pop(message.request_id, None)
+        begun = None if request is None else self._asked_behind(request)
         events = self.withdraw(message.request_id, "the CLI withdrew the question")
-        return Received(events=events or [Activity(code="control_cancelled")])
+        events = events or [Activity(code="control_cancelled")]
+        return Received(events=events, behind=self._behind(begun))
 
 
 def _other(message: Any) -> list[AgentEvent]:

@@ -38,6 +38,8 @@ def system_events(line: s.System) -> list[AgentEvent]:
         return [Notice(code=line.subtype, level="warning", message=text, data=data)]
     if isinstance(line, s.Text):
         return [_text(line)]
+    if isinstance(line, s.BackgroundTasks):
+        return [Activity(code=line.subtype, data=_fields(tasks=line.tasks))]
     if isinstance(line, s.RequestProgress):
         return [Activity(code="control_request_progress")]
     if isinstance(line, s.Summary):

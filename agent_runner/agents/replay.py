@@ -24,7 +24,7 @@ from agent_runner.agents.base import (
 )
 from agent_runner.agents.claude_session import ClaudeSession
 from agent_runner.errors import BadRequestError
-from agent_runner.events import AgentEvent, Notice, SessionStarted
+from agent_runner.events import AgentEvent, BackgroundTask, Notice, SessionStarted
 from agent_runner.replay import player
 from agent_runner.replay.transcripts import DEMO_TRANSCRIPT, transcript_path
 
@@ -118,7 +118,7 @@ class ReplaySession:
                 events.append(msgspec.structs.replace(event, model="replay"))
             else:
                 events.append(event)
-        return Received(events=events, send=received.send)
+        return msgspec.structs.replace(received, events=events)
 
     @property
     def reads_stderr(self) -> bool:
@@ -140,6 +140,24 @@ class ReplaySession:
 
     def interrupt(self) -> bytes | None:
         """The player has no interrupt: its process is ended."""
+        return None
+
+    @property
+    def background(self) -> list[BackgroundTask]:
+        """See `base.Session`."""
+        return self._session.background
+
+    @property
+    def resting(self) -> bool:
+        """See `base.Session`."""
+        return self._session.resting
+
+    def outlives(self, request_id: str) -> bool:
+        """See `base.Session`."""
+        return self._session.outlives(request_id)
+
+    def stop_background(self) -> bytes | None:
+        """The player hears nothing."""
         return None
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002

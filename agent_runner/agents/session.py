@@ -23,6 +23,7 @@ from agent_runner.agents.failures import exit_verdict, short
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import (
     AgentEvent,
+    BackgroundTask,
     FileChanged,
     Notice,
     ParseError,
@@ -93,6 +94,24 @@ class SessionBase:
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
         """No permission questions: KeyError."""
         raise KeyError(request_id)
+
+    @property
+    def background(self) -> list[BackgroundTask]:
+        """Nothing outlives its turn."""
+        return []
+
+    @property
+    def resting(self) -> bool:
+        """True while no turn is on."""
+        return not self._prompts
+
+    def outlives(self, request_id: str) -> bool:
+        """No question outlives its turn."""
+        return False
+
+    def stop_background(self) -> bytes | None:
+        """No such message."""
+        return None
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """End what is open; fail the prompt that got no result."""
@@ -203,12 +222,21 @@ class SessionBase:
             )
         ]
 
-    def _close_open(self, why: str, *, by: str = "cli") -> list[AgentEvent]:
-        """Resolve every open question as cancelled, fail every open tool."""
+    def _call_outlives(self, call: str) -> bool:
+        """True if an open call is part of work that outlives its turn."""
+        return False
+
+    def _close_open(self, why: str, *, by: str = "cli", of_turn: bool = False) -> list[AgentEvent]:
+        """Resolve every open question as cancelled, fail every open tool.
+
+        With `of_turn` only what does not outlive the turn.
+        """
         events: list[AgentEvent] = []
+        staying = {call for call in self.tools if of_turn and self._call_outlives(call)}
         for request_id in list(self._questions):
-            events.extend(self.withdraw(request_id, why, by=by))
-        for tool_call_id in list(self.tools):
+            if not (of_turn and self.outlives(request_id)):
+                events.extend(self.withdraw(request_id, why, by=by))
+        for tool_call_id in [call for call in self.tools if call not in staying]:
             events.extend(
                 self.end_tool(tool_call_id, failed=True, error=f"{why} before the tool did")
             )

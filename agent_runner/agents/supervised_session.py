@@ -17,6 +17,7 @@ from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
     AgentEvent,
+    BackgroundTask,
     Notice,
     PermissionOption,
     PermissionRequested,
@@ -124,6 +125,24 @@ class SupervisedSession:
     def interrupt(self) -> bytes | None:
         """See `base.Session`."""
         return self.inner.interrupt()
+
+    @property
+    def background(self) -> list[BackgroundTask]:
+        """See `base.Session`."""
+        return self.inner.background
+
+    @property
+    def resting(self) -> bool:
+        """See `base.Session`."""
+        return self.inner.resting
+
+    def outlives(self, request_id: str) -> bool:
+        """See `base.Session`."""
+        return self.inner.outlives(request_id)
+
+    def stop_background(self) -> bytes | None:
+        """See `base.Session`."""
+        return self.inner.stop_background()
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """See `base.Session`; says what the exit code of a tool that waits means."""

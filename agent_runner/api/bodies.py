@@ -193,6 +193,11 @@ class ExecuteBody(Body):
     mode: Literal["headless", "tmux", "shadow"] | None = Field(
         None, description="How the CLI is driven in this run, whatever else would decide it."
     )
+    until: Literal["answer", "settled"] = Field(
+        "answer",
+        description="When to answer: at the run's end, or once the work that it left behind in "
+        "the background is over too, with the runs in which the CLI told of it.",
+    )
     metadata: dict[str, Any] = {}
 
 

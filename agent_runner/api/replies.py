@@ -47,7 +47,11 @@ class RouteReply(Reply):
 
 
 class RunReply(Reply):
-    """A run. `content` is the agent's answer, once there is one."""
+    """A run. `content` is the agent's answer, once there is one.
+
+    `trigger` is `prompt`, or `background` for what the CLI did by itself after the run
+    `causedBy`. With `until: settled` such runs are in `background`.
+    """
 
     run_id: str
     turn_id: str | None
@@ -69,7 +73,10 @@ class RunReply(Reply):
     queued_at: str
     started_at: str | None
     finished_at: str | None
+    trigger: str
+    caused_by: str | None
     metadata: dict[str, Any]
+    background: list[RunReply] | None = None
 
 
 class ConversationReply(Reply):
@@ -144,8 +151,17 @@ class LockReply(Reply):
     last_event_ms: int | None
 
 
+class BackgroundTaskReply(Reply):
+    """Work that goes on after the turn that began it; `kind` is the CLI's own word."""
+
+    task_id: str | None = None
+    tool_call_id: str | None = None
+    title: str = ""
+    kind: str | None = None
+
+
 class WarmReply(Reply):
-    """A warm process between two runs."""
+    """A warm process between two runs; `background` is what it has left to do."""
 
     conversation_id: str
     session_id: str | None
@@ -154,16 +170,21 @@ class WarmReply(Reply):
     age_ms: int
     closes_in_ms: int
     closes_for: str
+    background: list[BackgroundTaskReply]
 
 
 class SessionReply(Reply):
-    """One agent: `state` is busy, queued, warm or idle."""
+    """One agent: `state` is busy, queued, warm or idle.
+
+    `behind` are the runs of what its CLI does by itself.
+    """
 
     agent_id: str
     type: str
     state: str
     lock: LockReply | None
     queued: list[str]
+    behind: list[str]
     warm: list[WarmReply]
 
 

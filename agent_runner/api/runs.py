@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from starlette.requests import Request
@@ -19,9 +21,12 @@ from agent_runner.api.streams import cursor, event_stream
 from agent_runner.errors import BadRequestError, ConflictError, UnavailableError
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
-from agent_runner.runs.service import Accepted
+from agent_runner.runs.service import Accepted, RunService
 from conversation_store.records import RunRecord
 from conversation_store.states import RunState
+
+Background = list[dict[str, Any]] | None
+"""The runs of what a CLI did by itself after a run; None unless they were asked for."""
 
 _END = "run.finished"
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -49,11 +54,13 @@ def _run_body(run: RunRecord, turn_id: str | None, content: str | None) -> dict[
         "queuedAt": run.queued_at,
         "startedAt": run.started_at,
         "finishedAt": run.finished_at,
+        "trigger": run.trigger,
+        "causedBy": run.caused_by,
         "metadata": {**run.metadata, "sessionId": run.session_id, "exitCode": run.exit_code},
     }
 
 
-def _answer(active: ActiveRun) -> Response:
+def _answer(active: ActiveRun, background: Background = None) -> Response:
     """The end of a run that this request has waited for."""
     if active.outcome is None:
         raise UnavailableError(
@@ -62,11 +69,16 @@ def _answer(active: ActiveRun) -> Response:
             hint=f"GET /runs/{active.run_id} when the service is up",
         )
     run = active.record()
-    return _reply(run, active.outcome.turn_id or active.run.turn_id, active.outcome.answer)
+    turn_id = active.outcome.turn_id or active.run.turn_id
+    return _reply(run, turn_id, active.outcome.answer, background)
 
 
-def _reply(run: RunRecord, turn_id: str | None, content: str | None) -> Response:
+def _reply(
+    run: RunRecord, turn_id: str | None, content: str | None, background: Background = None
+) -> Response:
     body = _run_body(run, turn_id, content)
+    if background is not None:
+        body["background"] = background
     if run.code is None or (status := RUN_PROBLEMS.get(run.code)) is None:
         return json_reply(body)
     return problem(status, run.code, run.error or "", hint=run.hint, extra={"run": body})
@@ -86,9 +98,28 @@ def _wants_stream(request: Request) -> bool:
 
 
 def _run_stream(request: Request, active: ActiveRun, after: int) -> Response:
-    return event_stream(
-        request, active.channel.listen(after=after, run_id=active.run_id, until_type=_END)
-    )
+    return event_stream(request, _frames(active, after))
+
+
+def _frames(active: ActiveRun, after: int = 0) -> AsyncGenerator[bytes, None]:
+    return active.channel.listen(after=after, run_id=active.run_id, until_type=_END)
+
+
+async def _frames_until_settled(runs: RunService, active: ActiveRun) -> AsyncGenerator[bytes, None]:
+    """The run's stream, then those of the runs that it has led to, one after the other."""
+    following: ActiveRun | None = active
+    seen = 0
+    while following is not None:
+        async with aclosing(_frames(following)) as frames:
+            async for piece in frames:
+                yield piece
+        await active.done.wait()
+        following = await runs.next_behind(active, seen)
+        seen += 1
+
+
+async def _background(ctx: Context, following: list[str]) -> Background:
+    return [_run_body(*await _stored(ctx, run_id)) for run_id in following]
 
 
 async def execute(request: Request) -> Response:
@@ -115,16 +146,18 @@ async def execute(request: Request) -> Response:
         ),
         awaited=not _wants_stream(request),
     )
-    answer = await _outcome(request, accepted)
+    answer = await _outcome(request, accepted, settled=body.until == "settled")
     if accepted.reattached:
         answer.headers["Idempotent-Replayed"] = "true"
     return answer
 
 
-async def _outcome(request: Request, accepted: Accepted) -> Response:
+async def _outcome(request: Request, accepted: Accepted, *, settled: bool) -> Response:
     """The run's stream from its start, or its end when that has come."""
-    active = accepted.active
+    active, ctx = accepted.active, context(request)
     if _wants_stream(request):
+        if active is not None and settled:
+            return event_stream(request, _frames_until_settled(ctx.runs, active))
         if active is not None:
             return _run_stream(request, active, 0)
         run = await context(request).store.runs.get(accepted.run_id)
@@ -132,8 +165,12 @@ async def _outcome(request: Request, accepted: Accepted) -> Response:
         return event_stream(request, channel.replay(after=0, run_id=run.run_id))
     if active is not None:
         await active.done.wait()
-        return _answer(active)
-    return _reply(*await _stored(context(request), accepted.run_id))
+        if not settled:
+            return _answer(active)
+        return _answer(active, await _background(ctx, await ctx.runs.settled(active)))
+    behind = await ctx.runs.behind(accepted.run_id) if settled else []
+    background = await _background(ctx, behind) if settled else None
+    return _reply(*await _stored(ctx, accepted.run_id), background)
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -150,7 +187,7 @@ async def attach(request: Request) -> Response:
     """The stream of the agent's present run, from its start."""
     ctx = context(request)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
-    runs = ctx.runs.of_agent(agent.agent_id)
+    runs = ctx.runs.of_agent(agent.agent_id) or ctx.runs.behind_agent(agent.agent_id)
     if not runs:
         raise ConflictError(
             "nothing_running",

@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -44,6 +45,7 @@ def _session(ctx: Context, agent: AgentRecord, now: float) -> dict[str, Any]:
             "ageMs": round((now - kept.live.born) * 1000),
             "closesInMs": max(0, round((kept.until - now) * 1000)),
             "closesFor": kept.reason,
+            "background": msgspec.to_builtins(kept.live.background.tasks),
         }
         for conversation_id, kept in ctx.headless.pool.kept.items()
         if kept.agent_id == agent.agent_id
@@ -67,6 +69,7 @@ def _session(ctx: Context, agent: AgentRecord, now: float) -> dict[str, Any]:
             else round((now - holder.last_event_at) * 1000),
         },
         "queued": [run.run_id for run in runs if run is not holder],
+        "behind": [run.run_id for run in ctx.runs.behind_agent(agent.agent_id)],
         "warm": warm,
     }
 
@@ -77,7 +80,9 @@ async def processes_status(request: Request) -> Response:
     mirrors = ctx.mirrors.living
     living = [*ctx.headless.living, *mirrors]
     used = await anyio.to_thread.run_sync(usage.of_trees, [live.pid for live in living])
-    working = {active.live: active.run_id for active in ctx.runs.all_active()}
+    # A prompt's run goes before one of work behind it: the later one of the list counts.
+    active_runs = sorted(ctx.runs.all_active(), key=lambda run: run.run.trigger == "prompt")
+    working = {active.live: active.run_id for active in active_runs}
     now = anyio.current_time()
     rows = []
     for process in await ctx.store.processes.all():

@@ -151,7 +151,7 @@ async def running_service(
                 await headless.pool.close()
                 desk.feed.close()
                 toggles.feed.close()
-                bus.close()
+                await bus.close()
             tasks.cancel_scope.cancel()
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 import msgspec
@@ -22,7 +22,7 @@ from agent_runner.bus.feed import PAGE, Feed
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import GoneError
 from agent_runner.events import PermissionRequested
-from agent_runner.runners.sink import Resolution
+from agent_runner.runners.sink import Asker, Resolution
 from agent_runner.settings import ApprovalSettings
 from conversation_store.approvals import Moved
 from conversation_store.errors import StoreError
@@ -33,29 +33,6 @@ from conversation_store.store import Store
 log = structlog.get_logger(__name__)
 
 _SOONEST_S = 0.05
-
-
-class Asker(Protocol):
-    """The process that asked."""
-
-    @property
-    def process_id(self) -> str:
-        """Its id in the store."""
-        ...
-
-    @property
-    def alive(self) -> bool:
-        """True until it is known to be gone."""
-        ...
-
-    @property
-    def features(self) -> frozenset[Feature]:
-        """What it takes in an answer."""
-        ...
-
-    async def answer(self, question: PermissionRequested, resolution: Resolution) -> bool:
-        """Tell it; False, and nothing is sent, if it does not wait for an answer to just this."""
-        ...
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +112,20 @@ class Desk:
             self._requested(opened)
         self._earlier.set()
         return opened
+
+    async def move_over(
+        self, asker: Asker, questions: Sequence[PermissionRequested], run_id: str
+    ) -> None:
+        """What a process has asked goes on as the question of another of its runs."""
+        ids = {question.request_id for question in questions}
+        for approval_id, asking in list(self._askers.items()):
+            if asking.asker is asker and asking.question.request_id in ids:
+                moved = await self._commit(
+                    asking.conversation_id,
+                    partial(self._approvals.move_over, approval_id, run_id, now=wire.now()),
+                )
+                if moved is not None:
+                    self._askers[approval_id] = msgspec.structs.replace(asking, run_id=run_id)
 
     async def withdraw(self, run_id: str, request_id: str, reason: str) -> None:
         """The CLI asks this no longer: void what was not decided."""

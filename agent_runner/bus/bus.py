@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from weakref import WeakValueDictionary
 
+import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner.bus.channel import Channel
+from conversation_store.errors import StoreError
 from conversation_store.store import Store
+
+log = structlog.get_logger(__name__)
 
 
 class Bus:
@@ -37,9 +41,15 @@ class Bus:
         if channel is not None:
             channel.close()
 
-    def close(self) -> None:
-        """End every stream."""
+    async def close(self) -> None:
+        """End every stream, once what was emitted is stored."""
         for channel in list(self._channels.values()):
+            try:
+                await channel.flush()
+            except StoreError as error:
+                log.error(
+                    "events_not_stored", conversation_id=channel.conversation_id, error=str(error)
+                )
             channel.close()
 
     def _make(self, conversation_id: str, last_seq: int) -> Channel:

@@ -133,6 +133,11 @@ class Channel:
         """True if events of the run could not be stored, and never will be."""
         return run_id in self._lost
 
+    async def flush(self) -> None:
+        """Return when all that was emitted before is stored."""
+        async with self._place():
+            await self._write_pending()
+
     async def commit(self, commit: Commit) -> bool:
         """Run a store transaction that returns its events.
 

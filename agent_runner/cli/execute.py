@@ -38,6 +38,10 @@ def execute(
         str | None, typer.Option(help="headless, tmux or shadow for this run [as routed].")
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds the run may take.")] = None,
+    until: Annotated[
+        str,
+        typer.Option(help="answer, or settled: stay until work in the background is over, too."),
+    ] = "answer",
     as_json: Json = False,
     url: Url = None,
     token: Token = None,
@@ -57,6 +61,8 @@ def execute(
         body["mode"] = mode
     if timeout is not None:
         body["timeoutMs"] = milliseconds(timeout, 1000)
+    if until != "answer":
+        body["until"] = until
     run = _Run(agent, as_json=as_json)
     try:
         with client(url, token, state_dir) as service:
@@ -112,7 +118,8 @@ class _Run:
             else:
                 self._printer.show(event)
             if event["type"] == "run.finished":
-                self.state = event["state"]
+                # What comes after it is of work that it has left behind.
+                self.state = self.state or event["state"]
 
 
 def _leave(*_: object) -> None:

@@ -8,7 +8,13 @@ from collections import Counter
 from typing import Any
 
 from agent_runner.agents.base import Exit, Feature, Form, PermissionAnswer, Received, Session
-from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted, event_type
+from agent_runner.events import (
+    AgentEvent,
+    BackgroundTask,
+    PermissionRequested,
+    TurnCompleted,
+    event_type,
+)
 from agent_runner.recorder.cases.case import (
     Answer,
     Eof,
@@ -36,8 +42,10 @@ class PlainSession:
     close_after_prompt = True
     reads_stderr = False
     features: frozenset[Feature] = frozenset()
+    resting = True
 
     def __init__(self) -> None:
+        self.background: list[BackgroundTask] = []
         self.drift: Counter[str] = Counter()
 
     def open(self) -> bytes:
@@ -61,6 +69,14 @@ class PlainSession:
         raise KeyError(request_id)
 
     def interrupt(self) -> bytes | None:
+        """There is no way."""
+        return None
+
+    def outlives(self, request_id: str) -> bool:
+        """Nothing does."""
+        return False
+
+    def stop_background(self) -> bytes | None:
         """There is no way."""
         return None
 

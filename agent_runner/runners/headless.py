@@ -108,8 +108,6 @@ class Headless:
     async def kept(self, request: RunRequest) -> LiveCli | None:
         """The conversation's warm process, if it has one that fits."""
         form = self.form_for(request)
-        if form is Form.ONE_SHOT and self.pool.size == 0:
-            return None
         return await self.pool.take(request.conversation_id, request.options, form)
 
     async def start(self, request: RunRequest, session_id: str | None, process_id: str) -> LiveCli:
@@ -170,10 +168,17 @@ class Headless:
         if verdict.code == FailureCode.AUTH_REQUIRED:
             # Who logs in now does so outside: only a new process reads the new credentials.
             await live.end()
-        elif live.form is not Form.ONE_SHOT:
+        elif live.form is not Form.ONE_SHOT or live.background.working:
             kept = Kept(request.agent_id, live, request.options, request.timeouts)
             await self.pool.give(request.conversation_id, kept)
+            if live.background.working:
+                self._tasks.start_soon(self._after_work, request.conversation_id, live)
         return verdict
+
+    async def _after_work(self, conversation_id: str, live: LiveCli) -> None:
+        while live.background.working:
+            await live.background.at_rest.wait()
+        await self.pool.rested(conversation_id, live)
 
     async def _verdict(
         self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
@@ -205,7 +210,12 @@ class Headless:
                     await stop.wake.wait()
                 continue
             if deadline.name == "hold":
-                return
+                if not live.background.working:
+                    return
+                # Its end would lose that work; the answer is waited for as long as that is on.
+                with anyio.move_on_after(request.hold_ms / 1000):
+                    await stop.wake.wait()
+                continue
             if request.warn_on_stall and deadline.code is FailureCode.STALLED:
                 watchdog.forgive(now)
                 await sink.emit([deadline.event("warn")])

@@ -28,6 +28,7 @@ from agent_runner.latch import Latch
 from agent_runner.process.child import Child
 from agent_runner.process.identity import ProcessIdentity, has_ended, ticks_now
 from agent_runner.process.lines import OversizeLine
+from agent_runner.runners.background import Background
 from agent_runner.runners.limits import Limits
 from agent_runner.runners.outbox import Outbox
 from agent_runner.runners.questions import Questions
@@ -82,6 +83,7 @@ class LiveCli:
         self._session_opened = False
         self._tools_since = 0
         self.questions = Questions()
+        self.background = Background(self, session, self._send_answer, self._start)
         self._limits = Limits(child, partial(self._start, self._tell_notices))
         self._given_up = False
         self._reading = anyio.CancelScope()
@@ -176,6 +178,7 @@ class LiveCli:
         self._tools_since = ticks_now()
         self._turn_done, self._wake = Latch(), wake
         self.questions.begin_turn()
+        self.background.begin_turn(sink)
         if not self.alive:
             await self._finish()
             return
@@ -192,13 +195,17 @@ class LiveCli:
     async def verdict(self) -> TurnCompleted:
         """How the turn ended, when it has."""
         await self._turn_done.wait()
-        if self.form is Form.ONE_SHOT:
-            self._outbox.close()
-            with anyio.move_on_after(EXIT_GRACE_S):
-                await self.gone.wait()
-            await self.end()
+        if self.form is Form.ONE_SHOT and not self.background.working:
+            await self.leave()
         assert self._verdict is not None
         return self._verdict
+
+    async def leave(self) -> None:
+        """Let the process end: it gets no more input. One that stays is ended."""
+        self._outbox.close()
+        with anyio.move_on_after(EXIT_GRACE_S):
+            await self.gone.wait()
+        await self.end()
 
     def _send_prompt(self, prompt: str) -> None:
         self._outbox.send(self._session.prompt(prompt))
@@ -211,12 +218,27 @@ class LiveCli:
         Nor if it has asked another thing by the same id since, or has just ended.
         """
         ended = self._child.exit_code is not None or has_ended(self.pid, self.identity.start_ticks)
-        if ended or not self.questions.open(question):
+        of_turn = self.questions.open(question)
+        if ended or not (of_turn or self.background.questions.open(question)):
             return False
         for_session = resolution.answer.allow and resolution.answer.session
-        self.questions.settled(question.request_id, for_session=for_session)
-        await self._emit([self._send_answer(question.request_id, resolution)])
+        questions = self.questions if of_turn else self.background.questions
+        questions.settled(question.request_id)
+        if for_session:
+            self.questions.allow(question)
+        resolved = self._send_answer(question.request_id, resolution)
+        if of_turn:
+            await self._emit([resolved])
+        else:
+            await self.background.resolved(resolved)
         return True
+
+    def stop_background(self) -> bool:
+        """Ask the CLI to end its work in the background; False if it has no message for that."""
+        stop = self._session.stop_background() if self.alive else None
+        if stop is not None:
+            self._outbox.send(stop)
+        return stop is not None
 
     def heartbeat(self) -> None:
         """Note a sign of life that came another way than by output."""
@@ -243,20 +265,22 @@ class LiveCli:
             self._outbox.send(interrupt)
             with anyio.move_on_after(grace * _ASK_SHARE):
                 await self._turn_done.wait()
-                if self._tool_started:
+                if self._tool_started and not self.background.working:
                     self._child.sweep(self._tools_since)
                 return
             left -= grace * _ASK_SHARE
         self._cut_short = not self.turn_over
         await self.end(left)
 
-    async def end(self, grace: float | None = None) -> None:
+    async def end(self, grace: float | None = None, reason: str | None = None) -> None:
         """End the process and all it started; returns when `serve` has seen it go.
 
-        What cannot be killed is given up, and is `left_over` then; so is the reading of what
-        nobody has begun to listen to.
+        `reason` is told to those whose work is lost. What cannot be killed is given up, and is
+        `left_over` then; so is the reading of what nobody has begun to listen to.
         """
         self._serving.set()
+        if reason is not None:
+            self.background.reason = reason
         if self.alive:
             whole = self._end_grace if grace is None else grace
             await self._child.end(eof_grace=whole * _EOF_SHARE, term_grace=whole * (1 - _EOF_SHARE))
@@ -305,6 +329,7 @@ class LiveCli:
 
     async def _handle(self, lines: list[bytes | OversizeLine]) -> None:
         events: list[AgentEvent] = []
+        behind: int | None = None
         lines.reverse()
         while lines:
             # A line may have megabytes: it is let go before its events are stored.
@@ -320,8 +345,18 @@ class LiveCli:
                 continue
             received = self._session.receive(line)
             del line
+            if received.behind != behind:
+                await self._deal(events, behind)
+                events, behind = [], received.behind
             events += self._taken(received)
-        await self._settle(events)
+        await self._deal(events, behind)
+        await self.background.note()
+
+    async def _deal(self, events: list[AgentEvent], behind: int | None) -> None:
+        if behind is None:
+            await self._settle(events)
+        else:
+            await self.background.take(events, behind)
 
     def _taken(self, received: Received) -> list[AgentEvent]:
         if received.send:
@@ -367,6 +402,8 @@ class LiveCli:
                     verdict, ok=False, code=FailureCode.INTERRUPTED, error="interrupted"
                 )
             self.session_id = verdict.session_id or self.session_id
+            await self.background.hand_over(self.questions)
+            await self.background.note()
             self._end_turn(verdict)
 
     async def _rule(self, question: PermissionRequested) -> list[AgentEvent]:
@@ -444,6 +481,7 @@ class LiveCli:
         events += self._session.finish(end)
         try:
             await self._settle([self._limits.explained(event) for event in events])
+            await self.background.finish()
         finally:
             if not self.turn_over:
                 self._end_turn(

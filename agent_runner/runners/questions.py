@@ -52,17 +52,23 @@ class Questions:
         """True if just this is open: its id may have come again with another request."""
         return self._open.get(question.request_id) == question
 
-    def settled(self, request_id: str, *, for_session: bool = False) -> None:
+    def all(self) -> list[PermissionRequested]:
+        """What is open, in the order of its asking."""
+        return list(self._open.values())
+
+    def settled(self, request_id: str) -> None:
         """It was answered or withdrawn, if it was open."""
         if request_id not in self._open:
             return
         waited = self.waited
-        question = self._open.pop(request_id)
-        if for_session:
-            self._allowed.append((question.name, question.input))
+        del self._open[request_id]
         if not self._open:
             self._waited = waited
             self.answered_at = anyio.current_time()
+
+    def allow(self, question: PermissionRequested) -> None:
+        """Just this is allowed for the session."""
+        self._allowed.append((question.name, question.input))
 
     def allowed(self, question: PermissionRequested) -> bool:
         """True if just this was allowed for the session."""

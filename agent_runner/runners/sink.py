@@ -7,8 +7,13 @@ from typing import Protocol
 
 import msgspec
 
-from agent_runner.agents.base import PermissionAnswer
-from agent_runner.events import AgentEvent, PermissionRequested
+from agent_runner.agents.base import Feature, PermissionAnswer
+from agent_runner.events import (
+    AgentEvent,
+    BackgroundTask,
+    PermissionRequested,
+    TurnCompleted,
+)
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,8 +25,41 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     approval_id: str | None = None
 
 
+class Asker(Protocol):
+    """The process that asks."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    @property
+    def process_id(self) -> str:
+        """Its id in the store."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """True until it is known to be gone."""
+        ...
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What it takes in an answer."""
+        ...
+
+    async def answer(self, question: PermissionRequested, resolution: Resolution) -> bool:
+        """Tell it; False, and nothing is sent, if it does not wait for an answer to just this."""
+        ...
+
+
 class Sink(Protocol):
     """Takes a run's events and rules on its CLI's questions; waiting in it holds the CLI back."""
+
+    @property
+    def run_id(self) -> str:
+        """Names the run."""
+        ...
 
     async def emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
         """Take events, in order; `last` if the turn's verdict comes with them."""
@@ -29,4 +67,32 @@ class Sink(Protocol):
 
     async def rule(self, question: PermissionRequested) -> Resolution | None:
         """The answer, if it is known; None if somebody is asked, and `LiveCli.answer` brings it."""
+        ...
+
+    async def behind(self, asker: Asker, caused_by: str) -> Behind | None:
+        """Begin the run of what the process does by itself; None where nobody is to see it.
+
+        `caused_by` is the run in which that work was begun.
+        """
+        ...
+
+    async def left(self, asker: Asker, tasks: Sequence[BackgroundTask]) -> None:
+        """Note what the process has left to do in the background, as it changes."""
+        ...
+
+
+class Behind(Sink, Protocol):
+    """The run of what a CLI does by itself, after an answer."""
+
+    @property
+    def over(self) -> bool:
+        """True once it takes nothing more."""
+        ...
+
+    async def take_over(self, asker: Asker, questions: Sequence[PermissionRequested]) -> None:
+        """Wait for the answers to what its work has asked in another run, which ends."""
+        ...
+
+    def settle(self, verdict: TurnCompleted | None) -> None:
+        """End it: with what the CLI told of its work, None if that ended and nothing was told."""
         ...

@@ -34,7 +34,11 @@ class Tell(Protocol):
 
 
 class Kept:
-    """A process between two turns, what it was started for, and when it ends by itself."""
+    """A process between two turns, what it was started for, and when it ends by itself.
+
+    One that has work left to do in the background is not idle. A one-shot process is kept for
+    such work alone, for as long as a run may take.
+    """
 
     def __init__(
         self, agent_id: str, live: LiveCli, options: AgentOptions, timeouts: Timeouts
@@ -42,16 +46,35 @@ class Kept:
         self.agent_id = agent_id
         self.live = live
         self.options = options
-        self.since = anyio.current_time()
-        idle = self.since + timeouts.session_idle_ms / 1000
-        lifetime = live.born + timeouts.session_lifetime_ms / 1000
-        self.until = min(idle, lifetime)
-        self.reason: Expiry = "idle_closed" if idle <= lifetime else "lifetime_closed"
         self.warned = False
+        self._given = anyio.current_time()
+        self._idle_s = timeouts.session_idle_ms / 1000
+        self._ends = live.born + timeouts.session_lifetime_ms / 1000
+        if live.form is Form.ONE_SHOT:
+            self._ends = min(self._ends, self._given + timeouts.command_ms / 1000)
+
+    @property
+    def since(self) -> float:
+        """When it became idle, by the monotonic clock; when its turn was over while it works."""
+        return max(self._given, self.live.background.rested_at)
+
+    @property
+    def until(self) -> float:
+        """When it is to end."""
+        if self.live.background.working:
+            return self._ends
+        return min(self.since + self._idle_s, self._ends)
+
+    @property
+    def reason(self) -> Expiry:
+        """Why it is to end then."""
+        return "idle_closed" if self.until < self._ends else "lifetime_closed"
 
 
 class WarmPool:
-    """Keeps at most `size` processes, each for its time; the longest unused goes first.
+    """Keeps at most `size` idle processes, each for its time; the longest unused goes first.
+
+    Those that have work left to do in the background are kept besides.
 
     Before one ends by its time a warning comes, `warning` seconds ahead. While the machine
     has less than `memory_floor` bytes of memory to give, processes end as well.
@@ -85,7 +108,7 @@ class WarmPool:
         if fits and kept.live.alive and anyio.current_time() < kept.until:
             del self._kept[conversation_id]
             return kept.live
-        async with self._end(conversation_id):
+        async with self._end(conversation_id, "replaced"):
             return None
 
     async def give(self, conversation_id: str, kept: Kept) -> None:
@@ -95,14 +118,25 @@ class WarmPool:
         self._kept[conversation_id] = kept
         if self._moment(kept) < self._awaited:
             self._sooner.set()
-        while len(self._kept) > self.size:
-            await self._close(next(iter(self._kept)), "evicted")
+        while len(idle := self._idle()) > self.size:
+            await self._close(idle[0], "evicted")
+
+    async def rested(self, conversation_id: str, live: LiveCli) -> None:
+        """Its work in the background is over: a one-shot process may leave, another is idle."""
+        kept = self._kept.get(conversation_id)
+        if kept is None or kept.live is not live or live.background.working:
+            return
+        if live.form is not Form.ONE_SHOT:
+            self._sooner.set()
+            return
+        async with self._taken_out(conversation_id):
+            await live.leave()
 
     async def drop(self, conversation_id: str) -> None:
         """End the conversation's process, if it has one."""
         await self._ended(conversation_id)
         if conversation_id in self._kept:
-            async with self._end(conversation_id):
+            async with self._end(conversation_id, "session_ended"):
                 pass
 
     async def keep_time(self) -> None:
@@ -127,14 +161,18 @@ class WarmPool:
         while True:
             await anyio.sleep(_MEMORY_CHECK_S)
             if self._kept and psutil.virtual_memory().available < self._memory_floor:
-                await self._close(next(iter(self._kept)), "low_memory")
+                await self._close([*self._idle(), *self._kept][0], "low_memory")
 
     async def close(self) -> None:
         """End every process, side by side."""
         async with anyio.create_task_group() as tasks:
             while self._kept:
                 _, kept = self._kept.popitem()
-                tasks.start_soon(kept.live.end)
+                tasks.start_soon(kept.live.end, None, "shutdown")
+
+    def _idle(self) -> list[str]:
+        """The conversations whose process has nothing left to do; the longest unused first."""
+        return [key for key, kept in self._kept.items() if not kept.live.background.working]
 
     def _moment(self, kept: Kept) -> float:
         """When something is to be done with it, if it is still kept then."""
@@ -142,16 +180,22 @@ class WarmPool:
 
     async def _close(self, conversation_id: str, reason: Reason) -> None:
         log.info("warm_process_closed", conversation_id=conversation_id, reason=reason)
-        async with self._end(conversation_id) as live:
+        async with self._end(conversation_id, reason) as live:
             await self._told(conversation_id, SessionClosed(reason=reason, pid=live.pid))
 
     @asynccontextmanager
-    async def _end(self, conversation_id: str) -> AsyncGenerator[LiveCli, None]:
+    async def _end(self, conversation_id: str, reason: str) -> AsyncGenerator[LiveCli, None]:
         """End what is kept; whoever asks for the conversation waits until the block is over."""
+        async with self._taken_out(conversation_id) as live:
+            await live.end(reason=reason)
+            yield live
+
+    @asynccontextmanager
+    async def _taken_out(self, conversation_id: str) -> AsyncGenerator[LiveCli, None]:
+        """Keep it no more; whoever asks for the conversation waits until the block is over."""
         live = self._kept.pop(conversation_id).live
         ended = self._ending[conversation_id] = anyio.Event()
         try:
-            await live.end()
             yield live
         finally:
             del self._ending[conversation_id]

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import anyio
 import msgspec
+import structlog
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
@@ -20,6 +21,8 @@ from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     AgentEvent,
+    BackgroundLost,
+    BackgroundTask,
     FileChanged,
     Notice,
     ParseError,
@@ -33,14 +36,17 @@ from agent_runner.events import (
 from agent_runner.latch import Latch
 from agent_runner.routing.plan import Plan
 from agent_runner.runners.live import LiveCli
-from agent_runner.runners.sink import Resolution
+from agent_runner.runners.sink import Asker, Behind, Resolution
 from agent_runner.runs.mirrors.recorder import Recorder
 from agent_runner.schemas import supervised
 from agent_runner.settings import Timeouts
+from conversation_store.errors import StoreError
 from conversation_store.records import ApprovalRecord, RunOutcome, RunRecord
 from conversation_store.runs import NewRun
 from conversation_store.states import Delivery
 from conversation_store.store import Store
+
+log = structlog.get_logger(__name__)
 
 
 class StopReason(StrEnum):
@@ -58,13 +64,15 @@ _DEEDS = (ToolStarted, FileChanged, PermissionRequested)
 
 
 WhenAsking = Callable[[], Awaitable[Sequence[AgentEvent]]]
+BeginBehind = Callable[["ActiveRun", Asker, str], Awaitable[Behind | None]]
 
 
 class ActiveRun:
     """Takes the run's events to its conversation's channel; `asked` is set to stop it.
 
     `recorder` takes what a mirror is compared with. `acted` once a tool began, or asked to.
-    `when_asking` is called when somebody is asked; what changes by that is published.
+    `following` are the runs of what its CLI did by itself because of it; `followed` is set with
+    each. `when_asking` is called when somebody is asked; what changes by that is published.
     `done` without an `outcome`: the service stopped while the run was queued, and will start it
     when it is up again.
     """
@@ -72,18 +80,22 @@ class ActiveRun:
     def __init__(
         self,
         run: NewRun,
+        agent_type: str,
         options: AgentOptions,
         timeouts: Timeouts,
         channel: Channel,
         store: Store,
         desk: Desk,
+        begin_behind: BeginBehind,
     ) -> None:
         self.run = run
+        self.agent_type = agent_type
         self.options = options
         self.timeouts = timeouts
         self.channel = channel
-        self._store = store
-        self._desk = desk
+        self.store = store
+        self.desk = desk
+        self.begin_behind = begin_behind
         self.grants: list[ApprovalRecord] = []
         self.held = False
         self.detached = False
@@ -94,6 +106,8 @@ class ActiveRun:
         self.stop_reason: StopReason | None = None
         self._stopped_again = False
         self.acted = False
+        self.following: list[ActiveRun] = []
+        self.followed = Latch()
         self.recorder: Recorder | None = None
         self.when_asking: WhenAsking | None = None
         self.done = Latch()
@@ -148,6 +162,8 @@ class ActiveRun:
             duration_ms=outcome.duration_ms,
             request_hash=run.request_hash,
             route=run.route,
+            trigger=run.trigger,
+            caused_by=run.caused_by,
         )
 
     def request_stop(self, reason: StopReason) -> None:
@@ -188,7 +204,7 @@ class ActiveRun:
             return
         self.run = run
         told = msgspec.structs.replace(plan.event(), after_code=after_code)
-        await self.channel.commit(lambda: self._store.runs.route(run, [new_event(told)]))
+        await self.channel.commit(lambda: self.store.runs.route(run, [new_event(told)]))
 
     async def emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
         """Publish events of this run. A new CLI session is kept at once, for a later resume.
@@ -197,7 +213,7 @@ class ActiveRun:
         """
         if self.over:
             events = [event for event in events if not event.ephemeral]
-            if events and not self._late:
+            if not self._late and any(not isinstance(e, BackgroundLost) for e in events):
                 self._late = True
                 late = Notice(code="late_output", data={"runId": self.run_id})
                 events = [late, *events]
@@ -223,14 +239,27 @@ class ActiveRun:
                     # The approval outlives the process that asked.
                     continue
                 if event.decision == "cancelled":
-                    await self._desk.withdraw(self.run_id, event.request_id, event.message or "")
+                    await self.desk.withdraw(self.run_id, event.request_id, event.message or "")
             if isinstance(event, SessionStarted) and event.session_id != self.session_id:
                 self.session_id = event.session_id
-                await self._store.conversations.set_session(
+                await self.store.conversations.set_session(
                     self.run.conversation_id, event.session_id, now=wire.now()
                 )
             plain.append(event)
         await self.channel.emit(self.run_id, plain, hold=last)
+
+    async def behind(self, asker: Asker, caused_by: str) -> Behind | None:
+        """See `runners.sink.Sink`."""
+        return await self.begin_behind(self, asker, caused_by)
+
+    async def left(self, asker: Asker, tasks: Sequence[BackgroundTask]) -> None:
+        """See `runners.sink.Sink`."""
+        try:
+            await self.store.processes.note_background(
+                asker.process_id, wire.encode(tasks).decode()
+            )
+        except StoreError as error:  # told of at a crash, and at no other time
+            log.warning("background_not_noted", pid=asker.pid, code=error.code)
 
     async def rule(self, question: PermissionRequested) -> Resolution | None:
         """See `runners.sink.Sink`: an approval from before, the policy, or a human."""
@@ -242,7 +271,7 @@ class ActiveRun:
             answer = PermissionAnswer(allow=True, session=True)
             return Resolution(answer=answer, decided_by="session")
         most = supervised.MOST_ANSWERS
-        if question.kind == "tool" and len(await self._desk.decided(self.run_id)) >= most:
+        if question.kind == "tool" and len(await self.desk.decided(self.run_id)) >= most:
             return _denial(f"A run may ask {most} questions.")
         kind = question.tool_kind if question.kind == "permission" else NO_PERMISSION
         ruling = decide(self.options.permissions, question.name, kind, question.input)
@@ -263,7 +292,7 @@ class ActiveRun:
         for approval in self.grants:
             if (approval.tool, approval.input_hash) == (question.name, seen):
                 self.grants.remove(approval)
-                moved = await self._desk.move(approval, Delivery.RESUMING, Delivery.DELIVERED)
+                moved = await self.desk.move(approval, Delivery.RESUMING, Delivery.DELIVERED)
                 if moved is not None:
                     return Resolution(
                         answer=answer_of(approval),
@@ -276,7 +305,7 @@ class ActiveRun:
         assert self.live is not None
         self._to_ask.discard(question.request_id)
         self._asked.add(question.request_id)
-        approval = await self._desk.open(
+        approval = await self.desk.open(
             Asking(
                 question=question,
                 run_id=self.run_id,

@@ -23,6 +23,7 @@ from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.attempts import Attempts, NotBegunError
+from agent_runner.runs.background import BackgroundRun
 from agent_runner.runs.mirrors.mirrors import Mirrors
 from agent_runner.runs.outcome import both, failed, finished_event, judge, stopped
 from agent_runner.runs.queue import Ticket
@@ -92,6 +93,17 @@ class RunDriver:
                 ended = stopped(StopReason.SHUTDOWN) if outcome is None else outcome
                 with anyio.CancelScope(shield=True):
                     await self._finish(active, msgspec.structs.replace(ended, duration_ms=elapsed))
+
+    async def drive_background(self, active: BackgroundRun) -> None:
+        """Wait for the end of what a CLI does by itself, and commit it."""
+        outcome = stopped(StopReason.SHUTDOWN)
+        begun = anyio.current_time()
+        try:
+            outcome = await active.outcome_of()
+        finally:
+            elapsed = round((anyio.current_time() - begun) * 1000)
+            with anyio.CancelScope(shield=True):
+                await self._finish(active, msgspec.structs.replace(outcome, duration_ms=elapsed))
 
     async def _learn(
         self, active: ActiveRun, agent: AgentRecord, outcome: RunOutcome, leg: Leg

@@ -31,6 +31,8 @@ _HINTS: dict[str, str] = {
     FailureCode.SESSION_NOT_FOUND: "end the conversation (POST /agents/{agentId}/end-session) "
     "and send the prompt again",
     FailureCode.NO_RESULT: "the state folder's raw/ has all that the CLI printed in this run",
+    FailureCode.BACKGROUND_LOST: "send a prompt that has the work done again; a longer "
+    "timeouts.sessionLifetimeMs lets a process live for it",
     FailureCode.CLI_USAGE: "check the agent's extraArgs against the installed version",
     FailureCode.CONTEXT_TOO_LONG: "end the conversation and start a new one",
     FailureCode.MEMORY_LIMIT: "raise resources.memoryBytes of the agent, or give it less to do",

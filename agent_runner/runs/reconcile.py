@@ -12,6 +12,7 @@ import structlog
 from agent_runner import wire
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
+from agent_runner.events import BackgroundLost, BackgroundTask
 from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity
 from agent_runner.runs.outcome import finished_event
@@ -46,15 +47,15 @@ async def reconcile(
     """
     begun = anyio.current_time()
     report = Reconciliation(at=wire.now())
-    recorded = [_identity(process) for process in await store.processes.all()]
-    living = await anyio.to_thread.run_sync(tree.living, recorded)
+    recorded = await store.processes.all()
+    living = await anyio.to_thread.run_sync(tree.living, [_identity(p) for p in recorded])
     async with anyio.create_task_group() as tasks:
-        for identity in recorded:
-            lives = identity.process_id in living
-            tasks.start_soon(_settle_process, store, identity, lives, report)
+        for process in recorded:
+            lives = process.process_id in living
+            tasks.start_soon(_settle_process, store, process, lives, report)
     runs = await store.runs.open_runs()
     holding = await store.approvals.held_runs()
-    held = [run for run in runs if run.run_id in holding]
+    held = [run for run in runs if run.run_id in holding and run.trigger == "prompt"]
     queued = [
         run
         for run in runs
@@ -80,16 +81,22 @@ def _identity(process: ProcessRecord) -> ProcessIdentity:
 
 
 async def _settle_process(
-    store: Store, identity: ProcessIdentity, lives: bool, report: Reconciliation
+    store: Store, process: ProcessRecord, lives: bool, report: Reconciliation
 ) -> None:
-    """A process's keeper ends it when its service dies; here that is proved, or done."""
+    """A process's keeper ends it when its service dies; here that is proved, or done.
+
+    What it had left to do in the background is lost, and its conversation is told.
+    """
+    identity = _identity(process)
     if lives and not await tree.end(identity):
         log.error("process_not_ended", pid=identity.pid, process_id=identity.process_id)
         report.processes_not_ended.append(identity.pid)
         return
     report.processes_ended += lives
     report.processes_found_dead += not lives
-    await store.processes.forget(identity.process_id)
+    lost = msgspec.json.decode(process.background, type=list[BackgroundTask])
+    events = [new_event(BackgroundLost(tasks=lost, reason="crash"))] if lost else []
+    await store.processes.lose(process, events)
 
 
 async def _interrupt(store: Store, run: RunRecord, report: Reconciliation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -15,6 +16,7 @@ from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.approvals.desk import Desk
 from agent_runner.bus.bus import Bus
+from agent_runner.bus.channel import Channel
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import (
     BadRequestError,
@@ -23,10 +25,14 @@ from agent_runner.errors import (
     TooLargeError,
     UnavailableError,
 )
-from agent_runner.events import RunQueued
+from agent_runner.events import RunQueued, RunStarted
+from agent_runner.latch import Latch, first_of
 from agent_runner.routing.router import Router
 from agent_runner.runners.headless import Headless
+from agent_runner.runners.live import LiveCli
+from agent_runner.runners.sink import Asker
 from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.background import BackgroundRun
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.mirrors.mirrors import Mirrors
 from agent_runner.runs.queue import AgentQueue, Ticket
@@ -35,6 +41,7 @@ from agent_runner.runs.reconcile import interrupt
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.rotation import Rotation
 from agent_runner.settings import Settings, Timeouts
+from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, RunRecord
 from conversation_store.runs import NewRun
 from conversation_store.states import RunState
@@ -81,6 +88,7 @@ class RunService:
         # Each is there while somebody uses it.
         self._queues = WeakValueDictionary[str, AgentQueue]()
         self._accepting = WeakValueDictionary[str, anyio.Lock]()
+        self._known = WeakValueDictionary[str, ActiveRun]()
         self._active: dict[str, ActiveRun] = {}
         self._closing = False
 
@@ -154,7 +162,7 @@ class RunService:
         )
         channel = await self._bus.channel(run.conversation_id)
         timeouts = self._settings.supervision.with_overrides(options.timeouts, run.timeouts)
-        active = ActiveRun(queued, options, timeouts, channel, self._store, self._desk)
+        active = self._new(queued, agent.type, options, timeouts, channel)
         if run.state is not RunState.QUEUED:
             active.held = active.acted = True
             active.started_at, active.form = run.started_at, run.form
@@ -213,14 +221,67 @@ class RunService:
             turn_id=run.turn_id, agent_id=agent.agent_id, prompt=run.prompt, position=len(queue)
         )
         events = [new_event(queued), new_event(plan.event())]
-        active = ActiveRun(run, options, timeouts, channel, self._store, self._desk)
+        active = self._new(run, agent.type, options, timeouts, channel)
         # Nothing can come between these two: what has begun to be committed is not cancelled.
         await channel.commit(lambda: self._store.runs.accept(run, events, durable=durable))
         self._enter(active, agent, queue)
         return active
 
+    def _new(
+        self,
+        run: NewRun,
+        agent_type: str,
+        options: AgentOptions,
+        timeouts: Timeouts,
+        channel: Channel,
+    ) -> ActiveRun:
+        store, desk = self._store, self._desk
+        return ActiveRun(
+            run, agent_type, options, timeouts, channel, store, desk, self._begin_behind
+        )
+
+    async def _begin_behind(
+        self, origin: ActiveRun, asker: Asker, caused_by: str
+    ) -> BackgroundRun | None:
+        """Commit the run of what a CLI does by itself, and drive it to its end.
+
+        None if its conversation takes no more: it is deleted, or cannot be written.
+        """
+        assert isinstance(asker, LiveCli)
+        active = BackgroundRun(origin, asker, caused_by)
+        run = active.run
+        started = RunStarted(
+            mode=run.mode,
+            reason=run.reason,
+            form=asker.form,
+            agent_type=origin.agent_type,
+            cli_version=asker.cli_version,
+            pid=asker.pid,
+            reused=True,
+            trigger="background",
+            caused_by=caused_by,
+        )
+        begin = partial(self._store.runs.begin_background, run, asker.form, [new_event(started)])
+        try:
+            await active.channel.commit(begin)
+        except StoreError as error:
+            log.error("background_run_not_begun", caused_by=caused_by, code=error.code)
+            return None
+        self._active[run.run_id] = active
+        if (cause := self._known.get(caused_by)) is not None:
+            cause.following.append(active)
+            cause.followed.set()
+        self._tasks.start_soon(self._drive_background, active)
+        return active
+
+    async def _drive_background(self, active: BackgroundRun) -> None:
+        try:
+            await self._driver.drive_background(active)
+        finally:
+            del self._active[active.run_id]
+
     def _enter(self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue) -> None:
-        self._active[active.run_id] = active
+        self._active[active.run_id] = self._known[active.run_id] = active
         self._tasks.start_soon(self._drive, active, agent, queue, queue.enter())
 
     def _one_at_a_time(self, agent_id: str) -> anyio.Lock:
@@ -240,12 +301,47 @@ class RunService:
         return [active for active in self._active.values() if not active.done.is_set()]
 
     def of_agent(self, agent_id: str) -> list[ActiveRun]:
-        """The agent's runs that are not over, in queue order."""
+        """The agent's runs of prompts that are not over, in queue order."""
+        return [active for active in self._of(agent_id) if active.run.trigger == "prompt"]
+
+    def behind_agent(self, agent_id: str) -> list[ActiveRun]:
+        """The agent's runs of what its CLI does by itself that are not over."""
+        return [active for active in self._of(agent_id) if active.run.trigger == "background"]
+
+    def _of(self, agent_id: str) -> list[ActiveRun]:
         return [active for active in self.all_active() if active.run.agent_id == agent_id]
 
+    async def settled(self, active: ActiveRun) -> list[str]:
+        """Wait for the work that a run which is over has left behind.
+
+        The ids of the runs that this has led to, oldest first.
+        """
+        if (live := active.live) is not None:
+            while live.background.working:
+                await live.background.at_rest.wait()
+        return await self.behind(active.run_id)
+
+    async def next_behind(self, active: ActiveRun, seen: int) -> ActiveRun | None:
+        """Wait for the next run that a run which is over has led to; None once it is settled."""
+        while len(active.following) <= seen:
+            live = active.live
+            if live is None or not live.background.working:
+                return None
+            active.followed = Latch()
+            await first_of(active.followed, live.background.at_rest)
+        return active.following[seen]
+
+    async def behind(self, run_id: str) -> list[str]:
+        """The ids of the runs that a run has led to, oldest first, when they are over."""
+        following = await self._store.runs.caused_by(run_id)
+        for each in following:
+            if (active := self._active.get(each)) is not None:
+                await active.done.wait()
+        return following
+
     async def cancel(self, agent_id: str, run_id: str | None) -> ActiveRun:
-        """Ask the agent's run (the first in its queue, or `run_id`) to end."""
-        runs = self.of_agent(agent_id)
+        """Ask the agent's run to end: `run_id`, the first in its queue, or what works behind it."""
+        runs = [*self.of_agent(agent_id), *self.behind_agent(agent_id)]
         if run_id is not None:
             runs = [active for active in runs if active.run_id == run_id]
             if not runs:
@@ -273,7 +369,7 @@ class RunService:
             await self._store.agents.delete(agent_id, now=wire.now())
 
     async def _end_session(self, agent_id: str) -> str | None:
-        if self.of_agent(agent_id):
+        if self._of(agent_id):
             raise ConflictError(
                 "agent_busy", "a run of this agent is not over", hint="cancel it first"
             )

@@ -118,6 +118,7 @@ class Task(System):
     is_backgrounded: Any = None
     run_id: Any = None
     spawn_depth: Any = None
+    summary_is_report: Any = None
 
 
 class SessionState(System):
@@ -209,7 +210,7 @@ class Summary(System):
 
 
 class BackgroundTasks(System):
-    """background_tasks_changed, of 2.1.329's types (not seen)."""
+    """background_tasks_changed: all that is left to do, by 2.1.329."""
 
     tasks: Any = None
 

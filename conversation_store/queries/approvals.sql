@@ -26,6 +26,12 @@ UPDATE approvals SET state = 'voided', decided_via = 'run', decided_at = :now, r
 WHERE approval_id = :approval_id AND state = 'pending'
 RETURNING *;
 
+-- name: move_approval
+UPDATE approvals SET run_id = :run_id
+WHERE approval_id = :approval_id AND state = 'pending'
+  AND EXISTS (SELECT 1 FROM runs WHERE run_id = :run_id AND finished_at IS NULL)
+RETURNING *;
+
 -- name: run_asked
 SELECT EXISTS (SELECT 1 FROM approvals WHERE run_id = :run_id);
 

@@ -4,10 +4,23 @@ INSERT INTO runs (run_id, conversation_id, agent_id, state, mode, reason, metada
 VALUES (:run_id, :conversation_id, :agent_id, :state, :mode, :reason, :metadata,
   :timeout_ms, :timeouts, :idempotency_key, :request_hash, :route, :epoch, :now);
 
+-- name: insert_background_run
+INSERT INTO runs (run_id, conversation_id, agent_id, state, mode, reason, form, metadata,
+  timeout_ms, route, epoch, queued_at, started_at, trigger, caused_by)
+VALUES (:run_id, :conversation_id, :agent_id, :state, :mode, :reason, :form, :metadata,
+  :timeout_ms, :route, :epoch, :now, :now, 'background', :caused_by);
+
+-- name: runs_caused_by
+WITH RECURSIVE following (run_id) AS (
+  SELECT run_id FROM runs WHERE caused_by = :run_id
+  UNION SELECT runs.run_id FROM runs JOIN following ON runs.caused_by = following.run_id
+)
+SELECT run_id FROM following ORDER BY run_id;
+
 -- name: get_run
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
   cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, timeouts,
-  queued_at, started_at, finished_at, duration_ms, request_hash, route
+  queued_at, started_at, finished_at, duration_ms, request_hash, route, trigger, caused_by
 FROM runs WHERE run_id = :run_id;
 
 -- name: run_by_idempotency_key
@@ -16,7 +29,7 @@ SELECT run_id FROM runs WHERE agent_id = :agent_id AND idempotency_key = :idempo
 -- name: open_runs
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
   cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, timeouts,
-  queued_at, started_at, finished_at, duration_ms, request_hash, route
+  queued_at, started_at, finished_at, duration_ms, request_hash, route, trigger, caused_by
 FROM runs WHERE finished_at IS NULL ORDER BY run_id;
 
 -- name: route_run

@@ -72,7 +72,7 @@ async def house(path: Path) -> AsyncIterator[House]:
         async with anyio.create_task_group() as tasks:
             bus = Bus(store, tasks)
             yield House(store, bus, await bus.channel("conv_1"))
-            bus.close()
+            await bus.close()
 
 
 def parsed(piece: bytes) -> list[tuple[int | None, dict[str, Any]]]:
@@ -548,7 +548,7 @@ async def test_closing_the_bus_ends_every_stream(tmp_path: Path) -> None:
         for _ in range(5):
             tasks.start_soon(listen)
         await anyio.wait_all_tasks_blocked()
-        h.bus.close()
+        await h.bus.close()
         with anyio.fail_after(20):
             while len(ended) < 5:
                 await anyio.lowlevel.checkpoint()

@@ -17,7 +17,7 @@ from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
 from agent_runner.latch import Latch
 from agent_runner.runners.headless import RunRequest
 from agent_runner.runners.live import LiveCli
-from agent_runner.runners.sink import Resolution
+from agent_runner.runners.sink import Asker, Resolution
 from agent_runner.settings import Timeouts
 
 
@@ -28,8 +28,16 @@ class Listener:
         self.events: list[AgentEvent] = []
         self._answers = list(answers)
 
+    run_id = "run"
+
     async def emit(self, events: Any, *, last: bool = False) -> None:
         self.events += events
+
+    async def behind(self, asker: Asker, caused_by: str) -> None:
+        return None
+
+    async def left(self, asker: Asker, tasks: Any) -> None:
+        pass
 
     async def rule(self, question: PermissionRequested) -> Resolution | None:
         if not self._answers:

@@ -13,12 +13,12 @@ from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import AgentRunnerError, FailureCode
-from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
+from agent_runner.events import AgentEvent, BackgroundTask, PermissionRequested, TurnCompleted
 from agent_runner.latch import Latch
 from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.live import LiveCli
-from agent_runner.runners.sink import Resolution
+from agent_runner.runners.sink import Asker, Behind, Resolution
 from agent_runner.runs.active import StopReason
 from agent_runner.runs.mirrors.gate import Gate
 from agent_runner.runs.mirrors.recorder import Recorder
@@ -72,6 +72,18 @@ class MirrorLeg:
         self._gate = gate
         self._request = msgspec.structs.replace(request, conversation_id=key)
         self._conversation_id = request.conversation_id
+
+    @property
+    def run_id(self) -> str:
+        """See `runners.sink.Sink`."""
+        return self._request.run_id
+
+    async def behind(self, asker: Asker, caused_by: str) -> Behind | None:
+        """A mirror is compared by its answer; its process ends with it."""
+        return None
+
+    async def left(self, asker: Asker, tasks: Sequence[BackgroundTask]) -> None:
+        """Nobody waits for it."""
 
     async def emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
         """See `runners.sink.Sink`: kept for the comparison, and nowhere else."""

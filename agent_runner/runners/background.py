@@ -1,0 +1,209 @@
+"""What a process does by itself after an answer, and the run that takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import anyio
+
+from agent_runner.agents.base import Session
+from agent_runner.errors import FailureCode
+from agent_runner.events import (
+    AgentEvent,
+    BackgroundLost,
+    BackgroundTask,
+    PermissionRequested,
+    PermissionResolved,
+    TurnCompleted,
+)
+from agent_runner.latch import Latch
+from agent_runner.runners.questions import Questions
+from agent_runner.runners.sink import Asker, Behind, Resolution, Sink
+
+SETTLE_S = 10.0
+"""Seconds a process has to tell what came of its work, when that is over and it is at rest."""
+
+_TURNS = 256
+
+
+class Background:
+    """The work of one process that outlives its turns.
+
+    A run of its own begins with the first thing that is told of such work after the turn's end,
+    and ends with the turn in which the CLI tells what came of it. `at_rest` is set while there
+    is neither such work nor such a run; `rested_at` is when that was last so, by the monotonic
+    clock. `reason` says why the process is ended, for those whose work is lost.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        session: Session,
+        answer: Callable[[str, Resolution], PermissionResolved],
+        start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
+    ) -> None:
+        self.questions = Questions()
+        self.at_rest = Latch()
+        self.at_rest.set()
+        self.rested_at = 0.0
+        self.reason = "exit"
+        self._asker = asker
+        self._session = session
+        self._answer = answer
+        self._start = start
+        self._sink: Sink | None = None
+        self._run: Behind | None = None
+        self._causes: dict[int, str] = {}
+        self._turns = 0
+        self._noted: list[BackgroundTask] = []
+        self._stirred = Latch()
+        self._watching = False
+        self._over = False
+
+    @property
+    def tasks(self) -> list[BackgroundTask]:
+        """What is left to do."""
+        return self._session.background
+
+    @property
+    def working(self) -> bool:
+        """True while something is left to do or to tell."""
+        return not self._over and (bool(self._session.background) or self._run is not None)
+
+    def begin_turn(self, sink: Sink) -> None:
+        """A prompt's turn begins: what it leaves behind is caused by it."""
+        self._sink = sink
+        self._turns += 1
+        self._causes[self._turns] = sink.run_id
+        self._causes.pop(self._turns - _TURNS, None)
+
+    async def take(self, events: Sequence[AgentEvent], begun: int) -> None:
+        """Take what work that the turn `begun` began has led to."""
+        self._stirred.set()
+        passed: list[AgentEvent] = []
+        for event in events:
+            if isinstance(event, TurnCompleted):
+                await self._emit(passed, begun)
+                passed = []
+                await self._told(event, begun)
+                continue
+            passed.append(event)
+            if isinstance(event, PermissionResolved):
+                self.questions.settled(event.request_id)
+            elif isinstance(event, PermissionRequested):
+                resolution = await self._rule(event, begun)
+                if resolution is not None:
+                    passed.append(self._answer(event.request_id, resolution))
+                else:
+                    self.questions.asked(event)
+        await self._emit(passed, begun)
+
+    async def hand_over(self, questions: Questions) -> None:
+        """A turn ends: what outlives it takes its own questions along."""
+        staying = [asked for asked in questions.all() if self._session.outlives(asked.request_id)]
+        if not staying:
+            return
+        run = await self._begun(self._turns)
+        if run is not None:
+            await run.take_over(self._asker, staying)
+        for asked in staying:
+            questions.settled(asked.request_id)
+            self.questions.asked(asked)
+
+    async def note(self) -> None:
+        """Look at what is left, after the session has read something."""
+        tasks = self._session.background
+        if tasks != self._noted and self._sink is not None:
+            self._noted = tasks
+            await self._sink.left(self._asker, tasks)
+        if not self.working:
+            if not self.at_rest.is_set():
+                self.rested_at = anyio.current_time()
+                self.at_rest.set()
+            return
+        if self.at_rest.is_set():
+            self.at_rest = Latch()
+        if self._silent and not self._watching:
+            self._watching = True
+            self._start(self._watch)
+
+    async def resolved(self, resolved: PermissionResolved) -> None:
+        """Tell that a question of such work was answered."""
+        if self._run is not None:
+            await self._run.emit([resolved])
+
+    async def finish(self) -> None:
+        """The process is gone: say what is lost with it, and end the run."""
+        self._over = True
+        lost = self._session.background
+        run, self._run = self._run, None
+        if lost and self._sink is not None:
+            event = BackgroundLost(tasks=lost, reason=self.reason)
+            await (run or self._sink).emit([event])
+        if run is not None:
+            run.settle(_lost(lost))
+        if not self.at_rest.is_set():
+            self.at_rest.set()
+
+    @property
+    def _silent(self) -> bool:
+        """True while all work is over, no turn is on, and nothing was told of it."""
+        resting = self._session.resting and not self._session.background
+        return self._run is not None and resting
+
+    async def _begun(self, begun: int) -> Behind | None:
+        if self._run is not None and self._run.over:
+            self._run = None
+        if self._run is None and self._sink is not None:
+            cause = self._causes.get(begun, self._sink.run_id)
+            self._run = await self._sink.behind(self._asker, cause)
+        return self._run
+
+    async def _emit(self, events: Sequence[AgentEvent], begun: int) -> None:
+        """Ephemeral events alone begin no run."""
+        if not events or (self._run is None and all(event.ephemeral for event in events)):
+            return
+        run = await self._begun(begun)
+        if run is not None:
+            await run.emit(events)
+
+    async def _rule(self, question: PermissionRequested, begun: int) -> Resolution | None:
+        ruling = await self._begun(begun) or self._sink
+        return None if ruling is None else await ruling.rule(question)
+
+    async def _told(self, verdict: TurnCompleted, begun: int) -> None:
+        """The CLI has told what came of its work: the run ends, and what is open goes on."""
+        run = await self._begun(begun)
+        self._run = None
+        if run is None:
+            return
+        if waiting := self.questions.all():
+            following = await self._begun(begun)
+            if following is not None:
+                await following.take_over(self._asker, waiting)
+        run.settle(verdict)
+
+    async def _watch(self) -> None:
+        """End a run of whose work the CLI tells nothing."""
+        try:
+            while self._silent:
+                self._stirred = Latch()
+                with anyio.move_on_after(SETTLE_S):
+                    await self._stirred.wait()
+                    continue
+                run, self._run = self._run, None
+                if run is not None:
+                    run.settle(None)
+        finally:
+            self._watching = False
+        await self.note()
+
+
+def _lost(tasks: Sequence[BackgroundTask]) -> TurnCompleted:
+    if not tasks:
+        error = "the CLI ended before it told what came of its work"
+        return TurnCompleted(ok=False, code=FailureCode.NO_RESULT, error=error)
+    named = ", ".join(task.title or task.tool_call_id or task.task_id or "?" for task in tasks)
+    error = f"the CLI ended with work left to do: {named}"
+    return TurnCompleted(ok=False, code=FailureCode.BACKGROUND_LOST, error=error[:500])

@@ -1,0 +1,116 @@
+"""The run of what a CLI does by itself, after an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anyio
+import msgspec
+
+from agent_runner import wire
+from agent_runner.agents.registry import adapter_for
+from agent_runner.errors import FailureCode
+from agent_runner.events import PermissionRequested, TurnCompleted
+from agent_runner.latch import Latch
+from agent_runner.runners.live import LiveCli
+from agent_runner.runners.sink import Asker
+from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.outcome import judge, stopped
+from conversation_store.records import RunOutcome
+from conversation_store.runs import NewRun
+from conversation_store.states import RunState
+
+_UNTOLD = "its work is over, and the CLI told nothing of it"
+
+
+def _new_run(origin: ActiveRun, caused_by: str) -> NewRun:
+    """A run of the conversation of `origin`, by its way."""
+    return NewRun(
+        run_id=wire.new_id("run"),
+        turn_id="",
+        conversation_id=origin.run.conversation_id,
+        conversation_is_new=False,
+        agent_id=origin.run.agent_id,
+        prompt="",
+        mode=origin.run.mode,
+        reason=origin.run.reason,
+        route={key: origin.run.route[key] for key in ("source",) if key in origin.run.route},
+        timeout_ms=origin.run.timeout_ms,
+        metadata={},
+        now=wire.now(),
+        trigger="background",
+        caused_by=caused_by,
+    )
+
+
+class BackgroundRun(ActiveRun):
+    """It runs from its first event until the CLI has told what came of its work."""
+
+    def __init__(self, origin: ActiveRun, live: LiveCli, caused_by: str) -> None:
+        run = _new_run(origin, caused_by)
+        super().__init__(
+            run,
+            origin.agent_type,
+            origin.options,
+            origin.timeouts,
+            origin.channel,
+            origin.store,
+            origin.desk,
+            origin.begin_behind,
+        )
+        self.process = self.live = live
+        self.session_id, self.form = live.session_id, live.form
+        self.started_at = run.now
+        self.acted = True
+        self._settled = Latch()
+        self._verdict: TurnCompleted | None = None
+
+    def settle(self, verdict: TurnCompleted | None) -> None:
+        """See `runners.sink.Behind`."""
+        self._verdict = verdict
+        self._settled.set()
+        self.wake.set()
+
+    async def take_over(self, asker: Asker, questions: Sequence[PermissionRequested]) -> None:
+        """See `runners.sink.Behind`."""
+        self._asked |= {question.request_id for question in questions}
+        await self.desk.move_over(asker, questions, self.run_id)
+
+    async def outcome_of(self) -> RunOutcome:
+        """How it ended, when it has; who asks it to stop has its work stopped."""
+        while not (self._settled.is_set() or self.asked.is_set()):
+            self.wake = Latch()
+            await self.wake.wait()
+        if not self._settled.is_set():
+            await self._stop()
+        return self._outcome()
+
+    async def _stop(self) -> None:
+        """By message where the CLI has one; else its process is ended, unless a prompt runs."""
+        grace = self.timeouts.cancel_grace_ms / 1000
+        if self.stop_reason is not StopReason.SHUTDOWN and self.process.stop_background():
+            with anyio.move_on_after(grace):
+                await self._settled.wait()
+                return
+        if self.stop_reason is StopReason.SHUTDOWN or self.process.turn_over:
+            await self.process.end(grace, str(self.stop_reason))
+
+    def _outcome(self) -> RunOutcome:
+        verdict = self._verdict
+        if verdict is None:
+            verdict = TurnCompleted(ok=False, code=FailureCode.INTERRUPTED, error=_UNTOLD)
+        outcome = judge(verdict, self.stop_reason, adapter_for(self.agent_type))
+        if self.stop_reason is not None:
+            end = stopped(self.stop_reason)
+            outcome = msgspec.structs.replace(
+                outcome, state=end.state, code=end.code, error=end.error
+            )
+        elif verdict.code in (FailureCode.INTERRUPTED, FailureCode.BACKGROUND_LOST):
+            outcome = msgspec.structs.replace(outcome, state=RunState.INTERRUPTED)
+        return msgspec.structs.replace(
+            outcome,
+            form=self.process.form,
+            session_id=self.process.session_id,
+            cli_version=self.process.cli_version,
+            exit_code=self.process.exit_code,
+        )
