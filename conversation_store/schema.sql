@@ -285,4 +285,4 @@ CREATE INDEX open_conversations ON conversations (agent_id, conversation_id)
 CREATE UNIQUE INDEX one_active_run ON runs (agent_id)
   WHERE finished_at IS NULL AND state <> 'queued' AND trigger = 'prompt';
 
-CREATE INDEX runs_by_cause ON runs (caused_by) WHERE caused_by IS NOT NULL;
+CREATE INDEX runs_by_cause ON runs (caused_by, run_id) WHERE caused_by IS NOT NULL;

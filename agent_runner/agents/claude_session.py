@@ -65,6 +65,7 @@ class ClaudeSession(SessionBase):
         self._turn: Literal["prompt", "own"] | None = None
         self._turns = 0
         self._notified = 0
+        self._interrupted: set[str | None] = set()
         self._asked: dict[str, str] = {}
         self._asked_count = 0
         self._requests: dict[str, control.CanUseTool] = {}
@@ -111,6 +112,8 @@ class ClaudeSession(SessionBase):
         """Ends the turn; the process and the session live on. Idle: no effect."""
         if self._prompts:
             self._interrupting = True
+        # They end with the turn, and the CLI begins none to tell of it (recorded: 2.1.329).
+        self._interrupted = {task.task_id for task in self._tasks.left}
         return self._ask_cli("interrupt", {})
 
     @property
@@ -196,8 +199,7 @@ class ClaudeSession(SessionBase):
 
     def _task(self, message: system.Task, line: bytes) -> Received:
         begun, ended = self._tasks.read(message, self._turns, self.tools)
-        if ended and "interrupt" not in self._asked.values():
-            # Who interrupts is told of no end.
+        if ended and message.task_id not in self._interrupted:
             self._notified += 1
         return Received(events=system_events(message), behind=self._behind(begun))
 

@@ -11,11 +11,7 @@ VALUES (:run_id, :conversation_id, :agent_id, :state, :mode, :reason, :form, :me
   :timeout_ms, :route, :epoch, :now, :now, 'background', :caused_by);
 
 -- name: runs_caused_by
-WITH RECURSIVE following (run_id) AS (
-  SELECT run_id FROM runs WHERE caused_by = :run_id
-  UNION SELECT runs.run_id FROM runs JOIN following ON runs.caused_by = following.run_id
-)
-SELECT run_id FROM following ORDER BY run_id;
+SELECT run_id FROM runs WHERE caused_by = :run_id ORDER BY run_id;
 
 -- name: get_run
 SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,

@@ -113,8 +113,8 @@ DEFENCES = (
     ),
     Defence(
         21, "what stays after its result is ended", _LIVE,
-        "                await self.gone.wait()\n            await self.end()\n",
-        "                await self.gone.wait()\n",
+        "            await self.gone.wait()\n        await self.end()\n",
+        "            await self.gone.wait()\n",
     ),
     Defence(
         22, "a result counts more than an exit code", _LIVE,
@@ -316,12 +316,12 @@ DEFENCES = (
     ),
     Defence(
         61, "a run does not end with its caller", "agent_runner/api/runs.py",
-        "        await active.done.wait()\n        return _answer(active)",
+        "        await active.done.wait()\n        if not settled:\n            return _answer(active)",
         "        while not active.done.is_set():\n"
         "            if await request.is_disconnected():\n"
         "                active.request_stop('cancelled')\n"
         "            await __import__('anyio').sleep(0.001)\n"
-        "        return _answer(active)",
+        "        if not settled:\n            return _answer(active)",
     ),
     Defence(
         62, "a reader's queue has a limit", "agent_runner/bus/subscriber.py",

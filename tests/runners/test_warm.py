@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from typing import cast
 
 import anyio
@@ -28,8 +30,9 @@ class SlowToEnd:
         self.alive = True
         self.born = anyio.current_time()
         self.ending, self.may_end = anyio.Event(), anyio.Event()
+        self.background = SimpleNamespace(working=False, rested_at=0.0)
 
-    async def end(self) -> None:
+    async def end(self, reason: str | None = None) -> None:
         self.ending.set()
         await self.may_end.wait()
         self.alive = False
