@@ -317,6 +317,7 @@ class LiveCli:
                         raw_offset=self._raw.offset(line.offset),
                     )
                 )
+                events += self._taken(self._session.receive_oversize(line.kept))
                 continue
             received = self._session.receive(line)
             del line
