@@ -234,13 +234,18 @@ class ToolProgress(AgentEvent, frozen=True, kw_only=True, tag="tool.progress"):
 
 
 class ToolCompleted(AgentEvent, frozen=True, kw_only=True, tag="tool.completed"):
-    """A tool call is over. A failed tool is not a failed run."""
+    """A tool call is over. A failed tool is not a failed run.
+
+    `truncated` tells that `output` is only its beginning: the line was over the limit, or
+    damaged. Its bytes are in the run's raw log.
+    """
 
     tool_call_id: str
     status: ToolStatus
     output: Any = None
     error: str | None = None
     name: str | None = None
+    truncated: bool = False
 
 
 class FileChanged(AgentEvent, frozen=True, kw_only=True, tag="file.changed"):
@@ -428,7 +433,10 @@ class ParseError(AgentEvent, frozen=True, kw_only=True, tag="parse_error"):
 
 
 class Oversize(AgentEvent, frozen=True, kw_only=True, tag="oversize"):
-    """A line over the limit: not decoded, kept in the run's raw log at `raw_offset`."""
+    """A line over the limit, kept in the run's raw log at `raw_offset`.
+
+    Of what it said only a turn's end and a tool's end are told.
+    """
 
     length_bytes: int
     sha256: str

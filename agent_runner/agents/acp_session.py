@@ -25,7 +25,13 @@ from agent_runner.agents.acp_tools import tool_input, tool_name
 from agent_runner.agents.acp_updates import update_events
 from agent_runner.agents.base import AgentOptions, Exit, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.failures import short
-from agent_runner.agents.json_rpc import METHOD_NOT_FOUND, Incoming, RpcError, RpcPeer
+from agent_runner.agents.json_rpc import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    Incoming,
+    RpcError,
+    RpcPeer,
+)
 from agent_runner.agents.session import SessionBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.agents.tool_calls import NO_PERMISSION
@@ -43,7 +49,7 @@ from agent_runner.events import (
     UsageReported,
 )
 from agent_runner.schemas import acp
-from agent_runner.schemas.decode import Broken, Unrecognised, shown
+from agent_runner.schemas.decode import Broken, Part, Unrecognised, shown
 
 _PING = "_agent_runner/ping"
 _MOST_PINGS = 200
@@ -162,27 +168,38 @@ class AcpSession(SessionBase):
 
     def receive(self, line: bytes) -> Received:
         """See `base.Session`."""
-        message = self._rpc.read(line)
-        if message is None:
-            return Received()
-        if isinstance(message, Broken):
-            return Received(events=[self._undecoded(message)])
-        what = f"{message.kind} {message.method}"[:80]
-        if what in self.seen or len(self.seen) < _MOST_SEEN:
-            self.seen[what] += 1
-        if message.kind == "answer":
-            received = self._answered(message, line)
-        elif message.kind == "request":
-            received = self._requested(message, line)
-        elif message.method == "session/update":
-            received = Received(events=self._updated(message, line))
-        else:
-            unknown = Unknown(source_type=message.method[:120], raw=shown(line))
-            received = Received(events=[unknown])
+        received = self._take_parts(self._rpc.read(line), line)
         if self._later:
             received.events = [*self._later, *received.events]
             self._later = []
         return received
+
+    def _read(self, line: bytes) -> list[Part]:
+        return self._rpc.read(line)
+
+    def _counts_in_part(self, message: Any) -> bool:
+        if message.method != "session/update":
+            return bool(message.kind == "answer")
+        update = message.params.get("update")
+        return isinstance(update, dict) and update.get("status") in ("completed", "failed")
+
+    def _refuse(self, message: Any) -> bytes | None:
+        if message.kind != "request":
+            return None
+        return self._rpc.refuse(message.id, INVALID_PARAMS, "the request could not be read whole")
+
+    def _take(self, message: Any, line: bytes) -> Received:
+        what = f"{message.kind} {message.method}"[:80]
+        if what in self.seen or len(self.seen) < _MOST_SEEN:
+            self.seen[what] += 1
+        if message.kind == "answer":
+            return self._answered(message, line)
+        if message.kind == "request":
+            return self._requested(message, line)
+        if message.method == "session/update":
+            return Received(events=self._updated(message, line))
+        unknown = Unknown(source_type=message.method[:120], raw=shown(line))
+        return Received(events=[unknown])
 
     # --- answers to our requests ---------------------------------------------------------
 
@@ -301,7 +318,7 @@ class AcpSession(SessionBase):
         events: list[AgentEvent] = []
         if usage is not None:
             events.append(UsageReported(usage=usage, model=model))
-        code = STOP_REASONS.get(answer.stopReason)
+        code = STOP_REASONS.get(answer.stopReason or "")
         return events + self._turn(
             ok=code is None,
             code=code,
@@ -352,6 +369,9 @@ class AcpSession(SessionBase):
             return Received(events=[notice], send=refusal)
         if isinstance(request, Broken):
             return Received(events=[self._undecoded(request)], send=refusal)
+        if self.drift.lost:
+            # Nobody has seen all that would be allowed.
+            return Received(send=self._refuse(message) or b"")
         assert isinstance(request, acp.PermissionRequest)
         request_id = str(message.id)[:128]
         self._raw_ids[request_id] = message.id

@@ -91,15 +91,18 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 class Received(msgspec.Struct, kw_only=True):
     """What one line led to: events in order, and bytes the CLI must get.
 
+    The events are the receiver's, to add to.
+
     `alive` marks a heartbeat, which has a deadline of its own. `behind` is there for what is no
     part of the turn that is on, but of work that outlives its own: the number of the turn that
-    began it, counted from 1.
+    began it, counted from 1. `rest` is what the line holds besides, where that differs.
     """
 
     events: list[AgentEvent] = []
     send: bytes = b""
     alive: bool = False
     behind: int | None = None
+    rest: Received | None = None
 
 
 class PermissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +148,13 @@ class Session(Protocol):
 
     def receive(self, line: bytes) -> Received:
         """Read one line (without its newline). Never raises on foreign input."""
+        ...
+
+    def receive_oversize(self, line: bytes) -> Received:
+        """Read what is left of a line over the limit: as `receive`, its long texts are cut.
+
+        Only what must not be lost is told: a turn's end, a tool's end; a question is refused.
+        """
         ...
 
     @property

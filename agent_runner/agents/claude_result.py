@@ -85,7 +85,9 @@ def verdict(
 def _code(result: Result, api_error: str | None, said: str, *, interrupting: bool) -> FailureCode:
     if interrupting and result.api_error_status is None:
         return FailureCode.INTERRUPTED
-    code = _BY_SUBTYPE.get(result.subtype) or _BY_TERMINAL_REASON.get(result.terminal_reason or "")
+    code = _BY_SUBTYPE.get(result.subtype or "") or _BY_TERMINAL_REASON.get(
+        result.terminal_reason or ""
+    )
     if code is not None:
         return code
     if result.subtype == "success":

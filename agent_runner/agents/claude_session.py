@@ -38,7 +38,7 @@ from agent_runner.schemas import claude as c
 from agent_runner.schemas import claude_control as control
 from agent_runner.schemas import claude_system as system
 from agent_runner.schemas.claude_stream import STREAM
-from agent_runner.schemas.decode import Broken, Unrecognised, plain, whole
+from agent_runner.schemas.decode import Broken, Unrecognised, objects, plain, shown, whole
 from agent_runner.wire import encode
 
 _FEATURES: frozenset[Feature] = frozenset({"message", "updatedInput", "session", "stop"})
@@ -57,6 +57,8 @@ _UNSOLICITED = frozenset({"task-notification", "channel", "peer", "coordinator"}
 
 class ClaudeSession(SessionBase):
     """One Claude Code process, one-shot or warm: the protocol is the same."""
+
+    lines = c.LINES
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
@@ -232,14 +234,8 @@ class ClaudeSession(SessionBase):
 
     # --- from the CLI ------------------------------------------------------------------------
 
-    def receive(self, line: bytes) -> Received:
-        """See `base.Session`."""
-        message = c.LINES.decode(line, self.drift)
-        if message is None:
-            return Received()
+    def _take(self, message: Any, line: bytes) -> Received:
         kind = type(message)
-        if kind is Broken or kind is Unrecognised:
-            return Received(events=[self._undecoded(message)])
         self.seen[kind.__name__] += 1
         handler = self._handlers.get(kind)
         if handler is not None:
@@ -247,8 +243,29 @@ class ClaudeSession(SessionBase):
         events = system_events(message) if isinstance(message, system.System) else _other(message)
         return Received(events=events, behind=self._behind(None))
 
+    def _counts_in_part(self, message: Any) -> bool:
+        if isinstance(message, c.Result):
+            # A type alone is no end: the whole line may yet come.
+            known = (message.subtype, message.is_error, message.result, message.num_turns)
+            return any(value is not None for value in known)
+        return isinstance(message, c.User)
+
+    def _refuse(self, message: Any) -> bytes | None:
+        if not isinstance(message, control.ControlRequest):
+            return None
+        if message.request.get("subtype") == "can_use_tool":
+            body = {"behavior": "deny", "message": "The question could not be read whole."}
+            return _answer_line(message.request_id, body)
+        return _refusal_line(message.request_id)
+
     def _stream_event(self, message: c.StreamEvent, line: bytes) -> Received:
-        inner = STREAM.convert(message.event, self.drift, line)
+        inner = STREAM.strict(message.event)
+        if inner is None:
+            data, _, broken = next(objects(bytes(message.event)))
+            if data is not None and broken is None:
+                inner = STREAM.convert(data, self.drift, line)
+            else:
+                inner = Broken("stream_event: no event", shown(line))
         kind = type(inner)
         if kind is Broken or kind is Unrecognised:
             return Received(events=[self._undecoded(inner)])
@@ -356,16 +373,7 @@ class ClaudeSession(SessionBase):
             body = {"action": "decline"}
             return Received(events=[notice], send=_answer_line(message.request_id, body))
         # Anything else must not be left waiting: the CLI would hang.
-        refusal = _line(
-            {
-                "type": "control_response",
-                "response": {
-                    "subtype": "error",
-                    "request_id": message.request_id,
-                    "error": "not supported by this host",
-                },
-            }
-        )
+        refusal = _refusal_line(message.request_id)
         if isinstance(request, (Broken, Unrecognised)):
             return Received(events=[self._undecoded(request)], send=refusal)
         notice = Notice(code="control_refused", data={"request": type(request).__name__})
@@ -459,6 +467,11 @@ def _usage(tokens: c.Tokens | None) -> Usage | None:
 
 def _line(message: dict[str, Any]) -> bytes:
     return encode(message) + b"\n"
+
+
+def _refusal_line(request_id: str) -> bytes:
+    error = {"subtype": "error", "request_id": request_id, "error": "not supported by this host"}
+    return _line({"type": "control_response", "response": error})
 
 
 def _answer_line(request_id: str, body: dict[str, Any]) -> bytes:

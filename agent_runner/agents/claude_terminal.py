@@ -50,6 +50,8 @@ _CALLS = 200
 class ClaudeTerminal(TerminalSession):
     """One Claude Code UI."""
 
+    entries = ct.LINES
+
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
         self._blocks = BlockReader(self)
@@ -98,6 +100,13 @@ class ClaudeTerminal(TerminalSession):
                 self._interrupting = True
         output = {"hookEventName": "PermissionRequest", "decision": decision}
         return self._reply(request_id, {"hookSpecificOutput": output})
+
+    def _refuse(self, message: Any) -> bytes | None:
+        if not isinstance(message, t.Hook) or not message.held:
+            return None
+        decision = {"behavior": "deny", "message": "The question could not be read whole."}
+        output = {"hookEventName": "PermissionRequest", "decision": decision}
+        return self._reply(str(message.id), {"hookSpecificOutput": output})
 
     # --- hooks -----------------------------------------------------------------------------
 

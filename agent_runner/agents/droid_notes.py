@@ -239,11 +239,12 @@ class DroidReader:
         if tokens is not None:
             usage = usage_of(tokens)
             events.append(UsageReported(usage=usage, model=self.model))
-        code = code_for_reason(note.reason, self._error)
+        reason = note.reason or ("error" if self._error else "completed")
+        code = code_for_reason(reason, self._error)
         return events + self._end_turn(
             code=code,
-            error=short(readable(self._error or note.reason)) if code else None,
-            reason=note.reason[:80],
+            error=short(readable(self._error or reason)) if code else None,
+            reason=reason[:80],
             usage=usage,
             duration_ms=whole(note.durationMs),
         )

@@ -14,7 +14,13 @@ from typing import Any
 from agent_runner.agents.base import AgentOptions, Exit, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.droid_notes import DroidReader
 from agent_runner.agents.failures import code_for_text, short
-from agent_runner.agents.json_rpc import METHOD_NOT_FOUND, Incoming, RpcError, RpcPeer
+from agent_runner.agents.json_rpc import (
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    Incoming,
+    RpcError,
+    RpcPeer,
+)
 from agent_runner.agents.session import SessionBase
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import (
@@ -29,7 +35,7 @@ from agent_runner.events import (
     Usage,
 )
 from agent_runner.schemas import droid_rpc as d
-from agent_runner.schemas.decode import Broken, Unrecognised, plain, shown
+from agent_runner.schemas.decode import Broken, Part, Unrecognised, plain, shown
 
 _HEADER = {"jsonrpc": "2.0", "factoryApiVersion": "1.0.0", "factoryProtocolVersion": "1.206.0"}
 _OPENING = ("droid.initialize_session", "droid.load_session", "droid.update_session_settings")
@@ -148,11 +154,22 @@ class DroidRpcSession(SessionBase):
 
     def receive(self, line: bytes) -> Received:
         """See `base.Session`."""
-        message = self._rpc.read(line)
-        if message is None:
-            return Received()
-        if isinstance(message, Broken):
-            return Received(events=[self._undecoded(message)])
+        return self._take_parts(self._rpc.read(line), line)
+
+    def _read(self, line: bytes) -> list[Part]:
+        return self._rpc.read(line)
+
+    def _counts_in_part(self, message: Any) -> bool:
+        note = message.params.get("notification")
+        told = note.get("type") if isinstance(note, dict) else None
+        return message.kind == "answer" or told in ("agent_turn_completed", "tool_result")
+
+    def _refuse(self, message: Any) -> bytes | None:
+        if message.kind != "request":
+            return None
+        return self._rpc.refuse(message.id, INVALID_PARAMS, "the request could not be read whole")
+
+    def _take(self, message: Any, line: bytes) -> Received:
         if message.kind == "answer":
             self.seen["answer"] += 1
             return self._answered(message, line)
@@ -282,6 +299,9 @@ class DroidRpcSession(SessionBase):
             return Received(events=[notice], send=refusal)
         if isinstance(request, Broken):
             return Received(events=[self._undecoded(request)], send=refusal)
+        if self.drift.lost:
+            # Nobody has seen all that would be allowed.
+            return Received(send=self._refuse(message) or b"")
         request_id = str(message.id)[:128]
         self._raw_ids[request_id] = message.id
         if isinstance(request, d.AskUser):

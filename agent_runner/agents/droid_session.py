@@ -31,11 +31,13 @@ from agent_runner.events import (
 )
 from agent_runner.schemas import droid as d
 from agent_runner.schemas.claude import Assistant, Block, User
-from agent_runner.schemas.decode import Broken, Unrecognised, plain, shown, whole
+from agent_runner.schemas.decode import plain, shown, whole
 
 
 class DroidSession(SessionBase):
     """One prompt to `droid exec -o stream-json`."""
+
+    lines = d.LINES
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
@@ -54,13 +56,15 @@ class DroidSession(SessionBase):
         self._prompts += 1
         return text.encode("utf-8", "replace")
 
-    def receive(self, line: bytes) -> Received:
-        """See `base.Session`."""
-        message = d.LINES.decode(line, self.drift)
-        if message is None:
-            return Received()
-        if isinstance(message, (Broken, Unrecognised)):
-            return Received(events=[self._undecoded(message)])
+    def _counts_in_part(self, message: Any) -> bool:
+        # A type alone is no end: the whole line may yet come.
+        if isinstance(message, d.Completion):
+            return message.finalText is not None or message.numTurns is not None
+        if isinstance(message, d.Result):
+            return message.subtype is not None or message.result is not None
+        return isinstance(message, d.ToolResult | User)
+
+    def _take(self, message: Any, line: bytes) -> Received:
         self.seen[type(message).__name__] += 1
         return Received(events=self._events(message, line))
 

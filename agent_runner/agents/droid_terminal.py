@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from agent_runner.agents.base import AgentOptions, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import result_text
 from agent_runner.agents.droid_files import KINDS, changed_files
@@ -36,6 +34,7 @@ from agent_runner.events import (
 from agent_runner.schemas import droid_transcript as d
 from agent_runner.schemas import terminal as t
 from agent_runner.schemas.decode import Broken, Unrecognised, plain
+from agent_runner.schemas.salvage import clean
 
 _OPTIONS = [
     PermissionOption(option_id="allow", name="Yes, allow", kind="allow_once"),
@@ -46,6 +45,8 @@ _ASKS = "Enter select"
 
 class DroidTerminal(TerminalSession):
     """One Factory Droid UI."""
+
+    entries = d.LINES
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
@@ -221,11 +222,7 @@ class DroidTerminal(TerminalSession):
         return self._over(code, short(readable(self._error or self._reason)))
 
     def _sidecar(self, message: t.Sidecar) -> list[AgentEvent]:
-        try:
-            settings = msgspec.convert(message.data, d.Settings)
-        except msgspec.ValidationError:
-            self.drift.note("settings.json")
-            return [Activity(code="sidecar")]
+        settings = d.SETTINGS.fit(clean(message.data), self.drift)
         tokens = settings.inclusiveTokenUsage or settings.tokenUsage
         self._used = usage_of(tokens) if tokens is not None else None
         return [Activity(code="sidecar")]

@@ -38,7 +38,7 @@ from agent_runner.events import (
     UsageReported,
 )
 from agent_runner.schemas import gemini as g
-from agent_runner.schemas.decode import Broken, Unrecognised, plain, whole
+from agent_runner.schemas.decode import plain, whole
 
 EXIT_CODES = {
     41: FailureCode.AUTH_REQUIRED,
@@ -79,6 +79,8 @@ KINDS = {
 class GeminiSession(SessionBase):
     """One prompt to `gemini --output-format=stream-json`."""
 
+    lines = g.LINES
+
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
         self._text = TextItems()
@@ -98,13 +100,13 @@ class GeminiSession(SessionBase):
         self._prompts += 1
         return text.encode("utf-8", "replace")
 
-    def receive(self, line: bytes) -> Received:
-        """See `base.Session`."""
-        message = g.LINES.decode(line, self.drift)
-        if message is None:
-            return Received()
-        if isinstance(message, (Broken, Unrecognised)):
-            return Received(events=[self._undecoded(message)])
+    def _counts_in_part(self, message: Any) -> bool:
+        if isinstance(message, g.Result):
+            # A type alone is no end: the whole line may yet come.
+            return message.status is not None
+        return isinstance(message, g.ToolResult)
+
+    def _take(self, message: Any, line: bytes) -> Received:
         self.seen[type(message).__name__] += 1
         return Received(events=self._events(message))
 

@@ -58,6 +58,8 @@ _SHOWN_CHARACTERS = 400
 class GeminiTerminal(TerminalSession):
     """One Gemini CLI UI."""
 
+    entries = g.LINES
+
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
         self._begun: str | None = None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from agent_runner.agents.failures import readable
-from agent_runner.schemas.decode import Broken, decode_object, shown
+from agent_runner.schemas.decode import Broken, Part, objects, shown
 from agent_runner.wire import encode
 
 METHOD_NOT_FOUND = -32601
@@ -68,11 +68,18 @@ class RpcPeer:
         error = {"code": code, "message": message}
         return self._line("response", {"id": request_id, "error": error})
 
-    def read(self, line: bytes) -> Incoming | Broken | None:
-        """One line; None if it is blank. An answer to nothing has the method ""."""
-        data = decode_object(line)
-        if not isinstance(data, dict):
-            return data
+    def read(self, line: bytes) -> list[Part]:
+        """The messages of a line, as Incoming; an answer to nothing has the method ""."""
+        parts = []
+        for data, raw, broken in objects(line):
+            message = self._incoming(data or {}, whole=broken is None)
+            if message is None and broken is None:
+                broken = Broken("not a JSON-RPC message", shown(raw))
+            parts.append(Part(message, raw, broken))
+        return parts
+
+    def _incoming(self, data: dict[str, Any], *, whole: bool) -> Incoming | None:
+        """A message; None if it is none, or not enough of it is there."""
         method = data.get("method")
         params = data.get("params")
         if isinstance(method, str):
@@ -82,13 +89,14 @@ class RpcPeer:
                 id=data.get("id"),
                 params=params if isinstance(params, dict) else {},
             )
-        if "result" not in data and "error" not in data:
-            return Broken("not a JSON-RPC message", shown(line))
         own_id = data.get("id")
-        known = isinstance(own_id, int | str) and not isinstance(own_id, bool)
+        ours = isinstance(own_id, int | str) and not isinstance(own_id, bool) and _small(own_id)
+        answers = "result" in data or "error" in data
+        if not answers and not (whole and ours and str(own_id)[:40] in self._open):
+            return None
         return Incoming(
             kind="answer",
-            method=self._open.pop(str(own_id)[:40], "") if known and _small(own_id) else "",
+            method=self._open.pop(str(own_id)[:40], "") if ours else "",
             id=own_id if _small(own_id) else None,
             result=data.get("result"),
             error=_error(data["error"]) if data.get("error") is not None else None,

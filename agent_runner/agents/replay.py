@@ -103,7 +103,13 @@ class ReplaySession:
 
     def receive(self, line: bytes) -> Received:
         """See `base.Session`."""
-        received = self._session.receive(line)
+        return self._announced(self._session.receive(line))
+
+    def receive_oversize(self, line: bytes) -> Received:
+        """See `base.Session`."""
+        return self._announced(self._session.receive_oversize(line))
+
+    def _announced(self, received: Received) -> Received:
         events: list[AgentEvent] = []
         for event in received.events:
             if isinstance(event, SessionStarted):

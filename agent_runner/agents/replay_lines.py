@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Session
+from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received, Session
 from agent_runner.agents.registry import adapter_for
 from agent_runner.events import AgentEvent
 from agent_runner.schemas.decode import Drift
@@ -52,7 +52,10 @@ def decode_recording(
     for count, line in enumerate(lines):
         while steps and steps[0].get("afterLine", 0) <= count:
             _take(session, steps.pop(0))
-        events.extend(session.receive(line).events)
+        received: Received | None = session.receive(line)
+        while received is not None:
+            events.extend(received.events)
+            received = received.rest
     for step in steps:
         _take(session, step)
     events.extend(session.finish(exit))

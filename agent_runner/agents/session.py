@@ -8,7 +8,10 @@ one TurnCompleted, if need be when the process is gone.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import msgspec
 
 from agent_runner.agents.base import (
     AgentOptions,
@@ -29,21 +32,46 @@ from agent_runner.events import (
     ParseError,
     PermissionRequested,
     PermissionResolved,
+    SessionStarted,
     ToolCompleted,
     ToolStarted,
     ToolStatus,
     TurnCompleted,
     Unknown,
+    UsageReported,
 )
-from agent_runner.schemas.decode import Broken, Drift, Unrecognised, plain
+from agent_runner.schemas.decode import (
+    Broken,
+    Drift,
+    Family,
+    Part,
+    Unrecognised,
+    plain,
+    shown,
+)
+
+# Of a message that is not whole: what its texts are cut from, and what began, is not told.
+_TOLD_IN_PART = (
+    FileChanged,
+    Notice,
+    PermissionResolved,
+    SessionStarted,
+    ToolCompleted,
+    TurnCompleted,
+    Unknown,
+    UsageReported,
+)
 
 
 class SessionBase:
     """State and bookkeeping shared by the sessions; see `base.Session` for the contract.
 
+    A subclass names its `lines`, or reads them by `_read`, and takes each message in `_take`.
     `drift` counts fields that the schemas do not know; `seen` counts messages by name, also
     those that make no event. Both are for the run's metrics.
     """
+
+    lines: ClassVar[Family]
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         self.options = options
@@ -57,6 +85,7 @@ class SessionBase:
         self._questions: dict[str, PermissionRequested] = {}
         self.denied: set[str] = set()
         self._later: list[AgentEvent] = []
+        self._in_part = False
 
     # --- the parts of base.Session that most share ---------------------------------------
 
@@ -71,7 +100,18 @@ class SessionBase:
 
     def receive(self, line: bytes) -> Received:
         """See `base.Session`."""
-        raise NotImplementedError
+        message = self.lines.strict(line)
+        if message is None:
+            return self._take_parts(self._read(line), line)
+        received = self._take(message, line)
+        return self._with_lost(received, line) if self.drift.lost else received
+
+    def receive_oversize(self, line: bytes) -> Received:
+        """See `base.Session`."""
+        parts = [part for part in self._read(line) if not _is_outcome(part.message)]
+        received = join(self._take_in_part(part) for part in parts)
+        self.drift.lost.clear()
+        return received
 
     def interrupt(self) -> bytes | None:
         """No such message."""
@@ -140,6 +180,59 @@ class SessionBase:
 
     # --- lines -----------------------------------------------------------------------------
 
+    def _read(self, line: bytes) -> list[Part]:
+        """The parts of a line that is no plain message."""
+        return self.lines.read(line, self.drift)
+
+    def _take(self, message: Any, line: bytes) -> Received:
+        """What a message leads to; `line` is its bytes."""
+        raise NotImplementedError
+
+    def _refuse(self, message: Any) -> bytes | None:
+        """What answers a question of which this much can be told; None if it is no question."""
+        return None
+
+    def _counts_in_part(self, message: Any) -> bool:
+        """True for what the turn would wait for in vain, or tell wrongly: its end, a tool's end."""
+        return False
+
+    def _take_parts(self, parts: Iterable[Part], line: bytes) -> Received:
+        received = join(self._take_part(part) for part in parts)
+        return self._with_lost(received, line)
+
+    def _take_part(self, part: Part) -> Received:
+        if part.damage is not None:
+            received = self._take_in_part(part)
+            received.events = [self._undecoded(part.damage), *received.events]
+            return received
+        if _is_outcome(part.message):
+            return Received(events=[self._undecoded(part.message)])
+        return self._take(part.message, part.raw)
+
+    def _take_in_part(self, part: Part) -> Received:
+        """A message of which not all is there: a question of it is refused, for it was not seen."""
+        if part.message is None:
+            return Received()
+        if (refusal := self._refuse(part.message)) is not None:
+            text = "the CLI's question could not be read whole"
+            notice = Notice(code="question_refused", level="warning", message=text)
+            return Received(events=[notice], send=refusal)
+        if not self._counts_in_part(part.message):
+            return Received()
+        self._in_part = True
+        received = self._take(part.message, part.raw)
+        self._in_part = False
+        told: list[AgentEvent] = []
+        told += (event for event in received.events if isinstance(event, _TOLD_IN_PART))
+        return msgspec.structs.replace(received, events=told)
+
+    def _with_lost(self, received: Received, line: bytes) -> Received:
+        """With what of the line's messages had to be left out."""
+        for error in self.drift.lost:
+            received.events.append(self._undecoded(Broken(error, shown(line))))
+        self.drift.lost.clear()
+        return received
+
     def _undecoded(self, outcome: Broken | Unrecognised) -> AgentEvent:
         if type(outcome) is Broken:
             self.seen["(broken)"] += 1
@@ -191,6 +284,7 @@ class SessionBase:
                 output=plain(output),
                 error=short(error) if error else None,
                 name=started.name if started else None,
+                truncated=self._in_part,
             )
         ]
         if not failed and changed:
@@ -241,6 +335,24 @@ class SessionBase:
                 self.end_tool(tool_call_id, failed=True, error=f"{why} before the tool did")
             )
         return events
+
+
+def join(parts: Iterable[Received]) -> Received:
+    """What several messages led to, as one; what belongs to other work follows as `rest`."""
+    whole = last = Received()
+    for index, part in enumerate(parts):
+        if index and part.behind != last.behind:
+            last.rest = Received(behind=part.behind)
+            last = last.rest
+        last.behind = part.behind
+        last.events = [*last.events, *part.events]
+        last.send += part.send
+        last.alive = last.alive or part.alive
+    return whole
+
+
+def _is_outcome(message: Any) -> bool:
+    return isinstance(message, Broken | Unrecognised)
 
 
 def _asks_the_same(one: PermissionRequested, other: PermissionRequested) -> bool:

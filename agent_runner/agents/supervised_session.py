@@ -12,6 +12,7 @@ from typing import Protocol
 
 from agent_runner.agents.base import Exit, Feature, PermissionAnswer, Received, Session
 from agent_runner.agents.failures import short
+from agent_runner.agents.session import join
 from agent_runner.emitter import WAITING
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -25,6 +26,7 @@ from agent_runner.events import (
 )
 from agent_runner.schemas import supervised
 from agent_runner.schemas.decode import Broken, Drift
+from agent_runner.schemas.salvage import pieces
 
 QUESTION = "approval"
 """The tool's name in an approval that a supervised tool asks for."""
@@ -78,13 +80,32 @@ class SupervisedSession:
 
     def receive(self, line: bytes) -> Received:
         """See `base.Session`."""
-        if self._json_stdout and (received := self._event(line)) is not None:
-            return received
-        return self.inner.receive(line)
+        if not self._json_stdout:
+            return self.inner.receive(line)
+        return self._events(line) or self.inner.receive(line)
+
+    def receive_oversize(self, line: bytes) -> Received:
+        """See `base.Session`. No event of the protocol is that long."""
+        return self.inner.receive_oversize(line)
 
     def receive_stderr(self, line: bytes) -> Received:
         """See `base.Session`. What is no event is text for the log."""
-        return self._event(line) or Received()
+        return self._events(line, only=True) or Received()
+
+    def _events(self, line: bytes, *, only: bool = False) -> Received | None:
+        """A line with an event in it; the rest of it is for `inner`, or not read (`only`)."""
+        if not supervised.may_hold_event(line):
+            return None
+        parts = [piece.raw for piece in pieces(line)]
+        if len(parts) < 2:
+            return self._event(line)
+        taken = []
+        for part in parts:
+            event = self._event(part)
+            if event is None and not only:
+                event = self.inner.receive(part)
+            taken.append(event or Received())
+        return join(taken)
 
     def _event(self, line: bytes) -> Received | None:
         event = supervised.decode(line, self._drift)

@@ -6,8 +6,8 @@ reads the CLI's hooks and transcript.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Container, Sequence
+from typing import Any, ClassVar
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
 from agent_runner.agents.failures import code_for_text, error_line, short
@@ -23,7 +23,7 @@ from agent_runner.events import (
     TurnCompleted,
 )
 from agent_runner.schemas import terminal as t
-from agent_runner.schemas.decode import Broken, Unrecognised
+from agent_runner.schemas.decode import Part, objects
 from agent_runner.wire import encode
 
 SCREEN_LIMIT = 4000
@@ -33,7 +33,10 @@ _SHOWN = 400
 
 
 class TerminalSession(SessionBase):
-    """One driver and the UI behind it."""
+    """One driver and the UI behind it; `entries` are the lines of its transcript."""
+
+    lines = t.LINES
+    entries: ClassVar[Container[str]] = ()
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
@@ -93,13 +96,10 @@ class TerminalSession(SessionBase):
 
     # --- from the driver -----------------------------------------------------------------
 
-    def receive(self, line: bytes) -> Received:
-        """See `base.Session`."""
-        message = t.LINES.decode(line, self.drift)
-        if message is None:
-            return Received()
-        if isinstance(message, (Broken, Unrecognised)):
-            return Received(events=[self._undecoded(message)])
+    def _counts_in_part(self, message: Any) -> bool:
+        return isinstance(message, t.Hook | t.TranscriptLine)
+
+    def _take(self, message: Any, line: bytes) -> Received:
         self.seen[type(message).__name__] += 1
         match message:
             case t.Hook():
@@ -109,6 +109,8 @@ class TerminalSession(SessionBase):
                 return Received(events=self.withdraw(str(message.id), "the CLI withdrew it"))
             case t.TranscriptLine():
                 return Received(events=self._transcript(message.line, line))
+            case t.BadLine():
+                return Received(events=self._bad_line(message))
             case t.Sidecar():
                 return Received(events=self._sidecar(message))
             case t.Idle():
@@ -138,9 +140,22 @@ class TerminalSession(SessionBase):
             case t.Exited() | t.Failed():
                 self._end = message
                 return []
-            case t.BadLine():
-                return [ParseError(error="not a JSON object", raw=message.text[:SCREEN_LIMIT])]
         return [Activity(code=type(message).__name__.lower())]
+
+    def _bad_line(self, message: t.BadLine) -> list[AgentEvent]:
+        """A line of the transcript that is no JSON object may yet hold some."""
+        events: list[AgentEvent] = []
+        for data, raw, broken in objects(message.text.encode()):
+            if broken is not None:
+                events.append(ParseError(error=broken.error, raw=broken.raw[:SCREEN_LIMIT]))
+            if data is None or data.get("type") not in self.entries:
+                continue
+            if broken is None:
+                events += self._transcript(data, raw)
+            else:
+                part = t.TranscriptLine(line=data)
+                events += self._take_in_part(Part(part, raw)).events
+        return events
 
     def _receipt(self, message: t.Delivered) -> list[AgentEvent]:
         data = {"by": message.by, "attempts": message.attempts}

@@ -37,6 +37,10 @@ class TextSession(SessionBase):
         self._first = False
         return Received(events=self._text.message(newline + text))
 
+    def receive_oversize(self, line: bytes) -> Received:
+        """Nothing: text has no ends."""
+        return Received()
+
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """The exit code is the verdict."""
         events = self._text.end()

@@ -6,22 +6,32 @@ import hashlib
 
 import msgspec
 
+from agent_runner.process.abridge import Abridger
+
 MAX_LINE_BYTES = 8 << 20
+
+KEPT_BYTES = 256 << 10
+"""Most bytes that are kept of a line over the limit, and KEPT_TEXT of each text in it."""
+KEPT_TEXT = 32 << 10
 
 
 class OversizeLine(msgspec.Struct, frozen=True):
-    """A line over the limit, of which only this is left. `offset` counts from the start."""
+    """A line over the limit, of which only this is left. `offset` counts from the start.
+
+    `kept` is the line with its long texts cut: of JSON still JSON, unless it has too many texts.
+    """
 
     length: int
     sha256: str
     offset: int
+    kept: bytes = b""
 
 
 class LineFramer:
     """Feed it chunks; it gives whole lines without their newline.
 
-    A line longer than `limit` bytes is hashed and dropped as it comes, so memory never
-    exceeds the limit and one chunk.
+    A line longer than `limit` bytes is hashed, abridged and dropped as it comes, so memory
+    never exceeds twice the limit and one chunk.
     """
 
     def __init__(self, limit: int = MAX_LINE_BYTES) -> None:
@@ -30,7 +40,7 @@ class LineFramer:
         self._length = 0
         self._offset = 0
         self._hash = hashlib.sha256()
-        self._oversize = False
+        self._oversize: Abridger | None = None
 
     def feed(self, chunk: bytes) -> list[bytes | OversizeLine]:
         """The lines that end in `chunk`."""
@@ -52,22 +62,26 @@ class LineFramer:
 
     def _hold(self, piece: bytes) -> None:
         self._length += len(piece)
-        if self._oversize:
+        if self._oversize is not None:
             self._hash.update(piece)
+            self._oversize.feed(piece)
         elif self._length > self._limit:
-            self._oversize = True
-            self._hash.update(self._held)
-            self._hash.update(piece)
+            most = min(KEPT_BYTES, self._limit)
+            self._oversize = Abridger(most, min(KEPT_TEXT, most // 4))
+            for part in (bytes(self._held), piece):
+                self._hash.update(part)
+                self._oversize.feed(part)
             self._held = bytearray()
         else:
             self._held += piece
 
     def _take(self) -> bytes | OversizeLine:
         line: bytes | OversizeLine
-        if self._oversize:
-            line = OversizeLine(self._length, self._hash.hexdigest(), self._offset)
+        if self._oversize is not None:
+            kept = self._oversize.line
+            line = OversizeLine(self._length, self._hash.hexdigest(), self._offset, kept)
             self._hash = hashlib.sha256()
-            self._oversize = False
+            self._oversize = None
         else:
             line = bytes(self._held)
             self._held = bytearray()

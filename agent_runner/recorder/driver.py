@@ -60,6 +60,10 @@ class PlainSession:
         """Lines are kept, not read."""
         return Received()
 
+    def receive_oversize(self, line: bytes) -> Received:
+        """Kept, not read."""
+        return Received()
+
     def receive_stderr(self, line: bytes) -> Received:
         """Kept, not read."""
         return Received()

@@ -334,23 +334,25 @@ class LiveCli:
         while lines:
             # A line may have megabytes: it is let go before its events are stored.
             line = lines.pop()
-            if isinstance(line, OversizeLine):
-                events.append(
-                    Oversize(
-                        length_bytes=line.length,
-                        sha256=line.sha256,
-                        raw_offset=self._raw.offset(line.offset),
-                    )
-                )
-                continue
-            received = self._session.receive(line)
+            received: Received | None = self._received(line)
             del line
-            if received.behind != behind:
-                await self._deal(events, behind)
-                events, behind = [], received.behind
-            events += self._taken(received)
+            while received is not None:
+                if received.behind != behind:
+                    await self._deal(events, behind)
+                    events, behind = [], received.behind
+                events += self._taken(received)
+                received = received.rest
         await self._deal(events, behind)
         await self.background.note()
+
+    def _received(self, line: bytes | OversizeLine) -> Received:
+        if not isinstance(line, OversizeLine):
+            return self._session.receive(line)
+        offset = self._raw.offset(line.offset)
+        told = Oversize(length_bytes=line.length, sha256=line.sha256, raw_offset=offset)
+        received = self._session.receive_oversize(line.kept)
+        received.events = [told, *received.events]
+        return received
 
     async def _deal(self, events: list[AgentEvent], behind: int | None) -> None:
         if behind is None:

@@ -10,6 +10,12 @@ from typing import Any
 from agent_runner.schemas.decode import Family, Line
 
 
+class Update(Line):
+    """What every session/update has."""
+
+    sessionUpdate: Any = None  # noqa: N815 - the protocol's own name
+
+
 class Content(Line):
     """A content block: text, image, audio, resource_link, resource."""
 
@@ -23,7 +29,7 @@ class Content(Line):
     annotations: Any = None
 
 
-class Chunk(Line):
+class Chunk(Update, kw_only=True):
     """More of the agent's message or thought, or of the user's when history is replayed."""
 
     content: Content
@@ -51,7 +57,7 @@ class Location(Line):
     line: Any = None
 
 
-class ToolCall(Line):
+class ToolCall(Update, kw_only=True):
     """tool_call, tool_call_update and the call in a permission request; all but the id may lack."""
 
     toolCallId: str  # noqa: N815 - the protocol's own name
@@ -65,38 +71,38 @@ class ToolCall(Line):
     _meta: Any = None
 
 
-class Plan(Line):
+class Plan(Update, kw_only=True):
     """The agent's plan (not seen)."""
 
     entries: Any = None
 
 
-class Commands(Line):
+class Commands(Update, kw_only=True):
     """The slash commands there are."""
 
     availableCommands: Any = None  # noqa: N815 - the protocol's own name
 
 
-class ModeUpdate(Line):
+class ModeUpdate(Update, kw_only=True):
     """The session's mode is another now (not seen)."""
 
     currentModeId: str | None = None  # noqa: N815 - the protocol's own name
 
 
-class ConfigUpdate(Line):
+class ConfigUpdate(Update, kw_only=True):
     """config_option_update (not seen)."""
 
     configOptions: Any = None  # noqa: N815 - the protocol's own name
 
 
-class InfoUpdate(Line):
+class InfoUpdate(Update, kw_only=True):
     """session_info_update (not seen)."""
 
     title: Any = None
     updatedAt: Any = None  # noqa: N815 - the protocol's own name
 
 
-class UsageUpdate(Line):
+class UsageUpdate(Update, kw_only=True):
     """usage_update: how full the context is and what it cost (not seen)."""
 
     used: float | None = None
@@ -133,7 +139,7 @@ class Option(Line):
     _meta: Any = None
 
 
-class PermissionRequest(Line):
+class PermissionRequest(Line, tag_field="method", tag="session/request_permission"):
     """session/request_permission: may this tool call run?"""
 
     toolCall: ToolCall  # noqa: N815 - the protocol's own name
@@ -189,7 +195,7 @@ class Capabilities(Line):
     _meta: Any = None
 
 
-class Initialized(Line):
+class Initialized(Line, tag_field="method", tag="initialize"):
     """The answer to initialize."""
 
     agentCapabilities: Capabilities | None = None  # noqa: N815 - the protocol's own name
@@ -202,6 +208,7 @@ class Initialized(Line):
 class SessionOpened(Line):
     """The answer to session/new (with an id) and session/load (without)."""
 
+    method: Any = None
     sessionId: str | None = None  # noqa: N815 - the protocol's own name
     modes: Modes | None = None
     models: Models | None = None
@@ -209,10 +216,10 @@ class SessionOpened(Line):
     _meta: Any = None
 
 
-class PromptEnded(Line):
+class PromptEnded(Line, tag_field="method", tag="session/prompt"):
     """The answer to session/prompt."""
 
-    stopReason: str  # noqa: N815 - the protocol's own name
+    stopReason: str | None = None  # noqa: N815 - the protocol's own name
     usage: Any = None
     userMessageId: Any = None  # noqa: N815 - the protocol's own name
     _meta: Any = None

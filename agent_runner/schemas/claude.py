@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from agent_runner.schemas.claude_control import (
     ControlCancelRequest,
     ControlRequest,
@@ -81,7 +83,7 @@ class ApiMessage(Line):
     diagnostics: Any = None
 
 
-class Assistant(Line):
+class Assistant(Line, tag_field="type", tag="assistant"):
     """One content block of an answer; the lines of one API message share `message.id`.
 
     `error`, seen: authentication_failed, rate_limit, server_error, invalid_request,
@@ -119,7 +121,7 @@ class UserMessage(Line):
     role: Any = None
 
 
-class User(Line):
+class User(Line, tag_field="type", tag="user"):
     """A user line. `tool_use_result` is an object, or the text "Error: ..."."""
 
     message: UserMessage
@@ -150,7 +152,7 @@ class Origin(Line):
     runId: Any = None  # noqa: N815 - the CLI's own name
 
 
-class Result(Line):
+class Result(Line, tag_field="type", tag="result"):
     """A turn's end, of every subtype.
 
     Subtypes: success (also for API errors, with `is_error`), error_during_execution,
@@ -159,8 +161,8 @@ class Result(Line):
     Not dispatched by subtype: a new one must still end its turn.
     """
 
-    subtype: str
-    is_error: bool = False
+    subtype: str | None = None
+    is_error: bool | None = None
     result: str | None = None
     errors: list[Any] | None = None
     uuid: Any = None
@@ -193,10 +195,10 @@ class Result(Line):
     subagent_stats: Any = None
 
 
-class StreamEvent(Line):
+class StreamEvent(Line, tag_field="type", tag="stream_event"):
     """An event of the model API as it arrives; only with --include-partial-messages."""
 
-    event: dict[str, Any]
+    event: msgspec.Raw
     uuid: Any = None
     session_id: Any = None
     parent_tool_use_id: str | None = None
@@ -220,7 +222,7 @@ class RateLimitInfo(Line):
     surpassedThreshold: Any = None  # noqa: N815 - the CLI's own name
 
 
-class RateLimitEvent(Line):
+class RateLimitEvent(Line, tag_field="type", tag="rate_limit_event"):
     """The account's limits changed state; seen with a subscription, not with an API key."""
 
     rate_limit_info: RateLimitInfo
@@ -228,7 +230,7 @@ class RateLimitEvent(Line):
     session_id: Any = None
 
 
-class ToolProgressLine(Line):
+class ToolProgressLine(Line, tag_field="type", tag="tool_progress"):
     """A long tool still runs (not seen)."""
 
     tool_use_id: str
@@ -240,7 +242,7 @@ class ToolProgressLine(Line):
     session_id: Any = None
 
 
-class AuthStatus(Line):
+class AuthStatus(Line, tag_field="type", tag="auth_status"):
     """A login is under way (not seen)."""
 
     isAuthenticating: Any = None  # noqa: N815 - the CLI's own name
@@ -250,7 +252,7 @@ class AuthStatus(Line):
     session_id: Any = None
 
 
-class ToolUseSummary(Line):
+class ToolUseSummary(Line, tag_field="type", tag="tool_use_summary"):
     """A summary of some tool calls (not seen)."""
 
     summary: str = ""
@@ -259,7 +261,7 @@ class ToolUseSummary(Line):
     session_id: Any = None
 
 
-class PromptSuggestion(Line):
+class PromptSuggestion(Line, tag_field="type", tag="prompt_suggestion"):
     """A prompt the user might send next (not seen)."""
 
     suggestion: str = ""
@@ -274,22 +276,22 @@ class Bookkeeping(Line):
     session_id: Any = None
 
 
-class TranscriptMirror(Bookkeeping):
+class TranscriptMirror(Bookkeeping, tag_field="type", tag="transcript_mirror"):
     """`transcript_mirror`: entries for a remote transcript."""
 
     filePath: Any = None  # noqa: N815 - the CLI's own name
     entries: Any = None
 
 
-class KeepAlive(Bookkeeping):
+class KeepAlive(Bookkeeping, tag_field="type", tag="keep_alive"):
     """`keep_alive`: sign of life."""
 
 
-class ConversationReset(Bookkeeping):
+class ConversationReset(Bookkeeping, tag_field="type", tag="conversation_reset"):
     """`conversation_reset`: the history was cleared."""
 
 
-class ActiveGoal(Bookkeeping):
+class ActiveGoal(Bookkeeping, tag_field="type", tag="active_goal"):
     """`active_goal`, of 2.1.329's types."""
 
     goal: Any = None
@@ -314,5 +316,6 @@ LINES = Family(
         "keep_alive": KeepAlive,
         "conversation_reset": ConversationReset,
         "active_goal": ActiveGoal,
-    }
+    },
+    ends=("result",),
 )

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from agent_runner.schemas.decode import Family, Line
 
 
-class ControlRequest(Line):
+class ControlRequest(Line, tag_field="type", tag="control_request"):
     """The CLI asks; it waits for a control_response with the same `request_id`."""
 
     request_id: str
-    request: dict[str, Any]
+    request: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class ControlAnswer(Line):
@@ -28,19 +30,19 @@ class ControlAnswer(Line):
     pending_user_dialog_requests: Any = None
 
 
-class ControlResponse(Line):
+class ControlResponse(Line, tag_field="type", tag="control_response"):
     """The CLI answers a request of ours."""
 
     response: ControlAnswer
 
 
-class ControlCancelRequest(Line):
+class ControlCancelRequest(Line, tag_field="type", tag="control_cancel_request"):
     """The CLI no longer waits for the answer to its request."""
 
     request_id: str
 
 
-class CanUseTool(Line):
+class CanUseTool(Line, tag_field="subtype", tag="can_use_tool"):
     """May this tool run? `input` is what a permission answer may replace."""
 
     tool_name: str
@@ -58,7 +60,7 @@ class CanUseTool(Line):
     requires_user_interaction: Any = None
 
 
-class HookCallback(Line):
+class HookCallback(Line, tag_field="subtype", tag="hook_callback"):
     """A hook that `initialize` registered has fired."""
 
     callback_id: Any = None
@@ -66,14 +68,14 @@ class HookCallback(Line):
     tool_use_id: Any = None
 
 
-class McpMessage(Line):
+class McpMessage(Line, tag_field="subtype", tag="mcp_message"):
     """A message for an MCP server inside the host; we never offer one (not seen)."""
 
     server_name: Any = None
     message: Any = None
 
 
-class Elicitation(Line):
+class Elicitation(Line, tag_field="subtype", tag="elicitation"):
     """An MCP server asks the user something (not seen)."""
 
     mcp_server_name: Any = None
@@ -84,7 +86,7 @@ class Elicitation(Line):
     requested_schema: Any = None
 
 
-class UserDialog(Line):
+class UserDialog(Line, tag_field="subtype", tag="request_user_dialog"):
     """The CLI wants a dialog shown (not seen)."""
 
     dialog: Any = None

@@ -27,7 +27,7 @@ class StreamMessage(Line):
     diagnostics: Any = None
 
 
-class MessageStart(Line):
+class MessageStart(Line, tag_field="type", tag="message_start"):
     """An API message begins."""
 
     message: StreamMessage
@@ -50,7 +50,7 @@ class StartedBlock(Line):
     content: Any = None
 
 
-class ContentBlockStart(Line):
+class ContentBlockStart(Line, tag_field="type", tag="content_block_start"):
     """Block `index` begins."""
 
     index: int
@@ -69,20 +69,20 @@ class Delta(Line):
     estimated_tokens: Any = None
 
 
-class ContentBlockDelta(Line):
+class ContentBlockDelta(Line, tag_field="type", tag="content_block_delta"):
     """More of block `index`."""
 
     index: int
     delta: Delta
 
 
-class ContentBlockStop(Line):
+class ContentBlockStop(Line, tag_field="type", tag="content_block_stop"):
     """Block `index` is over; its complete `assistant` line came before this."""
 
     index: int
 
 
-class MessageDelta(Line):
+class MessageDelta(Line, tag_field="type", tag="message_delta"):
     """The message's stop reason and its output tokens so far."""
 
     delta: Any = None
@@ -90,15 +90,15 @@ class MessageDelta(Line):
     context_management: Any = None
 
 
-class MessageStop(Line):
+class MessageStop(Line, tag_field="type", tag="message_stop"):
     """The API message is over."""
 
 
-class Ping(Line):
+class Ping(Line, tag_field="type", tag="ping"):
     """Sign of life of the API."""
 
 
-class StreamError(Line):
+class StreamError(Line, tag_field="type", tag="error"):
     """The API broke off the stream (not seen)."""
 
     error: dict[str, Any] | None = None

@@ -1,41 +1,41 @@
-"""One line of a CLI's stdout to a typed message, tolerantly. No I/O, never raises.
+"""The lines of a CLI's stdout to typed messages, strictly and then tolerantly.
 
-A line has one of four outcomes:
+No I/O, never raises. `Family.strict` takes a line straight to the type that its tag names, if
+it fits that in every field. What does not is read by `Family.read`, which finds any number of
+parts in a line:
 
-    None          blank
-    Broken        not a JSON object, or a known type whose fields do not fit
+    a Struct      a known message; unknown fields, and fields of another type, are left out and
+                  counted
     Unrecognised  a JSON object of a type that no schema knows
-    a Struct      a known message; unknown fields are dropped and counted
+    Broken        text, an object that is damaged, or one of a known type that cannot be made to fit
 
-Broken and Unrecognised keep the line as text, so that nothing a CLI says is lost to view.
+Broken and Unrecognised keep their part as text, so that nothing a CLI says is lost to view.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+import operator
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from agent_runner.schemas.plan import DRIFT_NAMES, Drift, Line, OpenLine, Plan, drop
+from agent_runner.schemas.salvage import MOST_LEVELS, clean, pieces
+
+__all__ = ["DRIFT_NAMES", "Drift", "Line", "OpenLine"]
+
 RAW_LIMIT = 64 * 1024
 """Most characters of a line that an event shows; the run's raw log has all of it."""
 
-DRIFT_NAMES = 200
-"""Most distinct names a `Drift` keeps; the rest are counted under `(other)`."""
-
-_MAX_DEPTH = 100
+_BLANKS = b"\xef\xbb\xbf \t\r\n"
+_MOST_DROPS = 20
 
 _UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
-_decoder = msgspec.json.Decoder(dict[str, Any])
-
-
-class Line(msgspec.Struct, kw_only=True):
-    """Base of every schema: fields that are not declared are ignored."""
-
-
-class OpenLine(Line):
-    """A schema of which we declare only what we read: its other fields are no drift."""
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Unrecognised(msgspec.Struct, frozen=True):
@@ -46,19 +46,22 @@ class Unrecognised(msgspec.Struct, frozen=True):
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """A line that is no message."""
+    """Something that is no message."""
 
     error: str
     raw: str
 
 
-class Drift(Counter[str]):
-    """Counts of fields and values that the schemas do not know: `result.new_field`."""
+class Part(msgspec.Struct, frozen=True):
+    """A part of a line: its outcome and its bytes.
 
-    def note(self, name: str) -> None:
-        """Count one sighting of `name`; bounded however inventive the CLI is."""
-        name = name[:120]
-        self[name if name in self or len(self) < DRIFT_NAMES else "(other)"] += 1
+    Of a damaged object `damage` says what is wrong; `message` then holds as much of it as can be
+    told, or None.
+    """
+
+    message: Any
+    raw: bytes
+    damage: Broken | None = None
 
 
 def shown(line: bytes) -> str:
@@ -76,47 +79,80 @@ def decode_object(line: bytes) -> dict[str, Any] | Broken | None:
     Duplicate keys: the last wins.
     """
     try:
-        return _decoder.decode(line)
+        return _decode(line)
     except _UNDECODABLE as first:
         error: Exception = first
-        stripped = line.strip(b"\xef\xbb\xbf \t\r\n")
+        stripped = line.strip(_BLANKS)
         if not stripped:
             return None
         if len(stripped) != len(line):
             try:
-                return _decoder.decode(stripped)
+                return _decode(stripped)
             except _UNDECODABLE as second:
                 error = second
         return Broken(_explain(error), shown(line))
 
 
+def objects(line: bytes) -> Iterator[tuple[dict[str, Any] | None, bytes, Broken | None]]:
+    """The parts of a line: an object, its bytes, and what is wrong where it is no whole one.
+
+    A blank line has none.
+    """
+    first = decode_object(line)
+    if isinstance(first, dict):
+        yield first, line, None
+    elif first is not None:
+        found = list(pieces(line.strip(_BLANKS)))
+        if not found:
+            yield None, line, first
+        for piece in found:
+            raw = line if len(found) == 1 else piece.raw
+            broken = None if piece.whole else Broken(first.error, shown(raw))
+            yield piece.data, raw, broken
+
+
 class Schema:
-    """One message type: converts, and counts what the type does not declare."""
+    """One message type: fits a message into it, and counts what had to be left out."""
 
-    __slots__ = ("_plan", "_tags", "name", "type")
+    __slots__ = ("_decoder", "_plan", "name", "type")
 
-    def __init__(self, name: str, type_: type[Line], tags: Iterable[str] = ()) -> None:
+    def __init__(self, name: str, type_: type[Line]) -> None:
         self.name = name
         self.type = type_
-        self._tags = tags
-        self._plan: _Plan | None = None
+        self._decoder: Callable[[Any], Any] | None = None
+        self._plan: Plan | None = None
 
-    def convert(self, data: Mapping[str, Any], drift: Drift) -> Any:
-        """A `type` instance. Raises msgspec.ValidationError (or RecursionError)."""
-        value = msgspec.convert(data, self.type)
+    def strict(self, line: bytes | msgspec.Raw) -> Any:
+        """A `type` instance. Raises what msgspec raises."""
+        if self._decoder is None:
+            self._decoder = msgspec.json.Decoder(self.type).decode
+        return self._decoder(line)
+
+    def fit(self, data: dict[str, Any], drift: Drift, *, drops: int = _MOST_DROPS) -> Any:
+        """A `type` instance of what fits in `data`, which is changed.
+
+        Raises what msgspec raises if more than `drops` parts, or all of it, do not fit.
+        """
         if self._plan is None:
-            self._plan = _Plan.of(self.type).with_tags(self._tags)
-        self._plan.count(self.name, data, drift)
-        return value
+            self._plan = Plan.of(self.type)
+        self._plan.prune(self.name, data, drift)
+        for _ in range(drops):
+            try:
+                return self.strict(_encode(data))
+            except msgspec.ValidationError as error:
+                if not drop(self.name, data, error, drift):
+                    raise
+        return self.strict(_encode(data))
 
 
 class Family:
     """The messages of one CLI dialect, told apart by `type` and perhaps `subtype`.
 
-    `types` maps a name to a schema type, or to a further table keyed by the subtype.
+    `types` maps a name to a schema type, or to a further table keyed by the subtype. A type
+    that declares its tag (`tag_field` and `tag`) is decoded in one pass, any other in two, and
+    needs the tag among its fields. `ends` are the types that end a turn. In an `exact` family
+    nothing but unknown fields is ever left out.
     """
-
-    __slots__ = ("_table", "_tag")
 
     def __init__(
         self,
@@ -125,18 +161,25 @@ class Family:
         tag: str = "type",
         subtag: str = "subtype",
         prefix: str = "",
+        ends: Collection[str] = (),
+        exact: bool = False,
     ) -> None:
         self._tag = tag
+        self._exact = exact
         self._table: dict[str, Schema | tuple[str, dict[str, Schema]]] = {}
         for name, entry in types.items():
             if isinstance(entry, Mapping):
-                inner = {
-                    sub: Schema(f"{prefix}{name}/{sub}", kind, (tag, subtag))
-                    for sub, kind in entry.items()
-                }
+                inner = {sub: Schema(f"{prefix}{name}/{sub}", kind) for sub, kind in entry.items()}
                 self._table[name] = (subtag, inner)
             else:
-                self._table[name] = Schema(prefix + name, entry, (tag,))
+                self._table[name] = Schema(prefix + name, entry)
+        words = "|".join(map(re.escape, ends)) or "(?!)"
+        self._ended = re.compile(rf'(?<!\\)"{tag}"\s*:\s*"({words})"'.encode())
+        self._first: Callable[[Any], Any] | None = None
+        self._heads: dict[type, Schema | tuple[str, dict[str, Schema]]] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._table
 
     def schemas(self) -> Iterator[Schema]:
         """Every schema of the family."""
@@ -146,15 +189,34 @@ class Family:
             else:
                 yield from entry[1].values()
 
-    def decode(self, line: bytes, drift: Drift) -> Any:
-        """A Line, Unrecognised, Broken or None, as the module says."""
-        data = decode_object(line)
-        if type(data) is not dict:
-            return data
-        return self.convert(data, drift, line)
+    def strict(self, line: bytes | msgspec.Raw) -> Any:
+        """The message, if the line is one and fits its schema in every field; else None."""
+        if self._first is None:
+            self._first = self._make_first()
+        try:
+            message = self._first(line)
+            entry = self._heads.get(type(message))
+            if entry is None:
+                return message
+            if type(entry) is tuple:
+                entry = entry[1][message.subtag]
+            return entry.strict(line)  # type: ignore[union-attr]
+        except (*_UNDECODABLE, KeyError, TypeError):
+            return None
+
+    def read(self, line: bytes, drift: Drift) -> list[Part]:
+        """What there is in a line that is not `strict`; nothing, if it is blank."""
+        parts = []
+        for data, raw, broken in objects(line):
+            if broken is None:
+                assert data is not None
+                parts.append(Part(self.convert(data, drift, raw), raw))
+            else:
+                parts.append(Part(self._known(data or {}, raw), raw, broken))
+        return parts
 
     def convert(self, data: dict[str, Any], drift: Drift, line: bytes) -> Any:
-        """As `decode`, from an object that is decoded already; `line` is for showing."""
+        """The outcome of an object that is decoded already; `line` is for showing."""
         name = data.get(self._tag)
         entry = self._table.get(name) if type(name) is str else None
         if type(entry) is tuple:
@@ -167,24 +229,62 @@ class Family:
                 return Broken(f"no `{self._tag}` in the object", shown(line))
             return Unrecognised(name[:120], shown(line))
         try:
-            return entry.convert(data, drift)
+            return msgspec.convert(data, entry.type)
+        except (*_UNDECODABLE, TypeError):
+            pass
+        try:
+            if self._exact:
+                return entry.fit(dict(data), drift, drops=0)
+            return entry.fit(clean(data), drift)
         except _UNDECODABLE as error:
             return Broken(f"{entry.name}: {_explain(error)}", shown(line))
+
+    def _known(self, data: dict[str, Any], raw: bytes) -> Any:
+        """As much as can be told of a damaged object; None if that is not even its type."""
+        name = data.get(self._tag)
+        if type(name) is not str or name not in self._table:
+            found = self._ended.search(raw)
+            if found is None:
+                return None
+            data = {**data, self._tag: found[1].decode()}
+        message = self.convert(data, Drift(), raw)
+        return message if isinstance(message, Line) else None
+
+    def _make_first(self) -> Callable[[Any], Any]:
+        """A decoder that tells the types apart, and takes those at once that declare their tag."""
+        kinds: list[type] = []
+        for name, entry in self._table.items():
+            if isinstance(entry, Schema):
+                config = entry.type.__struct_config__
+                if (config.tag_field, config.tag) == (self._tag, name):
+                    kinds.append(entry.type)
+                    continue
+                fields: list[tuple[str, Any, Any]] = []
+                rename = None
+            else:
+                fields = [("subtag", Any, None)]
+                rename = {"subtag": entry[0]}
+            head = msgspec.defstruct(
+                "Head", fields, tag_field=self._tag, tag=name, rename=rename, gc=False
+            )
+            kinds.append(head)
+            self._heads[head] = entry
+        return msgspec.json.Decoder(functools.reduce(operator.or_, kinds)).decode
 
 
 def plain(value: Any, depth: int = 0) -> Any:
     """`value` such that any JSON encoder and any database takes it.
 
     Foreign JSON may hold integers beyond 64 bits (kept as text) and nesting that decodes
-    here and overflows an encoder elsewhere (cut at 100 levels).
+    here and overflows an encoder elsewhere (cut at MOST_LEVELS levels).
     """
     kind = type(value)
     if kind is dict:
-        if depth >= _MAX_DEPTH:
+        if depth >= MOST_LEVELS:
             return "[nested too deeply]"
         return {key: plain(item, depth + 1) for key, item in value.items()}
     if kind is list:
-        if depth >= _MAX_DEPTH:
+        if depth >= MOST_LEVELS:
             return "[nested too deeply]"
         return [plain(item, depth + 1) for item in value]
     if kind is int and not -(2**63) <= value < 2**63:
@@ -197,63 +297,6 @@ def whole(value: float | None) -> int | None:
     if value is None or not -(2**53) < value < 2**53:
         return None
     return round(value)
-
-
-class _Plan:
-    """Which keys a schema type declares (None: all are welcome), and where to look deeper."""
-
-    __slots__ = ("children", "known")
-
-    _made: dict[type, _Plan] = {}  # noqa: RUF012 - made when a type is first met
-
-    def __init__(self, known: frozenset[str] | None, children: list[tuple[str, _Plan]]) -> None:
-        self.known = known
-        self.children = children
-
-    @classmethod
-    def of(cls, type_: type) -> _Plan:
-        plan = cls._made.get(type_)
-        if plan is None:
-            info = msgspec.inspect.type_info(type_)
-            assert isinstance(info, msgspec.inspect.StructType)
-            declared = frozenset(field.encode_name for field in info.fields)
-            plan = cls._made[type_] = cls(None if issubclass(type_, OpenLine) else declared, [])
-            for field in info.fields:
-                inner = _struct_within(field.type)
-                if inner is not None:
-                    plan.children.append((field.encode_name, cls.of(inner)))
-        return plan
-
-    def with_tags(self, tags: Iterable[str]) -> _Plan:
-        """The same where keys that tell types apart are known, too."""
-        return _Plan(None if self.known is None else self.known.union(tags), self.children)
-
-    def count(self, name: str, data: Mapping[str, Any], drift: Drift) -> None:
-        if self.known is not None and not data.keys() <= self.known:
-            for key in data.keys() - self.known:
-                drift.note(f"{name}.{key}")
-        for key, plan in self.children:
-            value = data.get(key)
-            if type(value) is dict:
-                plan.count(f"{name}.{key}", value, drift)
-            elif type(value) is list:
-                for item in value:
-                    if type(item) is dict:
-                        plan.count(f"{name}.{key}", item, drift)
-
-
-def _struct_within(info: msgspec.inspect.Type) -> type | None:
-    """The schema type in a field of type X, X | None or list[X] (| str | None)."""
-    if isinstance(info, msgspec.inspect.StructType):
-        return info.cls
-    if isinstance(info, msgspec.inspect.ListType):
-        return _struct_within(info.item_type)
-    if isinstance(info, msgspec.inspect.UnionType):
-        for option in info.types:
-            found = _struct_within(option)
-            if found is not None:
-                return found
-    return None
 
 
 def _explain(error: BaseException) -> str:

@@ -17,6 +17,8 @@ from agent_runner.schemas.decode import Family, Line
 class Init(Line):
     """The session's state. `tools` are all known ones, not the allowed ones."""
 
+    type: Any = None
+    subtype: Any = None
     session_id: str | None = None
     cwd: str | None = None
     model: str | None = None
@@ -26,7 +28,7 @@ class Init(Line):
     uuid: Any = None
 
 
-class Message(Line):
+class Message(Line, tag_field="type", tag="message"):
     """A whole message; `role` user repeats the prompt."""
 
     role: str
@@ -36,7 +38,7 @@ class Message(Line):
     session_id: Any = None
 
 
-class Reasoning(Line):
+class Reasoning(Line, tag_field="type", tag="reasoning"):
     """A whole block of thinking."""
 
     text: str
@@ -45,7 +47,7 @@ class Reasoning(Line):
     session_id: Any = None
 
 
-class ToolCall(Line):
+class ToolCall(Line, tag_field="type", tag="tool_call"):
     """A tool call; `toolId` and `toolName` say the same."""
 
     id: str
@@ -64,7 +66,7 @@ class ToolError(Line):
     message: str = ""
 
 
-class ToolResult(Line):
+class ToolResult(Line, tag_field="type", tag="tool_result"):
     """A tool's result: `value` if it is good, `error` if it is not."""
 
     id: str
@@ -77,7 +79,7 @@ class ToolResult(Line):
     session_id: Any = None
 
 
-class Error(Line):
+class Error(Line, tag_field="type", tag="error"):
     """`source` agent_loop (the provider's text) or cli ("Exec failed", a refused command)."""
 
     message: str = ""
@@ -99,7 +101,7 @@ class Usage(Line):
     ttft_ms: Any = None
 
 
-class Completion(Line):
+class Completion(Line, tag_field="type", tag="completion"):
     """The run succeeded."""
 
     finalText: str | None = None  # noqa: N815 - the CLI's own name
@@ -110,7 +112,7 @@ class Completion(Line):
     timestamp: Any = None
 
 
-class Result(Line):
+class Result(Line, tag_field="type", tag="result"):
     """The run's end in the Claude-like dialect and in `-o json`."""
 
     subtype: str | None = None
@@ -136,5 +138,6 @@ LINES = Family(
         "assistant": Assistant,
         "user": User,
         "result": Result,
-    }
+    },
+    ends=("completion", "result"),
 )

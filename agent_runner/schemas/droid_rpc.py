@@ -12,7 +12,13 @@ from typing import Any
 from agent_runner.schemas.decode import Family, Line, OpenLine
 
 
-class TextDelta(Line):
+class Notification(Line):
+    """What every notification has."""
+
+    type: Any = None
+
+
+class TextDelta(Notification, kw_only=True):
     """assistant_text_delta, thinking_text_delta."""
 
     textDelta: str  # noqa: N815 - the CLI's own name
@@ -20,7 +26,7 @@ class TextDelta(Line):
     blockIndex: int | None = None  # noqa: N815 - the CLI's own name
 
 
-class TextComplete(Line):
+class TextComplete(Notification, kw_only=True):
     """assistant_text_complete, thinking_text_complete: the pieces are all there."""
 
     messageId: str | None = None  # noqa: N815 - the CLI's own name
@@ -62,7 +68,7 @@ class Message(Line):
     reasoningEffort: Any = None  # noqa: N815 - the CLI's own name
 
 
-class CreateMessage(Line):
+class CreateMessage(Notification, kw_only=True):
     """create_message: a message of the user or the agent is complete."""
 
     message: Message
@@ -78,7 +84,7 @@ class ToolUse(Line):
     type: Any = None
 
 
-class ToolCall(Line):
+class ToolCall(Notification, kw_only=True):
     """tool_call: sent again and again while the input grows, first with {}."""
 
     toolUse: ToolUse  # noqa: N815 - the CLI's own name
@@ -86,7 +92,7 @@ class ToolCall(Line):
     blockIndex: Any = None  # noqa: N815 - the CLI's own name
 
 
-class ToolPhase(Line):
+class ToolPhase(Notification, kw_only=True):
     """tool_execution_phase_changed.
 
     `phase`: streaming_input, queued, executing, settled_after_execution,
@@ -98,7 +104,7 @@ class ToolPhase(Line):
     toolName: str | None = None  # noqa: N815 - the CLI's own name
 
 
-class ToolProgress(Line):
+class ToolProgress(Notification, kw_only=True):
     """tool_progress_update, and tool_execution_heartbeat (not seen)."""
 
     toolUseId: str | None = None  # noqa: N815 - the CLI's own name
@@ -106,7 +112,7 @@ class ToolProgress(Line):
     update: Any = None
 
 
-class ToolResult(Line):
+class ToolResult(Notification, kw_only=True):
     """tool_result: may come twice when the turn is interrupted."""
 
     toolUseId: str  # noqa: N815 - the CLI's own name
@@ -115,7 +121,7 @@ class ToolResult(Line):
     messageId: Any = None  # noqa: N815 - the CLI's own name
 
 
-class PermissionResolved(Line):
+class PermissionResolved(Notification, kw_only=True):
     """permission_resolved: our answer, or the CLI's own."""
 
     requestId: str | None = None  # noqa: N815 - the CLI's own name
@@ -123,7 +129,7 @@ class PermissionResolved(Line):
     toolUseIds: Any = None  # noqa: N815 - the CLI's own name
 
 
-class StateChanged(Line):
+class StateChanged(Notification, kw_only=True):
     """droid_working_state_changed: idle, thinking, executing_tool, ..."""
 
     newState: str  # noqa: N815 - the CLI's own name
@@ -140,10 +146,10 @@ class TokenUsage(Line):
     factoryCredits: Any = None  # noqa: N815 - the CLI's own name
 
 
-class TurnCompleted(Line):
+class TurnCompleted(Notification, kw_only=True):
     """agent_turn_completed: `reason` says how the turn ended."""
 
-    reason: str
+    reason: str | None = None
     turnId: Any = None  # noqa: N815 - the CLI's own name
     tokenUsage: TokenUsage | None = None  # noqa: N815 - the CLI's own name
     cumulativeTokenUsage: Any = None  # noqa: N815 - the CLI's own name
@@ -152,7 +158,7 @@ class TurnCompleted(Line):
     durationMs: float | None = None  # noqa: N815 - the CLI's own name
 
 
-class Retry(Line):
+class Retry(Notification, kw_only=True):
     """llm_retry: the model call will be made again."""
 
     attempt: float = 0
@@ -161,7 +167,7 @@ class Retry(Line):
     delayMs: float | None = None  # noqa: N815 - the CLI's own name
 
 
-class Error(Line):
+class Error(Notification, kw_only=True):
     """error: the provider's text and the kind of the error."""
 
     message: str = ""
@@ -222,6 +228,7 @@ NOTIFICATIONS = Family(
         **dict.fromkeys(_NOTED, Bookkeeping),
     },
     prefix="notification/",
+    ends=("agent_turn_completed",),
 )
 """`params.notification`, by type."""
 
@@ -243,7 +250,7 @@ class Option(Line):
     selectedPrefix: Any = None  # noqa: N815 - the CLI's own name
 
 
-class PermissionRequest(Line):
+class PermissionRequest(Line, tag_field="method", tag="droid.request_permission"):
     """droid.request_permission: may these calls run? One answer for all of them."""
 
     toolUses: list[AskedTool]  # noqa: N815 - the CLI's own name
@@ -251,7 +258,7 @@ class PermissionRequest(Line):
     sessionId: Any = None  # noqa: N815 - the CLI's own name
 
 
-class AskUser(Line):
+class AskUser(Line, tag_field="method", tag="droid.ask_user"):
     """droid.ask_user: questions of the agent to the user."""
 
     toolCallId: str | None = None  # noqa: N815 - the CLI's own name

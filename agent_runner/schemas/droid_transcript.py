@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent_runner.schemas import claude
-from agent_runner.schemas.decode import Family, OpenLine
+from agent_runner.schemas.decode import Family, OpenLine, Schema
 from agent_runner.schemas.droid_rpc import TokenUsage
 
 
@@ -59,4 +59,5 @@ class Settings(OpenLine):
     inclusiveTokenUsage: TokenUsage | None = None
 
 
+SETTINGS = Schema("settings.json", Settings)
 LINES = Family({"message": Message, "agent_turn_outcome": Outcome, "error": Failure})

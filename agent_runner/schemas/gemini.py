@@ -11,7 +11,7 @@ from typing import Any
 from agent_runner.schemas.decode import Family, Line
 
 
-class Init(Line):
+class Init(Line, tag_field="type", tag="init"):
     """The first line. `model` is "auto" when none was chosen."""
 
     session_id: str | None = None
@@ -19,7 +19,7 @@ class Init(Line):
     timestamp: Any = None
 
 
-class Message(Line):
+class Message(Line, tag_field="type", tag="message"):
     """The prompt repeated (`role` user), or more of the answer (`role` assistant)."""
 
     role: str
@@ -28,7 +28,7 @@ class Message(Line):
     timestamp: Any = None
 
 
-class ToolUse(Line):
+class ToolUse(Line, tag_field="type", tag="tool_use"):
     """A tool call. Calls of one turn all come before their results."""
 
     tool_name: str
@@ -45,7 +45,7 @@ class Problem(Line):
     code: Any = None
 
 
-class ToolResult(Line):
+class ToolResult(Line, tag_field="type", tag="tool_result"):
     """`status` success or error; `output` is absent for some tools, "" for read_file."""
 
     tool_id: str
@@ -55,7 +55,7 @@ class ToolResult(Line):
     timestamp: Any = None
 
 
-class Error(Line):
+class Error(Line, tag_field="type", tag="error"):
     """`severity` warning or error: loop detected, too many turns, an invalid answer."""
 
     message: str = ""
@@ -76,10 +76,10 @@ class Stats(Line):
     models: dict[str, Any] | None = None
 
 
-class Result(Line):
+class Result(Line, tag_field="type", tag="result"):
     """The last line. There is no HTTP code: the exit code has it, modulo 256."""
 
-    status: str
+    status: str | None = None
     stats: Stats | None = None
     error: Problem | None = None
     timestamp: Any = None
@@ -93,5 +93,6 @@ LINES = Family(
         "tool_result": ToolResult,
         "error": Error,
         "result": Result,
-    }
+    },
+    ends=("result",),
 )

@@ -40,11 +40,11 @@ class Choice(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
     name: str
 
 
-class Heartbeat(Line):
+class Heartbeat(Line, tag_field="event", tag="heartbeat"):
     """The tool is alive."""
 
 
-class ApprovalNeeded(Line):
+class ApprovalNeeded(Line, tag_field="event", tag="approval_needed"):
     """A question to a person, as it stands in the line."""
 
     question: str
@@ -69,17 +69,26 @@ class ApprovalNeeded(Line):
         ]
 
 
-EVENTS = Family({"heartbeat": Heartbeat, "approval_needed": ApprovalNeeded}, tag="event")
+EVENTS = Family(
+    {"heartbeat": Heartbeat, "approval_needed": ApprovalNeeded}, tag="event", exact=True
+)
+"""Exact, for the answer to a question is for just that question."""
+
 _CONTROL = re.compile("[\0-\x1f\x7f]")
 _CONTROL_BUT_LINES = re.compile("[\0-\x08\x0b-\x1f\x7f]")
 _NAMES = (b"approval_needed", b"heartbeat")
 
 
+def may_hold_event(line: bytes) -> bool:
+    """True if a line may have an event somewhere in it."""
+    return b'"event"' in line and any(name in line for name in _NAMES)
+
+
 def decode(line: bytes, drift: Drift) -> Heartbeat | ApprovalNeeded | Broken | None:
-    """What one line (without its newline) of stderr, or of a JSON stream on stdout, says."""
+    """What a line (without its newline), or an object in one, of stderr or a JSON stdout says."""
     if line.lstrip(b"\xef\xbb\xbf \t\r")[:1] != b"{":
         return None
-    meant = b'"event"' in line and any(name in line for name in _NAMES)
+    meant = may_hold_event(line)
     if len(line) > LINE_BYTES:
         return Broken(f"over {LINE_BYTES} bytes", shown(line)) if meant else None
     data = decode_object(line)

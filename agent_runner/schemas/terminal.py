@@ -141,7 +141,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     history: int = 20_000
 
 
-class Started(Line):
+class Started(Line, tag_field="type", tag="started"):
     """tmux runs the CLI; `pid` is the CLI's process."""
 
     socket: str
@@ -149,17 +149,17 @@ class Started(Line):
     pid: int
 
 
-class Ready(Line):
+class Ready(Line, tag_field="type", tag="ready"):
     """The UI waits for a prompt."""
 
 
-class NotReady(Line):
+class NotReady(Line, tag_field="type", tag="not_ready"):
     """The UI shows something else than its prompt for too long. It is closed."""
 
     screen: str
 
 
-class Delivered(Line):
+class Delivered(Line, tag_field="type", tag="delivered"):
     """The CLI has taken prompt `id`, as the CLI itself says by a hook or its transcript.
 
     `attempts` counts how often it was submitted; `found` is how many characters stood in the
@@ -175,7 +175,7 @@ class Delivered(Line):
     screen: str = ""
 
 
-class Undelivered(Line):
+class Undelivered(Line, tag_field="type", tag="undelivered"):
     """Prompt `id` was not taken, or was taken as something else (`mismatch`)."""
 
     id: int
@@ -184,7 +184,7 @@ class Undelivered(Line):
     screen: str = ""
 
 
-class Hook(Line):
+class Hook(Line, tag_field="type", tag="hook"):
     """The CLI called a hook; it waits for the answer to `id` if `held`."""
 
     id: int
@@ -192,45 +192,45 @@ class Hook(Line):
     held: bool = False
 
 
-class HookGone(Line):
+class HookGone(Line, tag_field="type", tag="hook_gone"):
     """The CLI no longer waits for the answer to hook `id`."""
 
     id: int
 
 
-class TranscriptLine(Line):
+class TranscriptLine(Line, tag_field="type", tag="line"):
     """A line that the CLI has added to its transcript."""
 
     line: dict[str, Any]
 
 
-class Sidecar(Line):
+class Sidecar(Line, tag_field="type", tag="sidecar"):
     """The fields of the file beside the transcript have changed; no line is newer than they."""
 
     data: dict[str, Any]
 
 
-class BadLine(Line):
+class BadLine(Line, tag_field="type", tag="bad_line"):
     """A line of the transcript that is no JSON object."""
 
     text: str
 
 
-class Changed(Line):
+class Changed(Line, tag_field="type", tag="changed"):
     """The screen of a CLI that only shows has changed; at most one a second."""
 
 
-class Idle(Line):
+class Idle(Line, tag_field="type", tag="idle"):
     """The UI is idle after the `end_hook`; lines of its transcript may yet follow."""
 
 
-class Dismissed(Line):
+class Dismissed(Line, tag_field="type", tag="dismissed"):
     """A turn had come to one of the `turn_dialogs`, shown in `screen`; its keys were pressed."""
 
     screen: str
 
 
-class Settled(Line):
+class Settled(Line, tag_field="type", tag="settled"):
     """The UI is idle again, and neither a hook nor a line has come for a moment.
 
     Of a CLI that only shows, `screen` goes back to before the prompt; `cut` tells that so
@@ -241,19 +241,19 @@ class Settled(Line):
     cut: bool = False
 
 
-class Rested(Line):
+class Rested(Line, tag_field="type", tag="rested"):
     """The UI is still idle a good while after it had settled."""
 
     screen: str
 
 
-class Screen(Line):
+class Screen(Line, tag_field="type", tag="screen"):
     """What the screen shows."""
 
     text: str
 
 
-class Exited(Line):
+class Exited(Line, tag_field="type", tag="exited"):
     """The CLI's process is gone, or (`server`) tmux is. Nothing follows."""
 
     what: Literal["cli", "server", "closed"]
@@ -262,7 +262,7 @@ class Exited(Line):
     screen: str = ""
 
 
-class Failed(Line):
+class Failed(Line, tag_field="type", tag="failed"):
     """The driver could not start the CLI. Nothing follows."""
 
     error: str

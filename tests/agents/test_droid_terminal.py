@@ -56,7 +56,7 @@ def test_tokens_are_those_of_the_turn() -> None:
 def test_a_file_that_is_not_understood() -> None:
     driver = made()
     driver.take({"type": "sidecar", "data": {"tokenUsage": "many"}})
-    assert driver.session.drift == {"settings.json": 1}
+    assert driver.session.drift == {"settings.json.tokenUsage": 1}
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def take(session: Any, line: bytes, chance: random.Random) -> None:
     for event in received.events:
         wire.encode(event)
         if isinstance(event, ParseError | Unknown):
-            assert event.raw == shown(line)
+            assert event.raw in shown(line)
         elif isinstance(event, PermissionRequested):
             answer = PermissionAnswer(allow=chance.random() < 0.5, message="no")
             assert session.answer(event.request_id, answer)

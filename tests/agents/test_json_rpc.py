@@ -10,6 +10,13 @@ from agent_runner.agents.json_rpc import Incoming, RpcPeer
 from agent_runner.schemas.decode import Broken
 
 
+def read(rpc: RpcPeer, line: bytes) -> Incoming:
+    (part,) = rpc.read(line)
+    assert part.damage is None
+    assert isinstance(part.message, Incoming)
+    return part.message
+
+
 def peer(*, text_ids: bool = False) -> RpcPeer:
     return RpcPeer({"jsonrpc": "2.0"}, text_ids=text_ids, typed=text_ids)
 
@@ -20,11 +27,9 @@ def test_requests_count_up_and_answers_find_them() -> None:
         "jsonrpc": "2.0", "id": 1, "method": "a", "params": {},
     }  # fmt: skip
     rpc.request("b", {})
-    answer = rpc.read(b'{"jsonrpc":"2.0","id":2,"result":null}')
-    assert isinstance(answer, Incoming)
+    answer = read(rpc, b'{"jsonrpc":"2.0","id":2,"result":null}')
     assert (answer.kind, answer.method) == ("answer", "b")
-    again = rpc.read(b'{"jsonrpc":"2.0","id":2,"result":null}')
-    assert isinstance(again, Incoming)
+    again = read(rpc, b'{"jsonrpc":"2.0","id":2,"result":null}')
     assert again.method == ""
 
 
@@ -39,8 +44,7 @@ def test_text_ids_and_types() -> None:
 def test_answers_to_nothing(own_id: str) -> None:
     rpc = peer()
     rpc.request("a", {})
-    answer = rpc.read(f'{{"id":{own_id},"error":{{"code":{own_id},"message":3}}}}'.encode())
-    assert isinstance(answer, Incoming)
+    answer = read(rpc, f'{{"id":{own_id},"error":{{"code":{own_id},"message":3}}}}'.encode())
     assert answer.method == ""
     assert answer.error is not None
     assert answer.error.message
@@ -48,13 +52,34 @@ def test_answers_to_nothing(own_id: str) -> None:
 
 def test_what_is_no_message() -> None:
     rpc = peer()
-    assert rpc.read(b"") is None
-    for line in (b"3", b"{}", b'{"id":1}', b"not json"):
-        assert isinstance(rpc.read(line), Broken)
+    assert rpc.read(b"") == []
+    for line in (b"3", b"{}", b'{"id":1}', b"not json", b'{"jsonrpc":"2.0","id":1,"res'):
+        (part,) = rpc.read(line)
+        assert part.message is None
+        assert isinstance(part.damage, Broken)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"id":1}', b'{"id":1,"result":{"a":1', b'{"id":1,"result":x}', b'{"id":"1","error":3'],
+)
+def test_the_answer_to_an_open_request_is_one_whatever_it_lacks(line: bytes) -> None:
+    rpc = peer()
+    rpc.request("a", {})
+    (part,) = rpc.read(line)
+    assert isinstance(part.message, Incoming)
+    assert (part.message.kind, part.message.method) == ("answer", "a")
+
+
+def test_a_batch_is_read_as_its_messages() -> None:
+    rpc = peer()
+    parts = rpc.read(b'[{"method":"n"},{"id":4,"method":"m","params":{"a":"\\ud83d"}}]')
+    first, second = (part.message for part in parts)
+    assert (first.kind, first.method) == ("notification", "n")
+    assert (second.kind, second.id, second.params) == ("request", 4, {"a": "\ufffd"})
 
 
 @pytest.mark.parametrize("error", ["3", '"text"', "[]", '{"message":"m","data":{"details":"d"}}'])
 def test_errors_of_any_shape(error: str) -> None:
-    answer = peer().read(f'{{"id":1,"error":{error}}}'.encode())
-    assert isinstance(answer, Incoming)
+    answer = read(peer(), f'{{"id":1,"error":{error}}}'.encode())
     assert answer.error is not None

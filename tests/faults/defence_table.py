@@ -28,8 +28,7 @@ _BODIES = "agent_runner/api/bodies.py"
 _GATE = "agent_runner/api/security.py"
 _STREAMS = "agent_runner/api/streams.py"
 _CAUGHT = "_UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)"
-_DECODER = "return _decoder.decode(line)"
-_STDLIB = 'return __import__("json").loads(line)'  # as good as any, one might think
+_SALVAGE = "agent_runner/schemas/salvage.py"
 
 DEFENCES = (
     # --- what a CLI prints
@@ -42,15 +41,18 @@ DEFENCES = (
         "await self._take(self._framer.flush())", "self._framer.flush()",
     ),
     Defence(
-        3, "control characters are no JSON", _DECODE,
-        _DECODER, 'return __import__("json").loads(line, strict=False)',
+        3, "control characters are read as they stand", _SALVAGE,
+        "JSONDecoder(strict=False, ", "JSONDecoder(",
     ),
     Defence(
         4, "NUL is escaped in every view", "agent_runner/wire.py",
         "data = _encoder.encode(value)",
         r'data = _encoder.encode(value).replace(b"\\u0000", b"\0")',
     ),
-    Defence(5, "half of a surrogate pair is no JSON", _DECODE, _DECODER, _STDLIB),
+    Defence(
+        5, "half of a surrogate pair is no text", _SALVAGE,
+        r'value if value.isascii() else _HALF.sub("\ufffd", value)', "value",
+    ),
     Defence(
         6, "more than DecodeError is caught", _DECODE,
         _CAUGHT, "_UNDECODABLE = (msgspec.DecodeError, OverflowError, RecursionError)",
@@ -77,15 +79,18 @@ DEFENCES = (
         12, "large integers are kept as text", _DECODE,
         "not -(2**63) <= value < 2**63", "not -(2**64) <= value < 2**64",
     ),
-    Defence(13, "NaN and infinity are no JSON", _DECODE, _DECODER, _STDLIB),
     Defence(
-        14, "the last of two keys counts", _DECODE, _DECODER,
+        13, "NaN and infinity are kept as text", _SALVAGE,
+        ", parse_constant=str)", ", parse_constant=int)",
+    ),
+    Defence(
+        14, "the last of two keys counts", _DECODE, "return _decode(line)",
         "return __import__('json').loads("
         "line, object_pairs_hook=lambda pairs: dict(reversed(pairs)))",
     ),
     Defence(
         15, "a byte order mark is no part of a line", _DECODE,
-        r'line.strip(b"\xef\xbb\xbf \t\r\n")', r'line.strip(b" \t\r\n")',
+        r'_BLANKS = b"\xef\xbb\xbf \t\r\n"', r'_BLANKS = b" \t\r\n"',
     ),
     Defence(
         16, "an unknown type is told", _DECODE,
@@ -316,7 +321,8 @@ DEFENCES = (
     ),
     Defence(
         61, "a run does not end with its caller", "agent_runner/api/runs.py",
-        "        await active.done.wait()\n        if not settled:\n            return _answer(active)",
+        "        await active.done.wait()\n        if not settled:\n"
+        "            return _answer(active)",
         "        while not active.done.is_set():\n"
         "            if await request.is_disconnected():\n"
         "                active.request_stop('cancelled')\n"

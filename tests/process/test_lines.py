@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tracemalloc
 from itertools import pairwise
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,11 @@ TEXTS = st.lists(st.sampled_from([b"\n", b"a", b"bc", b"\r\n", b"\0", b"\xe2\x80
 def framed(chunks: list[bytes], limit: int) -> list[bytes | OversizeLine]:
     framer = LineFramer(limit)
     lines = [line for chunk in chunks for line in framer.feed(chunk)]
-    return lines + framer.flush()
+    return [_without_rest(line) for line in lines + framer.flush()]
+
+
+def _without_rest(line: bytes | OversizeLine) -> bytes | OversizeLine:
+    return line if isinstance(line, bytes) else msgspec.structs.replace(line, kept=b"")
 
 
 def expected(data: bytes, limit: int) -> list[bytes | OversizeLine]:
@@ -80,6 +86,37 @@ def test_memory_is_bounded_for_a_line_that_never_ends() -> None:
     (line,) = framer.feed(b"\n")
     assert isinstance(line, OversizeLine)
     assert line.length == 64 << 20
+
+
+def kept(data: bytes, cuts: list[int], limit: int) -> bytes:
+    framer = LineFramer(limit)
+    (line,) = [line for chunk in chunked(data + b"\n", cuts) for line in framer.feed(chunk)]
+    assert isinstance(line, OversizeLine)
+    return line.kept
+
+
+TEXT = st.text(st.sampled_from('aé😀"\\\n\u0001'), min_size=400, max_size=500)
+
+
+@given(text=TEXT, cuts=st.lists(st.integers(0, 10_000)), escaped=st.booleans())
+def test_what_is_kept_of_an_oversize_line_is_the_line_with_its_texts_cut(
+    text: str, cuts: list[int], escaped: bool
+) -> None:
+    message = {"type": "x", "texts": [text, "short"], "id": 5, "last": text}
+    line = json.dumps(message, ensure_ascii=escaped).encode()
+    read = json.loads(kept(line, cuts, 300).decode("utf-8", "replace"), strict=False)
+    assert (read["type"], read["texts"][1], read["id"]) == ("x", "short", 5)
+    for cut in (read["texts"][0], read["last"]):
+        assert text.startswith(cut.replace("\ufffd", "").rstrip("\ud83d"))
+        assert 5 < len(cut) < 80
+    assert kept(line, [], 300) == kept(line, cuts, 300)
+
+
+def test_little_is_kept_of_an_oversize_line_whatever_it_is() -> None:
+    for piece in (b"x", b'"', b'"",', b"{", b"\\", b'"\\', b'"a":["b"],'):
+        line = (piece * 100_000)[:100_000]
+        assert line.startswith(kept(line, [50_000], 2000)[:400])
+        assert len(kept(line, [50_000], 2000)) < 3000
 
 
 def test_memory_is_bounded_for_bytes_that_come_in_drops() -> None:

@@ -1,0 +1,68 @@
+"""Shortens a JSON line as it comes, in bounded memory: its long texts are cut. No I/O."""
+
+from __future__ import annotations
+
+import re
+
+_PLAIN = re.compile(rb'[^"]*')
+_TEXT = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_CUT_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)$")
+
+
+class Abridger:
+    """Feed it a line in pieces; `line` is what is left of it, at most `most` bytes and a little.
+
+    Of each text the first `text` bytes are kept. What exceeds `most` all the same is cut off.
+    """
+
+    def __init__(self, most: int, text: int) -> None:
+        self._most = most
+        self._longest = text
+        self._kept = bytearray()
+        self._in_text = False
+        self._room = 0
+        self._escape = b""
+
+    @property
+    def line(self) -> bytes:
+        """What was kept so far."""
+        return bytes(self._kept)
+
+    def feed(self, piece: bytes) -> None:
+        """More of the line."""
+        piece = self._escape + piece
+        self._escape = b""
+        at = 0
+        while at < len(piece) and len(self._kept) < self._most:
+            at = self._text(piece, at) if self._in_text else self._plain(piece, at)
+
+    def _plain(self, piece: bytes, at: int) -> int:
+        found = _PLAIN.match(piece, at)
+        assert found is not None
+        end = found.end()
+        self._kept += piece[at : min(end, at + self._most)]
+        if end < len(piece):
+            self._kept += b'"'
+            self._in_text, self._room = True, self._longest
+            end += 1
+        return end
+
+    def _text(self, piece: bytes, at: int) -> int:
+        found = _TEXT.match(piece, at)
+        assert found is not None
+        end = found.end()
+        if self._room:
+            kept = piece[at : min(end, at + self._room)]
+            self._room -= len(kept)
+            if not self._room and (cut := _CUT_ESCAPE.search(kept)):
+                kept = kept[: cut.start(1)]
+            self._kept += kept
+        if end == len(piece):
+            return end
+        if piece[end : end + 1] == b"\\":
+            # The rest of the escape is still to come.
+            self._escape = piece[end:]
+            return len(piece)
+        self._kept += b'"'
+        self._in_text = False
+        return end + 1

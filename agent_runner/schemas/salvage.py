@@ -1,0 +1,116 @@
+"""What there is in a line that is no plain JSON object: objects, pieces of them, and text.
+
+No I/O, never raises. Bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD,
+control characters stand as they are, and so much of the line that is no JSON stays as text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from agent_runner.schemas.fragment import fragment
+
+MOST_PIECES = 1000
+"""Most pieces that are told apart in one line; what follows is one more."""
+
+MOST_LEVELS = 100
+"""How deep a value of a CLI's may be nested; what lies deeper is cut."""
+
+_MOST_TRIES = 64
+_MOST_DIGITS = 4000
+_BEGINNING = re.compile(r'\{\s*(?:"(?:[^"\\]|\\.){0,200}"\s*:|\}|"?$)')
+_ALONE = re.compile(r"[\s\0\x1e]*(?:$|\{)")
+_BETWEEN = " \t\r\n\x1e[],;"
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A part of a line: an object, as far as it can be read if it is not `whole`; or text."""
+
+    raw: bytes
+    data: dict[str, Any] | None
+    whole: bool
+
+
+def pieces(line: bytes) -> Iterator[Piece]:
+    """The parts of `line` in their order. Blanks and commas between them are left out.
+
+    An object that is damaged ends where the next one begins that stands by itself: that has
+    nothing behind it but another one.
+    """
+    text = line.decode("utf-8", "surrogateescape")
+    at = begun = tries = count = 0
+    damaged = -1
+    while count < MOST_PIECES and tries < _MOST_TRIES:
+        found = _BEGINNING.search(text, at)
+        if found is None:
+            break
+        at = found.start()
+        read = _object(text, at)
+        if read is None or (damaged >= 0 and not _ALONE.match(text, read[1])):
+            if damaged < 0:
+                damaged = at
+            tries += 1
+            at += 1
+            continue
+        yield from _before(text, begun, damaged, at)
+        data, end = read
+        yield Piece(_bytes(text[at:end]), data, whole=True)
+        at = begun = end
+        damaged = -1
+        count += 1
+    yield from _before(text, begun, damaged, len(text))
+
+
+def clean(value: Any, depth: int = 0) -> Any:
+    """`value` with no half of a surrogate pair, numbers beyond JSON's as text, MOST_LEVELS deep."""
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else _HALF.sub("\ufffd", value)
+    if kind is dict or kind is list:
+        if depth >= MOST_LEVELS:
+            return "[nested too deeply]"
+        if kind is list:
+            return [clean(item, depth + 1) for item in value]
+        return {clean(key): clean(item, depth + 1) for key, item in value.items()}
+    if kind is float and not math.isfinite(value):
+        return str(value)
+    if kind is int and not -(2**63) <= value < 2**63:
+        return str(value)
+    return value
+
+
+def _before(text: str, begun: int, damaged: int, end: int) -> Iterator[Piece]:
+    """The text before an object, or before a damaged one, and that one."""
+    gap = text[begun : end if damaged < 0 else damaged]
+    if gap.strip(_BETWEEN):
+        yield Piece(_bytes(gap), None, whole=False)
+    if damaged >= 0:
+        rest = text[damaged:end]
+        yield Piece(_bytes(rest), clean(fragment(rest)), whole=False)
+
+
+def _object(text: str, at: int) -> tuple[dict[str, Any], int] | None:
+    """The object that begins there, and where it ends; None if it is none."""
+    try:
+        value, end = _decoder.raw_decode(text, at)
+        return clean(value), end
+    except (ValueError, RecursionError):
+        return None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MOST_DIGITS else "[a huge number]"
+
+
+_decoder = json.JSONDecoder(strict=False, parse_int=_integer, parse_constant=str)
