@@ -107,6 +107,19 @@ class LimitSettings(_Section):
     stream_send_ms: Milliseconds = Field(
         10_000, description="A stream client that takes nothing for this long is closed."
     )
+    connections: int | None = Field(
+        None, ge=8, description="Open connections; by default 200 more than `stream_clients`."
+    )
+    head_bytes: int = Field(64 << 10, ge=1024, description="Largest request line with its headers.")
+    head_ms: Milliseconds = Field(
+        10_000, description="A request's headers must be whole after this long."
+    )
+    keep_alive_ms: Milliseconds = Field(
+        15_000, description="A connection that asks nothing for this long is closed."
+    )
+    pipelined: int = Field(
+        4, ge=1, description="Requests of one connection that wait behind the one being answered."
+    )
 
 
 class Timeouts(_Section):
