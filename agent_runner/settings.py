@@ -95,6 +95,9 @@ class LimitSettings(_Section):
     """Bounds on what one request, run or reader may take."""
 
     body_bytes: int = Field(16 << 20, ge=1024, description="Largest request body.")
+    json_bytes: int = Field(
+        1 << 20, ge=1024, description="Largest object or list in a field of a request."
+    )
     prompt_bytes: int = Field(8 << 20, ge=1, description="Longest prompt, in UTF-8 bytes.")
     line_bytes: int = Field(8 << 20, ge=4096, description="Longest CLI line that is decoded.")
     queue_depth: int = Field(100, ge=1, description="Runs waiting for one agent.")
