@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Programs are started by the hundred here: without it each would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check test-real chaos defences soak load record bench lock clean
+.PHONY: help run test check test-real chaos attack defences soak load record bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -32,6 +32,10 @@ test-real: ## Install the real CLIs and test them against a local model server
 chaos: ## Kill, crash, race and cut the service; figures beside thresholds (ARGS=--kills=1000)
 	@$(PYTHON) .ci/bootstrap.py dev
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+attack: ## Attack the port before the token is asked for; figures beside thresholds
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(BIN)/python -m tests.attack $(ARGS)
 
 defences: ## Take each fault's defence out of a copy and see its tests fail (ARGS=NUMBER...)
 	@$(PYTHON) .ci/bootstrap.py dev

@@ -95,6 +95,9 @@ class LimitSettings(_Section):
     """Bounds on what one request, run or reader may take."""
 
     body_bytes: int = Field(16 << 20, ge=1024, description="Largest request body.")
+    json_bytes: int = Field(
+        1 << 20, ge=1024, description="Largest object or list in a field of a request."
+    )
     prompt_bytes: int = Field(8 << 20, ge=1, description="Longest prompt, in UTF-8 bytes.")
     line_bytes: int = Field(8 << 20, ge=4096, description="Longest CLI line that is decoded.")
     queue_depth: int = Field(100, ge=1, description="Runs waiting for one agent.")
@@ -106,6 +109,19 @@ class LimitSettings(_Section):
     stream_clients: int = Field(1000, ge=1, description="Open SSE streams.")
     stream_send_ms: Milliseconds = Field(
         10_000, description="A stream client that takes nothing for this long is closed."
+    )
+    connections: int | None = Field(
+        None, ge=8, description="Open connections; by default 200 more than `stream_clients`."
+    )
+    head_bytes: int = Field(64 << 10, ge=1024, description="Largest request line with its headers.")
+    head_ms: Milliseconds = Field(
+        10_000, description="A request's headers must be whole after this long."
+    )
+    keep_alive_ms: Milliseconds = Field(
+        15_000, description="A connection that asks nothing for this long is closed."
+    )
+    pipelined: int = Field(
+        4, ge=1, description="Requests of one connection that wait behind the one being answered."
     )
 
 

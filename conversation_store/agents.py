@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from conversation_store import free_json
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.readers import Readers
 from conversation_store.records import AgentRecord
@@ -14,13 +15,15 @@ from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 
 def _agent(row: Row) -> AgentRecord:
+    options, error = free_json.examine(row[3])
     return AgentRecord(
         agent_id=row[0],
         type=row[1],
         comm_mode=row[2],
-        options=msgspec.json.decode(row[3]),
+        options=options,
         created_at=row[4],
         updated_at=row[5],
+        error=error,
     )
 
 

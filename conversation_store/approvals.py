@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from conversation_store import free_json
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.events import append_events
 from conversation_store.readers import Readers
@@ -39,7 +40,7 @@ def _approval(row: Row) -> ApprovalRecord:
     values = dict(zip(_FIELDS, row, strict=True))
     for name in _JSON_FIELDS:
         if values[name] is not None:
-            values[name] = json.loads(values[name])
+            values[name] = free_json.decode(values[name])
     values["kind"] = ApprovalKind(values["kind"])
     values["state"] = ApprovalState(values["state"])
     values["delivery"] = Delivery(values["delivery"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from conversation_store import free_json
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.readers import Readers
 from conversation_store.records import (
@@ -137,7 +138,7 @@ def _comparison(row: Row) -> ComparisonRecord:
     values: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
     for name in _JSON:
         if values[name] is not None:
-            values[name] = msgspec.json.decode(values[name])
+            values[name] = free_json.decode(values[name])
     names = {field.name: field.encode_name for field in msgspec.structs.fields(ComparisonRecord)}
     return msgspec.convert({names[name]: v for name, v in values.items()}, ComparisonRecord)
 

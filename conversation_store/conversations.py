@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from conversation_store import free_json
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.readers import Readers
 from conversation_store.records import ConversationRecord, TurnRecord
@@ -38,7 +39,7 @@ def _turn(row: Row) -> TurnRecord:
         direction=row[4],
         content=row[5],
         run_id=row[6],
-        metadata=msgspec.json.decode(row[7]),
+        metadata=free_json.decode_object(row[7]),
         created_at=row[8],
     )
 

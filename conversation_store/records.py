@@ -22,7 +22,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AgentRecord(Record, frozen=True, kw_only=True):
-    """A named worker. `options` is what its adapter reads; the store does not look inside."""
+    """A named worker. `options` is what its adapter reads; the store does not look inside.
+
+    `error` says that they cannot be read as they were written, and why.
+    """
 
     agent_id: str
     type: str
@@ -30,6 +33,7 @@ class AgentRecord(Record, frozen=True, kw_only=True):
     options: dict[str, Any]
     created_at: str
     updated_at: str
+    error: str | None = None
 
 
 class ConversationRecord(Record, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from conversation_store import free_json
 from conversation_store.approvals import asked, void_of_run
 from conversation_store.conversations import append_turn
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
@@ -44,9 +45,9 @@ def _run(row: Row) -> RunRecord:
         cli_version=row[10],
         session_id=row[11],
         exit_code=row[12],
-        usage=msgspec.json.decode(row[13]) if row[13] else None,
+        usage=free_json.decode_object(row[13]) if row[13] else None,
         cost_usd=row[14],
-        metadata=msgspec.json.decode(row[15]),
+        metadata=free_json.decode_object(row[15]),
         timeout_ms=row[16],
         timeouts=msgspec.json.decode(row[17]),
         queued_at=row[18],

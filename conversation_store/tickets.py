@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from conversation_store import free_json
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.readers import Readers
 from conversation_store.records import TicketRecord
@@ -15,9 +16,9 @@ from conversation_store.writer import Row, Transaction, Urgency, Writer
 
 def _ticket(row: Row) -> TicketRecord:
     values = dict(zip(TicketRecord.__struct_fields__, row, strict=True))
-    values["metadata"] = json.loads(values["metadata"])
+    values["metadata"] = free_json.decode_object(values["metadata"])
     if values["reply_metadata"] is not None:
-        values["reply_metadata"] = json.loads(values["reply_metadata"])
+        values["reply_metadata"] = free_json.decode_object(values["reply_metadata"])
     return TicketRecord(**values)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from conversation_store import free_json
 from conversation_store.readers import Readers
 from conversation_store.records import ToggleEventRecord, ToggleRecord
 from conversation_store.writer import Row, Transaction, Writer
@@ -19,7 +20,7 @@ EXPIRED = "toggle.expired"
 def _toggle(row: Row) -> ToggleRecord:
     values = dict(zip(ToggleRecord.__struct_fields__, row, strict=True))
     values["automatic"] = bool(values["automatic"])
-    values["evidence"] = json.loads(values["evidence"])
+    values["evidence"] = free_json.decode_object(values["evidence"])
     return ToggleRecord(**values)
 
 

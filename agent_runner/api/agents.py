@@ -19,6 +19,7 @@ from agent_runner.api.replies import AgentListReply, AgentReply, EndSessionReply
 from agent_runner.api.routes import Endpoint
 from agent_runner.approvals.life import life_of
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
+from agent_runner.routing.options import changed_options
 from agent_runner.routing.plan import CommMode, check_comm_mode
 from agent_runner.runners.launcher import resources_of
 from conversation_store.errors import RecordConflictError
@@ -122,10 +123,7 @@ async def patch_agent(request: Request) -> Response:
     body = await read_body(request, PatchAgentBody)
     async with ctx.changing:
         agent = await ctx.store.agents.get(request.path_params["agentId"])
-        merged = {**agent.options, **_given(body)}
-        options = _checked_options(
-            ctx, agent.type, {name: value for name, value in merged.items() if value is not None}
-        )
+        options = _checked_options(ctx, agent.type, changed_options(agent, _given(body)))
         given_mode = body.comm_mode if "comm_mode" in body.model_fields_set else agent.comm_mode
         mode = check_comm_mode(given_mode or CommMode.HEADLESS)
         changed = await ctx.store.agents.change(

@@ -8,7 +8,7 @@ from functools import cache
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -30,6 +30,7 @@ from agent_runner.api import (
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
 from agent_runner.api.problems import on_error
+from agent_runner.api.refusals import Refusals
 from agent_runner.api.routes import Handler
 from agent_runner.api.security import Gate
 from agent_runner.api.streams import StreamSlots
@@ -55,7 +56,7 @@ ENDPOINTS = (
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
-def build(context: Context, token: str | None) -> Starlette:
+def build(context: Context, token: str | None, refusals: Refusals | None = None) -> Starlette:
     """The application over a running service; `token` None asks for no token."""
     server = context.settings.server
     application = Starlette(
@@ -67,12 +68,14 @@ def build(context: Context, token: str | None) -> Starlette:
                 hosts=frozenset({*_LOOPBACK_NAMES, server.host.lower(), *server.allowed_hosts}),
                 origins=frozenset(server.allowed_origins),
                 body_limit=context.settings.limits.body_bytes,
+                refusals=refusals or Refusals(),
             )
         ],
         exception_handlers={
             AgentRunnerError: on_error,
             StoreError: on_error,
             HTTPException: on_error,
+            ClientDisconnect: on_error,
             Exception: on_error,
         },
     )

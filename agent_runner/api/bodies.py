@@ -25,7 +25,7 @@ from agent_runner.agents.permissions import (
     Action,
     Preset,
 )
-from agent_runner.errors import BadRequestError
+from agent_runner.errors import BadRequestError, TooLargeError
 from agent_runner.routing.toggles import LONGEST_S
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -33,6 +33,8 @@ ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Argument = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 
+DEEPEST = 64
+"""Levels of objects and lists in a field."""
 
 Duration = Annotated[int, Field(ge=1)]
 
@@ -296,7 +298,11 @@ B = TypeVar("B", bound=Body)
 
 
 async def read_body(request: Request, model: type[B]) -> B:
-    """The request's JSON as `model`; BadRequestError says which field is wrong."""
+    """The request's JSON as `model`; BadRequestError says which field is wrong.
+
+    A field that holds an object or a list is at most `limits.json_bytes` long and DEEPEST deep:
+    it is stored, and has to be told again in every list.
+    """
     data = await request.body()
     try:
         # Stricter than pydantic's own parser: no NaN, no half of a surrogate pair.
@@ -304,6 +310,8 @@ async def read_body(request: Request, model: type[B]) -> B:
         msgspec.json.encode(decoded)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise MalformedJsonError("invalid_json", f"the body is no JSON: {error}") from error
+    if isinstance(decoded, dict):
+        _check_sizes(decoded, request.app.state.context.settings.limits.json_bytes)
     try:
         return model.model_validate(decoded)
     except ValidationError as error:
@@ -311,6 +319,33 @@ async def read_body(request: Request, model: type[B]) -> B:
         place = ".".join(str(part) for part in first["loc"]) or "body"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise BadRequestError("invalid_body", f"{place}: {first['msg']}{more}") from error
+
+
+def _check_sizes(body: dict[str, Any], most: int) -> None:
+    for name, value in body.items():
+        if not isinstance(value, (dict, list)):
+            continue
+        if _is_deeper(value, DEEPEST):
+            raise BadRequestError(
+                "json_too_deep", f"{name[:100]} is nested more than {DEEPEST} deep"
+            )
+        if len(msgspec.json.encode(value)) > most:
+            raise TooLargeError("json_too_large", f"{name[:100]} is over the limit of {most} bytes")
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """True if a value has more levels of objects and lists. Level by level, without recursion."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
 
 
 class MalformedJsonError(BadRequestError):

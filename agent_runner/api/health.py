@@ -25,7 +25,6 @@ async def ready(request: Request) -> Response:
         return problem(503, "shutting_down", "the service is shutting down")
     if (answer := _unwell(request)) is not None:
         return answer
-    await ctx.store.agents.all()
     return _well(request, "ready")
 
 

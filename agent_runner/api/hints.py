@@ -29,6 +29,8 @@ HINTS = {
     "nothing_running": "replay the conversation's events instead",
     "body_too_large": "send less, or raise `limits.body_bytes`",
     "body_timeout": "send it faster, or in one piece",
+    "json_too_large": "send less, or raise `limits.json_bytes`",
+    "json_too_deep": "send less nested JSON",
     "prompt_too_large": "put the text into a file and name it",
     "unsupported_media_type": "send `Content-Type: application/json`",
     "empty_prompt": "send a text",

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from agent_runner import wire
@@ -84,14 +84,19 @@ def _headers(error: AgentRunnerError) -> dict[str, str] | None:
     return _HEADERS.get(error.status)
 
 
+def problem_of(error: AgentRunnerError) -> Response:
+    """The problem document of an error that was raised on purpose."""
+    headers = _headers(error)
+    extra = {"approval": error.approval} if isinstance(error, DecidedError) else None
+    return problem(
+        error.status, error.code, error.message, hint=error.hint, headers=headers, extra=extra
+    )
+
+
 async def on_error(_: Request, error: Exception) -> Response:
     """The answer to an exception from a handler."""
     if isinstance(error, AgentRunnerError):
-        headers = _headers(error)
-        extra = {"approval": error.approval} if isinstance(error, DecidedError) else None
-        return problem(
-            error.status, error.code, error.message, hint=error.hint, headers=headers, extra=extra
-        )
+        return problem_of(error)
     if isinstance(error, StoreError):
         status = next((s for kind, s in _STORE_STATUS.items() if isinstance(error, kind)), 503)
         headers = {"Retry-After": "1"} if isinstance(error, _PASSING) else None
@@ -103,5 +108,7 @@ async def on_error(_: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         code = _HTTP_CODES.get(error.status_code, "http_error")
         return problem(error.status_code, code, error.detail, headers=dict(error.headers or {}))
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=400)  # to nobody
     log.error("request_failed_inside", exc_info=error)
     return problem(500, FailureCode.INTERNAL, "the service failed; its log has the details")

@@ -15,7 +15,7 @@ class Reply(BaseModel):
 
 
 class AgentReply(Reply):
-    """An agent as registered."""
+    """An agent as registered; `error` says why its options cannot be used, if they cannot."""
 
     agent_id: str
     type: str
@@ -23,6 +23,7 @@ class AgentReply(Reply):
     options: dict[str, Any]
     created_at: str
     updated_at: str
+    error: str | None = None
 
 
 class AgentListReply(Reply):

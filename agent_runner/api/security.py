@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_runner.api.problems import problem
+from agent_runner.api.refusals import Refusals
 from agent_runner.errors import (
     AgentRunnerError,
     BadRequestError,
@@ -27,7 +28,7 @@ _OWN_SITES = frozenset({"same-origin", "none"})
 
 
 class BadHostError(BadRequestError):
-    """No Host header."""
+    """No Host header, or several."""
 
     status = 400
 
@@ -65,12 +66,14 @@ class Gate:
         hosts: frozenset[str],
         origins: frozenset[str],
         body_limit: int,
+        refusals: Refusals,
     ) -> None:
         self._app = app
         self._token = token.encode() if token is not None else None
         self._hosts = hosts
         self._origins = origins
         self._body_limit = body_limit
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check an HTTP request and pass it on, or answer with a problem."""
@@ -81,6 +84,7 @@ class Gate:
         try:
             self._check(scope["method"], headers)
         except AgentRunnerError as error:
+            self._refusals.note(error.code)
             challenge = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
             answer = problem(
                 error.status, error.code, error.message, hint=error.hint, headers=challenge
@@ -92,7 +96,14 @@ class Gate:
         await self._app(scope, receive, send)
 
     def _check(self, method: str, headers: Headers) -> None:
-        host = headers.get("host")
+        hosts = headers.getlist("host")
+        if len(hosts) > 1:
+            raise BadHostError(
+                "ambiguous_host",
+                "the request has more than one Host header",
+                hint="send the path alone, and one Host header",
+            )
+        host = hosts[0] if hosts else ""
         if not host:
             raise BadHostError("missing_host", "the request has no Host header")
         if host_name(host).lower() not in self._hosts:

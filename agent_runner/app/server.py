@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any
 
 import anyio
@@ -16,17 +17,23 @@ from sse_starlette.sse import AppStatus
 
 from agent_runner.api.application import build
 from agent_runner.api.context import Context
+from agent_runner.api.refusals import Refusals
 from agent_runner.api.streams import HEARTBEAT_S
+from agent_runner.app.connections import MOST_LEAVING, RESERVE, Connections
+from agent_runner.app.descriptors import raise_limit, room_for_connections
+from agent_runner.app.http_protocol import HttpConnection, HttpLimits
 from agent_runner.app.service import running_service
 from agent_runner.app.state_dir import StateDir
 from agent_runner.errors import AgentRunnerError, BadRequestError, UnavailableError
 from agent_runner.hosts import is_loopback
-from agent_runner.settings import ServerSettings, Settings
+from agent_runner.settings import LimitSettings, ServerSettings, Settings
 
 log = structlog.get_logger(__name__)
 
 Announce = Callable[[Context, str, str | None], Coroutine[Any, Any, None]]
 _BACKLOG = 1024
+_BESIDE_STREAMS = 200
+"""Connections for all but streams, by default."""
 
 
 class _Server(uvicorn.Server):
@@ -114,6 +121,7 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
     # What whoever started the service has blocked would keep it from being stopped.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     AppStatus.enable_automatic_graceful_drain = False
+    descriptors = raise_limit()
     state = StateDir(settings.state_dir.expanduser())
     with (
         state.claim(),
@@ -124,7 +132,7 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
         _notice_dead_peers(listener, settings.limits.stream_send_ms)
         token = settings.server.token or state.token() if settings.server.auth == "token" else None
         async with anyio.create_task_group() as tasks:
-            async with running_service(settings, state) as context:
+            async with running_service(settings, state, descriptors=descriptors) as context:
                 server = _server(context, token)
 
                 async def serving() -> None:
@@ -151,9 +159,22 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
 
 
 def _server(context: Context, token: str | None) -> _Server:
+    limits, refusals = context.settings.limits, Refusals()
+    protocol = partial(
+        HttpConnection,
+        limits=HttpLimits(
+            head_bytes=limits.head_bytes,
+            head_s=limits.head_ms / 1000,
+            keep_alive_s=limits.keep_alive_ms / 1000,
+            pipelined=limits.pipelined,
+        ),
+        connections=Connections(_most_connections(limits), refusals),
+    )
     return _Server(
         uvicorn.Config(
-            build(context, token),
+            build(context, token, refusals),
+            http=protocol,  # type: ignore[arg-type] # it is called as the class is
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -162,6 +183,15 @@ def _server(context: Context, token: str | None) -> _Server:
             proxy_headers=False,
         )
     )
+
+
+def _most_connections(limits: LimitSettings) -> int:
+    """As many as are wished for, or as there are descriptors for."""
+    wanted = limits.connections or limits.stream_clients + _BESIDE_STREAMS
+    room = room_for_connections() - RESERVE - MOST_LEAVING
+    if room < wanted:
+        log.warning("connections_reduced", wanted=wanted, to=room, because="descriptor limit")
+    return max(1, min(wanted, room))
 
 
 def _url(listener: socket.socket) -> str:

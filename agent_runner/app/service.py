@@ -62,16 +62,20 @@ PATIENCE_AT_END_S = 5.0
 
 @asynccontextmanager
 async def running_service(
-    settings: Settings, state: StateDir, env: Mapping[str, str] = os.environ
+    settings: Settings,
+    state: StateDir,
+    env: Mapping[str, str] = os.environ,
+    descriptors: int | None = None,
 ) -> AsyncIterator[Context]:
     """The service on a claimed state folder, ready for requests.
 
+    CLIs get the soft limit of `descriptors`, or the service's own.
     At the end runs are stopped, streams ended, processes gone, the store closed.
     """
     async with (
         _opened(state) as store,
         watch_loop(),
-        open_warden(state.umask) as warden,
+        open_warden(state.umask, descriptors) as warden,
         anyio.create_task_group() as tasks,
     ):
         watch = StoreWatch(store, state.database, state.backups)

@@ -1,12 +1,12 @@
 """The keeper: a program of its own that stands between the service and every CLI process.
 
-Started once as `python -I -S keeper.py FD`, it is the *warden*: small, so that a fork of it
-takes a millisecond. For each message on FD (one byte, with the end of a control socket) it forks
-a *keeper*, which forks the process that will be its CLI, in a session of its own, and is the
-subreaper of its tree: whatever a double fork or setsid orphans becomes the keeper's child, so
-the tree is known without guessing. The control socket is a lifeline. When the service is
-gone, even by SIGKILL, the keeper ends the tree: TERM, half a second later KILL, until none
-is left. If a keeper itself is killed, the warden inherits its tree and kills it.
+Started once as `python -I -S keeper.py FD [DESCRIPTORS]`, it is the *warden*: small, so that a
+fork of it takes a millisecond. For each message on FD (one byte, with the end of a control
+socket) it forks a *keeper*, which forks the process that will be its CLI, in a session of its
+own, and is the subreaper of its tree: whatever a double fork or setsid orphans becomes the
+keeper's child, so the tree is known without guessing. The control socket is a lifeline. When
+the service is gone, even by SIGKILL, the keeper ends the tree: TERM, half a second later KILL,
+until none is left. If a keeper itself is killed, the warden inherits its tree and kills it.
 
 On the control socket the service writes one byte with the ends of three pipes, the length
 (4 bytes, big endian) and the JSON of what to start: argv, cwd, env, limits; then commands
@@ -459,5 +459,17 @@ def bury(keepers: set[int]) -> None:
                     os.waitpid(orphan, 0)
 
 
+def limit_descriptors(soft: int) -> None:
+    """Give all below the soft limit that the service found, not the one it took for itself.
+
+    Programs that use select(), or close every descriptor there may be, need it low.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        limit_descriptors(int(sys.argv[2]))
     warden(socket.socket(fileno=int(sys.argv[1])))

@@ -70,8 +70,9 @@ class Warden:
     keeper whose tree is empty holds the next: that takes half as long as a new one.
     """
 
-    def __init__(self, umask: int = 0o022) -> None:
+    def __init__(self, umask: int = 0o022, descriptors: int | None = None) -> None:
         self._umask = umask
+        self._descriptors = descriptors
         self._process: subprocess.Popen[bytes]
         self._requests: socket.socket
         self._spares: list[Control]
@@ -174,7 +175,10 @@ class Warden:
         self._requests.setblocking(False)
         with far:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_PROGRAM), str(far.fileno())],
+                [
+                    *(sys.executable, "-I", "-S", str(_PROGRAM), str(far.fileno())),
+                    *([] if self._descriptors is None else [str(self._descriptors)]),
+                ],
                 stdin=subprocess.DEVNULL,
                 env={},
                 cwd="/",
@@ -191,9 +195,12 @@ class Warden:
 
 
 @asynccontextmanager
-async def open_warden(umask: int = 0o022) -> AsyncIterator[Warden]:
-    """A warden for as long as the block runs. CLIs get `umask`, not the service's own."""
-    warden = Warden(umask)
+async def open_warden(umask: int = 0o022, descriptors: int | None = None) -> AsyncIterator[Warden]:
+    """A warden for as long as the block runs.
+
+    CLIs get `umask` and the soft limit of `descriptors`, not the service's own.
+    """
+    warden = Warden(umask, descriptors)
     try:
         yield warden
     finally:

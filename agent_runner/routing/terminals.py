@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
-from agent_runner.agents.base import AgentOptions, Form
+from agent_runner.agents.base import Form
 from agent_runner.agents.registry import adapter_for
-from agent_runner.errors import BadRequestError, UnavailableError
+from agent_runner.errors import BadRequestError, ConflictError, UnavailableError
+from agent_runner.routing.options import options_of
 from agent_runner.runners.terminal import TMUX_INSTALL_HINT, find_tmux
 from conversation_store.records import AgentRecord
 
@@ -40,11 +39,11 @@ class Terminals:
             return _unavailable("tmux is not installed", TMUX_INSTALL_HINT)
         if self._drivable.get(agent.agent_id) is agent:
             return None
-        options = msgspec.convert(agent.options, AgentOptions)
         adapter = adapter_for(agent.type)
         try:
+            options = options_of(agent)
             launch = adapter.launch(options, Form.TERMINAL, resume=None, private_dir="/private")
-        except BadRequestError as error:
+        except (BadRequestError, ConflictError) as error:
             return _unavailable(error.message, error.hint)
         if launch.terminal is None:
             message = f"an agent of type {agent.type} has no terminal UI that can be driven"

@@ -27,6 +27,7 @@ from agent_runner.errors import (
 )
 from agent_runner.events import RunQueued, RunStarted
 from agent_runner.latch import Latch, first_of
+from agent_runner.routing.options import options_of
 from agent_runner.routing.router import Router
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.live import LiveCli
@@ -121,7 +122,7 @@ class RunService:
                 raise UnavailableError("shutting_down", "the service is shutting down")
             agent = await self._store.agents.get(agent_id)
             self._check_prompt(request.prompt)
-            options = msgspec.convert(agent.options, AgentOptions)
+            options = options_of(agent)
             timeouts = self._settings.supervision.with_overrides(options.timeouts, request.timeouts)
             if (seen := await self._seen(agent_id, request)) is not None:
                 return seen
@@ -142,7 +143,7 @@ class RunService:
     async def resume(self, run: RunRecord) -> None:
         """Drive a run that an earlier service had not begun, or that an approval holds."""
         agent = await self._store.agents.get(run.agent_id)
-        options = msgspec.convert(agent.options, AgentOptions)
+        options = options_of(agent)
         (turn,) = await self._store.conversations.turns_of_run(run.run_id)
         queued = NewRun(
             run_id=run.run_id,

@@ -120,7 +120,7 @@ def test_deep_metadata_is_kept_or_refused_but_never_a_failure(live: Service) -> 
     for depth in (10, 100, 190, 250, 400):
         body = {"prompt": "x", "metadata": nested(depth)}
         status, code, _ = post(live, "/agents/worker/execute", body)
-        assert (status, code) in ((200, ""), (400, "invalid_json"), (422, "invalid_body"))
+        assert (status, code) in ((200, ""), (400, "invalid_json"), (422, "json_too_deep"))
 
 
 def test_metadata_comes_back(live: Service) -> None:

@@ -88,7 +88,10 @@ def status(connection: socket.socket) -> int:
     """The status of an answer that may go on."""
     data = b""
     while b"\r\n" not in data:
-        data += connection.recv(1)
+        byte = connection.recv(1)
+        if not byte:
+            raise ConnectionError("the connection was closed without an answer")
+        data += byte
     return int(data.split(b" ", 2)[1])
 
 
