@@ -108,15 +108,15 @@ class Received(msgspec.Struct, kw_only=True):
 class PermissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a PermissionRequested.
 
-    `updated_input` replaces the tool's input; `answers` (question: answer) are those of a
-    question that is no permission; `option_id` is one of the CLI's own options; `session`
-    lets the same through for as long as the CLI's process lives; `interrupt` ends the turn.
+    `updated_input` replaces the tool's input; `answers` (question: answer, or a list of them)
+    are those of a question that is no permission; `option_id` is one of the CLI's own options;
+    `session` lets the same through for as long as the CLI's process lives; `interrupt` ends the turn.
     """
 
     allow: bool
     message: str | None = None
     updated_input: dict[str, Any] | None = None
-    answers: dict[str, str] | None = None
+    answers: dict[str, str | list[str]] | None = None
     option_id: str | None = None
     session: bool = False
     interrupt: bool = False

@@ -147,7 +147,8 @@ class DroidRpcSession(SessionBase):
         for question in asked.input["questions"]:
             text = (given or {}).get(str(question.get("question")))
             if text is not None:
-                body["answers"].append({**_named(question), "answer": text})
+                said = text if isinstance(text, str) else ", ".join(text)
+                body["answers"].append({**_named(question), "answer": said})
         return self._rpc.reply(self._raw_ids.pop(asked.request_id), body)
 
     # --- from the CLI ----------------------------------------------------------------------

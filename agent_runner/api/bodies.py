@@ -229,8 +229,10 @@ class DecideBody(Body):
     updated_input: dict[str, Any] | None = Field(
         None, description="What the tool is to run with in the place of its own input."
     )
-    answers: dict[str, str] | None = Field(
-        None, description="Kind question: the answer to each question, by its text."
+    answers: dict[str, str | list[str]] | None = Field(
+        None,
+        description="Kind question: the answer to each question, by its text; a list of labels "
+        "where it takes several.",
     )
     stop: bool = Field(False, description="With a reject: end the turn as well.")
     by: ShortText = Field("operator", description="Who decides.")

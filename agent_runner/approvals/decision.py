@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from agent_runner.agents.base import PermissionAnswer
+from agent_runner.approvals.answers import Answers, checked
 from agent_runner.errors import (
     BadRequestError,
     ConflictError,
@@ -34,7 +35,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     option_id: str | None = None
     message: str | None = None
     updated_input: dict[str, Any] | None = None
-    answers: dict[str, str] | None = None
+    answers: Answers | None = None
     session: bool = False
     stop: bool = False
 
@@ -95,6 +96,14 @@ def check(approval: ApprovalRecord, decision: Decision) -> bool:
         )
     _check_features(approval, decision, approve=approve)
     return approve
+
+
+def in_form(approval: ApprovalRecord, decision: Decision) -> Decision:
+    """`decision` with its answers as the CLI takes them; BadRequestError `unknown_answer`."""
+    if decision.answers is None or approval.kind is not ApprovalKind.QUESTION:
+        return decision
+    answers = checked(approval.input, decision.answers)
+    return msgspec.structs.replace(decision, answers=answers)
 
 
 def refuse_decided(approval: ApprovalRecord, decision: Decision, *, approve: bool) -> None:

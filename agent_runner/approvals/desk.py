@@ -14,7 +14,7 @@ import structlog
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, Feature
 from agent_runner.approvals.canonical import input_hash
-from agent_runner.approvals.decision import Decision, answer_of, check, refuse_decided
+from agent_runner.approvals.decision import Decision, answer_of, check, in_form, refuse_decided
 from agent_runner.approvals.hints import hints
 from agent_runner.approvals.life import extension, life_of, warning
 from agent_runner.bus.bus import Bus
@@ -158,6 +158,7 @@ class Desk:
         `approval_expired` or `approval_voided` for who comes late.
         """
         approval = await self._approvals.get(approval_id)
+        decision = in_form(approval, decision)
         if approval.state in (ApprovalState.EXPIRED, ApprovalState.VOIDED):
             refuse_decided(approval, decision, approve=False)
         approve = check(approval, decision)

@@ -96,7 +96,10 @@ def approve(
         str | None, typer.Option("--input", help="JSON that the tool runs with instead.")
     ] = None,
     answer: Annotated[
-        list[str] | None, typer.Option(help="QUESTION=ANSWER, for a question; repeat it.")
+        list[str] | None,
+        typer.Option(
+            help="QUESTION=ANSWER, for a question; repeat it, also for one that takes several."
+        ),
     ] = None,
     message: Annotated[str | None, typer.Option(help="A note for the record.")] = None,
     seen: Annotated[
@@ -228,16 +231,16 @@ def _object(text: str | None) -> dict[str, Any] | None:
     return value
 
 
-def _answers(pairs: list[str] | None) -> dict[str, str] | None:
+def _answers(pairs: list[str] | None) -> dict[str, str | list[str]] | None:
     if not pairs:
         return None
-    answers: dict[str, str] = {}
+    answers: dict[str, list[str]] = {}
     for pair in pairs:
         question, equals, answer = pair.rpartition("=")
         if not equals:
             raise BadRequestError("invalid_answer", f"{pair!r} is not QUESTION=ANSWER")
-        answers[question] = answer
-    return answers
+        answers.setdefault(question, []).append(answer)
+    return {question: given[0] if len(given) == 1 else given for question, given in answers.items()}
 
 
 def _row(approval: dict[str, Any]) -> tuple[object, ...]:

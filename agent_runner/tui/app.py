@@ -10,12 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Footer, Header, RichLog, Static
 
+from agent_runner.approvals.answers import labels_of, takes_several
 from agent_runner.client.events import Watcher
 from agent_runner.client.http import path
 from agent_runner.client.user import user_name
 from agent_runner.errors import AgentRunnerError, UnavailableError
 from agent_runner.tui.chooser import Chooser
-from agent_runner.tui.dialogs import ChoiceDialog, InputDialog, ReasonDialog
+from agent_runner.tui.dialogs import ChoiceDialog, InputDialog, ReasonDialog, SeveralDialog
 from agent_runner.tui.words import (
     approval_row,
     approval_text,
@@ -287,12 +288,13 @@ class Tui(App[None]):
             self.run_worker(self._decide(approval, decision="approve", scope=scope))
 
     async def _answer(self, approval: dict[str, Any]) -> None:
-        answers: dict[str, str] = {}
+        answers: dict[str, str | list[str]] = {}
         for question in approval["input"].get("questions", []):
             text = str(question.get("question", ""))
-            options = question.get("options") or []
-            labels = [str(o["label"] if isinstance(o, dict) else o) for o in options]
-            if labels:
+            labels = labels_of(question)
+            if labels and takes_several(question):
+                answer = await self.push_screen_wait(SeveralDialog(text, labels))
+            elif labels:
                 answer = await self.push_screen_wait(
                     ChoiceDialog(text, [(label, label) for label in labels])
                 )

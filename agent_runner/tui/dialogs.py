@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, OptionList, TextArea
+from textual.widgets import Input, Label, OptionList, SelectionList, TextArea
 from textual.widgets.option_list import Option
 
 from agent_runner.tui.words import words
@@ -100,3 +100,30 @@ class ChoiceDialog(_Dialog):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter."""
         self.dismiss(self._choices[event.option_index][0])
+
+
+class SeveralDialog(_Dialog):
+    """A list to choose some from; its result is the list of them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Back"),
+        Binding("ctrl+s", "send", "Answer with these", priority=True),
+    ]
+
+    def __init__(self, title: str, labels: Sequence[str]) -> None:
+        super().__init__()
+        self._title = title
+        self._labels = labels
+
+    def compose(self) -> ComposeResult:
+        """See textual."""
+        with Vertical():
+            yield Label(words(f"{self._title} (Space chooses, Ctrl+S answers)"))
+            choices = ((words(label), index) for index, label in enumerate(self._labels))
+            yield SelectionList[int](*choices)
+
+    def action_send(self) -> None:
+        """Ctrl+S."""
+        chosen = self.query_one(SelectionList).selected
+        if chosen:
+            self.dismiss([self._labels[index] for index in sorted(chosen)])
