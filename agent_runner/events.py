@@ -169,6 +169,16 @@ class SessionStarted(AgentEvent, frozen=True, kw_only=True, tag="session.started
     mcp_servers: list[dict[str, Any]] | None = None
 
 
+class PermissionModeChanged(AgentEvent, frozen=True, kw_only=True, tag="permission.mode"):
+    """The CLI's permission mode is another one from now on: a plan was agreed to, say.
+
+    `mode` and `before` are the CLI's own words. It holds until the process ends.
+    """
+
+    mode: str
+    before: str | None = None
+
+
 class MessageDelta(AgentEvent, frozen=True, kw_only=True, tag="message.delta"):
     """More text of the assistant message `item_id`, of a helper if it has a parent."""
 
@@ -474,6 +484,7 @@ AnyEvent = (
     | SessionClosed
     | SessionQuarantined
     | SessionStarted
+    | PermissionModeChanged
     | MessageDelta
     | MessageCompleted
     | ReasoningDelta

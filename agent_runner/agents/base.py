@@ -110,7 +110,8 @@ class PermissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     `updated_input` replaces the tool's input; `answers` (question: answer, or a list of them)
     are those of a question that is no permission; `option_id` is one of the CLI's own options;
-    `session` lets the same through for as long as the CLI's process lives; `interrupt` ends the turn.
+    `session` lets the same through for as long as the CLI's process lives; `interrupt` ends
+    the turn.
     """
 
     allow: bool

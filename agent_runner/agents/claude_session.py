@@ -25,10 +25,12 @@ from agent_runner.events import (
     AgentEvent,
     BackgroundTask,
     Notice,
+    PermissionModeChanged,
     PermissionOption,
     PermissionRequested,
     RateLimit,
     SessionStarted,
+    ToolCompleted,
     ToolProgress,
     ToolStarted,
     Usage,
@@ -68,6 +70,8 @@ class ClaudeSession(SessionBase):
         self._turns = 0
         self._notified = 0
         self._interrupted: set[str | None] = set()
+        self._mode: str | None = None
+        self._mode_agreed: str | None = None
         self._asked: dict[str, str] = {}
         self._asked_count = 0
         self._requests: dict[str, control.CanUseTool] = {}
@@ -86,6 +90,7 @@ class ClaudeSession(SessionBase):
             control.ControlRequest: self._control_request,
             control.ControlResponse: self._control_response,
             control.ControlCancelRequest: self._control_cancel,
+            system.Status: self._status,
             system.Task: self._task,
             system.BackgroundTasks: self._task_list,
         }
@@ -137,6 +142,9 @@ class ClaudeSession(SessionBase):
             body: dict[str, Any] = {"behavior": "allow", "updatedInput": changed}
             if answer.session:
                 body["updatedPermissions"] = for_session(request.permission_suggestions)
+            if question.kind == "plan":
+                set_so = _mode_in(body.get("updatedPermissions", []))
+                self._mode_agreed = set_so or self._without_plan
         else:
             if question.tool_call_id:
                 self.denied.add(question.tool_call_id)
@@ -209,6 +217,10 @@ class ClaudeSession(SessionBase):
         self._tasks.read_list(message, self._turns)
         return Received(events=system_events(message), behind=self._behind(None))
 
+    def _status(self, message: system.Status, line: bytes) -> Received:
+        events = [*system_events(message), *self._mode_told(message.permissionMode)]
+        return Received(events=events, behind=self._behind(None))
+
     def _call_outlives(self, call: str) -> bool:
         return self._tasks.of_call(call, self.tools) is not None
 
@@ -219,6 +231,30 @@ class ClaudeSession(SessionBase):
         for call in calls.difference(self.tools):
             self._tasks.closed(call)
         return events
+
+    # --- the permission mode -------------------------------------------------------------------
+
+    @property
+    def _without_plan(self) -> str:
+        """What holds once a plan is agreed to, unless the CLI says otherwise."""
+        return self._mode if self._mode not in (None, "plan") else "default"
+
+    def _mode_told(self, mode: str | None) -> list[AgentEvent]:
+        """The CLI says which mode holds."""
+        if mode is None:
+            return []
+        before, self._mode, self._mode_agreed = self._mode, mode, None
+        if before in (None, mode):
+            return []
+        return [PermissionModeChanged(mode=mode, before=before)]
+
+    def _plan_done(self, events: list[AgentEvent]) -> list[AgentEvent]:
+        """The mode after a plan that was agreed to, where the CLI has not told it."""
+        agreed = self._mode_agreed
+        if agreed is None or not any(_is_agreed_plan(event) for event in events):
+            return []
+        before, self._mode, self._mode_agreed = self._mode, agreed, None
+        return [PermissionModeChanged(mode=agreed, before=before)]
 
     def _ask_cli(self, subtype: str, fields: dict[str, Any]) -> bytes:
         self._asked_count += 1
@@ -283,7 +319,8 @@ class ClaudeSession(SessionBase):
     def _user(self, message: c.User, line: bytes) -> Received:
         parent = message.parent_tool_use_id
         behind = self._behind(self._tasks.of_call(parent, self.tools))
-        return Received(events=self._blocks.user(message, line), behind=behind)
+        events = self._blocks.user(message, line)
+        return Received(events=[*events, *self._plan_done(events)], behind=behind)
 
     def _init(self, message: system.Init, line: bytes) -> Received:
         self._turn_begins()
@@ -303,6 +340,7 @@ class ClaudeSession(SessionBase):
             )
         else:
             events.append(Notice(code="session_without_id", level="warning"))
+        events += self._mode_told(message.permissionMode)
         return Received(events=events, behind=self._behind(None))
 
     def _result(self, message: c.Result, line: bytes) -> Received:
@@ -438,6 +476,17 @@ def _other(message: Any) -> list[AgentEvent]:
     if isinstance(message, c.TranscriptMirror):
         return [Activity(code="transcript_mirror")]
     return [Activity(code="keep_alive")]
+
+
+def _mode_in(permissions: list[dict[str, Any]]) -> str | None:
+    modes = [update.get("mode") for update in permissions if update.get("type") == "setMode"]
+    return modes[-1] if modes and isinstance(modes[-1], str) else None
+
+
+def _is_agreed_plan(event: AgentEvent) -> bool:
+    if not isinstance(event, ToolCompleted) or event.status != "completed":
+        return False
+    return _QUESTIONS.get(event.name or "") == "plan"
 
 
 def for_session(suggestions: Any) -> list[dict[str, Any]]:

@@ -97,9 +97,7 @@ def approve(
     ] = None,
     answer: Annotated[
         list[str] | None,
-        typer.Option(
-            help="QUESTION=ANSWER, for a question; repeat it, also for one that takes several."
-        ),
+        typer.Option(help="QUESTION=ANSWER; repeat it for others, and for one that takes several."),
     ] = None,
     message: Annotated[str | None, typer.Option(help="A note for the record.")] = None,
     seen: Annotated[

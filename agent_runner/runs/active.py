@@ -25,10 +25,12 @@ from agent_runner.events import (
     BackgroundTask,
     FileChanged,
     Notice,
+    Oversize,
     ParseError,
     PermissionRequested,
     PermissionResolved,
     SessionStarted,
+    ToolCompleted,
     ToolStarted,
     Unknown,
     event_type,
@@ -60,7 +62,16 @@ class StopReason(StrEnum):
 
 
 _OF_THE_CLI = (StopReason.START_TIMEOUT, StopReason.STALLED)
-_DEEDS = (ToolStarted, FileChanged, PermissionRequested)
+# What cannot be read may have told of a tool that ran.
+_DEEDS = (
+    ToolStarted,
+    ToolCompleted,
+    FileChanged,
+    PermissionRequested,
+    ParseError,
+    Unknown,
+    Oversize,
+)
 
 
 WhenAsking = Callable[[], Awaitable[Sequence[AgentEvent]]]
@@ -70,7 +81,8 @@ BeginBehind = Callable[["ActiveRun", Asker, str], Awaitable[Behind | None]]
 class ActiveRun:
     """Takes the run's events to its conversation's channel; `asked` is set to stop it.
 
-    `recorder` takes what a mirror is compared with. `acted` once a tool began, or asked to.
+    `recorder` takes what a mirror is compared with. `acted` once a tool began, or asked to, or
+    something could not be read: nothing is run again after it.
     `following` are the runs of what its CLI did by itself because of it; `followed` is set with
     each. `when_asking` is called when somebody is asked; what changes by that is published.
     `done` without an `outcome`: the service stopped while the run was queued, and will start it
@@ -227,7 +239,7 @@ class ActiveRun:
         for event in events:
             if isinstance(event, ParseError | Unknown):
                 self.broken_lines += 1
-            elif isinstance(event, _DEEDS):
+            if isinstance(event, _DEEDS):
                 self.acted = True
             if isinstance(event, PermissionRequested) and event.request_id in self._to_ask:
                 await self.channel.emit(self.run_id, plain)

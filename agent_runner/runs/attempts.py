@@ -84,7 +84,8 @@ class Attempts:
             await self._settle(conversation)
             for attempt in range(1, RESUME_ATTEMPTS + 1):
                 live, verdict = await self._on_new(session_id)
-                if verdict.code != FailureCode.SESSION_NOT_FOUND or self._stopped:
+                unknown = verdict.code == FailureCode.SESSION_NOT_FOUND
+                if not unknown or self._stopped or self._active.acted:
                     return live, verdict
                 await self._resume_failed(attempt, verdict)
             await self._quarantine(session_id, verdict)

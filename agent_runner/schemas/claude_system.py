@@ -47,6 +47,7 @@ class Init(System):
     ultrathink_available: Any = None
     ultrathink_typed_raises: Any = None
     view_mode: Any = None
+    sandbox_enabled: Any = None
 
 
 class Status(System):

@@ -71,8 +71,8 @@ async def test_several_answers_reach_the_cli_as_a_list(serving: Serving, tmp_pat
     async with serving() as context:
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         active, approval = await asked(context, agent, script)
+        unknown = approve(approval, answers={"Which languages?": "Cobol"})
         with pytest.raises(BadRequestError):
-            unknown = approve(approval, answers={"Which languages?": "Cobol"})
             await context.desk.decide(approval.approval_id, unknown)
         answers: Answers = {"Which languages?": ["Rust", "Go, later"]}
         decided = approve(approval, answers=answers)
