@@ -14,7 +14,7 @@ from typing import Any, Literal
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import BlockReader
 from agent_runner.agents.claude_result import verdict
-from agent_runner.agents.claude_system import system_events
+from agent_runner.agents.claude_system import refusal_words, system_events
 from agent_runner.agents.failures import short
 from agent_runner.agents.session import SessionBase
 from agent_runner.events import (
@@ -88,7 +88,7 @@ class ClaudeSession(SessionBase):
 
     def prompt(self, text: str) -> bytes:
         """One user line."""
-        self._prompts += 1
+        self._begin_turn(text)
         return _line(
             {
                 "type": "user",
@@ -153,6 +153,8 @@ class ClaudeSession(SessionBase):
         if handler is not None:
             return handler(message, line)
         if isinstance(message, system.System):
+            if isinstance(message, system.Text) and (words := refusal_words(message)):
+                self.answered.refused(words)
             return Received(events=system_events(message))
         return Received(events=_other(message))
 
@@ -218,7 +220,11 @@ class ClaudeSession(SessionBase):
         unsolicited = kind in _UNSOLICITED or not self._prompts
         cost = self._cost_since(message.total_cost_usd)
         usage = _usage(message.usage)
+        lacks = None
         if not unsolicited:
+            lacks = self.answered.lacks(
+                message.result or self._blocks.last_text, command=message.local_command is not None
+            )
             events.extend(self._close_open("the turn ended"))
         if usage is not None or cost is not None:
             events.append(UsageReported(usage=usage or Usage(), cost_usd=cost, model=self._model))
@@ -228,6 +234,7 @@ class ClaudeSession(SessionBase):
                 api_error=self._error,
                 interrupting=self._interrupting,
                 wants_structure=self._wants_structure,
+                lacks=lacks,
                 last_text=self._blocks.last_text,
                 session_id=self.session_id,
                 usage=usage,

@@ -50,7 +50,7 @@ class TerminalSession(SessionBase):
 
     def prompt(self, text: str) -> bytes:
         """Have it delivered."""
-        self._prompts += 1
+        self._begin_turn(text)
         self._sent += 1
         self._delivered = False
         return _line(do="prompt", id=self._sent, text=text)
