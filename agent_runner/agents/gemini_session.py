@@ -160,7 +160,7 @@ class GeminiSession(SessionBase):
         started = self.tools.get(message.tool_id)
         return self.end_tool(
             message.tool_id,
-            failed=message.status != "success",
+            failed=error is not None if message.status is None else message.status != "success",
             output=message.output,
             error=(error.message or error.type) if error else None,
             changed=_changed(started),
