@@ -103,7 +103,7 @@ class AcpSession(SessionBase):
 
     def prompt(self, text: str) -> bytes:
         """A session/prompt, or nothing yet while the handshake lasts."""
-        self._prompts += 1
+        self._begin_turn(text)
         if self._ready:
             return self._send_prompt(text)
         self._queue.append(text)
@@ -319,10 +319,13 @@ class AcpSession(SessionBase):
         if usage is not None:
             events.append(UsageReported(usage=usage, model=model))
         code = STOP_REASONS.get(answer.stopReason or "")
+        error = f"the agent stopped: {answer.stopReason}" if code else None
+        if code is None:
+            code, error = self.answered.lacks(None) or (None, None)
         return events + self._turn(
             ok=code is None,
             code=code,
-            error=f"the agent stopped: {answer.stopReason}" if code else None,
+            error=error,
             stop_reason=answer.stopReason,
             usage=usage,
         )

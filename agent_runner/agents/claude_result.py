@@ -1,7 +1,8 @@
 """Claude Code's `result` line and exit status to a verdict on the turn.
 
 Recorded from 2.1.197: an API error is subtype `success` with `is_error` and exit 1; exit 0
-without a result is a lost answer or an early SIGINT, never a success.
+without a result is a lost answer or an early SIGINT, never a success. Nor is it one if nothing
+was answered, or if `terminal_reason` says that the turn broke off.
 """
 
 from __future__ import annotations
@@ -25,6 +26,24 @@ _BY_TERMINAL_REASON = {
     "prompt_too_long": FailureCode.CONTEXT_TOO_LONG,
 }
 
+# Ends that the CLI itself counts as failures, or as cut off (read in 2.1.197 and 2.1.329), which
+# a result of subtype `success` may have.
+_BROKE_OFF = {
+    "api_error": FailureCode.API_ERROR,
+    "blocking_limit": FailureCode.CONTEXT_TOO_LONG,
+    "budget_exhausted": FailureCode.MAX_BUDGET,
+    "image_error": FailureCode.INVALID_REQUEST,
+    "malformed_tool_use_exhausted": FailureCode.GAVE_UP,
+    "max_turns": FailureCode.MAX_TURNS,
+    "model_error": FailureCode.API_ERROR,
+    "prompt_too_long": FailureCode.CONTEXT_TOO_LONG,
+    "rapid_refill_breaker": FailureCode.GAVE_UP,
+    "structured_output_retry_exhausted": FailureCode.STRUCTURED_OUTPUT,
+    "tool_deferred_unavailable": FailureCode.GAVE_UP,
+    "turn_setup_failed": FailureCode.CLI_ERROR,
+}
+_HOOK_STOPPED = ("hook_stopped", "stop_hook_prevented")
+
 API_ERRORS = {
     "authentication_failed": FailureCode.AUTH_REQUIRED,
     "oauth_org_not_allowed": FailureCode.AUTH_REQUIRED,
@@ -45,24 +64,36 @@ def verdict(
     api_error: str | None,
     interrupting: bool,
     wants_structure: bool,
+    lacks: tuple[FailureCode, str] | None,
     last_text: str | None,
     session_id: str | None,
     usage: Usage | None,
     cost: float | None,
     unsolicited: bool,
 ) -> TurnCompleted:
-    """The turn's end. A failed turn's text is what the model had said, not the error."""
+    """The turn's end. A failed turn's text is what the model had said, not the error.
+
+    `lacks` is why it is no success if the CLI says it is: nothing was answered.
+    """
     code: FailureCode | None = None
     error: str | None = None
     # The same object where the texts are equal: an answer may have megabytes.
     text = last_text if result.result in (None, last_text) else result.result
-    if result.subtype != "success" or result.is_error:
+    reason = result.terminal_reason or ""
+    if not _ended_well(result):
         said = "; ".join(str(item) for item in result.errors or ()) or result.result or ""
         code = _code(result, api_error, said, interrupting=interrupting)
         if code is FailureCode.INTERRUPTED:
             said = "interrupted"
-        error = short(said) or result.terminal_reason or result.subtype
+        error = short(said) or reason or result.subtype or "the turn failed without a text"
         text = last_text
+    elif reason in _BROKE_OFF:
+        code, text = _BROKE_OFF[reason], last_text
+        error = short(result.result or "") or f"the turn broke off: {reason}"
+    elif lacks is not None and result.structured_output is None:
+        (code, error), text = lacks, last_text
+    elif reason in _HOOK_STOPPED and not (text or "").strip():
+        code, error = FailureCode.BLOCKED_BY_HOOK, f"a hook stopped the turn ({reason})"
     elif wants_structure and result.structured_output is None:
         # The CLI calls this a success and exits 0 when the model never used the schema.
         code = FailureCode.STRUCTURED_OUTPUT
@@ -80,6 +111,13 @@ def verdict(
         num_turns=whole(result.num_turns),
         unsolicited=unsolicited,
     )
+
+
+def _ended_well(result: Result) -> bool:
+    """True if the CLI says so; one that does not say says it by its answer."""
+    if result.subtype is None:
+        return not result.is_error and not result.errors
+    return result.subtype == "success" and not result.is_error
 
 
 def _code(result: Result, api_error: str | None, said: str, *, interrupting: bool) -> FailureCode:

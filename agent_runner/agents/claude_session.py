@@ -16,7 +16,7 @@ from typing import Any, Literal
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import BlockReader
 from agent_runner.agents.claude_result import verdict
-from agent_runner.agents.claude_system import system_events
+from agent_runner.agents.claude_system import refusal_words, system_events
 from agent_runner.agents.claude_tasks import Tasks
 from agent_runner.agents.failures import short
 from agent_runner.agents.session import SessionBase
@@ -105,7 +105,7 @@ class ClaudeSession(SessionBase):
 
     def prompt(self, text: str) -> bytes:
         """One user line."""
-        self._prompts += 1
+        self._begin_turn(text)
         return _line(
             {
                 "type": "user",
@@ -276,6 +276,8 @@ class ClaudeSession(SessionBase):
         handler = self._handlers.get(kind)
         if handler is not None:
             return handler(message, line)
+        if isinstance(message, system.Text) and (words := refusal_words(message)):
+            self.answered.refused(words)
         events = system_events(message) if isinstance(message, system.System) else _other(message)
         return Received(events=events, behind=self._behind(None))
 
@@ -351,6 +353,11 @@ class ClaudeSession(SessionBase):
             self._turns += 1
         cost = self._cost_since(message.total_cost_usd)
         usage = _usage(message.usage)
+        lacks = None
+        if not unsolicited:
+            lacks = self.answered.lacks(
+                message.result or self._blocks.last_text, command=message.local_command is not None
+            )
         events.extend(self._end_of_turn())
         if usage is not None or cost is not None:
             events.append(UsageReported(usage=usage or Usage(), cost_usd=cost, model=self._model))
@@ -360,6 +367,7 @@ class ClaudeSession(SessionBase):
                 api_error=self._error,
                 interrupting=self._interrupting,
                 wants_structure=self._wants_structure,
+                lacks=lacks,
                 last_text=self._blocks.last_text,
                 session_id=self.session_id,
                 usage=usage,

@@ -6,6 +6,7 @@ from typing import Any
 
 from agent_runner.agents.claude_result import API_ERRORS
 from agent_runner.agents.failures import code_for_status, short
+from agent_runner.agents.unanswered import hook_words
 from agent_runner.errors import FailureCode
 from agent_runner.events import Activity, AgentEvent, Notice, RetryScheduled
 from agent_runner.schemas import claude_system as s
@@ -100,6 +101,14 @@ def _task(line: s.Task) -> AgentEvent:
     if line.subtype == "task_progress":
         return Activity(code=line.subtype, message=text, data=data)
     return Notice(code=line.subtype, message=text, data=data)
+
+
+def refusal_words(line: s.Text) -> str | None:
+    """What a hook said that did not let the prompt through; None of any other line."""
+    text = line.content if isinstance(line.content, str) else ""
+    if line.prevent_continuation or line.preventContinuation or line.prompt_submit_outcome:
+        return short(text.partition("\n\nOriginal prompt: ")[0]) or "a hook stopped the turn"
+    return hook_words(text)
 
 
 def _text(line: s.Text) -> Notice:

@@ -18,6 +18,7 @@ from agent_runner.agents.claude_result import API_ERRORS
 from agent_runner.agents.claude_session import for_session
 from agent_runner.agents.failures import code_for, short
 from agent_runner.agents.terminal_session import TerminalSession
+from agent_runner.agents.unanswered import hook_words
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
@@ -229,6 +230,8 @@ class ClaudeTerminal(TerminalSession):
         if entry.subtype == "stop_hook_summary":
             return [Activity(code="stop_hook_summary")]
         text = entry.content if isinstance(entry.content, str) else ""
+        if words := hook_words(text):
+            self.answered.refused(words)
         return [
             Notice(
                 code=entry.subtype or "system",
@@ -263,12 +266,15 @@ class ClaudeTerminal(TerminalSession):
     def _over(
         self, code: FailureCode | None, error: str | None, duration_ms: int | None = None
     ) -> list[AgentEvent]:
+        last = self._blocks.last_text
+        said = self._answer_text
+        lacks = self.answered.lacks(said or last)
+        if code is None and lacks is not None:
+            code, error = lacks
         events = self._close_open("the turn ended")
         usage = _sum(self._usage.values())
         if usage is not None:
             events.append(UsageReported(usage=usage, model=self._model))
-        last = self._blocks.last_text
-        said = self._answer_text
         events.append(
             TurnCompleted(
                 ok=code is None,

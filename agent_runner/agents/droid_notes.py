@@ -15,6 +15,7 @@ from agent_runner.agents.droid_reasons import code_for_reason
 from agent_runner.agents.droid_tokens import usage_of
 from agent_runner.agents.failures import readable, short
 from agent_runner.agents.session import SessionBase
+from agent_runner.agents.unanswered import hook_words
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
@@ -128,6 +129,8 @@ class DroidReader:
             ]
         if isinstance(note, d.Error):
             self._error = note.message
+            if words := hook_words(note.message):
+                self._session.answered.refused(words)
             data = {"errorType": note.errorType} if note.errorType else None
             text = short(note.message)
             return [Notice(code="agent_error", level="error", message=text, data=data)]

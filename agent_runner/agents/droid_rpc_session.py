@@ -80,7 +80,7 @@ class DroidRpcSession(SessionBase):
 
     def prompt(self, text: str) -> bytes:
         """A user message, or nothing yet while the session opens."""
-        self._prompts += 1
+        self._begin_turn(text)
         if self._ready:
             return self._send_prompt(text)
         self._queue.append(text)
@@ -267,6 +267,8 @@ class DroidRpcSession(SessionBase):
         """What is open ends, then TurnCompleted. A denied call makes a good end a failure."""
         if code is None and self._denials:
             code, error = FailureCode.PERMISSION_DENIED, "a denied permission ended the turn"
+        if code is None and (lacks := self.answered.lacks(self._reader.last_text)) is not None:
+            code, error = lacks
         if code is not None and self._interrupting:
             code, error = FailureCode.INTERRUPTED, "interrupted"
         events = self._reader.end() + self._close_open("the turn ended")

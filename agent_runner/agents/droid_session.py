@@ -15,6 +15,7 @@ from agent_runner.agents.claude_blocks import result_text
 from agent_runner.agents.droid_files import KINDS, changed_files
 from agent_runner.agents.failures import code_for_text, exit_verdict, readable, short
 from agent_runner.agents.session import SessionBase
+from agent_runner.agents.unanswered import hook_words
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
@@ -53,7 +54,7 @@ class DroidSession(SessionBase):
 
     def prompt(self, text: str) -> bytes:
         """The prompt itself."""
-        self._prompts += 1
+        self._begin_turn(text)
         return text.encode("utf-8", "replace")
 
     def _counts_in_part(self, message: Any) -> bool:
@@ -86,6 +87,8 @@ class DroidSession(SessionBase):
         if isinstance(message, d.Error):
             if len(self._errors) < 20:
                 self._errors.append(message.message)
+            if words := hook_words(message.message):
+                self.answered.refused(words)
             return [Notice(code="agent_error", level="error", message=short(message.message))]
         if isinstance(message, d.Completion):
             return self._completed(
@@ -157,10 +160,14 @@ class DroidSession(SessionBase):
         usage = usage_of(tokens)
         if usage is not None:
             events.append(UsageReported(usage=usage, model=self._model))
+        text = self._last_text if text is None else text
+        code, error = self.answered.lacks(text) or (None, None)
         events.append(
             TurnCompleted(
-                ok=True,
-                text=self._last_text if text is None else text,
+                ok=code is None,
+                text=text,
+                code=code,
+                error=error,
                 session_id=self.session_id,
                 usage=usage,
                 duration_ms=whole(duration),

@@ -231,6 +231,8 @@ class DroidTerminal(TerminalSession):
         return usage_since(self._used, self._used_before) if self._used is not None else None
 
     def _over(self, code: FailureCode | None, error: str | None) -> list[AgentEvent]:
+        if code is None and (lacks := self.answered.lacks(self._last)) is not None:
+            code, error = lacks
         events = self._close_open("the turn ended")
         usage = self._usage()
         if usage is not None:

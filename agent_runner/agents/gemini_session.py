@@ -25,6 +25,7 @@ from agent_runner.agents.failures import (
 )
 from agent_runner.agents.session import SessionBase
 from agent_runner.agents.text_items import TextItems
+from agent_runner.agents.unanswered import hook_words
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
@@ -97,7 +98,7 @@ class GeminiSession(SessionBase):
 
     def prompt(self, text: str) -> bytes:
         """The prompt itself."""
-        self._prompts += 1
+        self._begin_turn(text)
         return text.encode("utf-8", "replace")
 
     def _counts_in_part(self, message: Any) -> bool:
@@ -133,6 +134,8 @@ class GeminiSession(SessionBase):
         if isinstance(message, g.Error):
             self._hint = code_for_text(message.message) or self._hint
             self._said = message.message
+            if words := hook_words(message.message):
+                self.answered.refused(words)
             return [
                 Notice(
                     code="agent_error",
@@ -157,7 +160,7 @@ class GeminiSession(SessionBase):
         started = self.tools.get(message.tool_id)
         return self.end_tool(
             message.tool_id,
-            failed=message.status != "success",
+            failed=error is not None if message.status is None else message.status != "success",
             output=message.output,
             error=(error.message or error.type) if error else None,
             changed=_changed(started),
@@ -184,9 +187,11 @@ class GeminiSession(SessionBase):
             models = list((stats.models if stats else None) or {})
             model = models[0] if len(models) == 1 else self._model
             events.append(UsageReported(usage=usage, model=model))
-        ok = message.status == "success"
+        ok = message.status == "success" or (message.status is None and message.error is None)
         said = (message.error.message if message.error else "") or self._said
         code = None if ok else code_for_text(said) or self._hint
+        if ok and (lacks := self.answered.lacks(self._text.last)) is not None:
+            ok, (code, said) = False, lacks
         verdict = TurnCompleted(
             ok=ok,
             text=self._text.last,

@@ -17,6 +17,7 @@ from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnsw
 from agent_runner.agents.failures import code_for_text, readable, short
 from agent_runner.agents.gemini_session import KINDS
 from agent_runner.agents.terminal_session import TerminalSession
+from agent_runner.agents.unanswered import hook_words
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
@@ -239,6 +240,8 @@ class GeminiTerminal(TerminalSession):
         self._cancelled = self._cancelled or text == _CANCELLED
         if message.type == "error":
             self._error = text
+        if words := hook_words(text):
+            self.answered.refused(words)
         return [
             Notice(
                 code=f"cli_{message.type}",
@@ -283,6 +286,8 @@ class GeminiTerminal(TerminalSession):
         return [Activity(code="settled")]
 
     def _over(self, code: FailureCode | None, error: str | None) -> list[AgentEvent]:
+        if code is None and (lacks := self.answered.lacks(self._done or self._last)) is not None:
+            code, error = lacks
         events = self._close_open("the turn ended")
         usage = _sum(list(self._usage.values()))
         if usage is not None:

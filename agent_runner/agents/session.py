@@ -23,6 +23,7 @@ from agent_runner.agents.base import (
     check_session_id,
 )
 from agent_runner.agents.failures import exit_verdict, short
+from agent_runner.agents.unanswered import Answered
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import (
     AgentEvent,
@@ -86,6 +87,7 @@ class SessionBase:
         self.denied: set[str] = set()
         self._later: list[AgentEvent] = []
         self._in_part = False
+        self.answered = Answered()
 
     # --- the parts of base.Session that most share ---------------------------------------
 
@@ -104,6 +106,7 @@ class SessionBase:
         if message is None:
             return self._take_parts(self._read(line), line)
         received = self._take(message, line)
+        self._note_answer(received)
         return self._with_lost(received, line) if self.drift.lost else received
 
     def receive_oversize(self, line: bytes) -> Received:
@@ -111,6 +114,8 @@ class SessionBase:
         parts = [part for part in self._read(line) if not _is_outcome(part.message)]
         received = join(self._take_in_part(part) for part in parts)
         self.drift.lost.clear()
+        self.answered.maybe()
+        self._note_answer(received)
         return received
 
     def interrupt(self) -> bytes | None:
@@ -170,10 +175,21 @@ class SessionBase:
     def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
         return exit_verdict(end)
 
+    def _note_answer(self, received: Received) -> None:
+        """What work behind the turn does is no answer to its prompt."""
+        if received.behind is None:
+            self.answered.take(received.events)
+
     # --- prompts ---------------------------------------------------------------------------
+
+    def _begin_turn(self, prompt: str) -> None:
+        """A turn is asked for."""
+        self._prompts += 1
+        self.answered.begin(prompt)
 
     def _turn_ended(self) -> None:
         """A solicited turn is over."""
+        self.answered.end()
         self._prompts = max(0, self._prompts - 1)
         self._interrupting = False
         self.denied.clear()
@@ -204,10 +220,12 @@ class SessionBase:
         if part.damage is not None:
             received = self._take_in_part(part)
             received.events = [self._undecoded(part.damage), *received.events]
-            return received
-        if _is_outcome(part.message):
-            return Received(events=[self._undecoded(part.message)])
-        return self._take(part.message, part.raw)
+        elif _is_outcome(part.message):
+            received = Received(events=[self._undecoded(part.message)])
+        else:
+            received = self._take(part.message, part.raw)
+        self._note_answer(received)
+        return received
 
     def _take_in_part(self, part: Part) -> Received:
         """A message of which not all is there: a question of it is refused, for it was not seen."""

@@ -50,7 +50,7 @@ class TerminalSession(SessionBase):
 
     def prompt(self, text: str) -> bytes:
         """Have it delivered."""
-        self._prompts += 1
+        self._begin_turn(text)
         self._sent += 1
         self._delivered = False
         return _line(do="prompt", id=self._sent, text=text)
@@ -213,6 +213,9 @@ class TerminalSession(SessionBase):
         text = "the UI waits for a prompt again and has told no end of this turn"
         data = {"screen": message.screen[-SCREEN_LIMIT:]}
         told = Notice(code="ui_at_rest", level="warning", message=text, data=data)
+        lacks = self.answered.lacks(None)
+        if lacks is not None and lacks[0] is FailureCode.BLOCKED_BY_HOOK:
+            return [told, *self._over(*lacks)]
         error = f"{text}; it may have been interrupted there"
         return [told, *self._over(FailureCode.INTERRUPTED, error)]
 

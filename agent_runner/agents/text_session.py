@@ -26,7 +26,7 @@ class TextSession(SessionBase):
 
     def prompt(self, text: str) -> bytes:
         """The prompt itself."""
-        self._prompts += 1
+        self._begin_turn(text)
         return text.encode("utf-8", "replace")
 
     def receive(self, line: bytes) -> Received:

@@ -33,6 +33,10 @@ _HINTS: dict[str, str] = {
     FailureCode.NO_RESULT: "the state folder's raw/ has all that the CLI printed in this run",
     FailureCode.BACKGROUND_LOST: "send a prompt that has the work done again; a longer "
     "timeouts.sessionLifetimeMs lets a process live for it",
+    FailureCode.NO_ANSWER: "send the prompt again; if that stays so, end the conversation "
+    "(POST /agents/{agentId}/end-session) first",
+    FailureCode.BLOCKED_BY_HOOK: "change the prompt, or the hook in the CLI's own settings",
+    FailureCode.GAVE_UP: "ask for less at a time, or end the conversation and start a new one",
     FailureCode.CLI_USAGE: "check the agent's extraArgs against the installed version",
     FailureCode.CONTEXT_TOO_LONG: "end the conversation and start a new one",
     FailureCode.MEMORY_LIMIT: "raise resources.memoryBytes of the agent, or give it less to do",

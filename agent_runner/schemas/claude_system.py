@@ -156,7 +156,8 @@ class ModelRefusal(System):
 class Text(System):
     """local_command_output, notification, informational, mirror_error, ... (not seen).
 
-    The text is in one of three fields.
+    The text is in one of three fields. A prompt that a hook refuses is `informational`, with
+    `prevent_continuation` or a `prompt_submit_outcome`: {kind: blocked_by_hook, ...}.
     """
 
     content: Any = None
@@ -169,6 +170,9 @@ class Text(System):
     timeout_ms: Any = None
     tool_use_id: Any = None
     prevent_continuation: Any = None
+    preventContinuation: Any = None  # noqa: N815 - the CLI's own name
+    prompt_submit_outcome: Any = None
+    tag: Any = None
     reason: Any = None
     status: Any = None
     name: Any = None

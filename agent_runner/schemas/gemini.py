@@ -49,7 +49,7 @@ class ToolResult(Line, tag_field="type", tag="tool_result"):
     """`status` success or error; `output` is absent for some tools, "" for read_file."""
 
     tool_id: str
-    status: str
+    status: str | None = None
     output: Any = None
     error: Problem | None = None
     timestamp: Any = None

@@ -53,9 +53,10 @@ def pieces(line: bytes) -> Iterator[Piece]:
             break
         at = found.start()
         read = _object(text, at)
+        if damaged < 0:
+            # Nothing that is no object has been opened before, unless this begins it.
+            damaged = at if read is None else _opened(text, begun, at)
         if read is None or (damaged >= 0 and not _ALONE.match(text, read[1])):
-            if damaged < 0:
-                damaged = at
             tries += 1
             at += 1
             continue
@@ -86,11 +87,20 @@ def clean(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def _opened(text: str, begun: int, end: int) -> int:
+    """Where a brace is opened that is not closed before `end`; -1 if there is none."""
+    if text.count("{", begun, end) <= text.count("}", begun, end):
+        return -1
+    return text.find("{", begun, end)
+
+
 def _before(text: str, begun: int, damaged: int, end: int) -> Iterator[Piece]:
     """The text before an object, or before a damaged one, and that one."""
     gap = text[begun : end if damaged < 0 else damaged]
     if gap.strip(_BETWEEN):
-        yield Piece(_bytes(gap), None, whole=False)
+        opened = gap.find("{")
+        data = clean(fragment(gap[opened:])) if opened >= 0 else None
+        yield Piece(_bytes(gap), data, whole=False)
     if damaged >= 0:
         rest = text[damaged:end]
         yield Piece(_bytes(rest), clean(fragment(rest)), whole=False)

@@ -1,0 +1,117 @@
+"""A turn that its CLI calls a success though nothing was answered: why it is none.
+
+Recorded and read in Claude Code 2.1.197 and 2.1.329: a resumed session that has nothing to do
+ends at once; a prompt that a UserPromptSubmit hook refuses ends as a success whose text is the
+hook's. A slash command that the CLI does by itself ends well without a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from agent_runner.agents.failures import short
+from agent_runner.errors import FailureCode
+from agent_runner.events import (
+    AgentEvent,
+    FileChanged,
+    MessageCompleted,
+    MessageDelta,
+    ParseError,
+    PermissionRequested,
+    ReasoningCompleted,
+    ReasoningDelta,
+    ToolCompleted,
+    ToolInputDelta,
+    ToolProgress,
+    ToolStarted,
+    TurnCompleted,
+    Unknown,
+)
+
+_TEXTS = (MessageCompleted, MessageDelta, ReasoningCompleted, ReasoningDelta)
+_WORK = (
+    FileChanged,
+    PermissionRequested,
+    ToolCompleted,
+    ToolInputDelta,
+    ToolProgress,
+    ToolStarted,
+    Unknown,
+)
+_PLACEHOLDER = "No response requested."
+_COMMAND = re.compile(r"\s*/[A-Za-z]")
+_HOOK = re.compile(
+    r"\b(?:operation|prompt|execution|agent|request|input)s? (?:was |were )?"
+    r"(?:blocked|stopped|rejected|denied)\b.{0,80}?\bhooks?\b"
+    r"|\b(?:blocked|stopped|rejected|denied) by (?:an? |the )?(?:\w+ )?hook\b"
+    r"|\bhooks? (?:has |have )?(?:blocked|stopped|rejected|denied)\b"
+    r"|\bAgent execution (?:blocked|stopped)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def hook_words(text: str) -> str | None:
+    """What a text says of a hook that refused the prompt, without the prompt; None if nothing."""
+    text = text[:4000]
+    if _HOOK.search(text) is None:
+        return None
+    return short(text.partition("\n\nOriginal prompt: ")[0])
+
+
+class Answered:
+    """Whether the present turn has brought an answer, or anything that may be one."""
+
+    def __init__(self) -> None:
+        self._anything = False
+        self._refusal: str | None = None
+        self._commands: list[bool] = []
+
+    def begin(self, prompt: str) -> None:
+        """A turn was asked for; several may wait."""
+        self._commands.append(_COMMAND.match(prompt) is not None)
+
+    def take(self, events: Iterable[AgentEvent]) -> None:
+        """What a message led to; a turn's end is the beginning of the next."""
+        for event in events:
+            if isinstance(event, TurnCompleted):
+                self._anything = False
+            elif not self._anything:
+                self._anything = _is_answer(event)
+
+    def maybe(self) -> None:
+        """There was something that could not be read."""
+        self._anything = True
+
+    def refused(self, words: str) -> None:
+        """A hook did not let the prompt through."""
+        self._refusal = words
+
+    def end(self) -> None:
+        """The turn is over."""
+        self._anything, self._refusal = False, None
+        del self._commands[:1]
+
+    def lacks(self, text: str | None, *, command: bool = False) -> tuple[FailureCode, str] | None:
+        """Why a turn that ended well with `text` is no success; None if it is one.
+
+        `command` tells that it was one that the CLI does by itself.
+        """
+        if self._anything:
+            return None
+        said = (text or "").strip()
+        words = self._refusal or hook_words(said)
+        if words is not None:
+            return FailureCode.BLOCKED_BY_HOOK, words
+        if said and said != _PLACEHOLDER:
+            return None
+        if command or (self._commands and self._commands[0]):
+            return None
+        return FailureCode.NO_ANSWER, "the CLI calls it a success, and nothing was answered"
+
+
+def _is_answer(event: AgentEvent) -> bool:
+    if isinstance(event, _TEXTS):
+        return bool(event.text.strip())
+    # A line of plain text is a notice that went astray; a damaged object may be anything.
+    return isinstance(event, _WORK) or (isinstance(event, ParseError) and "{" in event.raw)
