@@ -192,6 +192,8 @@ def _headless(
         line_limit=limits.line_bytes,
         raw_limit=settings.logs.run_bytes,
         resources=settings.resources,
+        allowed_roots=settings.allowed_roots,
+        own_roots=(state.mirrors, state.workspace),
         env=env,
     )
     tasks.start_soon(endless, "warm processes", pool.keep_time)

@@ -33,8 +33,29 @@ class LaunchError(Exception):
         self.hint = hint
 
 
+def launch_error(error: SpawnError, options: AgentOptions) -> LaunchError:
+    """What `error` means to the agent with these options."""
+    if error.what == "roots":
+        return LaunchError(
+            FailureCode.CWD_NOT_ALLOWED,
+            f"the agent's cwd {options.cwd} now leads outside the allowed folders",
+            "PATCH the agent with another cwd, or extend `allowed_roots`",
+        )
+    if error.what == "cwd":
+        return LaunchError(
+            FailureCode.CWD_MISSING,
+            str(error),
+            "create it, or PATCH the agent with another cwd",
+        )
+    return LaunchError(FailureCode.SPAWN_FAILED, str(error))
+
+
 class Launcher:
-    """Finds programs and starts them with the environment that an agent may have."""
+    """Finds programs and starts them with the environment that an agent may have.
+
+    An agent's program starts in one of `allowed_roots`, a mirror's or the demo's in one of
+    `own_roots`.
+    """
 
     def __init__(
         self,
@@ -45,6 +66,8 @@ class Launcher:
         line_limit: int,
         raw_limit: int,
         resources: ResourceSettings,
+        allowed_roots: Sequence[Path],
+        own_roots: Sequence[Path] = (),
         env: Mapping[str, str] = os.environ,
     ) -> None:
         self._warden = warden
@@ -53,6 +76,8 @@ class Launcher:
         self._line_limit = line_limit
         self._raw_limit = raw_limit
         self._resources = resources
+        self._allowed_roots = allowed_roots
+        self._own_roots = own_roots
         self._env = dict(env)
         self._versions = Versions(warden)
 
@@ -70,6 +95,17 @@ class Launcher:
         if path is None:
             raise _not_found(self._programs.get(TMUX) or TMUX, TMUX_INSTALL_HINT)
         return path
+
+    def roots_of(self, cwd: str) -> list[str]:
+        """The folders of which one must hold what `cwd` leads to: an own one, or those allowed."""
+        own = [root for root in self._own_roots if Path(cwd).is_relative_to(root)]
+        roots = own or [root.expanduser() for root in self._allowed_roots]
+        return [str(root.resolve()) for root in roots]
+
+    def may_enter(self, cwd: str) -> bool:
+        """True if `cwd` leads to an allowed folder now."""
+        real = Path(cwd).resolve()
+        return any(real.is_relative_to(root) for root in self.roots_of(cwd))
 
     def folder_of(self, process_id: str) -> Path:
         """Where a living process has its private files."""
@@ -153,10 +189,11 @@ class Launcher:
                     processes=limits.processes,
                 ),
                 spool=raw.with_suffix(".stdout") if launch.spool else None,
+                roots=self.roots_of(options.cwd),
             )
         except SpawnError as error:
             self.clean(process_id)
-            raise LaunchError(FailureCode.SPAWN_FAILED, str(error)) from error
+            raise launch_error(error, options) from error
         return LiveCli(
             child,
             adapter.session(options, form, resume=resume),

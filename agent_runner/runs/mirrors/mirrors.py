@@ -283,6 +283,8 @@ class Mirrors:
         self, mirror: Mirror, active: ActiveRun, agent: AgentRecord, primary: Recorder
     ) -> None:
         workspace, run = mirror.workspace, active.run
+        if not self._headless.launcher.may_enter(active.options.cwd):
+            raise SkippedError("cwd_not_allowed")
         await workspace.take()
         mirror.taken.set()
         if primary.first_tool_at is not None:
