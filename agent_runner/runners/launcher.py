@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 from pydantic.alias_generators import to_camel
 
 from agent_runner.agents.base import Adapter, AgentOptions, Form
@@ -21,6 +22,9 @@ from agent_runner.runners.live import LiveCli
 from agent_runner.runners.raw_output import RawOutput
 from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven, find_tmux
 from agent_runner.settings import ResourceSettings
+
+OWN_FILES = ("token", "agent-runner.db*", "raw/**", "private/**", "backups/**")
+"""Of the state folder: what no agent has to read. The mirrors' folders lie in it, too."""
 
 
 class LaunchError(Exception):
@@ -54,7 +58,7 @@ class Launcher:
     """Finds programs and starts them with the environment that an agent may have.
 
     An agent's program starts in one of `allowed_roots`, a mirror's or the demo's in one of
-    `own_roots`.
+    `own_roots`. `secrets` are masked in what it prints, beside those of its environment.
     """
 
     def __init__(
@@ -67,7 +71,9 @@ class Launcher:
         raw_limit: int,
         resources: ResourceSettings,
         allowed_roots: Sequence[Path],
-        own_roots: Sequence[Path] = (),
+        own_roots: Sequence[Path],
+        state_dir: Path,
+        secrets: Sequence[str],
         env: Mapping[str, str] = os.environ,
     ) -> None:
         self._warden = warden
@@ -78,6 +84,8 @@ class Launcher:
         self._resources = resources
         self._allowed_roots = allowed_roots
         self._own_roots = own_roots
+        self._state_dir = str(state_dir.resolve())
+        self._secrets = secrets
         self._env = dict(env)
         self._versions = Versions(warden)
 
@@ -160,6 +168,7 @@ class Launcher:
                 "create it, or PATCH the agent with another cwd",
             )
         private = self._private_dir / process_id
+        options = self._guarded(adapter, options)
         launch = adapter.launch(options, form, resume=resume, private_dir=str(private))
         path = self.find(adapter, launch.argv[0])
         argv = [str(path), *launch.argv[1:], *more_args]
@@ -199,11 +208,21 @@ class Launcher:
             adapter.session(options, form, resume=resume),
             form,
             raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),
-            secrets=secrets_in(environment),
+            secrets=[*self._secrets, *secrets_in(environment)],
             line_limit=self._line_limit,
             output_limit=limits.output_bytes,
             end_grace=end_grace,
         )
+
+    def _guarded(self, adapter: Adapter, options: AgentOptions) -> AgentOptions:
+        """The options with the service's own files denied, where the CLI itself can do that.
+
+        It does not ask before it reads in its own folder, of which the state folder may be a part.
+        """
+        if not adapter.denied_path or set(self._state_dir) & set(",()"):
+            return options
+        names = [adapter.denied_path.format(path=f"{self._state_dir}/{name}") for name in OWN_FILES]
+        return msgspec.structs.replace(options, denied_tools=[*options.denied_tools, *names])
 
     def clean(self, process_id: str) -> None:
         """Remove the private files of a process that is gone; they may hold secrets."""

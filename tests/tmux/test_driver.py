@@ -41,7 +41,8 @@ class Driven:
         self,
         folder: Path,
         script: str,
-        more_files: dict[str, str] | None = None,
+        *,
+        more_files: Any = None,
         **profile: Any,
     ) -> None:
         self._folder = folder
@@ -144,8 +145,13 @@ def command_lines() -> list[bytes]:
 
 def test_no_command_line_tells_where_hooks_are_taken(folder: Path) -> None:
     """Whoever knows that could answer a question in the CLI's name."""
-    held = {"held": ["SessionStart"], "env": {"HOOK": "{command}"}}
-    driven = Driven(folder, UI, more_files={"{folder}/url": "{url}"}, **held)
+    driven = Driven(
+        folder,
+        UI,
+        more_files={"{folder}/url": "{url}"},
+        held=["SessionStart"],
+        env={"HOOK": "{command}"},
+    )
     (folder / "told").write_text("go on")
     messages = driven.messages()
     until("hook", messages)
