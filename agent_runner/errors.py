@@ -58,6 +58,7 @@ class FailureCode(StrEnum):
     SPAWN_FAILED = "spawn_failed"
     CLI_NOT_FOUND = "cli_not_found"
     CWD_MISSING = "cwd_missing"
+    CWD_NOT_ALLOWED = "cwd_not_allowed"
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"

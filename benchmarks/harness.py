@@ -100,7 +100,7 @@ def service(
         if "listens on" in line:
             url = line.split()[-1]
         elif line.startswith("  token"):
-            token = line.split()[1]
+            token = (root / "state/token").read_text().strip()
         elif line.startswith("Ready"):
             break
     try:

@@ -197,7 +197,8 @@ class Service:
             if "listens on" in line:
                 self.url = line.split()[-1]
             elif line.startswith("  token"):
-                self.token = line.split()[1]
+                kept = line.split(maxsplit=1)[1].strip().removeprefix("in ")
+                self.token = Path(kept).read_text().strip() if os.path.exists(kept) else ""
             if line.startswith(until):
                 self._reader = threading.Thread(target=self._read_on, daemon=True)
                 self._reader.start()

@@ -218,6 +218,8 @@ class Adapter(Protocol):
     session_of_the_minute: ClassVar[bool]
     """Sessions are files named by the minute, and a warm process that resumes one in the very
     minute of its creation overwrites it (seen in Gemini CLI 0.61.0)."""
+    denied_path: ClassVar[str | None]
+    """How `denied_tools` names a `{path}` that no tool may read; None if it cannot."""
     one_program: ClassVar[bool]
     """True if all agents of the type run the same program, so that what ails one may ail all."""
 

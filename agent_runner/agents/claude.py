@@ -55,6 +55,7 @@ class ClaudeAdapter:
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g @anthropic-ai/claude-code"
     session_of_the_minute: ClassVar[bool] = False
+    denied_path: ClassVar[str | None] = "Read(/{path})"
     one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = "run `claude` once and log in, or set ANTHROPIC_API_KEY"
 

@@ -47,6 +47,7 @@ class CustomAdapter:
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "set command to a program that exists"
     session_of_the_minute: ClassVar[bool] = False
+    denied_path: ClassVar[str | None] = None
     one_program: ClassVar[bool] = False
     login_hint: ClassVar[str] = "see the program's own documentation"
 

@@ -34,6 +34,7 @@ class DroidAdapter:
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g droid"
     session_of_the_minute: ClassVar[bool] = False
+    denied_path: ClassVar[str | None] = None
     one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = (
         "set FACTORY_API_KEY, or FACTORY_AIRGAP_ENABLED=true with a custom model"

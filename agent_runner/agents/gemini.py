@@ -38,6 +38,7 @@ class GeminiAdapter:
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g @google/gemini-cli"
     session_of_the_minute: ClassVar[bool] = True
+    denied_path: ClassVar[str | None] = None
     one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = "set GEMINI_API_KEY, or run `gemini` once and log in"
 

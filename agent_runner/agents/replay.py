@@ -41,6 +41,7 @@ class ReplayAdapter:
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "nothing to install"
     session_of_the_minute: ClassVar[bool] = False
+    denied_path: ClassVar[str | None] = None
     one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = "nothing to log in to"
 

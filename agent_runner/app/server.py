@@ -132,7 +132,10 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
         _notice_dead_peers(listener, settings.limits.stream_send_ms)
         token = settings.server.token or state.token() if settings.server.auth == "token" else None
         async with anyio.create_task_group() as tasks:
-            async with running_service(settings, state, descriptors=descriptors) as context:
+            secrets = [token] if token is not None else []
+            async with running_service(
+                settings, state, descriptors=descriptors, secrets=secrets
+            ) as context:
                 server = _server(context, token)
 
                 async def serving() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -14,6 +14,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
+from agent_runner.agents.guard import Guard
 from agent_runner.api.context import Context
 from agent_runner.app.doctor_watch import watch_clis
 from agent_runner.app.endless import endless
@@ -66,10 +67,12 @@ async def running_service(
     state: StateDir,
     env: Mapping[str, str] = os.environ,
     descriptors: int | None = None,
+    secrets: Sequence[str] = (),
 ) -> AsyncIterator[Context]:
     """The service on a claimed state folder, ready for requests.
 
-    CLIs get the soft limit of `descriptors`, or the service's own.
+    CLIs get the soft limit of `descriptors`, or the service's own. `secrets` are masked in all
+    that they print.
     At the end runs are stopped, streams ended, processes gone, the store closed.
     """
     async with (
@@ -88,8 +91,9 @@ async def running_service(
         bus = Bus(store, tasks)
         mailbox = Mailbox(store.tickets)
         hooks = Hooks(store, settings.hooks, tasks, env)
-        desk = Desk(store, bus, settings.approvals, hooks.tell)
-        headless = _headless(settings, state, warden, store, bus, tasks, env)
+        guard = Guard({str(state.root.absolute()), str(state.root.resolve())}, env)
+        desk = Desk(store, bus, settings.approvals, hooks.tell, guard)
+        headless = _headless(settings, state, warden, store, bus, tasks, env, secrets)
         terminals = Terminals(settings.programs, env, enabled=settings.tmux.enabled)
         router = Router(
             toggles,
@@ -99,7 +103,7 @@ async def running_service(
             CommMode(settings.shadow.primary),
             against_itself=settings.shadow.against == "self",
         )
-        mirrors = _mirrors(settings, state, warden, headless, store, bus, tasks, env)
+        mirrors = _mirrors(settings, state, warden, headless, store, bus, tasks, env, guard)
         runs = RunService(store, bus, headless, router, desk, tasks, settings, state.raw, mirrors)
         caretaker = Caretaker(
             state,
@@ -167,6 +171,7 @@ def _headless(
     bus: Bus,
     tasks: TaskGroup,
     env: Mapping[str, str],
+    secrets: Sequence[str],
 ) -> Headless:
     limits, supervision = settings.limits, settings.supervision
 
@@ -192,6 +197,10 @@ def _headless(
         line_limit=limits.line_bytes,
         raw_limit=settings.logs.run_bytes,
         resources=settings.resources,
+        allowed_roots=settings.allowed_roots,
+        own_roots=(state.mirrors, state.workspace),
+        state_dir=state.root,
+        secrets=[*secrets, *(webhook.secret for webhook in settings.hooks.webhooks)],
         env=env,
     )
     tasks.start_soon(endless, "warm processes", pool.keep_time)
@@ -208,12 +217,13 @@ def _mirrors(
     bus: Bus,
     tasks: TaskGroup,
     env: Mapping[str, str],
+    guard: Guard,
 ) -> Mirrors:
     """Mirrors with processes of their own: none is kept, and none of a conversation's is taken."""
     pool = WarmPool(settings.limits.warm_processes, 0, 0, _tell_nobody)
     apart = Headless(headless.launcher, pool, tasks, headless.on_gone)
     git = Git(warden, env, settings.shadow.git_ms / 1000)
-    return Mirrors(store, bus, apart, git, tasks, settings, state.mirrors)
+    return Mirrors(store, bus, apart, git, tasks, settings, state.mirrors, guard)
 
 
 async def _tell_nobody(conversation_id: str, event: SessionWarning | SessionClosed) -> None:

@@ -13,6 +13,7 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, Feature
+from agent_runner.agents.guard import Guard
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import Decision, answer_of, check, in_form, refuse_decided
 from agent_runner.approvals.hints import hints
@@ -49,7 +50,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
 class Desk:
     """Approvals from asking to delivery. Every move is committed before anyone hears of it.
 
-    `requested` is called with each new one, and must not wait.
+    `requested` is called with each new one, and must not wait. What `guard` refuses is not asked.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class Desk:
         bus: Bus,
         settings: ApprovalSettings,
         requested: Callable[[ApprovalRecord], None],
+        guard: Guard,
     ) -> None:
         self._approvals = store.approvals
         self._bus = bus
         self.feed = Feed(store.approvals)
         self._settings = settings
         self._requested = requested
+        self.guard = guard
         self._askers: dict[str, Asking] = {}
         self._settled: dict[str, anyio.Event] = {}
         self._earlier = anyio.Event()

@@ -13,7 +13,7 @@ import typer
 from httpx_sse import ServerSentEvent
 
 from agent_runner.cli.options import Json, StateDir, Token, Url, client, milliseconds
-from agent_runner.cli.terminal import ExitCode, err, fail, show_json_text
+from agent_runner.cli.terminal import ExitCode, err, fail, quoted, show_json_text
 from agent_runner.client.http import Client, ServiceProblemError, path
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
@@ -183,5 +183,4 @@ class _Printer:
 
     def _note(self, text: str) -> None:
         self._end_line()
-        text = clean(text)
-        err.print(text if len(text) <= _TOOL_TEXT else f"{text[:_TOOL_TEXT]}…")
+        err.print(quoted(text if len(text) <= _TOOL_TEXT else f"{text[:_TOOL_TEXT]}…"))

@@ -24,7 +24,8 @@ Token = Annotated[
     typer.Option(
         "--token",
         envvar="AGENT_RUNNER_TOKEN",
-        help="Bearer token; by default the one in the state folder.",
+        help="Bearer token; by default the one in the state folder. Other users of the machine can "
+        "read a command line: give it as AGENT_RUNNER_TOKEN.",
     ),
 ]
 StateDir = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,11 @@ import typer
 
 from agent_runner.api.context import Context
 from agent_runner.app.configuration import CONFIG_VARIABLE, load_settings
+from agent_runner.app.log_format import Forwarding, plain_values
 from agent_runner.app.log_sink import LogSink
 from agent_runner.app.memory import keep_small
 from agent_runner.app.server import serve as serve_forever
+from agent_runner.app.state_dir import StateDir
 from agent_runner.cli.terminal import fail, out
 from agent_runner.doctor.examine import clis
 from agent_runner.doctor.report import CliFinding
@@ -90,13 +93,19 @@ async def _announce(context: Context, url: str, token: str | None) -> None:
 
 
 async def _say(context: Context, url: str, token: str | None) -> None:
-    state = context.settings.state_dir.expanduser()
+    state = StateDir(context.settings.state_dir.expanduser())
     out.print(f"agent-runner {context.version} listens on {url}")
-    out.print(f"  state   {state}")
-    out.print(f"  token   {token}" if token else "  token   none asked (auth: none)")
+    out.print(f"  state   {state.root}")
+    out.print(f"  token   {_shown(context, state, token)}")
     out.print()
     out.print("A first chat (a replay of a recording; needs no CLI and no account):")
-    header = f"  -H 'Authorization: Bearer {token}' \\\n" if token else ""
+    header = ""
+    if token is not None:
+        # Not among curl's own words, which every user of the machine can read.
+        kept = context.settings.server.token is None
+        source = f"cat {shlex.quote(str(state.token_file))}" if kept else "echo YOUR-TOKEN"
+        out.print(f"  {source} | sed 's/^/Authorization: Bearer /' | \\")
+        header = "  -H @- \\\n"
     out.print(
         f"  curl -N {url}/agents/{DEMO_AGENT}/execute \\\n{header}"
         "  -H 'Content-Type: application/json' -H 'Accept: text/event-stream' \\\n"
@@ -108,6 +117,15 @@ async def _say(context: Context, url: str, token: str | None) -> None:
         out.print(_line(finding))
     out.print()
     out.print("Ready. Ctrl-C stops it.")
+
+
+def _shown(context: Context, state: StateDir, token: str | None) -> str:
+    """The token for who sits at a terminal; a file or a journal has other readers."""
+    if token is None:
+        return "none asked (auth: none)"
+    if context.settings.server.token is not None:
+        return "the one that is configured"
+    return token if out.is_terminal else f"in {state.token_file}"
 
 
 def _line(finding: CliFinding) -> str:
@@ -126,9 +144,11 @@ def _log_to_stderr() -> LogSink:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            plain_values,
             structlog.processors.LogfmtRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", sink)),
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[Forwarding()])
     return sink

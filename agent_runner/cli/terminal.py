@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import NoReturn
@@ -16,6 +17,8 @@ from agent_runner.plain_text import clean, escaped
 
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 err = Console(highlight=False, markup=False, emoji=False, stderr=True, soft_wrap=True)
+
+_PADDING = re.compile(r"[^\S\n]{3,}")
 
 if not out.is_terminal:
     out.width = 100_000
@@ -56,6 +59,15 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     out.print(table)
 
 
+def quoted(text: str) -> str:
+    """`text` cleaned, its further lines marked: none of them looks like a line of ours.
+
+    Blanks are not kept either, with which a text could go to the beginning of the next row.
+    """
+    first, *more = clean(text).split("\n")
+    return "\n".join(_PADDING.sub("  ", line) for line in (first, *(f"  | {m}" for m in more)))
+
+
 def stream_over() -> UnavailableError:
     """What whoever watches is told at the end of a stream that has none."""
     return UnavailableError("service_unreachable", "the stream ended: the service has stopped")
@@ -66,8 +78,8 @@ def fail(error: AgentRunnerError, *, as_json: bool = False) -> NoReturn:
     if as_json:
         show_json({"code": error.code, "error": error.message, "hint": error.hint})
     else:
-        err.print(f"error: {clean(error.message)} [{clean(error.code)}]")
+        err.print(f"error: {quoted(error.message)} [{quoted(error.code)}]")
         if error.hint:
-            err.print(f"hint:  {clean(error.hint)}")
+            err.print(f"hint:  {quoted(error.hint)}")
     code = ExitCode.UNREACHABLE if error.code == "service_unreachable" else ExitCode.FAILED
     raise typer.Exit(code)

@@ -48,7 +48,7 @@ class Child:
             boot_id=boot_id(),
         )
         self.oom_killed = False
-        self._names = {"program": program, "cwd": f"cwd {cwd}"}
+        self._names = {"program": program, "cwd": f"cwd {cwd}", "roots": f"cwd {cwd}"}
         self.on_notice: Notice | None = None
         self._control = ends.held.control
         self._give_back = ends.give_back
@@ -95,8 +95,9 @@ class Child:
 
     def _error(self, message: dict[str, Any]) -> SpawnError:
         number = message["failed"]
-        name = self._names.get(message.get("what", ""), self._names["program"])
-        return SpawnError(f"{name}: {os.strerror(number)}", number)
+        what = message.get("what", "start")
+        name = self._names.get(what, self._names["program"])
+        return SpawnError(f"{name}: {os.strerror(number)}", number, what)
 
     # --- its streams ------------------------------------------------------------------------
 
@@ -271,13 +272,15 @@ async def spawn(
     process_id: str,
     limits: TreeLimits | None = None,
     spool: Path | None = None,
+    roots: Sequence[str] = (),
 ) -> Child:
     """A process held before `argv`, in its own session with pipes on all three streams.
 
     `process_id` goes into its environment as its mark. With `spool` its stdout is that
     file, which is read as it grows: for programs that leave without having written all they
-    had for a pipe. SpawnError if it cannot be made; a machine that is out of processes for
-    a moment is asked again.
+    had for a pipe. With `roots` it starts only where one of these folders holds its cwd, as it
+    is then and not as it was looked up. SpawnError if it cannot be made; a machine that is out
+    of processes for a moment is asked again.
     """
     marked = {**env, MARKER: process_id}
     limits = limits or TreeLimits()
@@ -285,7 +288,9 @@ async def spawn(
     try:
         for attempt in range(1, FORK_ATTEMPTS + 1):
             try:
-                ends = await warden.request(argv, cwd=cwd, env=marked, limits=limits, spool=spool)
+                ends = await warden.request(
+                    argv, cwd=cwd, env=marked, limits=limits, spool=spool, roots=roots
+                )
             except SpawnError as error:
                 if error.errno != errno.EAGAIN or attempt == FORK_ATTEMPTS:
                     raise

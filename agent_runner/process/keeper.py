@@ -9,8 +9,8 @@ the service is gone, even by SIGKILL, the keeper ends the tree: TERM, half a sec
 until none is left. If a keeper itself is killed, the warden inherits its tree and kills it.
 
 On the control socket the service writes one byte with the ends of three pipes, the length
-(4 bytes, big endian) and the JSON of what to start: argv, cwd, env, limits; then commands
-of one byte:
+(4 bytes, big endian) and the JSON of what to start: argv, cwd, the roots that cwd must lie in,
+env, limits; then commands of one byte:
 
     g  let the held process go on to exec the CLI      t  TERM to the whole tree
     k  KILL the whole tree until none is left          s  the next byte is a signal for the CLI
@@ -345,6 +345,9 @@ def become_cli(held: socket.socket, failure: int, unusual: list[signal.Signals])
         named = json.loads(spec)
         what = "cwd"
         os.chdir(named["cwd"])
+        here = os.getcwd()
+        what = "roots"
+        check_place(here, named["roots"])
         what = "program"
         if held.recv(1) != b"g":
             os._exit(0)
@@ -355,6 +358,16 @@ def become_cli(held: socket.socket, failure: int, unusual: list[signal.Signals])
         os.write(failure, f"{errno.EINVAL} {what}".encode())
     finally:
         os._exit(127)
+
+
+def check_place(here: str, roots: list[str]) -> None:
+    """PermissionError if `here` lies in none of `roots`; none at all are no bound.
+
+    Asked where the process is, not by the path that led there: what stands at a path may have
+    been put there after any check of the path.
+    """
+    if roots and not any(f"{here}/".startswith(f"{root.rstrip('/')}/") for root in roots):
+        raise PermissionError(errno.EACCES, here)
 
 
 def signal_all(pids: list[int], number: int) -> None:

@@ -27,11 +27,15 @@ MOST_SPARES = 2
 
 
 class SpawnError(Exception):
-    """The program did not start; the message says why, `errno` for the machine."""
+    """The program did not start; the message says why, `errno` and `what` for the machine.
 
-    def __init__(self, message: str, number: int = 0) -> None:
+    `what` is "start", "cwd", "roots" (the cwd lies in none of them) or "program".
+    """
+
+    def __init__(self, message: str, number: int = 0, what: str = "start") -> None:
         super().__init__(message)
         self.errno = number
+        self.what = what
 
 
 class TreeLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,13 +96,14 @@ class Warden:
         env: Mapping[str, str],
         limits: TreeLimits,
         spool: Path | None,
+        roots: Sequence[str] = (),
     ) -> Ends:
         """A process that is held before `argv`, whose program must be a path.
 
         SpawnError if it cannot be made, no descriptors are left, or what is asked cannot be
         passed to a program.
         """
-        body = _spec(argv, cwd, env, limits)
+        body = _spec(argv, cwd, env, limits, roots)
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             try:
                 stdin_r, stdin_w = _pipe(theirs, ours)
@@ -215,7 +220,13 @@ def _pipe(first: contextlib.ExitStack, second: contextlib.ExitStack) -> tuple[in
     return read, write
 
 
-def _spec(argv: Sequence[str], cwd: str, env: Mapping[str, str], limits: TreeLimits) -> bytes:
+def _spec(
+    argv: Sequence[str],
+    cwd: str,
+    env: Mapping[str, str],
+    limits: TreeLimits,
+    roots: Sequence[str],
+) -> bytes:
     text = "\n".join((cwd, *argv, *env, *env.values()))
     if "\0" in text:
         raise SpawnError(f"{argv[0]}: embedded null byte")
@@ -231,6 +242,7 @@ def _spec(argv: Sequence[str], cwd: str, env: Mapping[str, str], limits: TreeLim
     spec = {
         "argv": list(argv),
         "cwd": cwd,
+        "roots": list(roots),
         "env": dict(env),
         "limits": {name: limit for name, limit in named.items() if limit},
     }

@@ -18,7 +18,7 @@ from agent_runner.latch import Latch
 from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity
 from agent_runner.process.warden import SpawnError
-from agent_runner.runners.launcher import Launcher, LaunchError
+from agent_runner.runners.launcher import Launcher, LaunchError, launch_error
 from agent_runner.runners.live import LiveCli
 from agent_runner.runners.sink import Sink
 from agent_runner.runners.warm import Kept, WarmPool
@@ -143,13 +143,13 @@ class Headless:
     async def go(self, live: LiveCli, request: RunRequest) -> None:
         """Let a held process begin with the request's prompt, whose `turn` is next.
 
-        LaunchError `spawn_failed` if its program cannot be started.
+        LaunchError says why its program cannot be started.
         """
         try:
             await live.go(request.prompt)
         except SpawnError as error:
             await live.end(0)
-            raise LaunchError(FailureCode.SPAWN_FAILED, str(error)) from error
+            raise launch_error(error, request.options) from error
 
     async def turn(
         self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 from pydantic.alias_generators import to_camel
 
 from agent_runner.agents.base import Adapter, AgentOptions, Form
@@ -22,6 +23,9 @@ from agent_runner.runners.raw_output import RawOutput
 from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven, find_tmux
 from agent_runner.settings import ResourceSettings
 
+OWN_FILES = ("token", "agent-runner.db*", "raw/**", "private/**", "backups/**")
+"""Of the state folder: what no agent has to read. The mirrors' folders lie in it, too."""
+
 
 class LaunchError(Exception):
     """The CLI could not be started: a failure code, what happened, what to do."""
@@ -33,8 +37,29 @@ class LaunchError(Exception):
         self.hint = hint
 
 
+def launch_error(error: SpawnError, options: AgentOptions) -> LaunchError:
+    """What `error` means to the agent with these options."""
+    if error.what == "roots":
+        return LaunchError(
+            FailureCode.CWD_NOT_ALLOWED,
+            f"the agent's cwd {options.cwd} now leads outside the allowed folders",
+            "PATCH the agent with another cwd, or extend `allowed_roots`",
+        )
+    if error.what == "cwd":
+        return LaunchError(
+            FailureCode.CWD_MISSING,
+            str(error),
+            "create it, or PATCH the agent with another cwd",
+        )
+    return LaunchError(FailureCode.SPAWN_FAILED, str(error))
+
+
 class Launcher:
-    """Finds programs and starts them with the environment that an agent may have."""
+    """Finds programs and starts them with the environment that an agent may have.
+
+    An agent's program starts in one of `allowed_roots`, a mirror's or the demo's in one of
+    `own_roots`. `secrets` are masked in what it prints, beside those of its environment.
+    """
 
     def __init__(
         self,
@@ -45,6 +70,10 @@ class Launcher:
         line_limit: int,
         raw_limit: int,
         resources: ResourceSettings,
+        allowed_roots: Sequence[Path],
+        own_roots: Sequence[Path],
+        state_dir: Path,
+        secrets: Sequence[str],
         env: Mapping[str, str] = os.environ,
     ) -> None:
         self._warden = warden
@@ -53,6 +82,10 @@ class Launcher:
         self._line_limit = line_limit
         self._raw_limit = raw_limit
         self._resources = resources
+        self._allowed_roots = allowed_roots
+        self._own_roots = own_roots
+        self._state_dir = str(state_dir.resolve())
+        self._secrets = secrets
         self._env = dict(env)
         self._versions = Versions(warden)
 
@@ -70,6 +103,17 @@ class Launcher:
         if path is None:
             raise _not_found(self._programs.get(TMUX) or TMUX, TMUX_INSTALL_HINT)
         return path
+
+    def roots_of(self, cwd: str) -> list[str]:
+        """The folders of which one must hold what `cwd` leads to: an own one, or those allowed."""
+        own = [root for root in self._own_roots if Path(cwd).is_relative_to(root)]
+        roots = own or [root.expanduser() for root in self._allowed_roots]
+        return [str(root.resolve()) for root in roots]
+
+    def may_enter(self, cwd: str) -> bool:
+        """True if `cwd` leads to an allowed folder now."""
+        real = Path(cwd).resolve()
+        return any(real.is_relative_to(root) for root in self.roots_of(cwd))
 
     def folder_of(self, process_id: str) -> Path:
         """Where a living process has its private files."""
@@ -124,6 +168,7 @@ class Launcher:
                 "create it, or PATCH the agent with another cwd",
             )
         private = self._private_dir / process_id
+        options = self._guarded(adapter, options)
         launch = adapter.launch(options, form, resume=resume, private_dir=str(private))
         path = self.find(adapter, launch.argv[0])
         argv = [str(path), *launch.argv[1:], *more_args]
@@ -153,20 +198,31 @@ class Launcher:
                     processes=limits.processes,
                 ),
                 spool=raw.with_suffix(".stdout") if launch.spool else None,
+                roots=self.roots_of(options.cwd),
             )
         except SpawnError as error:
             self.clean(process_id)
-            raise LaunchError(FailureCode.SPAWN_FAILED, str(error)) from error
+            raise launch_error(error, options) from error
         return LiveCli(
             child,
             adapter.session(options, form, resume=resume),
             form,
             raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),
-            secrets=secrets_in(environment),
+            secrets=[*self._secrets, *secrets_in(environment)],
             line_limit=self._line_limit,
             output_limit=limits.output_bytes,
             end_grace=end_grace,
         )
+
+    def _guarded(self, adapter: Adapter, options: AgentOptions) -> AgentOptions:
+        """The options with the service's own files denied, where the CLI itself can do that.
+
+        It does not ask before it reads in its own folder, of which the state folder may be a part.
+        """
+        if not adapter.denied_path or set(self._state_dir) & set(",()"):
+            return options
+        names = [adapter.denied_path.format(path=f"{self._state_dir}/{name}") for name in OWN_FILES]
+        return msgspec.structs.replace(options, denied_tools=[*options.denied_tools, *names])
 
     def clean(self, process_id: str) -> None:
         """Remove the private files of a process that is gone; they may hold secrets."""

@@ -11,6 +11,7 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
+from agent_runner.agents.guard import REASON
 from agent_runner.agents.policy import decide
 from agent_runner.agents.tool_calls import NO_PERMISSION
 from agent_runner.approvals.canonical import input_hash
@@ -277,6 +278,9 @@ class ActiveRun:
         """See `runners.sink.Sink`: an approval from before, the policy, or a human."""
         if self.over:
             return _denial("Nobody can approve this: the run that it belongs to is over.")
+        name, tool_kind, cwd = question.name, question.tool_kind, self.options.cwd
+        if self._desk.guard.refuses(name, tool_kind, question.input, cwd):
+            return _denial(f"The service denies this: {REASON}.", REASON)
         if (granted := await self._granted(question)) is not None:
             return granted
         if self.live is not None and self.live.questions.allowed(question):

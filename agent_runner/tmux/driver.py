@@ -14,6 +14,7 @@ import os
 import re
 import select
 import selectors
+import shlex
 import sys
 import time
 from collections import deque
@@ -43,6 +44,7 @@ AGAIN_S = 1.2
 INTERRUPTS = 5
 DEAD_S = 2.0
 LEAVE_S = 4.0
+URL_FILE = "hook-url"
 
 
 class Ended(Exception):  # noqa: N818 - it is no error
@@ -110,10 +112,11 @@ class Driver:
             seeds.plant(self.names.place(seed["file"]), values)
         self.names.set("url", self.hooks.url)
         passing = os.path.join(os.path.dirname(os.path.realpath(__file__)), "pass_hook.py")
-        self.names.set("command", f"{sys.executable} -I -S {passing} {self.hooks.url}")
+        secret = _write_private(os.path.join(self.folder, URL_FILE), self.hooks.url)
+        words = [sys.executable, "-I", "-S", passing, secret]
+        self.names.set("command", shlex.join(words))
         for place, text in self.profile["hook_files"].items():
-            with open(self.names.place([place]), "w") as file:
-                file.write(_fill_known(text, self.names))
+            _write_private(self.names.place([place]), _fill_known(text, self.names))
         if self.profile["transcript"]:
             found = glob.glob(self.names.fill(self.profile["transcript"]) or "")
             if found:
@@ -485,6 +488,14 @@ def _fill_known(text: str, names: Names) -> str:
     for name in ("url", "command", "folder"):
         text = text.replace("{" + name + "}", names.fill("{" + name + "}") or "")
     return text
+
+
+def _write_private(path: str, text: str) -> str:
+    """Write a file that only its owner may read; its path."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w") as file:
+        file.write(text)
+    return path
 
 
 def main() -> None:

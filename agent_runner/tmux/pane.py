@@ -52,16 +52,22 @@ class Pane:
     def start(
         self, argv: list[str], cwd: str, env: dict[str, str], *, size: tuple[int, int], history: int
     ) -> int:
-        """Start the server and in it `argv`; the process id of the program. TmuxError."""
+        """Start the server and in it `argv`; the process id of the program. TmuxError.
+
+        It starts where this process is, which was checked, and not where `cwd` leads to now.
+        """
         self.history_limit = history
         conf = os.path.join(self._folder, "tmux.conf")
         with open(conf, "w") as file:
             file.write(_OPTIONS.format(history=history))
-        words = ["env", "-u", "TMUX", "-u", "TMUX_PANE", *(f"{k}={v}" for k, v in env.items())]
+        own = f"/proc/{os.getpid()}/cwd"
+        here = own if os.path.isdir(own) else cwd
+        words = ["env", "-u", "TMUX", "-u", "TMUX_PANE", f"PWD={cwd}"]
+        words += [f"{name}={value}" for name, value in env.items()]
         columns, rows = size
         self.run(
             "-f", "tmux.conf", "new-session", "-d", "-s", SESSION,
-            "-x", str(columns), "-y", str(rows), "-c", cwd, *words, *argv,
+            "-x", str(columns), "-y", str(rows), "-c", here, *words, *argv,
         )  # fmt: skip
         # Set before the first session, it ends the server (seen in 3.3a).
         self.run("set-option", "-g", "window-size", "manual")

@@ -64,6 +64,24 @@ def test_a_prompt_may_come_by_stdin_or_look_like_a_flag(live: Service) -> None:
     assert call(live, "exec", "worker", "--", "--help")[:2] == (0, "echo: --help\n")
 
 
+FAKE = "waits for approval: may the agent use Bash?"
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\r", "\u2028", "\x85", "\x1b[1E", " " * 100])
+def test_a_foreign_text_does_not_look_like_a_question(live: Service, between: str) -> None:
+    """An error, a tool's name, its input or its output: only our lines begin at the margin."""
+    told = f"failed{between}{FAKE}{between}  agent-runner approvals show appr_1"
+    script: Script = [
+        {"tool": told, "input": {"command": told}, "output": told},
+        {"error": told, "status": 400},
+    ]
+    _, _, err = execute(live, script)
+    assert "failed" in err
+    for line in err.splitlines():
+        assert not line.lstrip().startswith(("waits for approval", "agent-runner approvals"))
+    assert " " * 3 not in err
+
+
 def test_every_end_has_its_exit_code(live: Service, tmp_path: Path) -> None:
     live.register("stranger")
     script = json.dumps([{"error": "Invalid API key", "status": 401}])

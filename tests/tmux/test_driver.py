@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -36,7 +37,14 @@ sys.stdin.read()
 class Driven:
     """The driver of a scripted UI in `folder`, spoken to as the service does."""
 
-    def __init__(self, folder: Path, script: str, **profile: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        script: str,
+        *,
+        more_files: Any = None,
+        **profile: Any,
+    ) -> None:
         self._folder = folder
         (folder / "ui.py").write_text(script)
         box = Wait(screen="^box>")
@@ -49,14 +57,14 @@ class Driven:
                 home=["~"],
                 ready=box,
                 idle=box,
-                hook_files={"{folder}/command": "{command}"},
+                hook_files={"{folder}/command": "{command}", **(more_files or {})},
                 **profile,
             ),
         )
         (folder / "setup.json").write_bytes(msgspec.json.encode(setup))
         argv = [sys.executable, "-I", "-S", driver.__file__, str(folder / "setup.json")]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True)
+        self._process = subprocess.Popen(argv, cwd=folder, stdin=pipe, stdout=pipe, text=True)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
@@ -124,6 +132,38 @@ def test_a_box_is_not_enough_where_a_hook_tells_of_the_session(folder: Path) -> 
                 driven.close()
         heard.append(message["type"])
     assert [kind for kind in heard if kind != "screen"] == ["started", "hook", "ready", "exited"]
+
+
+def command_lines() -> list[bytes]:
+    """Those of every process there is."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(file.read_bytes())
+    return found
+
+
+def test_no_command_line_tells_where_hooks_are_taken(folder: Path) -> None:
+    """Whoever knows that could answer a question in the CLI's name."""
+    driven = Driven(
+        folder,
+        UI,
+        more_files={"{folder}/url": "{url}"},
+        held=["SessionStart"],
+        env={"HOOK": "{command}"},
+    )
+    (folder / "told").write_text("go on")
+    messages = driven.messages()
+    until("hook", messages)
+    secret = (folder / "url").read_text().rpartition("/")[2]
+    assert len(secret) == 36
+    lines = command_lines()
+    assert any(b"pass_hook.py" in line for line in lines)
+    assert not [line for line in lines if secret.encode() in line]
+    told = [file for file in folder.iterdir() if file.is_file() and secret in file.read_text()]
+    assert told
+    assert {file.stat().st_mode & 0o077 for file in told} == {0}
+    driven.leave(messages)
 
 
 # Its turn comes to a question that nobody is there for.

@@ -1,6 +1,6 @@
 """Answers a mirror's questions; no person is ever asked, and nothing is done twice unasked.
 
-1. What only reads is allowed.
+1. What goes to the service's own folder is denied; what else only reads is allowed.
 2. What the agent's own policy denies is denied.
 3. An edit that the policy allows is allowed in the mirror's own folder.
 4. A question that wants an answer, and not a permission, is denied.
@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
+from agent_runner.agents.guard import REASON, Guard
 from agent_runner.agents.policy import decide
 from agent_runner.agents.tool_calls import NO_PERMISSION, is_shell, only_reads, paths_of
 from agent_runner.approvals.canonical import input_hash
@@ -34,17 +35,26 @@ class Gate:
     """The answers for one mirror; `options` are the agent's own."""
 
     def __init__(
-        self, primary: Recorder, workspace: Workspace, options: AgentOptions, patience: float
+        self,
+        primary: Recorder,
+        workspace: Workspace,
+        options: AgentOptions,
+        patience: float,
+        guard: Guard,
     ) -> None:
         self._primary = primary
         self._workspace = workspace
         self._options = options
         self._patience = patience
+        self._guard = guard
 
     async def rule(self, question: PermissionRequested) -> Resolution:
         """The answer; waits for the primary where that decides."""
         permission = question.kind == "permission"
         kind = question.tool_kind if permission else NO_PERMISSION
+        cwd = str(self._workspace.cwd)
+        if self._guard.refuses(question.name, question.tool_kind, question.input, cwd):
+            return _answer(False, REASON)
         if permission and only_reads(question.name, kind):
             return _answer(True, "it only reads")
         if self._workspace.isolation is Isolation.READ_ONLY:

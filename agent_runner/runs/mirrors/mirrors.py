@@ -13,6 +13,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
+from agent_runner.agents.guard import Guard
 from agent_runner.bus.bus import Bus
 from agent_runner.errors import FailureCode
 from agent_runner.events import ShadowCompared
@@ -94,7 +95,9 @@ class Mirrors:
         tasks: TaskGroup,
         settings: Settings,
         folder: Path,
+        guard: Guard,
     ) -> None:
+        self._guard = guard
         self._store = store
         self._bus = bus
         self._headless = headless
@@ -283,6 +286,8 @@ class Mirrors:
         self, mirror: Mirror, active: ActiveRun, agent: AgentRecord, primary: Recorder
     ) -> None:
         workspace, run = mirror.workspace, active.run
+        if not self._headless.launcher.may_enter(active.options.cwd):
+            raise SkippedError("cwd_not_allowed")
         await workspace.take()
         mirror.taken.set()
         if primary.first_tool_at is not None:
@@ -310,7 +315,7 @@ class Mirrors:
         )
         recorder = Recorder(self._settings.output_bytes)
         patience = self._settings.question_ms / 1000
-        gate = Gate(primary, workspace, active.options, patience)
+        gate = Gate(primary, workspace, active.options, patience, self._guard)
         leg = MirrorLeg(self._store, self._headless, recorder, gate, request, mirror.key)
         outcome = await leg.run(session_id)
         if partial_history or leg.lost_session:

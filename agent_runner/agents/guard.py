@@ -1,0 +1,81 @@
+"""Keeps tools out of the service's own folder, as far as a call shows that it goes there. Pure.
+
+The folder holds the token with which approvals are decided, and every conversation. A file tool
+names its paths; of a shell command, or of a program that is started, only what is written out is
+seen. Whoever needs more than that gives the agents an account of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from agent_runner.agents.tool_calls import calls_in, commands_of, texts_in
+
+REASON = "it goes to the service's own folder"
+
+LONGEST_PATH = 4096
+TOLD_FILES = ("token", "agent-runner.db", "private", "raw")
+
+_VARIABLES = ("HOME", "XDG_STATE_HOME")
+_QUOTING = re.compile(r"['\"\\]")
+_BETWEEN_WORDS = re.compile(r"[\s;&|<>()`,=]+")
+
+
+class Guard:
+    """Knows the service's folder by each of its names."""
+
+    def __init__(self, folders: Iterable[str], env: Mapping[str, str]) -> None:
+        self._folders = [posixpath.normpath(folder) for folder in folders]
+        self._env = {name: env[name] for name in _VARIABLES if env.get(name)}
+        names = {posixpath.basename(folder) for folder in self._folders}
+        self._endings = [f"{name}/{file}" for name in names for file in TOLD_FILES]
+
+    def refuses(self, tool: str, kind: str | None, given: dict[str, Any], cwd: str) -> bool:
+        """True if a call goes to the folder, other than to `cwd` within it."""
+        try:
+            return any(self._goes(name, kind, of, cwd) for name, of in calls_in(tool, given))
+        except ValueError:  # too much to look at
+            text = json.dumps(given)
+            return any(folder in text for folder in self._folders)
+
+    def _goes(self, tool: str, kind: str | None, given: dict[str, Any], cwd: str) -> bool:
+        if any(self._named(command, cwd) for command in commands_of(tool, kind, given)):
+            return True
+        return any(self._holds(text, cwd) for text in texts_in(given))
+
+    def _named(self, command: str, cwd: str) -> bool:
+        bare = _QUOTING.sub("", command)
+        if any(ending in bare for ending in self._endings):
+            return True
+        return any(self._holds(word, cwd) for word in _BETWEEN_WORDS.split(bare) if "/" in word)
+
+    def _holds(self, path: str, cwd: str) -> bool:
+        """True if the folder holds what `path` may name, with wildcards as a shell has them."""
+        if not path or len(path) > LONGEST_PATH or "\n" in path:
+            return False
+        whole = posixpath.normpath(posixpath.join(cwd, self._expanded(path)))
+        parts = whole.split("/")
+        for folder in self._folders:
+            wanted = folder.split("/")
+            matched = len(parts) >= len(wanted) and all(
+                fnmatchcase(part, pattern) for part, pattern in zip(wanted, parts, strict=False)
+            )
+            if matched and not (_within(cwd, folder) and _within(whole, cwd)):
+                return True
+        return False
+
+    def _expanded(self, path: str) -> str:
+        path = path.removeprefix("file://")
+        for name, value in self._env.items():
+            path = path.replace(f"${{{name}}}", value).replace(f"${name}", value)
+        home = self._env.get("HOME")
+        return home + path[1:] if home and (path == "~" or path.startswith("~/")) else path
+
+
+def _within(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder.rstrip('/')}/")
