@@ -106,8 +106,15 @@ class Headless:
         await self.pool.drop(conversation_id)
 
     async def kept(self, request: RunRequest) -> LiveCli | None:
-        """The conversation's warm process, if it has one that fits."""
+        """The conversation's warm process, if it has one that fits.
+
+        LaunchError if no process could start where it is: it is left alone then.
+        """
         form = self.form_for(request)
+        found = self.pool.peek(request.conversation_id)
+        if found is not None and not self.launcher.check(request.options, found):
+            await self.pool.drop(request.conversation_id)
+            return None
         return await self.pool.take(request.conversation_id, request.options, form)
 
     async def start(self, request: RunRequest, session_id: str | None, process_id: str) -> LiveCli:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from agent_runner.process.environment import child_environment
 from agent_runner.process.programs import Versions, find
 from agent_runner.process.redact import secrets_in
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
-from agent_runner.runners.live import LiveCli
+from agent_runner.runners.live import LiveCli, Place
 from agent_runner.runners.raw_output import RawOutput
 from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven, find_tmux
 from agent_runner.settings import ResourceSettings
@@ -40,11 +41,7 @@ class LaunchError(Exception):
 def launch_error(error: SpawnError, options: AgentOptions) -> LaunchError:
     """What `error` means to the agent with these options."""
     if error.what == "roots":
-        return LaunchError(
-            FailureCode.CWD_NOT_ALLOWED,
-            f"the agent's cwd {options.cwd} now leads outside the allowed folders",
-            "PATCH the agent with another cwd, or extend `allowed_roots`",
-        )
+        return _not_allowed(options.cwd)
     if error.what == "cwd":
         return LaunchError(
             FailureCode.CWD_MISSING,
@@ -142,6 +139,16 @@ class Launcher:
         except LaunchError:
             return None
 
+    def check(self, options: AgentOptions, live: LiveCli) -> bool:
+        """True if a living process is where a new one would start.
+
+        LaunchError `cwd_missing` or `cwd_not_allowed` if none could start there now.
+        """
+        place = _place(options.cwd)
+        if not self.may_enter(options.cwd):
+            raise _not_allowed(options.cwd)
+        return live.place == place
+
     async def start(
         self,
         agent_type: str,
@@ -161,12 +168,7 @@ class Launcher:
         Its bytes go to `raw`.stdout and .stderr until a turn names another place.
         """
         adapter = adapter_for(agent_type)
-        if not Path(options.cwd).is_dir():
-            raise LaunchError(
-                FailureCode.CWD_MISSING,
-                f"the agent's cwd {options.cwd} is not a folder",
-                "create it, or PATCH the agent with another cwd",
-            )
+        place = _place(options.cwd)
         private = self._private_dir / process_id
         options = self._guarded(adapter, options)
         launch = adapter.launch(options, form, resume=resume, private_dir=str(private))
@@ -207,6 +209,7 @@ class Launcher:
             child,
             adapter.session(options, form, resume=resume),
             form,
+            place=place,
             raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),
             secrets=[*self._secrets, *secrets_in(environment)],
             line_limit=self._line_limit,
@@ -232,6 +235,29 @@ class Launcher:
         self, adapter: Adapter, launch: Mapping[str, str], own: Mapping[str, str]
     ) -> dict[str, str]:
         return child_environment(self._env, adapter.child_env(), launch, own)
+
+
+def _not_allowed(cwd: str) -> LaunchError:
+    return LaunchError(
+        FailureCode.CWD_NOT_ALLOWED,
+        f"the agent's cwd {cwd} now leads outside the allowed folders",
+        "PATCH the agent with another cwd, or extend `allowed_roots`",
+    )
+
+
+def _place(cwd: str) -> Place:
+    """Which folder `cwd` is, whatever it will be called; LaunchError `cwd_missing`."""
+    try:
+        found = os.stat(cwd)
+    except OSError:
+        found = None
+    if found is None or not stat.S_ISDIR(found.st_mode):
+        raise LaunchError(
+            FailureCode.CWD_MISSING,
+            f"the agent's cwd {cwd} is not a folder",
+            "create it, or PATCH the agent with another cwd",
+        )
+    return found.st_dev, found.st_ino
 
 
 def _not_found(program: str, install_hint: str | None) -> LaunchError:

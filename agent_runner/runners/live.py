@@ -46,11 +46,15 @@ _ASK_SHARE = 0.5
 _EOF_SHARE = 0.1
 
 
+Place = tuple[int, int]
+"""A folder by its device and its number there."""
+
+
 class LiveCli:
     """Reads a process from start to end and serves one turn at a time on it.
 
     Run `serve` in a task. `begin` sends a prompt; the agent's `verdict` always comes: from the
-    CLI, or from the session when the process is gone.
+    CLI, or from the session when the process is gone. `place` is the folder it was started in.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class LiveCli:
         session: Session,
         form: Form,
         *,
+        place: Place,
         raw: RawOutput,
         secrets: Iterable[str],
         line_limit: int,
@@ -66,6 +71,7 @@ class LiveCli:
         end_grace: float,
     ) -> None:
         self.form = form
+        self.place = place
         self.session_id: str | None = None
         self.cli_version: str | None = None
         self.gone = Latch()

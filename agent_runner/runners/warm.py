@@ -95,6 +95,11 @@ class WarmPool:
         """What is kept, by conversation; the longest unused first."""
         return dict(self._kept)
 
+    def peek(self, conversation_id: str) -> LiveCli | None:
+        """The conversation's process, which stays kept."""
+        kept = self._kept.get(conversation_id)
+        return None if kept is None else kept.live
+
     async def take(self, conversation_id: str, options: AgentOptions, form: Form) -> LiveCli | None:
         """The conversation's process, if it lives and was started so and with these options.
 

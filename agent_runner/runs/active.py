@@ -279,7 +279,7 @@ class ActiveRun:
         if self.over:
             return _denial("Nobody can approve this: the run that it belongs to is over.")
         name, tool_kind, cwd = question.name, question.tool_kind, self.options.cwd
-        if self._desk.guard.refuses(name, tool_kind, question.input, cwd):
+        if self.desk.guard.refuses(name, tool_kind, question.input, cwd):
             return _denial(f"The service denies this: {REASON}.", REASON)
         if (granted := await self._granted(question)) is not None:
             return granted

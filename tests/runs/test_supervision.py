@@ -458,3 +458,31 @@ async def test_a_process_that_cannot_be_ended_holds_up_nobody(
         assert process.pid == context.headless.living[0].pid
     for one in held_open:
         one.close()
+
+
+async def test_a_kept_process_whose_folder_is_gone_serves_no_prompt(
+    serving: Serving, tmp_path: Path
+) -> None:
+    cwd = tmp_path / "project"
+    cwd.mkdir()
+    async with serving() as context:
+        agent = await add_agent(context, cwd)
+        assert (await run(context, agent, "one")).state == "succeeded"
+        cwd.rmdir()
+        outcome = await run(context, agent, "two")
+        assert (outcome.state, outcome.code) == ("failed", "cwd_missing")
+        (first,) = context.headless.living
+        cwd.mkdir()
+        (cwd / "made").touch()
+        # The old process is in a folder that has no name any more.
+        outcome = await run(context, agent, [{"tool": "Read"}, {"text": "Here."}])
+        assert outcome.answer == "Here."
+        (second,) = context.headless.living
+        assert second.pid != first.pid
+        outside = tmp_path.parent / f"{tmp_path.name}-outside"
+        outside.mkdir()
+        (cwd / "made").unlink()
+        cwd.rmdir()
+        cwd.symlink_to(outside)
+        outcome = await run(context, agent, "four")
+        assert (outcome.state, outcome.code) == ("failed", "cwd_not_allowed")
