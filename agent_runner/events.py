@@ -189,11 +189,15 @@ class MessageDelta(AgentEvent, frozen=True, kw_only=True, tag="message.delta"):
 
 
 class MessageCompleted(AgentEvent, frozen=True, kw_only=True, tag="message.completed"):
-    """One whole block of assistant text; replaces its deltas."""
+    """One whole block of assistant text; replaces its deltas.
+
+    `partial` is one that broke off: the turn or its process ended before the text did.
+    """
 
     item_id: str
     text: str
     parent_tool_call_id: str | None = None
+    partial: bool = False
 
 
 class ReasoningDelta(AgentEvent, frozen=True, kw_only=True, tag="reasoning.delta"):
@@ -206,11 +210,12 @@ class ReasoningDelta(AgentEvent, frozen=True, kw_only=True, tag="reasoning.delta
 
 
 class ReasoningCompleted(AgentEvent, frozen=True, kw_only=True, tag="reasoning.completed"):
-    """One whole block of thinking; replaces its deltas."""
+    """One whole block of thinking; replaces its deltas. `partial` is one that broke off."""
 
     item_id: str
     text: str
     parent_tool_call_id: str | None = None
+    partial: bool = False
 
 
 class ToolInputDelta(AgentEvent, frozen=True, kw_only=True, tag="tool.input.delta"):
@@ -457,7 +462,7 @@ class TurnCompleted(AgentEvent, frozen=True, kw_only=True, tag="turn.completed")
     """The agent's own verdict on the prompt; the run service turns it into the run's end.
 
     `unsolicited` marks a turn that the CLI began by itself (a finished background task):
-    it answers no prompt and ends no run.
+    it answers no prompt and ends no run. A `partial` text is as far as the answer came.
     """
 
     ok: bool
@@ -471,6 +476,7 @@ class TurnCompleted(AgentEvent, frozen=True, kw_only=True, tag="turn.completed")
     duration_ms: int | None = None
     num_turns: int | None = None
     unsolicited: bool = False
+    partial: bool = False
 
 
 AnyEvent = (

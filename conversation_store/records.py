@@ -203,13 +203,14 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 
 class RunOutcome(Record, frozen=True, kw_only=True):
-    """How a run ended; `answer` becomes the outbound turn."""
+    """How a run ended; `answer` becomes the outbound turn, `partial` if it broke off."""
 
     state: RunState
     code: str | None = None
     error: str | None = None
     hint: str | None = None
     answer: str | None = None
+    partial: bool = False
     turn_id: str | None = None
     form: str | None = None
     session_id: str | None = None

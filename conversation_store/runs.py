@@ -271,7 +271,7 @@ class Runs:
                     direction="outbound",
                     content=outcome.answer,
                     run_id=run_id,
-                    metadata={},
+                    metadata={"partial": True} if outcome.partial else {},
                     now=now,
                 )
             if outcome.session_id is not None:

@@ -49,6 +49,7 @@ from agent_runner.runs.mirrors.git import Git
 from agent_runner.runs.mirrors.mirrors import SERVICE_STOPPED, Mirrors
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
+from agent_runner.runs.recovery import Recovery
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
 from conversation_store.errors import StoreError, StoreUnusableError
@@ -86,14 +87,18 @@ async def running_service(
         circuits = Circuits(store, settings.breaker)
         toggles = Toggles(store)
         guards = Guards(store, toggles, settings.fallback.automatic)
-        report, queued = await _settle(store, state, settings, circuits, toggles)
+        launcher = _launcher(settings, state, warden, env, secrets)
+        recovery = Recovery(
+            store, RawFiles(state.raw), settings.limits.line_bytes, launcher.secrets_of
+        )
+        report, queued = await _settle(store, state, settings, circuits, toggles, recovery)
         guards.load()
         bus = Bus(store, tasks)
         mailbox = Mailbox(store.tickets)
         hooks = Hooks(store, settings.hooks, tasks, env)
         guard = Guard({str(state.root.absolute()), str(state.root.resolve())}, env)
         desk = Desk(store, bus, settings.approvals, hooks.tell, guard)
-        headless = _headless(settings, state, warden, store, bus, tasks, env, secrets)
+        headless = _headless(settings, launcher, store, bus, tasks)
         terminals = Terminals(settings.programs, env, enabled=settings.tmux.enabled)
         router = Router(
             toggles,
@@ -163,15 +168,31 @@ async def running_service(
             tasks.cancel_scope.cancel()
 
 
-def _headless(
+def _launcher(
     settings: Settings,
     state: StateDir,
     warden: Warden,
-    store: Store,
-    bus: Bus,
-    tasks: TaskGroup,
     env: Mapping[str, str],
     secrets: Sequence[str],
+) -> Launcher:
+    limits = settings.limits
+    return Launcher(
+        warden,
+        private_dir=state.private,
+        programs=settings.programs,
+        line_limit=limits.line_bytes,
+        raw_limit=settings.logs.run_bytes,
+        resources=settings.resources,
+        allowed_roots=settings.allowed_roots,
+        own_roots=(state.mirrors, state.workspace),
+        state_dir=state.root,
+        secrets=[*secrets, *(webhook.secret for webhook in settings.hooks.webhooks)],
+        env=env,
+    )
+
+
+def _headless(
+    settings: Settings, launcher: Launcher, store: Store, bus: Bus, tasks: TaskGroup
 ) -> Headless:
     limits, supervision = settings.limits, settings.supervision
 
@@ -189,19 +210,6 @@ def _headless(
         supervision.session_warning_ms / 1000,
         limits.warm_memory_floor_bytes,
         tell,
-    )
-    launcher = Launcher(
-        warden,
-        private_dir=state.private,
-        programs=settings.programs,
-        line_limit=limits.line_bytes,
-        raw_limit=settings.logs.run_bytes,
-        resources=settings.resources,
-        allowed_roots=settings.allowed_roots,
-        own_roots=(state.mirrors, state.workspace),
-        state_dir=state.root,
-        secrets=[*secrets, *(webhook.secret for webhook in settings.hooks.webhooks)],
-        env=env,
     )
     tasks.start_soon(endless, "warm processes", pool.keep_time)
     tasks.start_soon(endless, "memory", pool.keep_memory)
@@ -254,7 +262,12 @@ async def _opened(state: StateDir) -> AsyncIterator[Store]:
 
 
 async def _settle(
-    store: Store, state: StateDir, settings: Settings, circuits: Circuits, toggles: Toggles
+    store: Store,
+    state: StateDir,
+    settings: Settings,
+    circuits: Circuits,
+    toggles: Toggles,
+    recovery: Recovery,
 ) -> tuple[Reconciliation, list[RunRecord]]:
     """What is done on an opened store before traffic is accepted.
 
@@ -269,6 +282,7 @@ async def _settle(
             store,
             resume_queued=settings.supervision.resume_queued,
             prompted=lambda run_id: files.size(run_id) is not None,
+            recover=recovery.of,
         )
         await circuits.load()
         await toggles.load()

@@ -117,6 +117,11 @@ class Versions:
                 self._known[key] = version_in(text) if code == 0 else None
             return self._known[key]
 
+    def answer(self, path: Path) -> str | None:
+        """What the program at `path` answered, if it was asked and is the same."""
+        key = _key(path)
+        return None if key is None else self._known.get(key)
+
     def known(self, path: Path) -> bool:
         """True if the program at `path` need not be asked, or is not there."""
         key = _key(path)

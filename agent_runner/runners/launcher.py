@@ -124,6 +124,11 @@ class Launcher:
         environment = self._environment(adapter_for(agent_type), {}, {})
         return await self._versions.of(*command, environment)
 
+    def known_version(self, agent_type: str) -> str | None:
+        """The version, if it was asked before and the file has not changed."""
+        command = self._version_command(agent_type)
+        return None if command is None else self._versions.answer(command[0])
+
     def version_known(self, agent_type: str) -> bool:
         """True if `version` has the answer and need start no process for it."""
         command = self._version_command(agent_type)
@@ -226,6 +231,11 @@ class Launcher:
             return options
         names = [adapter.denied_path.format(path=f"{self._state_dir}/{name}") for name in OWN_FILES]
         return msgspec.structs.replace(options, denied_tools=[*options.denied_tools, *names])
+
+    def secrets_of(self, agent_type: str, options: AgentOptions) -> list[str]:
+        """What is masked in the output of an agent's CLI."""
+        environment = self._environment(adapter_for(agent_type), {}, options.env)
+        return [*self._secrets, *secrets_in(environment)]
 
     def clean(self, process_id: str) -> None:
         """Remove the private files of a process that is gone; they may hold secrets."""

@@ -13,6 +13,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner.agents.base import Exit, Feature, Form, Received, Session
+from agent_runner.agents.unfinished import Unfinished, partial_answer
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     AgentEvent,
@@ -87,6 +88,7 @@ class LiveCli:
         self._cut_short = False
         self._tool_started = False
         self._session_opened = False
+        self._unfinished = Unfinished()
         self._tools_since = 0
         self.questions = Questions()
         self.background = Background(self, session, self._send_answer, self._start)
@@ -378,6 +380,7 @@ class LiveCli:
     async def _settle(self, events: Sequence[AgentEvent]) -> None:
         passed: list[AgentEvent] = []
         verdict: TurnCompleted | None = None
+        self._unfinished.take(events)
         for event in events:
             if isinstance(event, TurnCompleted) and not event.unsolicited:
                 if verdict is None and not self.turn_over:
@@ -399,8 +402,10 @@ class LiveCli:
                 self.questions.settled(event.request_id)
             elif isinstance(event, PermissionRequested):
                 passed += await self._rule(event)
-        if verdict is not None and self._session.drift:
-            passed.append(self._drift_notice())
+        if verdict is not None:
+            verdict = self._with_partial(verdict, passed)
+            if self._session.drift:
+                passed.append(self._drift_notice())
         if passed:
             await self._emit(passed, last=verdict is not None)
         if verdict is not None:
@@ -413,6 +418,16 @@ class LiveCli:
             await self.background.hand_over(self.questions)
             await self.background.note()
             self._end_turn(verdict)
+
+    def _with_partial(self, verdict: TurnCompleted, passed: list[AgentEvent]) -> TurnCompleted:
+        """The verdict, after what its turn left open; that is its text if it has no other."""
+        passed += self._unfinished.end_turn(partial=not verdict.ok)
+        if verdict.ok or verdict.text is not None:
+            return verdict
+        text = partial_answer(passed)
+        if text is None:
+            return verdict
+        return msgspec.structs.replace(verdict, text=text, partial=True)
 
     async def _rule(self, question: PermissionRequested) -> list[AgentEvent]:
         """Answer a question that needs nobody; leave it open for somebody else."""
@@ -486,7 +501,7 @@ class LiveCli:
     async def _finish(self) -> None:
         events = self._limits.untold()
         end = Exit(code=self._child.exit_code, stderr_tail=self._stderr.tail)
-        events += self._session.finish(end)
+        events += self._unfinished.end(self._session.finish(end))
         try:
             await self._settle([self._limits.explained(event) for event in events])
             await self.background.finish()

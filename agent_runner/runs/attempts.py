@@ -216,7 +216,7 @@ class Attempts:
         The prompt need not wait for that to be stored: after a crash the run's raw log says
         that a CLI had it.
         """
-        active, run = self._active, self._active.run
+        active, run, agent_type = self._active, self._active.run, self._request.agent_type
         active.live = live
         active.session_id = live.session_id
         active.form = live.form
@@ -226,8 +226,8 @@ class Attempts:
             mode=run.mode,
             reason=run.reason,
             form=live.form,
-            agent_type=self._request.agent_type,
-            cli_version=live.cli_version,
+            agent_type=agent_type,
+            cli_version=live.cli_version or self._headless.launcher.known_version(agent_type),
             pid=live.pid,
             reused=targets[0] is RunState.STARTING,
         )

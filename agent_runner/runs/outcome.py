@@ -82,6 +82,7 @@ def judge(verdict: TurnCompleted, stop_reason: StopReason | None, adapter: Adapt
     return msgspec.structs.replace(
         outcome,
         answer=verdict.text,
+        partial=verdict.partial,
         usage=msgspec.to_builtins(verdict.usage) if verdict.usage is not None else None,
         cost_usd=verdict.cost_usd,
     )

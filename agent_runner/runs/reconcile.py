@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
@@ -16,6 +17,7 @@ from agent_runner.events import BackgroundLost, BackgroundTask
 from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity
 from agent_runner.runs.outcome import finished_event
+from agent_runner.runs.recovery import Recovered
 from conversation_store.records import ProcessRecord, RunOutcome, RunRecord, StoredEvent
 from conversation_store.states import RunState
 from conversation_store.store import Store
@@ -36,8 +38,16 @@ class Reconciliation(msgspec.Struct, kw_only=True, rename="camel"):
     duration_ms: int = 0
 
 
+class Recover(Protocol):
+    """Tells what is known of the end of a run that nobody saw."""
+
+    async def __call__(self, run: RunRecord) -> Recovered:
+        """See `Recovery.of`."""
+        ...
+
+
 async def reconcile(
-    store: Store, *, resume_queued: bool, prompted: Callable[[str], bool]
+    store: Store, *, resume_queued: bool, prompted: Callable[[str], bool], recover: Recover
 ) -> tuple[Reconciliation, list[RunRecord]]:
     """End every process of an earlier service, and every begun run that cannot go on.
 
@@ -64,7 +74,7 @@ async def reconcile(
     async with anyio.create_task_group() as tasks:
         for run in runs:
             if run not in queued and run not in held:
-                tasks.start_soon(_interrupt, store, run, report)
+                tasks.start_soon(_interrupt, store, run, report, recover)
     report.runs_resumed, report.runs_held = len(queued), len(held)
     report.duration_ms = round((anyio.current_time() - begun) * 1000)
     log.info("reconciled", **msgspec.to_builtins(report))
@@ -99,19 +109,53 @@ async def _settle_process(
     await store.processes.lose(process, events)
 
 
-async def _interrupt(store: Store, run: RunRecord, report: Reconciliation) -> None:
+async def _interrupt(
+    store: Store, run: RunRecord, report: Reconciliation, recover: Recover
+) -> None:
     error = f"the service stopped while the run was {run.state}"
-    if await interrupt(store, run, error) is not None:
+    if await interrupt(store, run, error, await recover(run)) is not None:
         report.runs_interrupted += 1
 
 
-async def interrupt(store: Store, run: RunRecord, error: str) -> list[StoredEvent] | None:
-    """End a run that nothing drives any more; None if it is over already."""
+async def interrupt(
+    store: Store, run: RunRecord, error: str, known: Recovered | None = None
+) -> list[StoredEvent] | None:
+    """End a run that nothing drives any more; None if it is over already.
+
+    What is `known` of its end is stored with it. A run whose CLI had come to a good end is a
+    success: only nobody was there to note it.
+    """
+    known = known or Recovered()
     outcome = RunOutcome(
         state=RunState.INTERRUPTED,
         code=FailureCode.INTERRUPTED,
         error=error,
+    )
+    if (verdict := known.verdict) is not None and verdict.ok:
+        outcome = RunOutcome(state=RunState.SUCCEEDED)
+        known.answer, known.partial = verdict.text or known.answer, False
+    started_at = known.started_at or run.started_at
+    outcome = msgspec.structs.replace(
+        outcome,
+        answer=known.answer,
+        partial=known.partial,
+        turn_id=None if known.answer is None else wire.new_id("turn"),
+        form=run.form,
+        session_id=known.session_id,
+        cli_version=known.cli_version,
+        usage=None if known.usage is None else msgspec.to_builtins(known.usage),
+        cost_usd=known.cost_usd,
+        duration_ms=_between(started_at, known.last_at),
         metadata=run.metadata,
     )
-    events = [new_event(finished_event(outcome))]
-    return await store.runs.finish(run.run_id, outcome, events, now=wire.now())
+    events = [new_event(event) for event in (*known.events, finished_event(outcome))]
+    return await store.runs.finish(
+        run.run_id, outcome, events, now=wire.now(), started_at=started_at
+    )
+
+
+def _between(begun: str | None, ended: str | None) -> int:
+    """Milliseconds, none if one of the times is not known."""
+    if begun is None or ended is None:
+        return 0
+    return max(0, round(wire.seconds_between(begun, ended) * 1000))

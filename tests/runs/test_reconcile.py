@@ -15,7 +15,8 @@ from agent_runner import wire
 from agent_runner.process.identity import MARKER, boot_id, mark_of
 from agent_runner.process.proc import start_ticks
 from agent_runner.runs.reconcile import reconcile
-from conversation_store.records import ProcessRecord
+from agent_runner.runs.recovery import Recovered
+from conversation_store.records import ProcessRecord, RunRecord
 from conversation_store.states import RunState
 from conversation_store.store import open_store
 from tests.chaos.world import marked_processes, nothing_left
@@ -42,6 +43,10 @@ def nothing(run_id: str) -> bool:
     return False
 
 
+async def unread(run: RunRecord) -> Recovered:
+    return Recovered()
+
+
 def record(pid: int, **changes: object) -> ProcessRecord:
     fields = {
         "process_id": "proc_stray",
@@ -65,7 +70,9 @@ async def test_open_runs_and_processes_are_settled_once(
         await store.runs.move(move(RunState.STARTING, run="run_0"), process=record(stray.pid))
         dead = record(stray.pid, process_id="proc_dead", boot_id="an earlier boot")
         await store.processes.add(dead)
-        report, queued = await reconcile(store, resume_queued=True, prompted=nothing)
+        report, queued = await reconcile(
+            store, resume_queued=True, prompted=nothing, recover=unread
+        )
         assert (report.runs_interrupted, report.runs_resumed) == (1, 3)
         assert (report.processes_ended, report.processes_found_dead) == (1, 1)
         assert [run.run_id for run in queued] == [run.run_id for run in runs[1:]]
@@ -74,9 +81,9 @@ async def test_open_runs_and_processes_are_settled_once(
         assert (ended_run.state, ended_run.code) == ("interrupted", "interrupted")
         assert "starting" in str(ended_run.error)
         assert await store.processes.all() == []
-        again, _ = await reconcile(store, resume_queued=True, prompted=nothing)
+        again, _ = await reconcile(store, resume_queued=True, prompted=nothing, recover=unread)
         assert (again.runs_interrupted, again.processes_ended) == (0, 0)
-        last, queued = await reconcile(store, resume_queued=False, prompted=nothing)
+        last, queued = await reconcile(store, resume_queued=False, prompted=nothing, recover=unread)
         assert (last.runs_interrupted, last.runs_resumed, queued) == (3, 0, [])
 
 
@@ -85,7 +92,10 @@ async def test_a_queued_prompt_that_a_warm_process_got_is_not_run_again(tmp_path
         await add_agent(store)
         begun, waiting = await add_run(store, 1), await add_run(store, 2, "conv_2")
         report, queued = await reconcile(
-            store, resume_queued=True, prompted=lambda run_id: run_id == begun.run_id
+            store,
+            resume_queued=True,
+            prompted=lambda run_id: run_id == begun.run_id,
+            recover=unread,
         )
         assert [run.run_id for run in queued] == [waiting.run_id]
         assert (report.runs_interrupted, report.runs_resumed) == (1, 1)
@@ -104,7 +114,7 @@ async def test_a_stranger_with_a_recorded_pid_is_spared(
 ) -> None:
     async with open_store(tmp_path / "new.db") as store:
         await store.processes.add(record(stranger.pid))
-        report, _ = await reconcile(store, resume_queued=True, prompted=nothing)
+        report, _ = await reconcile(store, resume_queued=True, prompted=nothing, recover=unread)
     assert (report.processes_ended, report.processes_found_dead) == (0, 1)
     assert stranger.poll() is None
 
@@ -183,7 +193,7 @@ async def test_many_open_runs_are_settled_in_one_go(tmp_path: Path, count: int) 
         await add_agent(store)
         for number in range(count):
             await add_run(store, number, f"conv_{number}")
-        report, _ = await reconcile(store, resume_queued=False, prompted=nothing)
+        report, _ = await reconcile(store, resume_queued=False, prompted=nothing, recover=unread)
         assert report.runs_interrupted == count
         assert await store.runs.open_runs() == []
         assert report.at <= wire.now()
