@@ -62,13 +62,6 @@ def seconds_since(moment: str) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
 
 
-def seconds_left_of_minute(moment: str) -> float:
-    """How long the minute of `moment` (as `now` gives it) goes on; 0 if it is over."""
-    present = datetime.now(UTC)
-    end = datetime.fromisoformat(moment).replace(second=0, microsecond=0) + timedelta(minutes=1)
-    return min(60.0, max(0.0, (end - present).total_seconds()))
-
-
 def new_id(prefix: str) -> str:
     """A new identifier: `run_0199c2f0a1b20000d1e4c7a90b3f`.
 

@@ -60,12 +60,6 @@ def test_a_time_is_that_of_the_clock_however_it_goes(milliseconds: list[int]) ->
         assert wire.later(told, 0) == told
 
 
-def test_the_rest_of_a_minute() -> None:
-    assert 0 < wire.seconds_left_of_minute(wire.now()) <= 60
-    assert wire.seconds_left_of_minute("2020-01-01T00:00:59.000Z") == 0
-    assert wire.seconds_left_of_minute("2999-01-01T00:00:00.000Z") == 60
-
-
 def test_identifiers_sort_as_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
     made = [wire.new_id("run") for _ in range(1000)]
     monkeypatch.setattr(time, "time_ns", lambda: 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -215,9 +216,6 @@ class Adapter(Protocol):
     forms: ClassVar[tuple[Form, ...]]
     install_hint: ClassVar[str]
     login_hint: ClassVar[str]
-    session_of_the_minute: ClassVar[bool]
-    """Sessions are files named by the minute, and a warm process that resumes one in the very
-    minute of its creation overwrites it (seen in Gemini CLI 0.61.0)."""
     denied_path: ClassVar[str | None]
     """How `denied_tools` names a `{path}` that no tool may read; None if it cannot."""
     one_program: ClassVar[bool]
@@ -231,6 +229,13 @@ class Adapter(Protocol):
 
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """Fresh protocol state for a process started with `launch`'s arguments."""
+        ...
+
+    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """Glob patterns of a session's files, if they are named by the minute.
+
+        A warm process that resumes a session in the minute of its file's name overwrites it.
+        """
         ...
 
     def child_env(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ stdin is open the process stays until everything is read. So `close_after_prompt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import msgspec
@@ -54,7 +55,6 @@ class ClaudeAdapter:
     program: ClassVar[str] = "claude"
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g @anthropic-ai/claude-code"
-    session_of_the_minute: ClassVar[bool] = False
     denied_path: ClassVar[str | None] = "Read(/{path})"
     one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = "run `claude` once and log in, or set ANTHROPIC_API_KEY"
@@ -110,6 +110,10 @@ class ClaudeAdapter:
         if form is Form.TERMINAL:
             return ClaudeTerminal(options, form, resume)
         return ClaudeSession(options, form, resume)
+
+    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """Their names tell no time."""
+        return []
 
     def child_env(self) -> tuple[str, ...]:
         """Credentials and endpoints of Anthropic, Bedrock and Vertex, and the CLI's own home."""

@@ -11,6 +11,7 @@ command that reads its prompt from stdin must not be run a second time in a term
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from agent_runner.agents import flags, screen_ui
@@ -46,7 +47,6 @@ class CustomAdapter:
     program: ClassVar[str] = ""
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "set command to a program that exists"
-    session_of_the_minute: ClassVar[bool] = False
     denied_path: ClassVar[str | None] = None
     one_program: ClassVar[bool] = False
     login_hint: ClassVar[str] = "see the program's own documentation"
@@ -98,6 +98,10 @@ class CustomAdapter:
         else:
             inner = _SESSIONS[dialect](options, form, None)
         return SupervisedSession(inner, json_stdout=dialect != TEXT)
+
+    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """Their names tell no time."""
+        return []
 
     def child_env(self) -> tuple[str, ...]:
         """Nothing beyond what every child gets; `options.env` adds to it."""

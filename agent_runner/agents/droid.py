@@ -8,6 +8,7 @@ need no question.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from agent_runner.agents import droid_ui, flags
@@ -33,7 +34,6 @@ class DroidAdapter:
     program: ClassVar[str] = "droid"
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g droid"
-    session_of_the_minute: ClassVar[bool] = False
     denied_path: ClassVar[str | None] = None
     one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = (
@@ -108,6 +108,10 @@ class DroidAdapter:
         if form is Form.ONE_SHOT:
             return DroidSession(options, form, resume)
         return DroidRpcSession(options, form, resume, settings=rpc_settings(options))
+
+    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """Their names tell no time."""
+        return []
 
     def child_env(self) -> tuple[str, ...]:
         """Keys, endpoints and the CLI's own home."""

@@ -10,6 +10,8 @@ names its session twice, here and over the protocol.
 
 from __future__ import annotations
 
+import glob
+from collections.abc import Mapping
 from typing import ClassVar
 
 from agent_runner.agents import flags, gemini_ui
@@ -37,7 +39,6 @@ class GeminiAdapter:
     program: ClassVar[str] = "gemini"
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g @google/gemini-cli"
-    session_of_the_minute: ClassVar[bool] = True
     denied_path: ClassVar[str | None] = None
     one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = "set GEMINI_API_KEY, or run `gemini` once and log in"
@@ -90,6 +91,14 @@ class GeminiAdapter:
         if form is Form.ONE_SHOT:
             return GeminiSession(options, form, resume)
         return AcpSession(options, form, resume)
+
+    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """See `base.Adapter`: all files of the session, whose id they hold a part of."""
+        home = env.get("GEMINI_CLI_HOME") or env.get("HOME")
+        if not home:
+            return []
+        name = f"tmp/*/chats/session-*-{glob.escape(session_id[:8])}.json*"
+        return [f"{glob.escape(home)}/{folder}{name}" for folder in (".gemini/", "")]
 
     def child_env(self) -> tuple[str, ...]:
         """Keys, endpoints and the CLI's own home."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from typing import ClassVar
 
 import msgspec
@@ -40,7 +41,6 @@ class ReplayAdapter:
     program: ClassVar[str] = sys.executable
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "nothing to install"
-    session_of_the_minute: ClassVar[bool] = False
     denied_path: ClassVar[str | None] = None
     one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = "nothing to log in to"
@@ -71,6 +71,10 @@ class ReplayAdapter:
     def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
         """Claude Code's session, announced as a replay."""
         return ReplaySession(options, form, options.transcript or DEMO_TRANSCRIPT)
+
+    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """Their names tell no time."""
+        return []
 
     def child_env(self) -> tuple[str, ...]:
         """Nothing."""

@@ -101,6 +101,11 @@ class Headless:
         forms = forms_of(adapter_for(request.agent_type), request.options)
         return Form.WARM if self.pool.size > 0 and Form.WARM in forms else Form.ONE_SHOT
 
+    def set_back(self, request: RunRequest, session_id: str) -> None:
+        """See that the session can be resumed in this very minute."""
+        if self.form_for(request) is not Form.ONE_SHOT:
+            self.launcher.set_back(request.agent_type, request.options, session_id)
+
     async def drop(self, conversation_id: str) -> None:
         """End the conversation's warm process, if it has one."""
         await self.pool.drop(conversation_id)

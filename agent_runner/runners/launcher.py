@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import structlog
 from pydantic.alias_generators import to_camel
 
 from agent_runner.agents.base import Adapter, AgentOptions, Form
@@ -21,6 +22,7 @@ from agent_runner.process.redact import secrets_in
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
 from agent_runner.runners.live import LiveCli, Place
 from agent_runner.runners.raw_output import RawOutput
+from agent_runner.runners.session_files import set_back
 from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven, find_tmux
 from agent_runner.settings import ResourceSettings
 
@@ -49,6 +51,9 @@ def launch_error(error: SpawnError, options: AgentOptions) -> LaunchError:
             "create it, or PATCH the agent with another cwd",
         )
     return LaunchError(FailureCode.SPAWN_FAILED, str(error))
+
+
+log = structlog.get_logger(__name__)
 
 
 class Launcher:
@@ -231,6 +236,15 @@ class Launcher:
             return options
         names = [adapter.denied_path.format(path=f"{self._state_dir}/{name}") for name in OWN_FILES]
         return msgspec.structs.replace(options, denied_tools=[*options.denied_tools, *names])
+
+    def set_back(self, agent_type: str, options: AgentOptions, session_id: str) -> None:
+        """See that a session's files are of an earlier minute, where their names tell it."""
+        adapter = adapter_for(agent_type)
+        patterns = adapter.session_files(self._environment(adapter, {}, options.env), session_id)
+        try:
+            set_back(patterns)
+        except OSError as error:  # the CLI then says that it does not know the session
+            log.warning("session_not_set_back", session_id=session_id, error=str(error))
 
     def secrets_of(self, agent_type: str, options: AgentOptions) -> list[str]:
         """What is masked in the output of an agent's CLI."""

@@ -8,8 +8,6 @@ import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
-from agent_runner.agents.base import Form
-from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.desk import Desk
 from agent_runner.errors import FailureCode
 from agent_runner.events import Notice, RunStarted, SessionQuarantined, TurnCompleted
@@ -19,13 +17,12 @@ from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.resumption import Resumption
 from agent_runner.schemas import supervised
-from conversation_store.records import ApprovalRecord, ConversationRecord, Move, ProcessRecord
+from conversation_store.records import ApprovalRecord, Move, ProcessRecord
 from conversation_store.states import RunState
 from conversation_store.store import Store
 
 RESUME_ATTEMPTS = 2
 RESUME_PAUSE_S = 1.0
-_MINUTE_MARGIN_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +78,7 @@ class Attempts:
         conversation = await self._store.conversations.get(self._request.conversation_id)
         session_id = conversation.session_id
         if session_id is not None:
-            await self._settle(conversation)
+            self._headless.set_back(self._request, session_id)
             for attempt in range(1, RESUME_ATTEMPTS + 1):
                 live, verdict = await self._on_new(session_id)
                 unknown = verdict.code == FailureCode.SESSION_NOT_FOUND
@@ -129,7 +126,7 @@ class Attempts:
         conversation = await self._store.conversations.get(self._request.conversation_id)
         if conversation.session_id is None:
             raise LaunchError(FailureCode.RESUME_FAILED, "the CLI had not opened a session yet")
-        await self._settle(conversation)
+        self._headless.set_back(self._request, conversation.session_id)
         request = msgspec.structs.replace(self._request, prompt=resumption.prompt())
         return await self._on_new(conversation.session_id, request)
 
@@ -249,21 +246,6 @@ class Attempts:
             data={"attempt": attempt, "of": RESUME_ATTEMPTS},
         )
         await self._active.emit([notice])
-
-    async def _settle(self, conversation: ConversationRecord) -> None:
-        """Wait until the CLI can resume the session without overwriting it."""
-        request = self._request
-        one_shot = self._headless.form_for(request) is Form.ONE_SHOT
-        if one_shot or not adapter_for(request.agent_type).session_of_the_minute:
-            return
-        left = wire.seconds_left_of_minute(conversation.session_at or conversation.created_at)
-        if left > 0:
-            wait = left + _MINUTE_MARGIN_S
-            message = "the CLI cannot resume a session in the minute of its creation"
-            data = {"waitMs": round(wait * 1000)}
-            await self._active.emit([Notice(code="session_settles", message=message, data=data)])
-            with anyio.move_on_after(wait):
-                await self._active.asked.wait()
 
     async def _quarantine(self, session_id: str, verdict: TurnCompleted) -> None:
         """Give the session up: the conversation goes on in a new one, and says so."""

@@ -11,7 +11,6 @@ import anyio
 import pytest
 
 from agent_runner import wire
-from agent_runner.agents.gemini import GeminiAdapter
 from agent_runner.api.context import Context
 from conversation_store.records import AgentRecord, ApprovalRecord, BreakerRecord, RunRecord
 from conversation_store.states import ApprovalState, Delivery, RunState, is_terminal
@@ -30,12 +29,6 @@ from tests.conftest import Serving
 from tests.faults.trial import CLAUDE, LONGEST_S, WARM, Way, add_agent, ended, start
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def any_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sessions of Gemini's stand-in can be resumed in the minute of their making."""
-    monkeypatch.setattr(GeminiAdapter, "session_of_the_minute", False)
 
 
 async def remembering(context: Context, way: Way, cwd: Path, **more: Any) -> AgentRecord:

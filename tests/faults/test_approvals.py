@@ -14,7 +14,6 @@ import anyio
 import psutil
 import pytest
 
-from agent_runner.agents.gemini import GeminiAdapter
 from agent_runner.api.context import Context
 from agent_runner.errors import AgentRunnerError, DecidedError, GoneError
 from agent_runner.process.identity import has_ended
@@ -46,12 +45,6 @@ from tests.faults.trial import (
 pytestmark = pytest.mark.anyio
 
 OTHER = {"command": "touch other.txt"}
-
-
-@pytest.fixture(autouse=True)
-def any_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sessions of Gemini's stand-in can be resumed in the minute of their making."""
-    monkeypatch.setattr(GeminiAdapter, "session_of_the_minute", False)
 
 
 def asks(request_id: str, given: dict[str, Any]) -> dict[str, str]:

@@ -10,8 +10,6 @@ import anyio
 import psutil
 import pytest
 
-from agent_runner import wire
-from agent_runner.agents.claude import ClaudeAdapter
 from agent_runner.api.context import Context
 from agent_runner.process import child, control
 from agent_runner.runs.active import ActiveRun
@@ -277,29 +275,6 @@ async def test_a_session_that_is_gone_is_quarantined(serving: Serving, tmp_path:
         assert await context.store.runs.open_runs() == []
 
 
-async def test_a_session_of_the_minute_is_left_to_settle(
-    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ClaudeAdapter, "session_of_the_minute", True)
-    monkeypatch.setattr(wire, "seconds_left_of_minute", lambda _: 0.05)
-    async with serving() as context:
-        agent = await add_agent(context, tmp_path)
-        first = await start(context, agent, "one")
-        await ended(first)
-        await context.headless.drop(first.run.conversation_id)
-        second = await start(context, agent, "two")
-        assert (await ended(second)).answer == "echo: two"
-        assert second.session_id == first.session_id
-        assert "session_settles" in [e.get("code") for e in await payloads(context, second)]
-        conversation = await context.store.conversations.get(first.run.conversation_id)
-        assert conversation.session_at is not None
-        assert second.started_at is not None
-        assert conversation.session_at < second.started_at, "only its creation counts"
-        third = await start(context, agent, "three")
-        await ended(third)
-        assert "session_settles" not in [e.get("code") for e in await payloads(context, third)]
-
-
 # --- limits ----------------------------------------------------------------------------------
 
 
@@ -400,28 +375,6 @@ async def test_what_an_interrupted_tool_leaves_behind_is_killed(
         await when(gone)
         assert (await run(context, agent, "on")).answer == "echo: on"
         assert context.headless.living[0].pid == pid
-
-
-async def test_a_run_that_is_cancelled_while_a_session_settles_begins_nothing(
-    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ClaudeAdapter, "session_of_the_minute", True)
-    monkeypatch.setattr(wire, "seconds_left_of_minute", lambda _: 60.0)
-    async with serving() as context:
-        agent = await add_agent(context, tmp_path)
-        first = await start(context, agent, "one")
-        await ended(first)
-        await context.headless.drop(first.run.conversation_id)
-        second = await start(context, agent, [{"touch": str(tmp_path / "worked")}])
-
-        async def settles() -> bool:
-            return "session_settles" in [e.get("code") for e in await payloads(context, second)]
-
-        await when(settles)
-        await context.runs.cancel("worker", None)
-        assert (await ended(second)).state == "cancelled"
-        assert context.headless.living == []
-        assert not (tmp_path / "worked").exists()
 
 
 async def test_a_process_that_cannot_be_ended_holds_up_nobody(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from agent_runner.agents.gemini import GeminiAdapter
 from tests.conftest import SCRIPTED, Script, Serving
 from tests.faults.trial import EVERY_WAY, ONCE, WARM, Way, add_agent, ended, start, suffer, until
 
@@ -35,9 +34,8 @@ async def test_good_behaviour_is_understood(serving: Serving, tmp_path: Path, wa
 
 @pytest.mark.parametrize("way", EVERY_WAY)
 async def test_a_later_turn_goes_on_in_the_session(
-    serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, tmp_path: Path, way: Way
 ) -> None:
-    monkeypatch.setattr(GeminiAdapter, "session_of_the_minute", False)
     async with serving(**way.limits) as context:
         agent = await add_agent(context, "worker", way.agent_type, tmp_path)
         outcomes = [await ended(await start(context, agent, text)) for text in ("one", "two")]
@@ -49,9 +47,8 @@ async def test_a_later_turn_goes_on_in_the_session(
 
 @pytest.mark.parametrize("way", EVERY_WAY)
 async def test_a_session_that_is_gone_cannot_be_resumed(
-    serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, tmp_path: Path, way: Way
 ) -> None:
-    monkeypatch.setattr(GeminiAdapter, "session_of_the_minute", False)
     async with serving(**way.limits) as context:
         env = {"SCRIPTED_NO_RESUME": "1"}
         agent = await add_agent(context, "worker", way.agent_type, tmp_path, env=env)
