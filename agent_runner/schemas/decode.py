@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from agent_runner.schemas.fragment import scalars
 from agent_runner.schemas.plan import DRIFT_NAMES, Drift, Line, OpenLine, Plan, drop
 from agent_runner.schemas.salvage import MOST_LEVELS, clean, pieces
 
@@ -173,6 +174,7 @@ class Family:
                 self._table[name] = (subtag, inner)
             else:
                 self._table[name] = Schema(prefix + name, entry)
+        self._ends = frozenset(ends)
         words = "|".join(map(re.escape, ends)) or "(?!)"
         self._ended = re.compile(rf'(?<!\\)"{tag}"\s*:\s*"({words})"'.encode())
         self._first: Callable[[Any], Any] | None = None
@@ -239,14 +241,19 @@ class Family:
         except _UNDECODABLE as error:
             return Broken(f"{entry.name}: {_explain(error)}", shown(line))
 
+    def seen_end(self, line: bytes) -> dict[str, Any] | None:
+        """What can be seen of the end of a turn in an object that is no longer to be read."""
+        found = self._ended.search(line)
+        return None if found is None else {**scalars(line), self._tag: found[1].decode()}
+
     def _known(self, data: dict[str, Any], raw: bytes) -> Any:
         """As much as can be told of a damaged object; None if that is not even its type."""
         name = data.get(self._tag)
-        if type(name) is not str or name not in self._table:
-            found = self._ended.search(raw)
-            if found is None:
-                return None
-            data = {**data, self._tag: found[1].decode()}
+        if type(name) is not str or name not in self._table or name in self._ends:
+            seen = self.seen_end(raw)
+            if seen is not None:
+                data = seen | {key: value for key, value in data.items() if value is not None}
+                data[self._tag] = seen[self._tag]
         message = self.convert(data, Drift(), raw)
         return message if isinstance(message, Line) else None
 

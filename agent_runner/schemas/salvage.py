@@ -25,6 +25,7 @@ MOST_LEVELS = 100
 _MOST_TRIES = 64
 _MOST_DIGITS = 4000
 _BEGINNING = re.compile(r'\{\s*(?:"(?:[^"\\]|\\.){0,200}"\s*:|\}|"?$)')
+_NAMED = re.compile(r'"\s*:\s*\Z')
 _ALONE = re.compile(r"[\s\0\x1e]*(?:$|\{)")
 _BETWEEN = " \t\r\n\x1e[],;"
 _HALF = re.compile("[\ud800-\udfff]")
@@ -88,7 +89,12 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 
 def _opened(text: str, begun: int, end: int) -> int:
-    """Where a brace is opened that is not closed before `end`; -1 if there is none."""
+    """Where a brace is opened that is not closed before `end`; -1 if there is none.
+
+    What ends in a name and a colon has lost its brace, and begins an object.
+    """
+    if _NAMED.search(text, max(begun, end - 200), end):
+        return begun
     if text.count("{", begun, end) <= text.count("}", begun, end):
         return -1
     return text.find("{", begun, end)
@@ -103,7 +109,8 @@ def _before(text: str, begun: int, damaged: int, end: int) -> Iterator[Piece]:
         yield Piece(_bytes(gap), data, whole=False)
     if damaged >= 0:
         rest = text[damaged:end]
-        yield Piece(_bytes(rest), clean(fragment(rest)), whole=False)
+        data = fragment(rest if rest.startswith("{") else "{" + rest)
+        yield Piece(_bytes(rest), clean(data), whole=False)
 
 
 def _object(text: str, at: int) -> tuple[dict[str, Any], int] | None:
