@@ -67,10 +67,12 @@ class ClaudeSession(SessionBase):
         self._wants_structure = any(
             word.partition("=")[0] == "--json-schema" for word in options.extra_args
         )
-        self._handlers: dict[type, Callable[[Any, bytes], Received]] = {
+        self._readers = {
             c.StreamEvent: self._stream_event,
             c.Assistant: self._assistant,
-            c.User: self._user,
+            c.User: self._blocks.user,
+        }
+        self._handlers: dict[type, Callable[[Any, bytes], Received]] = {
             c.Result: self._result,
             system.Init: self._init,
             control.ControlRequest: self._control_request,
@@ -148,7 +150,10 @@ class ClaudeSession(SessionBase):
 
     def _take(self, message: Any, line: bytes) -> Received:
         kind = type(message)
-        self.seen[kind.__name__] += 1
+        self.saw(kind.__name__)
+        reader = self._readers.get(kind)
+        if reader is not None:
+            return Received(events=reader(message, line))
         handler = self._handlers.get(kind)
         if handler is not None:
             return handler(message, line)
@@ -173,7 +178,7 @@ class ClaudeSession(SessionBase):
             return _answer_line(message.request_id, body)
         return _refusal_line(message.request_id)
 
-    def _stream_event(self, message: c.StreamEvent, line: bytes) -> Received:
+    def _stream_event(self, message: c.StreamEvent, line: bytes) -> list[AgentEvent]:
         inner = STREAM.strict(message.event)
         if inner is None:
             data, _, broken = next(objects(bytes(message.event)))
@@ -183,17 +188,14 @@ class ClaudeSession(SessionBase):
                 inner = Broken("stream_event: no event", shown(line))
         kind = type(inner)
         if kind is Broken or kind is Unrecognised:
-            return Received(events=[self._undecoded(inner)])
-        self.seen[kind.__name__] += 1
-        return Received(events=self._blocks.stream(inner, message.parent_tool_use_id))
+            return [self._undecoded(inner)]
+        self.saw(kind.__name__)
+        return self._blocks.stream(inner, message.parent_tool_use_id)
 
-    def _assistant(self, message: c.Assistant, line: bytes) -> Received:
+    def _assistant(self, message: c.Assistant, line: bytes) -> list[AgentEvent]:
         if message.error is not None:
             self._error = message.error
-        return Received(events=self._blocks.assistant(message, line))
-
-    def _user(self, message: c.User, line: bytes) -> Received:
-        return Received(events=self._blocks.user(message, line))
+        return self._blocks.assistant(message, line)
 
     def _init(self, message: system.Init, line: bytes) -> Received:
         events = self._accept_session_id(message.session_id)

@@ -184,10 +184,10 @@ class DroidRpcSession(SessionBase):
 
     def _take(self, message: Any, line: bytes) -> Received:
         if message.kind == "answer":
-            self.seen["answer"] += 1
+            self.saw("answer")
             return self._answered(message, line)
         if message.kind == "request":
-            self.seen["request"] += 1
+            self.saw("request")
             return self._requested(message, line)
         note = _note_of(message)
         if note is None:
@@ -197,7 +197,7 @@ class DroidRpcSession(SessionBase):
         if isinstance(decoded, (Broken, Unrecognised)):
             return Received(events=[self._undecoded(decoded)])
         name = str(note["type"])
-        self.seen[name] += 1
+        self.saw(name)
         return Received(events=self._reader.read(name, decoded, line))
 
     # --- answers to our requests -------------------------------------------------------------

@@ -34,7 +34,14 @@ QUESTION = "approval"
 class Inner(Session, Protocol):
     """A session that counts what it has seen."""
 
-    seen: Counter[str]
+    @property
+    def seen(self) -> Counter[str]:
+        """See `SessionBase`."""
+        ...
+
+    def saw(self, name: str) -> None:
+        """Count a message."""
+        ...
 
 
 class SupervisedSession:
@@ -110,7 +117,7 @@ class SupervisedSession:
         event = supervised.decode(line, self._drift)
         if event is None:
             return None
-        self.seen[f"event {type(event).__name__}"] += 1
+        self.inner.saw(f"event {type(event).__name__}")
         if isinstance(event, Broken):
             notice = Notice(
                 code="malformed_event",

@@ -129,15 +129,22 @@ class Schema:
             self._decoder = msgspec.json.Decoder(self.type).decode
         return self._decoder(line)
 
-    def fit(self, data: dict[str, Any], drift: Drift, *, drops: int = _MOST_DROPS) -> Any:
+    def convert(self, data: dict[str, Any], drift: Drift, *, exact: bool = False) -> Any:
         """A `type` instance of what fits in `data`, which is changed.
 
-        Raises what msgspec raises if more than `drops` parts, or all of it, do not fit.
+        Raises what msgspec raises if too much of it does not fit; if anything but unknown fields
+        does not, when it has to be `exact`.
         """
         if self._plan is None:
             self._plan = Plan.of(self.type)
         self._plan.prune(self.name, data, drift)
-        for _ in range(drops):
+        try:
+            return msgspec.convert(data, self.type)
+        except msgspec.ValidationError:
+            if exact:
+                raise
+        data = clean(data)
+        for _ in range(_MOST_DROPS):
             try:
                 return self.strict(_encode(data))
             except msgspec.ValidationError as error:
@@ -177,8 +184,15 @@ class Family:
         self._ends = frozenset(ends)
         words = "|".join(map(re.escape, ends)) or "(?!)"
         self._ended = re.compile(rf'(?<!\\)"{tag}"\s*:\s*"({words})"'.encode())
-        self._first: Callable[[Any], Any] | None = None
         self._heads: dict[type, Schema | tuple[str, dict[str, Schema]]] = {}
+
+    @functools.cached_property
+    def first(self) -> Callable[[Any], Any]:
+        """Decodes a line of a type that declares its tag; of another, something that none is.
+
+        Raises what msgspec raises.
+        """
+        return self._make_first()
 
     def __contains__(self, name: object) -> bool:
         return name in self._table
@@ -193,10 +207,8 @@ class Family:
 
     def strict(self, line: bytes | msgspec.Raw) -> Any:
         """The message, if the line is one and fits its schema in every field; else None."""
-        if self._first is None:
-            self._first = self._make_first()
         try:
-            message = self._first(line)
+            message = self.first(line)
             entry = self._heads.get(type(message))
             if entry is None:
                 return message
@@ -218,7 +230,7 @@ class Family:
         return parts
 
     def convert(self, data: dict[str, Any], drift: Drift, line: bytes) -> Any:
-        """The outcome of an object that is decoded already; `line` is for showing."""
+        """The outcome of an object that is decoded already, and is changed; `line` is shown."""
         name = data.get(self._tag)
         entry = self._table.get(name) if type(name) is str else None
         if type(entry) is tuple:
@@ -231,13 +243,7 @@ class Family:
                 return Broken(f"no `{self._tag}` in the object", shown(line))
             return Unrecognised(name[:120], shown(line))
         try:
-            return msgspec.convert(data, entry.type)
-        except (*_UNDECODABLE, TypeError):
-            pass
-        try:
-            if self._exact:
-                return entry.fit(dict(data), drift, drops=0)
-            return entry.fit(clean(data), drift)
+            return entry.convert(data, drift, exact=self._exact)
         except _UNDECODABLE as error:
             return Broken(f"{entry.name}: {_explain(error)}", shown(line))
 
@@ -280,20 +286,21 @@ class Family:
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """`value` such that any JSON encoder and any database takes it.
+    """`value` such that any JSON encoder and any database takes it; itself, if it is that.
 
     Foreign JSON may hold integers beyond 64 bits (kept as text) and nesting that decodes
     here and overflows an encoder elsewhere (cut at MOST_LEVELS levels).
     """
     kind = type(value)
-    if kind is dict:
+    if kind is dict or kind is list:
         if depth >= MOST_LEVELS:
             return "[nested too deeply]"
-        return {key: plain(item, depth + 1) for key, item in value.items()}
-    if kind is list:
-        if depth >= MOST_LEVELS:
-            return "[nested too deeply]"
-        return [plain(item, depth + 1) for item in value]
+        if kind is list:
+            return [plain(item, depth + 1) for item in value]
+        for item in value.values():
+            if type(item) is not str:
+                return {key: plain(item, depth + 1) for key, item in value.items()}
+        return value
     if kind is int and not -(2**63) <= value < 2**63:
         return str(value) if abs(value) < 10**4000 else "[a huge number]"
     return value
