@@ -72,7 +72,7 @@ class RpcPeer:
     def read(self, line: bytes) -> list[Part]:
         """The messages of a line, as Incoming; an answer to nothing has the method ""."""
         parts = []
-        for data, raw, broken in objects(line):
+        for data, raw, broken in objects(line, lambda data: "jsonrpc" in data):
             message = self._incoming(data or {}, whole=broken is None)
             if broken is not None and (message is None or not message.method):
                 message = self._seen_answer(raw) or message

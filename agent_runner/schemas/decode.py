@@ -94,16 +94,18 @@ def decode_object(line: bytes) -> dict[str, Any] | Broken | None:
         return Broken(_explain(error), shown(line))
 
 
-def objects(line: bytes) -> Iterator[tuple[dict[str, Any] | None, bytes, Broken | None]]:
+def objects(
+    line: bytes, is_message: Callable[[dict[str, Any]], bool] = lambda _: True
+) -> Iterator[tuple[dict[str, Any] | None, bytes, Broken | None]]:
     """The parts of a line: an object, its bytes, and what is wrong where it is no whole one.
 
-    A blank line has none.
+    A blank line has none. `is_message` as in `salvage.pieces`.
     """
     first = decode_object(line)
     if isinstance(first, dict):
         yield first, line, None
     elif first is not None:
-        found = list(pieces(line.strip(_BLANKS)))
+        found = list(pieces(line.strip(_BLANKS), is_message))
         if not found:
             yield None, line, first
         for piece in found:
@@ -221,7 +223,7 @@ class Family:
     def read(self, line: bytes, drift: Drift) -> list[Part]:
         """What there is in a line that is not `strict`; nothing, if it is blank."""
         parts = []
-        for data, raw, broken in objects(line):
+        for data, raw, broken in objects(line, self._is_message):
             if broken is None:
                 assert data is not None
                 parts.append(Part(self.convert(data, drift, raw), raw))
@@ -246,6 +248,10 @@ class Family:
             return entry.convert(data, drift, exact=self._exact)
         except _UNDECODABLE as error:
             return Broken(f"{entry.name}: {_explain(error)}", shown(line))
+
+    def _is_message(self, data: dict[str, Any]) -> bool:
+        name = data.get(self._tag)
+        return type(name) is str and name in self._table
 
     def seen_end(self, line: bytes) -> dict[str, Any] | None:
         """What can be seen of the end of a turn in an object that is no longer to be read."""
