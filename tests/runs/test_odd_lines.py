@@ -191,7 +191,7 @@ async def test_a_success_without_an_answer(serving: Serving, tmp_path: Path, nam
     assert (trial.run.state, trial.run.code) == ("failed", "no_answer")
     (end,) = trial.of("run.finished")
     assert "send the prompt again" in end["hint"]
-    assert trial.of("fallback") == []
+    assert [event["source"] for event in trial.of("route.decided")] == ["comm_mode"]
 
 
 def case(name: str) -> Script:
