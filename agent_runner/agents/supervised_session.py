@@ -12,7 +12,7 @@ from typing import Protocol
 
 from agent_runner.agents.base import Exit, Feature, PermissionAnswer, Received, Session
 from agent_runner.agents.failures import short
-from agent_runner.agents.session import join
+from agent_runner.agents.line_reader import join
 from agent_runner.emitter import WAITING
 from agent_runner.errors import FailureCode
 from agent_runner.events import (

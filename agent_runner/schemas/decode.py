@@ -34,7 +34,9 @@ RAW_LIMIT = 64 * 1024
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
 _MOST_DROPS = 20
 
-_UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
+UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
+"""What decoding foreign bytes may raise."""
+
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -81,7 +83,7 @@ def decode_object(line: bytes) -> dict[str, Any] | Broken | None:
     """
     try:
         return _decode(line)
-    except _UNDECODABLE as first:
+    except UNDECODABLE as first:
         error: Exception = first
         stripped = line.strip(_BLANKS)
         if not stripped:
@@ -89,7 +91,7 @@ def decode_object(line: bytes) -> dict[str, Any] | Broken | None:
         if len(stripped) != len(line):
             try:
                 return _decode(stripped)
-            except _UNDECODABLE as second:
+            except UNDECODABLE as second:
                 error = second
         return Broken(_explain(error), shown(line))
 
@@ -217,7 +219,7 @@ class Family:
             if type(entry) is tuple:
                 entry = entry[1][message.subtag]
             return entry.strict(line)  # type: ignore[union-attr]
-        except (*_UNDECODABLE, KeyError, TypeError):
+        except (*UNDECODABLE, KeyError, TypeError):
             return None
 
     def read(self, line: bytes, drift: Drift) -> list[Part]:
@@ -246,7 +248,7 @@ class Family:
             return Unrecognised(name[:120], shown(line))
         try:
             return entry.convert(data, drift, exact=self._exact)
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             return Broken(f"{entry.name}: {_explain(error)}", shown(line))
 
     def _is_message(self, data: dict[str, Any]) -> bool:

@@ -104,11 +104,9 @@ def _opened(text: str, begun: int, end: int) -> int:
 
     What ends in a name and a colon has lost its brace, and begins an object.
     """
-    if _NAMED.search(text, max(begun, end - 200), end):
-        return begun
-    if text.count("{", begun, end) <= text.count("}", begun, end):
-        return -1
-    return text.find("{", begun, end)
+    if text.count("{", begun, end) > text.count("}", begun, end):
+        return text.find("{", begun, end)
+    return begun if _NAMED.search(text, max(begun, end - 200), end) else -1
 
 
 def _before(text: str, begun: int, damaged: int, end: int) -> Iterator[Piece]:

@@ -208,7 +208,7 @@ def mangled_end(draw: st.DrawFn, line: bytes, signs: tuple[bytes, ...]) -> bytes
 
 
 @pytest.mark.parametrize("name", ENDS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_a_line_that_shows_the_end_of_a_turn_ends_it(name: str, data: st.DataObject) -> None:
     session = session_of(name)
