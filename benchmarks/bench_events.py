@@ -13,7 +13,10 @@ from claude_agent_sdk._internal.message_parser import parse_message
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.claude_session import ClaudeSession
-from benchmarks.flood import tool_lines
+from agent_runner.schemas.claude import LINES, StreamEvent
+from agent_runner.schemas.claude_stream import STREAM
+from agent_runner.schemas.decode import Drift
+from benchmarks.flood import IDS, tool_lines
 from benchmarks.harness import HERE, columns, connected, heading, register, row, service, verdict
 
 EVENTS = 60_000
@@ -54,8 +57,19 @@ def best(work: Callable[[list[bytes]], object], lines: list[bytes]) -> float:
     return len(lines) / min(times)
 
 
+def typed_decode(lines: list[bytes]) -> None:
+    """Line to typed message, and drift counted: what the Agent SDK's parser is measured by."""
+    drift = Drift()
+    for line in lines:
+        message = LINES.strict(line)
+        if message is None:
+            LINES.read(line, drift)
+        elif type(message) is StreamEvent:
+            STREAM.strict(message.event)
+
+
 def session_decode(lines: list[bytes]) -> None:
-    """Schemas, drift counting and mapping to events."""
+    """Line to our events: the typed message, its session's state and what it means."""
     session = ClaudeSession(AgentOptions(cwd="/"), Form.WARM, None)
     session.prompt("x")
     for line in lines:
@@ -70,9 +84,47 @@ def msgspec_decode(lines: list[bytes]) -> None:
 
 
 def sdk_decode(lines: list[bytes]) -> None:
-    """What the Agent SDK does with a line: json.loads and its message parser."""
+    """Line to typed message, as the Agent SDK does it: json.loads and its message parser."""
     for line in lines:
         parse_message(json.loads(line))
+
+
+def delta_lines(count: int) -> list[bytes]:
+    """Pieces of text as they stream."""
+    return [
+        json.dumps(
+            {
+                "type": "stream_event",
+                "event": {
+                    "type": "content_block_delta",
+                    "index": 0,
+                    "delta": {"type": "text_delta", "text": f"piece {number} "},
+                },
+                "parent_tool_use_id": None,
+                **IDS,
+            }
+        ).encode()
+        for number in range(count)
+    ]
+
+
+def with_drift(lines: list[bytes]) -> list[bytes]:
+    """The lines with a field in each that no schema knows."""
+    return [line[:-1] + b', "brand_new": 1}' for line in lines]
+
+
+def beside_the_sdk(what: str, lines: list[bytes]) -> None:
+    """Two rows: typed message to typed message, and, for what it is worth, our events beside it."""
+    peer = best(sdk_decode, lines)
+    for name, work in (("typed message", typed_decode), ("our events", session_decode)):
+        ours = best(work, lines)
+        row(
+            f"{what}: line to {name}, lines/s, beside the SDK's typed message",
+            f"{ours:,.0f}",
+            f"{peer:,.0f}",
+            f"{ours / peer:.2f}x",
+            f">= 3x: {verdict(ours >= 3 * peer)}" if work is typed_decode else "",
+        )
 
 
 def main() -> None:
@@ -89,18 +141,17 @@ def main() -> None:
     )
     row("the same by the wall (CLI and reader beside it)", f"{wall:,.0f}", "", "")
     lines = tool_lines(20_000).splitlines()
-    ours = best(session_decode, lines)
-    for name, work in (
-        ("msgspec decode alone", msgspec_decode),
-        (f"claude-agent-sdk {importlib.metadata.version('claude-agent-sdk')} parser", sdk_decode),
-    ):
-        other = best(work, lines)
-        row(
-            f"decode only, lines/s, beside {name}",
-            f"{ours:,.0f}",
-            f"{other:,.0f}",
-            f"{ours / other:.2f}x",
-        )
+    ours, other = best(typed_decode, lines), best(msgspec_decode, lines)
+    row(
+        "tool calls: line to typed message, lines/s, beside msgspec to dicts",
+        f"{ours:,.0f}",
+        f"{other:,.0f}",
+        f"{ours / other:.2f}x",
+    )
+    print(f"claude-agent-sdk {importlib.metadata.version('claude-agent-sdk')}:")
+    beside_the_sdk("tool calls and results", lines)
+    beside_the_sdk("pieces of text", delta_lines(20_000))
+    beside_the_sdk("tool calls with drift in every line", with_drift(lines))
 
 
 if __name__ == "__main__":

@@ -190,8 +190,8 @@ class AcpSession(SessionBase):
 
     def _take(self, message: Any, line: bytes) -> Received:
         what = f"{message.kind} {message.method}"[:80]
-        if what in self.seen or len(self.seen) < _MOST_SEEN:
-            self.seen[what] += 1
+        if what in self._named or len(self._named) < _MOST_SEEN:
+            self.saw(what)
         if message.kind == "answer":
             return self._answered(message, line)
         if message.kind == "request":

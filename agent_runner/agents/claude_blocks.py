@@ -32,6 +32,8 @@ from agent_runner.schemas.decode import plain, shown
 
 _STREAMS = 64  # API messages streaming at once: one per sub-agent
 
+_SYNTHETIC = "<synthetic>"
+_CALLS = frozenset(("tool_use", "server_tool_use", "mcp_tool_use"))
 _KINDS = {
     "Bash": "execute",
     "BashOutput": "read",
@@ -56,13 +58,15 @@ _REFUSED = re.compile(
 
 
 class _Message:
-    """One API message in progress."""
+    """One API message in progress; `open` is the block that streams, if one does."""
 
-    def __init__(self, message_id: str) -> None:
-        self.id = message_id
+    __slots__ = ("current", "id", "next_index", "open")
+
+    def __init__(self) -> None:
+        self.id = ""
         self.next_index = 0
         self.current: int | None = None
-        self.open: dict[int, s.StartedBlock] = {}
+        self.open: s.StartedBlock | None = None
 
 
 class BlockReader:
@@ -92,13 +96,11 @@ class BlockReader:
             self._begin(parent, event.message.id)
         elif type(event) is s.ContentBlockStart:
             message = self._messages.get(parent) or self._begin(parent, None)
-            message.open = {event.index: event.content_block}
-            message.current = event.index
+            message.open, message.current = event.content_block, event.index
         elif type(event) is s.ContentBlockStop:
             ended = self._messages.get(parent)
             if ended is not None:
-                ended.open.pop(event.index, None)
-                ended.current = None
+                ended.open = ended.current = None
         elif type(event) is s.StreamError:
             error = event.error or {}
             text = error.get("message") or error.get("type") or ""
@@ -109,21 +111,26 @@ class BlockReader:
         if message_id is None:
             self._unnamed += 1
             message_id = f"message-{self._unnamed}"
-        while len(self._messages) >= _STREAMS:
-            del self._messages[next(iter(self._messages))]
-        message = self._messages[parent] = _Message(message_id)
+        message = self._messages.get(parent)
+        if message is None:
+            while len(self._messages) >= _STREAMS:
+                del self._messages[next(iter(self._messages))]
+            message = self._messages[parent] = _Message()
+        message.id, message.next_index = message_id, 0
+        message.current = message.open = None
         return message
 
     def _delta(self, event: s.ContentBlockDelta, parent: str | None) -> list[AgentEvent]:
         delta, message = event.delta, self._messages.get(parent)
-        item_id = f"{message.id if message else 'message'}:{event.index}"
-        if delta.type == "text_delta":
-            return [MessageDelta(item_id=item_id, text=delta.text, parent_tool_call_id=parent)]
-        if delta.type == "thinking_delta":
+        kind = delta.type
+        if kind in ("text_delta", "thinking_delta"):
+            item_id = f"{message.id if message else 'message'}:{event.index}"
+            if kind == "text_delta":
+                return [MessageDelta(item_id=item_id, text=delta.text, parent_tool_call_id=parent)]
             text = delta.thinking
             return [ReasoningDelta(item_id=item_id, text=text, parent_tool_call_id=parent)]
         if delta.type == "input_json_delta":
-            block = message.open.get(event.index) if message else None
+            block = message.open if message and message.current == event.index else None
             if block is None or block.id is None or not delta.partial_json:
                 return []
             return [
@@ -147,52 +154,64 @@ class BlockReader:
         message_id = line.message.id
         if message is None or (message_id is not None and message.id != message_id):
             message = self._begin(parent, message_id)
-        events: list[AgentEvent] = []
-        for block in line.message.content:
+        content = line.message.content
+        if len(content) == 1 and (content[0].type != "text" or line.message.model != _SYNTHETIC):
             index = message.next_index if message.current is None else message.current
             message.next_index = index + 1
-            if line.message.model == "<synthetic>" and block.type == "text":
-                events.append(
-                    Notice(
-                        code="api_error" if line.error else "synthetic",
-                        level="error" if line.error else "info",
-                        message=short(block.text or ""),
-                        data={"error": line.error} if line.error else None,
-                    )
-                )
+            return self._block(content[0], message, index, parent, raw)
+        events: list[AgentEvent] = []
+        for block in content:
+            index = message.next_index if message.current is None else message.current
+            message.next_index = index + 1
+            if block.type != "text" or line.message.model != _SYNTHETIC:
+                events += self._block(block, message, index, parent, raw)
                 continue
-            events.extend(self._block(block, f"{message.id}:{index}", parent, raw))
+            events.append(
+                Notice(
+                    code="api_error" if line.error else "synthetic",
+                    level="error" if line.error else "info",
+                    message=short(block.text or ""),
+                    data={"error": line.error} if line.error else None,
+                )
+            )
         return events or [Activity(code="empty_message")]
 
     def _block(
-        self, block: c.Block, item_id: str, parent: str | None, raw: bytes
+        self, block: c.Block, message: _Message, index: int, parent: str | None, raw: bytes
     ) -> list[AgentEvent]:
-        if block.type == "text":
-            if parent is None:
-                self.last_text = block.text
-            return [
-                MessageCompleted(item_id=item_id, text=block.text or "", parent_tool_call_id=parent)
-            ]
-        if block.type in ("thinking", "redacted_thinking"):
-            return [
-                ReasoningCompleted(
-                    item_id=item_id, text=block.thinking or "", parent_tool_call_id=parent
-                )
-            ]
-        if block.type in ("tool_use", "server_tool_use", "mcp_tool_use") and block.id:
-            name = block.name or block.type
+        kind = block.type
+        if kind in _CALLS and block.id:
+            name = block.name or kind
             started = ToolStarted(
                 tool_call_id=block.id,
                 name=name,
-                input=plain(block.input) if isinstance(block.input, dict) else {},
+                input=plain(block.input) if type(block.input) is dict else {},
                 kind=_KINDS.get(name),
                 parent_tool_call_id=parent,
             )
             return self._session.start_tool(started) or [Activity(code="tool_repeated")]
-        if block.type.endswith("tool_result") and block.tool_use_id:
+        if kind == "text":
+            if parent is None:
+                self.last_text = block.text
+            return [
+                MessageCompleted(
+                    item_id=f"{message.id}:{index}",
+                    text=block.text or "",
+                    parent_tool_call_id=parent,
+                )
+            ]
+        if kind in ("thinking", "redacted_thinking"):
+            return [
+                ReasoningCompleted(
+                    item_id=f"{message.id}:{index}",
+                    text=block.thinking or "",
+                    parent_tool_call_id=parent,
+                )
+            ]
+        if kind.endswith("tool_result") and block.tool_use_id:
             return self._tool_result(block, None)
-        self._session.drift.note(f"assistant.content.{block.type}")
-        return [Unknown(source_type=f"assistant/{block.type}"[:120], raw=shown(raw))]
+        self._session.drift.note(f"assistant.content.{kind}")
+        return [Unknown(source_type=f"assistant/{kind}"[:120], raw=shown(raw))]
 
     # --- what the model is told ------------------------------------------------------------------
 
@@ -204,7 +223,7 @@ class BlockReader:
         events: list[AgentEvent] = []
         for block in content:
             if block.type == "tool_result" and block.tool_use_id:
-                events.extend(self._tool_result(block, line.tool_use_result))
+                events += self._tool_result(block, line.tool_use_result)
             elif block.type == "text":
                 events.append(_user_text(line, block.text or ""))
             elif block.type in ("image", "document"):
@@ -218,7 +237,8 @@ class BlockReader:
         assert block.tool_use_id is not None
         session = self._session
         failed = bool(block.is_error)
-        text = result_text(block.content)
+        content = block.content
+        text = content if type(content) is str else result_text(content)
         if failed and text and _REFUSED.search(text[:2000]):
             session.denied.add(block.tool_use_id)
         started = session.tools.get(block.tool_use_id)
@@ -226,9 +246,9 @@ class BlockReader:
         return session.end_tool(
             block.tool_use_id,
             failed=failed,
-            output=None if failed else (text if text is not None else block.content),
+            output=None if failed else (text if text is not None else content),
             error=text if failed else None,
-            changed=changed_files(started, detail),
+            changed=changed_files(started, detail) if started and started.name in _EDITS else None,
         )
 
 
@@ -246,9 +266,12 @@ def result_text(content: Any) -> str | None:
     return "\n".join(texts) if len(texts) == len(content) else None
 
 
+_EDITS = frozenset(("Write", "Edit", "MultiEdit", "NotebookEdit"))
+
+
 def changed_files(started: ToolStarted | None, detail: Any) -> list[FileChanged]:
     """The file a finished editing tool wrote, as `tool_use_result` or the input names it."""
-    if started is None or started.name not in ("Write", "Edit", "MultiEdit", "NotebookEdit"):
+    if started is None or started.name not in _EDITS:
         return []
     detail = detail if isinstance(detail, dict) else {}
     path = (

@@ -81,10 +81,12 @@ class ClaudeSession(SessionBase):
         self._wants_structure = any(
             word.partition("=")[0] == "--json-schema" for word in options.extra_args
         )
-        self._handlers: dict[type, Callable[[Any, bytes], Received]] = {
+        self._readers = {
             c.StreamEvent: self._stream_event,
             c.Assistant: self._assistant,
             c.User: self._user,
+        }
+        self._handlers: dict[type, Callable[[Any, bytes], Received]] = {
             c.Result: self._result,
             system.Init: self._init,
             control.ControlRequest: self._control_request,
@@ -197,12 +199,14 @@ class ClaudeSession(SessionBase):
             self._turn = "own" if own else "prompt"
             self._turns += not own
 
-    def _of_message(self, parent: str | None) -> int | None:
-        """`Received.behind` of a message, which begins a turn unless it is a helper's."""
-        if parent is None:
+    def _owner(self, message: c.Assistant | c.User | c.StreamEvent) -> int | None:
+        """See `LineReader`. What the model says begins a turn, unless a helper says it."""
+        parent = message.parent_tool_use_id
+        if parent is not None:
+            return self._behind(self._tasks.of_call(parent, self.tools))
+        if self._turn is None and not isinstance(message, c.User):
             self._turn_begins()
-            return self._behind(None)
-        return self._behind(self._tasks.of_call(parent, self.tools))
+        return self._behind(None)
 
     def _answered(self, started: ToolStarted | None, detail: Any) -> None:
         self._tasks.answered(started, detail, self._turns)
@@ -272,7 +276,11 @@ class ClaudeSession(SessionBase):
 
     def _take(self, message: Any, line: bytes) -> Received:
         kind = type(message)
-        self.seen[kind.__name__] += 1
+        self.saw(kind.__name__)
+        reader = self._readers.get(kind)
+        if reader is not None:
+            behind = self._owner(message)
+            return Received(events=reader(message, line), behind=behind)
         handler = self._handlers.get(kind)
         if handler is not None:
             return handler(message, line)
@@ -296,7 +304,7 @@ class ClaudeSession(SessionBase):
             return _answer_line(message.request_id, body)
         return _refusal_line(message.request_id)
 
-    def _stream_event(self, message: c.StreamEvent, line: bytes) -> Received:
+    def _stream_event(self, message: c.StreamEvent, line: bytes) -> list[AgentEvent]:
         inner = STREAM.strict(message.event)
         if inner is None:
             data, _, broken = next(objects(bytes(message.event)))
@@ -306,23 +314,18 @@ class ClaudeSession(SessionBase):
                 inner = Broken("stream_event: no event", shown(line))
         kind = type(inner)
         if kind is Broken or kind is Unrecognised:
-            return Received(events=[self._undecoded(inner)])
-        self.seen[kind.__name__] += 1
-        parent = message.parent_tool_use_id
-        behind = self._of_message(parent)
-        return Received(events=self._blocks.stream(inner, parent), behind=behind)
+            return [self._undecoded(inner)]
+        self.saw(kind.__name__)
+        return self._blocks.stream(inner, message.parent_tool_use_id)
 
-    def _assistant(self, message: c.Assistant, line: bytes) -> Received:
+    def _assistant(self, message: c.Assistant, line: bytes) -> list[AgentEvent]:
         if message.error is not None:
             self._error = message.error
-        behind = self._of_message(message.parent_tool_use_id)
-        return Received(events=self._blocks.assistant(message, line), behind=behind)
+        return self._blocks.assistant(message, line)
 
-    def _user(self, message: c.User, line: bytes) -> Received:
-        parent = message.parent_tool_use_id
-        behind = self._behind(self._tasks.of_call(parent, self.tools))
+    def _user(self, message: c.User, line: bytes) -> list[AgentEvent]:
         events = self._blocks.user(message, line)
-        return Received(events=[*events, *self._plan_done(events)], behind=behind)
+        return [*events, *self._plan_done(events)] if self._mode_agreed else events
 
     def _init(self, message: system.Init, line: bytes) -> Received:
         self._turn_begins()

@@ -39,6 +39,7 @@ from agent_runner.schemas.decode import Broken, Part, Unrecognised, plain, shown
 
 _HEADER = {"jsonrpc": "2.0", "factoryApiVersion": "1.0.0", "factoryProtocolVersion": "1.206.0"}
 _OPENING = ("droid.initialize_session", "droid.load_session", "droid.update_session_settings")
+_NOTIFICATION = "droid.session_notification"
 _SESSION_NOT_FOUND = -32004
 _AUTHENTICATION = -32001
 _FEATURES: frozenset[Feature] = frozenset({"message", "session", "options", "stop"})
@@ -155,14 +156,26 @@ class DroidRpcSession(SessionBase):
 
     def receive(self, line: bytes) -> Received:
         """See `base.Session`."""
-        return self._take_parts(self._rpc.read(line), line)
+        return self._take_parts(self._read(line), line)
 
     def _read(self, line: bytes) -> list[Part]:
-        return self._rpc.read(line)
+        return [self._with_end(part) for part in self._rpc.read(line)]
+
+    def _with_end(self, part: Part) -> Part:
+        """A damaged part, as the end of a turn if it is seen to be one."""
+        message = part.message
+        if message is not None and (message.kind != "notification" or _note_of(message)):
+            return part
+        note = d.NOTIFICATIONS.seen_end(part.raw)
+        if note is None:
+            return part
+        damage = part.damage or Broken("a notification that holds none", shown(part.raw))
+        params = {"notification": note}
+        message = Incoming(kind="notification", method=_NOTIFICATION, params=params)
+        return Part(message, part.raw, damage)
 
     def _counts_in_part(self, message: Any) -> bool:
-        note = message.params.get("notification")
-        told = note.get("type") if isinstance(note, dict) else None
+        told = (_note_of(message) or {}).get("type")
         return message.kind == "answer" or told in ("agent_turn_completed", "tool_result")
 
     def _refuse(self, message: Any) -> bytes | None:
@@ -172,20 +185,20 @@ class DroidRpcSession(SessionBase):
 
     def _take(self, message: Any, line: bytes) -> Received:
         if message.kind == "answer":
-            self.seen["answer"] += 1
+            self.saw("answer")
             return self._answered(message, line)
         if message.kind == "request":
-            self.seen["request"] += 1
+            self.saw("request")
             return self._requested(message, line)
-        note = message.params.get("notification")
-        if message.method != "droid.session_notification" or not isinstance(note, dict):
+        note = _note_of(message)
+        if note is None:
             unknown = Unknown(source_type=message.method[:120], raw=shown(line))
             return Received(events=[unknown])
         decoded = d.NOTIFICATIONS.convert(note, self.drift, line)
         if isinstance(decoded, (Broken, Unrecognised)):
             return Received(events=[self._undecoded(decoded)])
         name = str(note["type"])
-        self.seen[name] += 1
+        self.saw(name)
         return Received(events=self._reader.read(name, decoded, line))
 
     # --- answers to our requests -------------------------------------------------------------
@@ -354,6 +367,14 @@ _ANSWER_OPTIONS = [
     PermissionOption(option_id="answer", name="Answer", kind="allow_once"),
     PermissionOption(option_id="cancel", name="Cancel", kind="reject_once"),
 ]
+
+
+def _note_of(message: Incoming) -> dict[str, Any] | None:
+    """What is told by the one method of notifications, or by any that brings what that one does."""
+    note = message.params.get("notification")
+    if not isinstance(note, dict):
+        return None
+    return note if message.method == _NOTIFICATION or note.get("type") in d.NOTIFICATIONS else None
 
 
 def _questions(questions: Any) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ class DroidSession(SessionBase):
         return isinstance(message, d.ToolResult | User)
 
     def _take(self, message: Any, line: bytes) -> Received:
-        self.seen[type(message).__name__] += 1
+        self.saw(type(message).__name__)
         return Received(events=self._events(message, line))
 
     def _events(self, message: Any, line: bytes) -> list[AgentEvent]:

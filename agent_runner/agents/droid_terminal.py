@@ -34,7 +34,6 @@ from agent_runner.events import (
 from agent_runner.schemas import droid_transcript as d
 from agent_runner.schemas import terminal as t
 from agent_runner.schemas.decode import Broken, Unrecognised, plain
-from agent_runner.schemas.salvage import clean
 
 _OPTIONS = [
     PermissionOption(option_id="allow", name="Yes, allow", kind="allow_once"),
@@ -222,7 +221,7 @@ class DroidTerminal(TerminalSession):
         return self._over(code, short(readable(self._error or self._reason)))
 
     def _sidecar(self, message: t.Sidecar) -> list[AgentEvent]:
-        settings = d.SETTINGS.fit(clean(message.data), self.drift)
+        settings = d.SETTINGS.convert(message.data, self.drift)
         tokens = settings.inclusiveTokenUsage or settings.tokenUsage
         self._used = usage_of(tokens) if tokens is not None else None
         return [Activity(code="sidecar")]

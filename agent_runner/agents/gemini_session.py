@@ -108,7 +108,7 @@ class GeminiSession(SessionBase):
         return isinstance(message, g.ToolResult)
 
     def _take(self, message: Any, line: bytes) -> Received:
-        self.seen[type(message).__name__] += 1
+        self.saw(type(message).__name__)
         return Received(events=self._events(message))
 
     def _events(self, message: Any) -> list[AgentEvent]:

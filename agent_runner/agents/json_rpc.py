@@ -11,6 +11,7 @@ import msgspec
 
 from agent_runner.agents.failures import readable
 from agent_runner.schemas.decode import Broken, Part, objects, shown
+from agent_runner.schemas.fragment import scalars
 from agent_runner.wire import encode
 
 METHOD_NOT_FOUND = -32601
@@ -71,12 +72,26 @@ class RpcPeer:
     def read(self, line: bytes) -> list[Part]:
         """The messages of a line, as Incoming; an answer to nothing has the method ""."""
         parts = []
-        for data, raw, broken in objects(line):
+        for data, raw, broken in objects(line, lambda data: "jsonrpc" in data):
             message = self._incoming(data or {}, whole=broken is None)
+            if broken is not None and (message is None or not message.method):
+                message = self._seen_answer(raw) or message
             if message is None and broken is None:
                 broken = Broken("not a JSON-RPC message", shown(raw))
             parts.append(Part(message, raw, broken))
         return parts
+
+    def _seen_answer(self, line: bytes) -> Incoming | None:
+        """What can be seen of an answer to us in an object that is no longer to be read."""
+        seen = scalars(line)
+        if "method" in seen or str(seen.get("id"))[:40] not in self._open:
+            return None
+        answer = {"id": seen["id"]}
+        if b'"result"' in line:
+            return self._incoming({**answer, "result": seen}, whole=False)
+        return (
+            self._incoming({**answer, "error": seen}, whole=False) if b'"error"' in line else None
+        )
 
     def _incoming(self, data: dict[str, Any], *, whole: bool) -> Incoming | None:
         """A message; None if it is none, or not enough of it is there."""

@@ -7,11 +7,7 @@ one TurnCompleted, if need be when the process is gone.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import Any, ClassVar
-
-import msgspec
+from typing import Any
 
 from agent_runner.agents.base import (
     AgentOptions,
@@ -23,62 +19,30 @@ from agent_runner.agents.base import (
     check_session_id,
 )
 from agent_runner.agents.failures import exit_verdict, short
-from agent_runner.agents.unanswered import Answered
+from agent_runner.agents.line_reader import LineReader
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import (
     AgentEvent,
     BackgroundTask,
     FileChanged,
     Notice,
-    ParseError,
     PermissionRequested,
     PermissionResolved,
-    SessionStarted,
     ToolCompleted,
     ToolStarted,
     ToolStatus,
     TurnCompleted,
-    Unknown,
-    UsageReported,
 )
-from agent_runner.schemas.decode import (
-    Broken,
-    Drift,
-    Family,
-    Part,
-    Unrecognised,
-    plain,
-    shown,
-)
-
-# Of a message that is not whole: what its texts are cut from, and what began, is not told.
-_TOLD_IN_PART = (
-    FileChanged,
-    Notice,
-    PermissionResolved,
-    SessionStarted,
-    ToolCompleted,
-    TurnCompleted,
-    Unknown,
-    UsageReported,
-)
+from agent_runner.schemas.decode import plain
 
 
-class SessionBase:
-    """State and bookkeeping shared by the sessions; see `base.Session` for the contract.
-
-    A subclass names its `lines`, or reads them by `_read`, and takes each message in `_take`.
-    `drift` counts fields that the schemas do not know; `seen` counts messages by name, also
-    those that make no event. Both are for the run's metrics.
-    """
-
-    lines: ClassVar[Family]
+class SessionBase(LineReader):
+    """State and bookkeeping shared by the sessions; see `base.Session` for the contract."""
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
+        super().__init__()
         self.options = options
         self.form = form
-        self.drift: Drift = Drift()
-        self.seen: Counter[str] = Counter()
         self.session_id = resume
         self._prompts = 0
         self._interrupting = False
@@ -86,8 +50,6 @@ class SessionBase:
         self._questions: dict[str, PermissionRequested] = {}
         self.denied: set[str] = set()
         self._later: list[AgentEvent] = []
-        self._in_part = False
-        self.answered = Answered()
 
     # --- the parts of base.Session that most share ---------------------------------------
 
@@ -99,24 +61,6 @@ class SessionBase:
     def close_after_prompt(self) -> bool:
         """Stdin stays open, unless a subclass says otherwise."""
         return False
-
-    def receive(self, line: bytes) -> Received:
-        """See `base.Session`."""
-        message = self.lines.strict(line)
-        if message is None:
-            return self._take_parts(self._read(line), line)
-        received = self._take(message, line)
-        self._note_answer(received)
-        return self._with_lost(received, line) if self.drift.lost else received
-
-    def receive_oversize(self, line: bytes) -> Received:
-        """See `base.Session`."""
-        parts = [part for part in self._read(line) if not _is_outcome(part.message)]
-        received = join(self._take_in_part(part) for part in parts)
-        self.drift.lost.clear()
-        self.answered.maybe()
-        self._note_answer(received)
-        return received
 
     def interrupt(self) -> bytes | None:
         """No such message."""
@@ -175,11 +119,6 @@ class SessionBase:
     def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
         return exit_verdict(end)
 
-    def _note_answer(self, received: Received) -> None:
-        """What work behind the turn does is no answer to its prompt."""
-        if received.behind is None:
-            self.answered.take(received.events)
-
     # --- prompts ---------------------------------------------------------------------------
 
     def _begin_turn(self, prompt: str) -> None:
@@ -193,71 +132,6 @@ class SessionBase:
         self._prompts = max(0, self._prompts - 1)
         self._interrupting = False
         self.denied.clear()
-
-    # --- lines -----------------------------------------------------------------------------
-
-    def _read(self, line: bytes) -> list[Part]:
-        """The parts of a line that is no plain message."""
-        return self.lines.read(line, self.drift)
-
-    def _take(self, message: Any, line: bytes) -> Received:
-        """What a message leads to; `line` is its bytes."""
-        raise NotImplementedError
-
-    def _refuse(self, message: Any) -> bytes | None:
-        """What answers a question of which this much can be told; None if it is no question."""
-        return None
-
-    def _counts_in_part(self, message: Any) -> bool:
-        """True for what the turn would wait for in vain, or tell wrongly: its end, a tool's end."""
-        return False
-
-    def _take_parts(self, parts: Iterable[Part], line: bytes) -> Received:
-        received = join(self._take_part(part) for part in parts)
-        return self._with_lost(received, line)
-
-    def _take_part(self, part: Part) -> Received:
-        if part.damage is not None:
-            received = self._take_in_part(part)
-            received.events = [self._undecoded(part.damage), *received.events]
-        elif _is_outcome(part.message):
-            received = Received(events=[self._undecoded(part.message)])
-        else:
-            received = self._take(part.message, part.raw)
-        self._note_answer(received)
-        return received
-
-    def _take_in_part(self, part: Part) -> Received:
-        """A message of which not all is there: a question of it is refused, for it was not seen."""
-        if part.message is None:
-            return Received()
-        if (refusal := self._refuse(part.message)) is not None:
-            text = "the CLI's question could not be read whole"
-            notice = Notice(code="question_refused", level="warning", message=text)
-            return Received(events=[notice], send=refusal)
-        if not self._counts_in_part(part.message):
-            return Received()
-        self._in_part = True
-        received = self._take(part.message, part.raw)
-        self._in_part = False
-        told: list[AgentEvent] = []
-        told += (event for event in received.events if isinstance(event, _TOLD_IN_PART))
-        return msgspec.structs.replace(received, events=told)
-
-    def _with_lost(self, received: Received, line: bytes) -> Received:
-        """With what of the line's messages had to be left out."""
-        for error in self.drift.lost:
-            received.events.append(self._undecoded(Broken(error, shown(line))))
-        self.drift.lost.clear()
-        return received
-
-    def _undecoded(self, outcome: Broken | Unrecognised) -> AgentEvent:
-        if type(outcome) is Broken:
-            self.seen["(broken)"] += 1
-            return ParseError(error=outcome.error, raw=outcome.raw)
-        assert type(outcome) is Unrecognised
-        self.drift.note(outcome.source_type)
-        return Unknown(source_type=outcome.source_type, raw=outcome.raw)
 
     # --- session ids -----------------------------------------------------------------------
 
@@ -292,17 +166,18 @@ class SessionBase:
         """ToolCompleted, then the files that a completed tool changed."""
         started = self.tools.pop(tool_call_id, None)
         status: ToolStatus = "failed" if failed else "completed"
-        if failed and tool_call_id in self.denied:
-            status = "denied"
-        self.denied.discard(tool_call_id)
+        if self.denied:
+            if failed and tool_call_id in self.denied:
+                status = "denied"
+            self.denied.discard(tool_call_id)
         events: list[AgentEvent] = [
             ToolCompleted(
                 tool_call_id=tool_call_id,
                 status=status,
-                output=plain(output),
+                output=output if type(output) is str else plain(output),
                 error=short(error) if error else None,
                 name=started.name if started else None,
-                truncated=self._in_part,
+                truncated=self._in_part and not failed,
             )
         ]
         if not failed and changed:
@@ -353,24 +228,6 @@ class SessionBase:
                 self.end_tool(tool_call_id, failed=True, error=f"{why} before the tool did")
             )
         return events
-
-
-def join(parts: Iterable[Received]) -> Received:
-    """What several messages led to, as one; what belongs to other work follows as `rest`."""
-    whole = last = Received()
-    for index, part in enumerate(parts):
-        if index and part.behind != last.behind:
-            last.rest = Received(behind=part.behind)
-            last = last.rest
-        last.behind = part.behind
-        last.events = [*last.events, *part.events]
-        last.send += part.send
-        last.alive = last.alive or part.alive
-    return whole
-
-
-def _is_outcome(message: Any) -> bool:
-    return isinstance(message, Broken | Unrecognised)
 
 
 def _asks_the_same(one: PermissionRequested, other: PermissionRequested) -> bool:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from agent_runner.agents.base import Exit, Feature, PermissionAnswer, Received, Session
 from agent_runner.agents.failures import short
-from agent_runner.agents.session import join
+from agent_runner.agents.line_reader import join
 from agent_runner.emitter import WAITING
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -35,7 +35,14 @@ QUESTION = "approval"
 class Inner(Session, Protocol):
     """A session that counts what it has seen."""
 
-    seen: Counter[str]
+    @property
+    def seen(self) -> Counter[str]:
+        """See `SessionBase`."""
+        ...
+
+    def saw(self, name: str) -> None:
+        """Count a message."""
+        ...
 
 
 class SupervisedSession:
@@ -111,7 +118,7 @@ class SupervisedSession:
         event = supervised.decode(line, self._drift)
         if event is None:
             return None
-        self.seen[f"event {type(event).__name__}"] += 1
+        self.inner.saw(f"event {type(event).__name__}")
         if isinstance(event, Broken):
             notice = Notice(
                 code="malformed_event",

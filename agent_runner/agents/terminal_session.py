@@ -100,7 +100,7 @@ class TerminalSession(SessionBase):
         return isinstance(message, t.Hook | t.TranscriptLine)
 
     def _take(self, message: Any, line: bytes) -> Received:
-        self.seen[type(message).__name__] += 1
+        self.saw(type(message).__name__)
         match message:
             case t.Hook():
                 return self._hook(message, line)

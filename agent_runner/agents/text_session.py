@@ -31,7 +31,7 @@ class TextSession(SessionBase):
 
     def receive(self, line: bytes) -> Received:
         """One more line of the message; bytes that are no text are shown as escapes."""
-        self.seen["line"] += 1
+        self.saw("line")
         text = line.removesuffix(b"\r").decode("utf-8", "backslashreplace")
         newline = "" if self._first else "\n"
         self._first = False

@@ -60,10 +60,10 @@ def hook_words(text: str) -> str | None:
 
 
 class Answered:
-    """Whether the present turn has brought an answer, or anything that may be one."""
+    """Whether the present turn has brought an answer, or `anything` that may be one."""
 
     def __init__(self) -> None:
-        self._anything = False
+        self.anything = False
         self._refusal: str | None = None
         self._commands: list[bool] = []
 
@@ -75,13 +75,9 @@ class Answered:
         """What a message led to; a turn's end is the beginning of the next."""
         for event in events:
             if isinstance(event, TurnCompleted):
-                self._anything = False
-            elif not self._anything:
-                self._anything = _is_answer(event)
-
-    def maybe(self) -> None:
-        """There was something that could not be read."""
-        self._anything = True
+                self.anything = False
+            elif not self.anything:
+                self.anything = _is_answer(event)
 
     def refused(self, words: str) -> None:
         """A hook did not let the prompt through."""
@@ -89,7 +85,7 @@ class Answered:
 
     def end(self) -> None:
         """The turn is over."""
-        self._anything, self._refusal = False, None
+        self.anything, self._refusal = False, None
         del self._commands[:1]
 
     def lacks(self, text: str | None, *, command: bool = False) -> tuple[FailureCode, str] | None:
@@ -97,7 +93,7 @@ class Answered:
 
         `command` tells that it was one that the CLI does by itself.
         """
-        if self._anything:
+        if self.anything:
             return None
         said = (text or "").strip()
         words = self._refusal or hook_words(said)

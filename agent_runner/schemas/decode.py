@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from agent_runner.schemas.fragment import scalars
 from agent_runner.schemas.plan import DRIFT_NAMES, Drift, Line, OpenLine, Plan, drop
 from agent_runner.schemas.salvage import MOST_LEVELS, clean, pieces
 
@@ -33,7 +34,9 @@ RAW_LIMIT = 64 * 1024
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
 _MOST_DROPS = 20
 
-_UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
+UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
+"""What decoding foreign bytes may raise."""
+
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -80,7 +83,7 @@ def decode_object(line: bytes) -> dict[str, Any] | Broken | None:
     """
     try:
         return _decode(line)
-    except _UNDECODABLE as first:
+    except UNDECODABLE as first:
         error: Exception = first
         stripped = line.strip(_BLANKS)
         if not stripped:
@@ -88,21 +91,23 @@ def decode_object(line: bytes) -> dict[str, Any] | Broken | None:
         if len(stripped) != len(line):
             try:
                 return _decode(stripped)
-            except _UNDECODABLE as second:
+            except UNDECODABLE as second:
                 error = second
         return Broken(_explain(error), shown(line))
 
 
-def objects(line: bytes) -> Iterator[tuple[dict[str, Any] | None, bytes, Broken | None]]:
+def objects(
+    line: bytes, is_message: Callable[[dict[str, Any]], bool] = lambda _: True
+) -> Iterator[tuple[dict[str, Any] | None, bytes, Broken | None]]:
     """The parts of a line: an object, its bytes, and what is wrong where it is no whole one.
 
-    A blank line has none.
+    A blank line has none. `is_message` as in `salvage.pieces`.
     """
     first = decode_object(line)
     if isinstance(first, dict):
         yield first, line, None
     elif first is not None:
-        found = list(pieces(line.strip(_BLANKS)))
+        found = list(pieces(line.strip(_BLANKS), is_message))
         if not found:
             yield None, line, first
         for piece in found:
@@ -128,15 +133,22 @@ class Schema:
             self._decoder = msgspec.json.Decoder(self.type).decode
         return self._decoder(line)
 
-    def fit(self, data: dict[str, Any], drift: Drift, *, drops: int = _MOST_DROPS) -> Any:
+    def convert(self, data: dict[str, Any], drift: Drift, *, exact: bool = False) -> Any:
         """A `type` instance of what fits in `data`, which is changed.
 
-        Raises what msgspec raises if more than `drops` parts, or all of it, do not fit.
+        Raises what msgspec raises if too much of it does not fit; if anything but unknown fields
+        does not, when it has to be `exact`.
         """
         if self._plan is None:
             self._plan = Plan.of(self.type)
         self._plan.prune(self.name, data, drift)
-        for _ in range(drops):
+        try:
+            return msgspec.convert(data, self.type)
+        except msgspec.ValidationError:
+            if exact:
+                raise
+        data = clean(data)
+        for _ in range(_MOST_DROPS):
             try:
                 return self.strict(_encode(data))
             except msgspec.ValidationError as error:
@@ -173,10 +185,18 @@ class Family:
                 self._table[name] = (subtag, inner)
             else:
                 self._table[name] = Schema(prefix + name, entry)
+        self._ends = frozenset(ends)
         words = "|".join(map(re.escape, ends)) or "(?!)"
         self._ended = re.compile(rf'(?<!\\)"{tag}"\s*:\s*"({words})"'.encode())
-        self._first: Callable[[Any], Any] | None = None
         self._heads: dict[type, Schema | tuple[str, dict[str, Schema]]] = {}
+
+    @functools.cached_property
+    def first(self) -> Callable[[Any], Any]:
+        """Decodes a line of a type that declares its tag; of another, something that none is.
+
+        Raises what msgspec raises.
+        """
+        return self._make_first()
 
     def __contains__(self, name: object) -> bool:
         return name in self._table
@@ -191,23 +211,21 @@ class Family:
 
     def strict(self, line: bytes | msgspec.Raw) -> Any:
         """The message, if the line is one and fits its schema in every field; else None."""
-        if self._first is None:
-            self._first = self._make_first()
         try:
-            message = self._first(line)
+            message = self.first(line)
             entry = self._heads.get(type(message))
             if entry is None:
                 return message
             if type(entry) is tuple:
                 entry = entry[1][message.subtag]
             return entry.strict(line)  # type: ignore[union-attr]
-        except (*_UNDECODABLE, KeyError, TypeError):
+        except (*UNDECODABLE, KeyError, TypeError):
             return None
 
     def read(self, line: bytes, drift: Drift) -> list[Part]:
         """What there is in a line that is not `strict`; nothing, if it is blank."""
         parts = []
-        for data, raw, broken in objects(line):
+        for data, raw, broken in objects(line, self._is_message):
             if broken is None:
                 assert data is not None
                 parts.append(Part(self.convert(data, drift, raw), raw))
@@ -216,7 +234,7 @@ class Family:
         return parts
 
     def convert(self, data: dict[str, Any], drift: Drift, line: bytes) -> Any:
-        """The outcome of an object that is decoded already; `line` is for showing."""
+        """The outcome of an object that is decoded already, and is changed; `line` is shown."""
         name = data.get(self._tag)
         entry = self._table.get(name) if type(name) is str else None
         if type(entry) is tuple:
@@ -229,24 +247,27 @@ class Family:
                 return Broken(f"no `{self._tag}` in the object", shown(line))
             return Unrecognised(name[:120], shown(line))
         try:
-            return msgspec.convert(data, entry.type)
-        except (*_UNDECODABLE, TypeError):
-            pass
-        try:
-            if self._exact:
-                return entry.fit(dict(data), drift, drops=0)
-            return entry.fit(clean(data), drift)
-        except _UNDECODABLE as error:
+            return entry.convert(data, drift, exact=self._exact)
+        except UNDECODABLE as error:
             return Broken(f"{entry.name}: {_explain(error)}", shown(line))
+
+    def _is_message(self, data: dict[str, Any]) -> bool:
+        name = data.get(self._tag)
+        return type(name) is str and name in self._table
+
+    def seen_end(self, line: bytes) -> dict[str, Any] | None:
+        """What can be seen of the end of a turn in an object that is no longer to be read."""
+        found = self._ended.search(line)
+        return None if found is None else {**scalars(line), self._tag: found[1].decode()}
 
     def _known(self, data: dict[str, Any], raw: bytes) -> Any:
         """As much as can be told of a damaged object; None if that is not even its type."""
         name = data.get(self._tag)
-        if type(name) is not str or name not in self._table:
-            found = self._ended.search(raw)
-            if found is None:
-                return None
-            data = {**data, self._tag: found[1].decode()}
+        if type(name) is not str or name not in self._table or name in self._ends:
+            seen = self.seen_end(raw)
+            if seen is not None:
+                data = seen | {key: value for key, value in data.items() if value is not None}
+                data[self._tag] = seen[self._tag]
         message = self.convert(data, Drift(), raw)
         return message if isinstance(message, Line) else None
 
@@ -273,20 +294,21 @@ class Family:
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """`value` such that any JSON encoder and any database takes it.
+    """`value` such that any JSON encoder and any database takes it; itself, if it is that.
 
     Foreign JSON may hold integers beyond 64 bits (kept as text) and nesting that decodes
     here and overflows an encoder elsewhere (cut at MOST_LEVELS levels).
     """
     kind = type(value)
-    if kind is dict:
+    if kind is dict or kind is list:
         if depth >= MOST_LEVELS:
             return "[nested too deeply]"
-        return {key: plain(item, depth + 1) for key, item in value.items()}
-    if kind is list:
-        if depth >= MOST_LEVELS:
-            return "[nested too deeply]"
-        return [plain(item, depth + 1) for item in value]
+        if kind is list:
+            return [plain(item, depth + 1) for item in value]
+        for item in value.values():
+            if type(item) is not str:
+                return {key: plain(item, depth + 1) for key, item in value.items()}
+        return value
     if kind is int and not -(2**63) <= value < 2**63:
         return str(value) if abs(value) < 10**4000 else "[a huge number]"
     return value

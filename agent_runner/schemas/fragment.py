@@ -23,7 +23,12 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
+_SCALAR = re.compile(
+    rb'(?<!\\)"(\w{1,64})"\s*:\s*("[^"\\]{0,500}"|true|false|null|-?\d+(?:\.\d+)?(?=\s*[,}]))'
+)
+_SEEN = 64 << 10
 _WORDS = {"true": True, "false": False, "null": None}
+_NAMES = re.compile(r"\s*:")
 _CUT_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)$")
 
 
@@ -33,6 +38,23 @@ def fragment(text: str) -> dict[str, Any]:
     A number beyond what a float holds is None, and so is a value that did not come.
     """
     return _Reader().read(text)
+
+
+def scalars(line: bytes) -> dict[str, Any]:
+    """The plain values by name that can be seen in a line, at any depth; of a name the first.
+
+    For an object so damaged that it cannot be told where its texts end.
+    """
+    found: dict[str, Any] = {}
+    for match in _SCALAR.finditer(line[:_SEEN] + b" " + line[_SEEN:][-_SEEN:]):
+        name, value = match[1].decode(), match[2].decode("utf-8", "replace")
+        if name in found:
+            continue
+        if value.startswith('"'):
+            found[name] = value[1:-1]
+        else:
+            found[name] = _WORDS[value] if value in _WORDS else _number(value)
+    return found
 
 
 class _Reader:
@@ -56,15 +78,24 @@ class _Reader:
         if kind == "mark":
             self._mark(token["mark"])
         elif kind == "text":
-            text = unescaped(token["text"])
-            if self._open and type(self._open[-1]) is dict and self._keys[-1] is None:
-                self._name = text
-            else:
-                self._put(text)
+            self._text(token["text"], names=_NAMES.match(token.string, token.end()) is not None)
         elif kind == "number":
             self._put(_number(token["number"]))
         elif kind == "word":
             self._put(_WORDS[token["word"]])
+
+    def _text(self, text: str, *, names: bool) -> None:
+        """A text; `names` tells that a colon follows, so that it is a name, or ends in one."""
+        due = not self._open or type(self._open[-1]) is list or self._keys[-1] is not None
+        if due and names and (quote := text.rfind('"')) >= 0 and text[quote - 1 : quote] != "\\":
+            # The quote between a value and the next name is gone.
+            self._put(unescaped(text[:quote]))
+            self._next()
+            text, due = text[quote + 1 :], False
+        if due:
+            self._put(unescaped(text))
+        else:
+            self._name = unescaped(text)
 
     def _mark(self, mark: str) -> None:
         if mark == ":":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -25,6 +25,8 @@ MOST_LEVELS = 100
 _MOST_TRIES = 64
 _MOST_DIGITS = 4000
 _BEGINNING = re.compile(r'\{\s*(?:"(?:[^"\\]|\\.){0,200}"\s*:|\}|"?$)')
+_NAMED = re.compile(r'"\s*:\s*\Z')
+_VALUE_DUE = re.compile(r"[:,\[]\s*\Z")
 _ALONE = re.compile(r"[\s\0\x1e]*(?:$|\{)")
 _BETWEEN = " \t\r\n\x1e[],;"
 _HALF = re.compile("[\ud800-\udfff]")
@@ -38,11 +40,13 @@ class Piece(msgspec.Struct, frozen=True):
     whole: bool
 
 
-def pieces(line: bytes) -> Iterator[Piece]:
+def pieces(
+    line: bytes, is_message: Callable[[dict[str, Any]], bool] = lambda _: True
+) -> Iterator[Piece]:
     """The parts of `line` in their order. Blanks and commas between them are left out.
 
     An object that is damaged ends where the next one begins that stands by itself: that has
-    nothing behind it but another one.
+    nothing behind it but another one, and, if it may be the value of a field, `is_message`.
     """
     text = line.decode("utf-8", "surrogateescape")
     at = begun = tries = count = 0
@@ -56,7 +60,7 @@ def pieces(line: bytes) -> Iterator[Piece]:
         if damaged < 0:
             # Nothing that is no object has been opened before, unless this begins it.
             damaged = at if read is None else _opened(text, begun, at)
-        if read is None or (damaged >= 0 and not _ALONE.match(text, read[1])):
+        if read is None or (damaged >= 0 and not _stands_alone(text, at, *read, is_message)):
             tries += 1
             at += 1
             continue
@@ -87,11 +91,22 @@ def clean(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def _stands_alone(
+    text: str, at: int, data: dict[str, Any], end: int, is_message: Callable[[dict[str, Any]], bool]
+) -> bool:
+    if not _ALONE.match(text, end):
+        return False
+    return _VALUE_DUE.search(text, max(0, at - 200), at) is None or is_message(data)
+
+
 def _opened(text: str, begun: int, end: int) -> int:
-    """Where a brace is opened that is not closed before `end`; -1 if there is none."""
-    if text.count("{", begun, end) <= text.count("}", begun, end):
-        return -1
-    return text.find("{", begun, end)
+    """Where a brace is opened that is not closed before `end`; -1 if there is none.
+
+    What ends in a name and a colon has lost its brace, and begins an object.
+    """
+    if text.count("{", begun, end) > text.count("}", begun, end):
+        return text.find("{", begun, end)
+    return begun if _NAMED.search(text, max(begun, end - 200), end) else -1
 
 
 def _before(text: str, begun: int, damaged: int, end: int) -> Iterator[Piece]:
@@ -103,7 +118,8 @@ def _before(text: str, begun: int, damaged: int, end: int) -> Iterator[Piece]:
         yield Piece(_bytes(gap), data, whole=False)
     if damaged >= 0:
         rest = text[damaged:end]
-        yield Piece(_bytes(rest), clean(fragment(rest)), whole=False)
+        data = fragment(rest if rest.startswith("{") else "{" + rest)
+        yield Piece(_bytes(rest), clean(data), whole=False)
 
 
 def _object(text: str, at: int) -> tuple[dict[str, Any], int] | None:

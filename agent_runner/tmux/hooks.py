@@ -105,11 +105,8 @@ class Hooks:
         if len(body) < length:
             return
         del self._unread[connection]
-        try:
-            event = json.loads(body)
-        except ValueError:
-            event = None
-        if not isinstance(event, dict):
+        event = _object(body)
+        if event is None:
             self._reply(connection, 400, {})
             return
         self._count += 1
@@ -145,3 +142,13 @@ class Hooks:
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(connection)
         connection.close()
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    """The first JSON object of a hook's body, whatever stands around it; None if there is none."""
+    text = body.decode("utf-8", "replace")
+    try:
+        event, _ = json.JSONDecoder(strict=False).raw_decode(text, text.index("{"))
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) else None

@@ -23,8 +23,8 @@ class Sidecar:
             stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
             if stamp == self._stamp:
                 return None
-            with open(self._path, encoding="utf-8") as file:
-                whole = json.load(file)
+            with open(self._path, encoding="utf-8", errors="replace") as file:
+                whole = json.load(file, strict=False)
             found = {name: whole[name] for name in self._fields if name in whole}
         except (OSError, ValueError, TypeError):
             return None

@@ -142,6 +142,84 @@ def test_a_process_that_prints_nothing_fails_its_prompt(name: str) -> None:
     assert verdicts[0].error
 
 
+# --- the end of a turn ------------------------------------------------------------------------
+
+# An end, and what in it shows that it is one.
+ENDS: dict[str, tuple[bytes, tuple[bytes, ...]]] = {
+    "claude-code": (
+        b'{"duration_api_ms":38,"stop_reason":"end_turn","session_id":"8ac6fa93","usage":{'
+        b'"input_tokens":20,"server_tool_use":{"web_search_requests":0}},"modelUsage":{"m":{}},'
+        b'"permission_denials":[],"is_error":false,"num_turns":2,"subtype":"success","result":'
+        b'"It is \\"4\\", and\\nno more.","ttft_ms":12,"type":"result","uuid":"a44410be"}',
+        (b'"type":"result"', b'"subtype":"success"'),
+    ),
+    "gemini": (
+        b'{"type":"result","timestamp":"2026-11-21T03:22:03.701Z","status":"success","stats":{'
+        b'"total_tokens":250,"models":{"m":{"total_tokens":250}}}}',
+        (b'"type":"result"', b'"status":"success"'),
+    ),
+    "gemini-warm": (
+        b'{"jsonrpc":"2.0","id":3,"result":{"stopReason":"end_turn","_meta":{"quota":{'
+        b'"token_count":{"input_tokens":400},"model_usage":[{"model":"m"}]}}}}',
+        (b'"id":3,', b'"result":{', b'"stopReason":"end_turn"'),
+    ),
+    "factory-droid": (
+        b'{"type":"completion","finalText":"Wrote it.","numTurns":2,"durationMs":206,'
+        b'"session_id":"b02e12f9","usage":{"input_tokens":20,"ttft_ms":24}}',
+        (b'"type":"completion"', b'"numTurns":2,'),
+    ),
+    "factory-droid-warm": (
+        b'{"jsonrpc":"2.0","type":"notification","factoryApiVersion":"1.0.0","method":'
+        b'"droid.session_notification","params":{"sessionId":"26286b28","notification":{"type":'
+        b'"agent_turn_completed","reason":"completed","tokenUsage":{"inputTokens":3},'
+        b'"durationMs":1}}}',
+        (b'"type":"agent_turn_completed"', b'"reason":"completed"'),
+    ),
+}
+ENDS["acp"] = ENDS["gemini-warm"]
+ANSWERS: dict[str, list[bytes]] = {
+    "gemini-warm": [b'{"id":1,"result":{}}', b'{"id":2,"result":{"sessionId":"s"}}'],
+    "factory-droid-warm": [b'{"id":"1","result":{"sessionId":"s"}}'],
+}
+ANSWERS["acp"] = ANSWERS["gemini-warm"]
+# A newline makes it two lines, and a brace two objects.
+NO_NEWLINE = st.binary(min_size=1, max_size=6).filter(lambda data: not set(data) & set(b"\n{"))
+
+
+@st.composite
+def mangled_end(draw: st.DrawFn, line: bytes, signs: tuple[bytes, ...]) -> bytes:
+    """The line with bytes put in, turned or cut off where they do not touch what shows the end."""
+    held = [(at - 1, at + len(sign) + 1) for sign in signs for at in [line.index(sign)]]
+    for _ in range(draw(st.integers(1, 4))):
+        free = [at for at in range(len(line) + 1) if not any(a < at < b for a, b in held)]
+        at = draw(st.sampled_from(free))
+        kind = draw(st.sampled_from(["insert", "turn", "cut"]))
+        new = draw(NO_NEWLINE)
+        if kind == "cut" and at > max(b for _, b in held):
+            line = line[:at]
+            continue
+        old = 0 if kind == "insert" else len(new)
+        if any(a < at + old and at < b for a, b in held):
+            continue
+        line = line[:at] + new + line[at + old :]
+        grown = len(new) - old
+        held = [(a + grown, b + grown) if a >= at else (a, b) for a, b in held]
+    return line
+
+
+@pytest.mark.parametrize("name", ENDS)
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_a_line_that_shows_the_end_of_a_turn_ends_it(name: str, data: st.DataObject) -> None:
+    session = session_of(name)
+    for line in ANSWERS.get(name, []):
+        session.receive(line)
+    events = session.receive(data.draw(mangled_end(*ENDS[name]))).events
+    verdicts = [event for event in events if isinstance(event, TurnCompleted)]
+    assert len(verdicts) == 1
+    assert not [e for e in session.finish(Exit(code=0)) if isinstance(e, TurnCompleted)]
+
+
 # --- many lines, as a stream of bytes ---------------------------------------------------------
 
 COUNT = 100_000 if os.environ.get("FULL_SIZE") else 10_000

@@ -27,14 +27,14 @@ _COMMITTER = "conversation_store/committer.py"
 _BODIES = "agent_runner/api/bodies.py"
 _GATE = "agent_runner/api/security.py"
 _STREAMS = "agent_runner/api/streams.py"
-_CAUGHT = "_UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)"
+_CAUGHT = "UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)"
 _SALVAGE = "agent_runner/schemas/salvage.py"
 
 DEFENCES = (
     # --- what a CLI prints
     Defence(
         1, "what does not decode is caught", _DECODE,
-        _CAUGHT, "_UNDECODABLE = (OverflowError, RecursionError)",
+        _CAUGHT, "UNDECODABLE = (OverflowError, RecursionError)",
     ),
     Defence(
         2, "what came before the end is a line", _STDOUT,
@@ -55,7 +55,7 @@ DEFENCES = (
     ),
     Defence(
         6, "more than DecodeError is caught", _DECODE,
-        _CAUGHT, "_UNDECODABLE = (msgspec.DecodeError, OverflowError, RecursionError)",
+        _CAUGHT, "UNDECODABLE = (msgspec.DecodeError, OverflowError, RecursionError)",
     ),
     Defence(7, "a line has a limit", _LINES, "self._limit = limit", "self._limit = 1 << 60"),
     Defence(8, "a line has a limit", _LINES, "self._limit = limit", "self._limit = 1 << 60"),
@@ -69,11 +69,11 @@ DEFENCES = (
     ),
     Defence(
         10, "RecursionError is caught", _DECODE,
-        _CAUGHT, "_UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError)",
+        _CAUGHT, "UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError)",
     ),
     Defence(
         11, "an integer out of range is caught", _DECODE,
-        _CAUGHT, "_UNDECODABLE = (OverflowError, RecursionError)",
+        _CAUGHT, "UNDECODABLE = (OverflowError, RecursionError)",
     ),
     Defence(
         12, "large integers are kept as text", _DECODE,

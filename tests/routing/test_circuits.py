@@ -50,6 +50,9 @@ async def test_failures_open_it_and_a_trial_closes_it(serving: Serving, tmp_path
         assert change["state"] == "closed"
 
 
+GAVE_UP = 'end_turn", "terminal_reason": "malformed_tool_use_exhausted",'
+
+
 @pytest.mark.parametrize(
     ("script", "counts"),
     [
@@ -59,8 +62,14 @@ async def test_failures_open_it_and_a_trial_closes_it(serving: Serving, tmp_path
         ([{"line": "no json"}, {"text": "well"}], False),
         ([{"error": "Overloaded", "status": 529}], False),
         ([{"error": "slow down", "status": 429}], False),
+        ([{"result": ""}], False),
+        ([{"result": "UserPromptSubmit operation blocked by hook:\nno"}], False),
+        ([{"spoil": "end_turn.,", "with": GAVE_UP, "do": [{"result": ""}]}], False),
     ],
-    ids=["no result", "killed", "drift", "one broken line", "overloaded", "rate limit"],
+    ids=[
+        *("no result", "killed", "drift", "one broken line", "overloaded", "rate limit"),
+        *("no answer", "blocked by a hook", "gave up"),
+    ],
 )
 async def test_what_counts(serving: Serving, tmp_path: Path, script: Script, counts: bool) -> None:
     async with serving(agent_failures=1, type_failures=9) as context:

@@ -190,6 +190,17 @@ def test_an_object_inside_a_damaged_one_is_not_read_alone() -> None:
     assert [type(outcome) for outcome in read(line)] == [Broken]
 
 
+def test_an_object_that_was_cut_behind_its_last_field_is_one() -> None:
+    for line in (
+        b'{"type":"outer","text":"x","inner":{"known":1}',
+        b'{"type":"z","inner":{"a":[{"b":1}',
+    ):
+        assert [type(outcome) for outcome in read(line)] == [Broken]
+    broken, message = read(b'{"type":"outer","inner":{"type":"outer","text":"y"}')
+    assert isinstance(broken, Broken)
+    assert message == Outer(text="y")
+
+
 def test_the_end_of_a_turn_is_known_by_what_is_left_of_it() -> None:
     for line in (
         b'{"type":"end","why":"done","text":"cut of',

@@ -6,6 +6,7 @@ import selectors
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -50,5 +51,43 @@ def test_a_length_that_is_none_is_told(selector: selectors.BaseSelector, length:
     with socket.create_connection(hooks._listener.getsockname()) as client:
         head = f"POST {hooks._path} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n"
         client.sendall(head.encode("latin-1"))
+        serve(selector)
+        assert client.recv(100).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":"cut \xff"}',
+        b'Warning: old {"a":"cut \xef\xbf\xbd"}',
+        b'{"a":"cut \xf0\x9f"} and more',
+        b'\n{"a":"cut \xff"}{"b":1}',
+    ],
+)
+def test_a_hook_with_something_odd_around_it_is_taken(
+    selector: selectors.BaseSelector, body: bytes
+) -> None:
+    taken: list[dict[str, Any]] = []
+
+    def take(number: int, event: dict[str, Any]) -> dict[str, Any]:
+        taken.append(event)
+        return {}
+
+    hooks = Hooks(selector, take, lambda number: None)
+    with socket.create_connection(hooks._listener.getsockname()) as client:
+        head = f"POST {hooks._path} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.sendall(head.encode() + body)
+        serve(selector)
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+    assert [list(event) for event in taken] == [["a"]]
+    assert taken[0]["a"].startswith("cut \ufffd")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"Warning", b"{x}", b'{"a":'])
+def test_a_hook_that_holds_no_object_is_told(selector: selectors.BaseSelector, body: bytes) -> None:
+    hooks = Hooks(selector, lambda number, event: {}, lambda number: None)
+    with socket.create_connection(hooks._listener.getsockname()) as client:
+        head = f"POST {hooks._path} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.sendall(head.encode() + body)
         serve(selector)
         assert client.recv(100).startswith(b"HTTP/1.1 400")
