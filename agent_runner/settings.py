@@ -35,13 +35,20 @@ def _has_home(path: Path) -> Path:
     return path
 
 
+def _no_wildcard(text: str) -> None:
+    if "*" in text:
+        raise ValueError(f"{text!r} would match nothing: there are no wildcards, name each one")
+
+
 def _host(name: str) -> str:
+    _no_wildcard(name)
     if not re.fullmatch(r"[^\s/\[\]]+", name) or name.count(":") == 1:
         raise ValueError(f"{name!r} is no host name; a port does not belong to it")
     return name.lower()
 
 
 def _origin(text: str) -> str:
+    _no_wildcard(text)
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s/]+", text.lower()):
         raise ValueError(f"{text!r} is no origin; one looks like https://chat.example:3000")
     return text.lower()
@@ -81,10 +88,11 @@ class ServerSettings(_Section):
         None, min_length=16, description="The bearer token; made and kept in the state folder."
     )
     allowed_hosts: list[Host] = Field(
-        [], description="Host header names accepted besides the address listened on."
+        [],
+        description="Host header names accepted besides the address listened on; no wildcards.",
     )
     allowed_origins: list[Origin] = Field(
-        [], description="Browser origins accepted besides the service's own."
+        [], description="Origins whose pages may call the service (CORS); no wildcards."
     )
     allow_remote: bool = Field(
         False, description="Permit listening on an address that is not loopback."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -11,6 +12,10 @@ from agent_runner.errors import BadRequestError
 _NAMES = dict(
     zip(AgentOptions.__struct_fields__, AgentOptions.__struct_encode_fields__, strict=True)
 )
+
+_LETTERS = re.compile(r"-([A-Za-z]+)")
+_END_OF_NAME = re.compile(r"[=.]")
+_SEPARATORS = re.compile(r"[-_]")
 
 
 def flag(name: str, value: str) -> str:
@@ -43,8 +48,8 @@ def extra_args(
 ) -> list[str]:
     """`extra_args`, without the flags the adapter must own.
 
-    Refused: a reserved flag (also as `--flag=value`), `--` (it would turn what follows into
-    a prompt), and, unless `positionals`, a first word that is no flag. The service's own
+    Refused: a reserved flag in any spelling (`names_one_of`), `--` (it would turn what follows
+    into a prompt), and, unless `positionals`, a first word that is no flag. The service's own
     flags come after these, where the CLIs let the last one win.
     """
     words = options.extra_args
@@ -52,15 +57,36 @@ def extra_args(
         clean(word, "extraArgs")
         if word == "--" or (position == 0 and not positionals and not word.startswith("-")):
             raise BadRequestError("invalid_option", f"extraArgs may not hold {word[:80]!r} there")
-        name = word.partition("=")[0]
-        for owned in reserved:
-            if name == owned or (len(owned) == 2 and name.startswith(owned) and name[1] != "-"):
-                raise BadRequestError(
-                    "reserved_option",
-                    f"extraArgs may not hold {name}",
-                    hint="the service sets this flag itself",
-                )
+        if names_one_of(word, reserved):
+            raise BadRequestError(
+                "reserved_option",
+                f"extraArgs may not hold {word.partition('=')[0][:80]}",
+                hint="the service sets this flag itself; write the value of another flag as a word "
+                "of its own",
+            )
     return list(words)
+
+
+def names_one_of(word: str, flags: Collection[str]) -> bool:
+    """True if a CLI may take `word` for one of `flags`, which are like `--long-name` or `-s`.
+
+    Their parsers know a long flag by more than its name: yargs by `--longName`, `--LONG-NAME`,
+    `---long-name`, `--long-name.x` and `--no-long-name`, with a value behind `=` or not. Short
+    ones come several in a word: `-abc` is `-a -b -c`, or `-a` with a value.
+    """
+    if not word.startswith("-"):
+        return False
+    if not word.startswith("--"):
+        letters = _LETTERS.match(word)
+        return letters is not None and any(f"-{letter}" in flags for letter in letters[1])
+    name = _plain_name(word)
+    owned = {_plain_name(flag) for flag in flags if flag.startswith("--")}
+    return name in owned or (name.startswith("no") and name[2:] in owned)
+
+
+def _plain_name(word: str) -> str:
+    """What is left of a long flag's name in all its spellings."""
+    return _SEPARATORS.sub("", _END_OF_NAME.split(word, maxsplit=1)[0]).lower()
 
 
 def one_of(value: str, known: Collection[str], what: str) -> str:

@@ -83,7 +83,9 @@ def build(context: Context, token: str | None, refusals: Refusals | None = None)
     application.state.context = context
     application.state.slots = StreamSlots(context.settings.limits.stream_clients)
     # A sixth of the start, if it were made then.
-    application.state.openapi = cache(lambda: wire.encode(openapi(ENDPOINTS, context.version)))
+    application.state.openapi = cache(
+        lambda: wire.encode(openapi(ENDPOINTS, context.version, context.settings))
+    )
     return application
 
 

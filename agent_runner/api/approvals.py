@@ -117,11 +117,11 @@ ENDPOINTS = (
         tag="approvals",
         reply=ApprovalListReply,
         parameters=(
-            Query("state", f"One of {', '.join(ApprovalState)}.", kind="string"),
+            Query("state", "In this state.", "string", limits={"enum": list(ApprovalState)}),
             Query("agentId", "Only this agent's.", kind="string"),
             Query("runId", "Only this run's.", kind="string"),
             Query("before", "Only those older than this approval.", kind="string"),
-            Query("limit", f"At most {_LONGEST_PAGE}; {_PAGE} by default."),
+            Query("limit", f"{_PAGE} by default.", limits={"minimum": 1, "maximum": _LONGEST_PAGE}),
         ),
         problems=(400,),
     ),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -25,18 +26,37 @@ from agent_runner.agents.permissions import (
     Action,
     Preset,
 )
+from agent_runner.agents.registry import ADAPTERS
 from agent_runner.errors import BadRequestError, TooLargeError
+from agent_runner.routing.plan import CommMode
 from agent_runner.routing.toggles import LONGEST_S
+from fallback.standing import EVERYTHING
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Argument = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 
+MOST = 2**62
+"""The largest whole number that a parameter may be."""
+
+LARGEST = 2**53
+"""The largest amount; every JSON parser can hold it."""
+
 DEEPEST = 64
 """Levels of objects and lists in a field."""
 
-Duration = Annotated[int, Field(ge=1)]
+
+def _whole(value: Any) -> Any:
+    """1.0 is an integer to JSON Schema, and so to those who go by /openapi.json."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Whole = BeforeValidator(_whole)
+Duration = Annotated[int, Field(ge=1), _Whole]
+YearAtMost = Annotated[int, Field(ge=1, le=round(LONGEST_S * 1000)), _Whole]
+Amount = Annotated[int, Field(ge=0, le=LARGEST), _Whole]
+Count = Annotated[int, Field(ge=1, le=LARGEST), _Whole]
 
 
 class Body(BaseModel):
@@ -71,10 +91,10 @@ class TimeoutsBody(Body):
 class ResourcesBody(Body):
     """Limits of one CLI and all it starts, in the place of the service's own; 0 is none."""
 
-    memory_bytes: Annotated[int, Field(ge=0)] | None = None
-    cpu_s: Annotated[int, Field(ge=0)] | None = None
-    processes: Annotated[int, Field(ge=0)] | None = None
-    output_bytes: Annotated[int, Field(ge=0)] | None = None
+    memory_bytes: Amount | None = None
+    cpu_s: Amount | None = None
+    processes: Amount | None = None
+    output_bytes: Amount | None = None
 
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PATTERN)]
@@ -125,7 +145,11 @@ def _form(value: Any) -> str:
 class OptionsBody(Body):
     """How an agent's CLI is to be run. Everything absent is the CLI's own default."""
 
-    cwd: ShortText | None = Field(None, description="Working folder; your home by default.")
+    cwd: ShortText | None = Field(
+        None,
+        description="Working folder; your home by default.",
+        json_schema_extra={"pattern": r"^[/~][^\u0000]*$"},
+    )
     model: ShortText | None = None
     system_prompt: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     mcp_servers: dict[ShortText, dict[str, Any]] | None = Field(
@@ -147,7 +171,7 @@ class OptionsBody(Body):
     approval_deciders: list[ShortText] | None = Field(
         None, description="Who may decide on its approvals; everybody by default."
     )
-    max_turns: Annotated[int, Field(ge=1)] | None = None
+    max_turns: Count | None = None
     extra_args: list[Argument] | None = Field(None, description="Further flags of the CLI.")
     env: dict[VariableName, Argument] | None = None
     command: list[Argument] | None = Field(None, description="Type custom: the program to run.")
@@ -170,20 +194,23 @@ class RegisterBody(OptionsBody):
     """`POST /agents/register`."""
 
     agent_id: AgentId
-    type: ShortText
-    comm_mode: ShortText = "headless"
+    type: ShortText = Field(json_schema_extra={"enum": list(ADAPTERS)})
+    comm_mode: ShortText = Field("headless", json_schema_extra={"enum": list(CommMode)})
 
 
 class PatchAgentBody(OptionsBody):
     """`PATCH /agents/{agentId}`: what is given changes; null goes back to the default."""
 
-    comm_mode: ShortText | None = None
+    comm_mode: ShortText | None = Field(None, json_schema_extra={"enum": [*CommMode, None]})
 
 
 class ExecuteBody(Body):
     """`POST /agents/{agentId}/execute`."""
 
-    prompt: str = Field(description="What the agent is asked; sent to the CLI by stdin.")
+    prompt: str = Field(
+        description="What the agent is asked; sent to the CLI by stdin.",
+        json_schema_extra={"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"},
+    )
     conversation_id: ShortText | None = Field(
         None, description="Continue this conversation; the agent's open one by default."
     )
@@ -253,13 +280,16 @@ class ToggleBody(Body):
     )
     by: ShortText = Field("operator", description="Who.")
     via: Literal["http", "cli", "tui", "web"] = "http"
-    expires_ms: Duration | None = Field(None, description="It ends by itself after so long.")
+    expires_ms: YearAtMost | None = Field(None, description="It ends by itself after so long.")
 
 
 class TypeToggleBody(ToggleBody):
     """`POST /api/fallback/cli/disable` and `/enable`."""
 
-    type: ShortText = Field(description="A CLI type, or `*` for every one.")
+    type: ShortText = Field(
+        description="A CLI type, or `*` for every one.",
+        json_schema_extra={"enum": [*ADAPTERS, EVERYTHING]},
+    )
     pin: bool = Field(False, description="enable: keep it headless, whatever the evidence.")
 
 
@@ -276,10 +306,8 @@ class SendBody(Body):
     content: Annotated[str, StringConstraints(min_length=1)] = Field(description="The message.")
     metadata: dict[str, Any] = {}
     sender: ShortText = "client"
-    expires_ms: Duration = Field(
-        86_400_000,
-        le=round(LONGEST_S * 1000),
-        description="For so long a reply is taken; a year at most.",
+    expires_ms: YearAtMost = Field(
+        86_400_000, description="For so long a reply is taken; a year at most."
     )
 
 
@@ -357,7 +385,7 @@ class MalformedJsonError(BadRequestError):
 
 
 def integer_parameter(
-    request: Request, name: str, default: int, *, low: int = 0, high: int = 2**62
+    request: Request, name: str, default: int, *, low: int = 0, high: int = MOST
 ) -> int:
     """A whole number from the query; BadRequestError `invalid_parameter` otherwise."""
     text = request.query_params.get(name)

@@ -16,13 +16,20 @@ from conversation_store.records import ConversationRecord
 
 _PAGE = 100
 _PAGE_MAX = 1000
-_LIMIT = Query("limit", f"Page size, {_PAGE} by default, at most {_PAGE_MAX}.")
+_LIMIT = Query(
+    "limit", f"Page size, {_PAGE} by default.", limits={"minimum": 1, "maximum": _PAGE_MAX}
+)
 _AFTER_TURN = Query("after", "Turns with a seq above this.")
 
 
-async def _turn_page(request: Request, conversation: ConversationRecord) -> Response:
+def _page(request: Request) -> tuple[int, int]:
+    """How many turns, and after which."""
     limit = integer_parameter(request, "limit", _PAGE, low=1, high=_PAGE_MAX)
-    after = integer_parameter(request, "after", 0)
+    return limit, integer_parameter(request, "after", 0)
+
+
+async def _turn_page(request: Request, conversation: ConversationRecord) -> Response:
+    limit, after = _page(request)
     turns = await context(request).store.conversations.turns(
         conversation.conversation_id, after=after, limit=limit
     )
@@ -42,6 +49,7 @@ async def agent_conversation(request: Request) -> Response:
     agent = await ctx.store.agents.get(request.path_params["agentId"])
     conversation = await ctx.store.conversations.current(agent.agent_id)
     if conversation is None:
+        _page(request)
         return json_reply({"conversation": None, "turns": [], "nextAfter": None})
     return await _turn_page(request, conversation)
 

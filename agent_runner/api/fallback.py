@@ -202,10 +202,10 @@ ENDPOINTS = (
         tag="fallback",
         reply=AuditReply,
         parameters=(
-            Query("scope", f"One of {', '.join(Scope)}.", kind="string"),
+            Query("scope", "Only this one.", "string", limits={"enum": list(Scope)}),
             Query("name", "Only this agent or CLI type.", kind="string"),
             Query("before", "Only those before this seq."),
-            Query("limit", f"At most {_LONGEST_PAGE}; {_PAGE} by default."),
+            Query("limit", f"{_PAGE} by default.", limits={"minimum": 1, "maximum": _LONGEST_PAGE}),
         ),
         problems=(400,),
     ),

@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
 from agent_runner.api.replies import ProblemReply
 from agent_runner.api.routes import Endpoint
+from agent_runner.settings import Settings, Timeouts
 
 _EVERY_PROBLEM = (400, 401, 403, 503)
 _WRITE_PROBLEMS = (507,)
+_AGENTS = ("RegisterBody", "PatchAgentBody")
 _REF = "#/components/schemas/{model}"
 
 
-def openapi(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of `endpoints`."""
+def openapi(endpoints: Sequence[Endpoint], version: str, settings: Settings) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of `endpoints`, with the limits that `settings` give."""
     bodies = {e.body for e in endpoints if e.body is not None}
     replies = {e.reply for e in endpoints if e.reply is not None} | {ProblemReply}
     _, definitions = models_json_schema(
@@ -26,6 +29,9 @@ def openapi(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
         + [(model, "serialization") for model in sorted(replies, key=lambda m: m.__name__)],
         ref_template=_REF,
     )
+    for (model, field), most in _limits(settings).items():
+        definitions["$defs"][model]["properties"][field] |= most
+    _close(definitions)
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
@@ -38,6 +44,31 @@ def openapi(endpoints: Sequence[Endpoint], version: str) -> dict[str, Any]:
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": definitions["$defs"],
         },
+    }
+
+
+def _close(schema: Any) -> None:
+    """Let an object whose names have a pattern have no others: pydantic refuses them."""
+    if isinstance(schema, dict):
+        if "patternProperties" in schema:
+            schema.setdefault("additionalProperties", False)
+        schema = list(schema.values())
+    for part in schema if isinstance(schema, list) else ():
+        _close(part)
+
+
+def _limits(settings: Settings) -> dict[tuple[str, str], dict[str, int]]:
+    """Words of the JSON Schema of a model's field."""
+    longest, asking = settings.supervision.longest, settings.approvals.longest_ms
+    limits = {
+        ("TimeoutsBody", to_camel(name)): {"maximum": getattr(longest, name)}
+        for name in Timeouts.model_fields
+    }
+    limits |= {(model, "approvalExpiresMs"): {"maximum": asking} for model in _AGENTS}
+    return limits | {
+        ("ExecuteBody", "timeoutMs"): {"maximum": longest.command_ms},
+        ("ExecuteBody", "prompt"): {"maxLength": settings.limits.prompt_bytes},
+        ("ExtendBody", "byMs"): {"maximum": asking},
     }
 
 
@@ -55,7 +86,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
                 "name": parameter.name,
                 "in": parameter.place,
                 "description": parameter.description,
-                "schema": {"type": parameter.kind},
+                "schema": parameter.schema,
             }
             for parameter in endpoint.parameters
         ],
@@ -73,8 +104,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if endpoint.reply is not None:
         content["application/json"] = {"schema": _reference(endpoint.reply.__name__)}
-    if endpoint.streams:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+    texts = [*endpoint.media_types, *(["text/event-stream"] if endpoint.streams else [])]
+    content |= {media_type: {"schema": {"type": "string"}} for media_type in texts}
     success: dict[str, Any] = {"description": endpoint.summary}
     if content:
         success["content"] = content

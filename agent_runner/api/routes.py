@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent_runner.api.bodies import Body
+from agent_runner.api.bodies import MOST, Body
 from agent_runner.api.replies import Reply
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Query(msgspec.Struct, frozen=True):
-    """A query parameter or header."""
+    """A query parameter or header. `limits` are further words of its JSON Schema."""
 
     name: str
     description: str
     kind: str = "integer"
     place: str = "query"
+    limits: dict[str, Any] = {}
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema."""
+        bounds = {"minimum": 0, "maximum": MOST} if self.kind == "integer" else {}
+        return {"type": self.kind, **bounds, **self.limits}
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation. `reply` is None where the answer has no JSON body of ours."""
+    """One operation. `reply` is None where the answer has no JSON body of ours.
+
+    `media_types` are those in which a text answers besides.
+    """
 
     method: str
     path: str
@@ -35,11 +46,25 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     reply: type[Reply] | None = None
     status: int = 200
     streams: bool = False
+    media_types: tuple[str, ...] = ()
     parameters: tuple[Query, ...] = ()
     problems: tuple[int, ...] = ()
 
 
+IDEMPOTENCY_KEY = Query(
+    "Idempotency-Key",
+    "Makes the request safe to send again.",
+    "string",
+    "header",
+    {"pattern": r"^[\x21-\x7e]{1,255}$"},
+)
 CURSOR = (
     Query("after", "Go on after the event with this seq."),
-    Query("Last-Event-ID", "The same, as browsers send it; `after` wins.", place="header"),
+    Query(
+        "Last-Event-ID",
+        "The same, as browsers send it; `after` wins.",
+        "string",
+        "header",
+        {"pattern": "^[0-9]{0,18}$"},
+    ),
 )

@@ -16,7 +16,7 @@ from agent_runner.api.bodies import CancelBody, EmptyBody, ExecuteBody, read_bod
 from agent_runner.api.context import Context, context
 from agent_runner.api.problems import RUN_PROBLEMS, problem
 from agent_runner.api.replies import CancelReply, HeartbeatReply, RunReply
-from agent_runner.api.routes import CURSOR, Endpoint, Query
+from agent_runner.api.routes import CURSOR, IDEMPOTENCY_KEY, Endpoint
 from agent_runner.api.streams import cursor, event_stream
 from agent_runner.errors import BadRequestError, ConflictError, UnavailableError
 from agent_runner.runs.active import ActiveRun
@@ -244,14 +244,7 @@ ENDPOINTS = (
         body=ExecuteBody,
         reply=RunReply,
         streams=True,
-        parameters=(
-            Query(
-                "Idempotency-Key",
-                "Makes the request safe to send again.",
-                kind="string",
-                place="header",
-            ),
-        ),
+        parameters=(IDEMPOTENCY_KEY,),
         problems=(404, 409, 413, 422, 429, 503),
     ),
     Endpoint(

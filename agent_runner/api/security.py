@@ -7,6 +7,7 @@ from hmac import compare_digest
 
 import anyio
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_runner.api.problems import problem
@@ -74,12 +75,33 @@ class Gate:
         self._origins = origins
         self._body_limit = body_limit
         self._refusals = refusals
+        self._for_pages = CORSMiddleware(
+            self._checked,
+            allow_origins=sorted(origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            # A page from elsewhere asks for leave to reach this machine, too.
+            allow_private_network=True,
+            expose_headers=["Retry-After", "WWW-Authenticate"],
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check an HTTP request and pass it on, or answer with a problem."""
+        """Check an HTTP request and pass it on, or answer with a problem.
+
+        A page of an allowed origin may read the answer. Its browser asks for that beforehand,
+        without the token.
+        """
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        ours = host_name(headers.get("host", "")).lower() in self._hosts
+        if ours and headers.get("origin") in self._origins:
+            await self._for_pages(scope, receive, send)
+        else:
+            await self._checked(scope, receive, send)
+
+    async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         try:
             self._check(scope["method"], headers)

@@ -182,7 +182,9 @@ ENDPOINTS = (
         summary="Runs of the agent with raw output",
         tag="sessions",
         reply=LogListReply,
-        parameters=(Query("limit", "Newest runs to list; 50."),),
+        parameters=(
+            Query("limit", "Newest runs to list; 50.", limits={"minimum": 1, "maximum": 1000}),
+        ),
         problems=(400, 404),
     ),
     Endpoint(
@@ -193,8 +195,12 @@ ENDPOINTS = (
         tag="sessions",
         parameters=(
             Query("offset", "First byte; 0."),
-            Query("limit", "Bytes at the most; 1 MiB."),
-            Query("tail", "The last so many bytes instead."),
+            Query(
+                "limit",
+                "Bytes at the most; 1 MiB.",
+                limits={"minimum": 1, "maximum": _LOG_PAGE},
+            ),
+            Query("tail", "The last so many bytes instead.", limits={"maximum": _LOG_PAGE}),
         ),
         problems=(400, 404),
     ),

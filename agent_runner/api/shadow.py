@@ -34,14 +34,15 @@ _PAGE = 50
 _LONGEST_PAGE = 200
 _FAILURES = (Verdict.PRIMARY_FAILED, Verdict.MIRROR_FAILED, Verdict.BOTH_FAILED)
 _KINDS = {"json": "application/json", "md": "text/markdown", "html": "text/html"}
+_TIME = {"anyOf": [{"format": "date-time"}, {"format": "date"}]}
 _WINDOW = (
-    Query("since", "Comparisons begun then or later (RFC 3339); 30 days ago.", kind="string"),
-    Query("until", "Comparisons begun before then; now.", kind="string"),
+    Query("since", "Comparisons begun then or later; 30 days ago.", "string", limits=_TIME),
+    Query("until", "Comparisons begun before then; now.", "string", limits=_TIME),
     Query("agentId", "Only this agent.", kind="string"),
     Query("type", "Only this CLI type.", kind="string"),
 )
 _PAGING = (
-    Query("limit", f"At most {_LONGEST_PAGE}; {_PAGE} by default."),
+    Query("limit", f"{_PAGE} by default.", limits={"minimum": 1, "maximum": _LONGEST_PAGE}),
     Query("before", "Comparisons older than this id.", kind="string"),
 )
 
@@ -153,6 +154,7 @@ def _get(
     reply: type[Reply],
     *parameters: Query,
     problems: tuple[int, ...] = (400,),
+    media_types: tuple[str, ...] = (),
 ) -> Endpoint:
     return Endpoint(
         method="GET",
@@ -163,6 +165,7 @@ def _get(
         reply=reply,
         parameters=parameters,
         problems=problems,
+        media_types=media_types,
     )
 
 
@@ -175,7 +178,8 @@ ENDPOINTS = (
         "The report as JSON, Markdown or HTML",
         ShadowReportReply,
         *_WINDOW,
-        Query("format", f"{', '.join(_KINDS)}; by Accept if absent.", kind="string"),
+        Query("format", "By Accept if absent.", "string", limits={"enum": list(_KINDS)}),
+        media_types=("text/markdown", "text/html"),
     ),
     _get(
         "mismatches",

@@ -71,7 +71,9 @@ ENDPOINTS = (
         summary="The screen of the agent's terminal UI, as JSON or text/plain",
         tag="sessions",
         reply=TerminalReply,
-        parameters=(Query("history", "Lines above the screen; 0."),),
+        parameters=(
+            Query("history", "Lines above the screen; 0.", limits={"maximum": _MOST_LINES}),
+        ),
         problems=(400, 404, 409),
     ),
 )

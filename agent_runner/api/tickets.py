@@ -12,7 +12,7 @@ from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import ReplyBody, SendBody, integer_parameter, read_body
 from agent_runner.api.context import context
 from agent_runner.api.replies import TicketListReply, TicketReply
-from agent_runner.api.routes import Endpoint, Query
+from agent_runner.api.routes import IDEMPOTENCY_KEY, Endpoint, Query
 from agent_runner.api.runs import idempotency_key
 from agent_runner.bus.mailbox import state_of
 from agent_runner.wire import now
@@ -91,14 +91,7 @@ ENDPOINTS = (
         body=SendBody,
         reply=TicketReply,
         status=202,
-        parameters=(
-            Query(
-                "Idempotency-Key",
-                "Makes the request safe to send again.",
-                kind="string",
-                place="header",
-            ),
-        ),
+        parameters=(IDEMPOTENCY_KEY,),
         problems=(404, 409, 422),
     ),
     Endpoint(
@@ -110,7 +103,7 @@ ENDPOINTS = (
         reply=TicketListReply,
         parameters=(
             Query("after", "Only those newer than this ticket.", kind="string"),
-            Query("limit", f"At most {_LONGEST_PAGE}; {_PAGE} by default."),
+            Query("limit", f"{_PAGE} by default.", limits={"minimum": 1, "maximum": _LONGEST_PAGE}),
         ),
         problems=(400, 404),
     ),
@@ -142,7 +135,9 @@ ENDPOINTS = (
         reply=TicketReply,
         parameters=(
             Query(
-                "timeoutMs", f"At most {_LONGEST_WAIT_MS}; {_WAIT_MS} by default. Then as it is."
+                "timeoutMs",
+                f"{_WAIT_MS} by default. Then as it is.",
+                limits={"maximum": _LONGEST_WAIT_MS},
             ),
         ),
         problems=(400, 404),

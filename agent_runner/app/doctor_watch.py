@@ -9,7 +9,7 @@ import structlog
 
 from agent_runner.agents.base import Adapter
 from agent_runner.agents.registry import adapter_for
-from agent_runner.process.environment import child_environment
+from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import find, output, version_in
 from agent_runner.process.warden import Warden
 from agent_runner.routing.router import Router
@@ -51,7 +51,7 @@ async def _trouble(
     if path is None:
         return None
     child = child_environment(env, adapter.child_env())
-    code, text = await output(warden, [str(path), *argv[1:]], child)
+    code, text = await output(warden, [str(path), *argv[1:]], led_by(child, str(path)))
     if code == 0 and version_in(text) is not None:
         return None
     how = "hung or could not be started" if code is None else f"exited with {code}"

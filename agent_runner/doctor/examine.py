@@ -12,7 +12,7 @@ from agent_runner.agents.registry import ADAPTERS
 from agent_runner.doctor.login import LOGINS
 from agent_runner.doctor.report import CliFinding, Finding, Report
 from agent_runner.process import capabilities
-from agent_runner.process.environment import child_environment
+from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import find, output, version_in
 from agent_runner.process.warden import Warden, open_warden
 from agent_runner.settings import Settings
@@ -75,7 +75,9 @@ async def cli(
             fix=adapter.install_hint,
         )
     child = child_environment(env, adapter.child_env())
-    code, text = await output(warden, [str(path), *adapter.version_argv()[1:]], child)
+    code, text = await output(
+        warden, [str(path), *adapter.version_argv()[1:]], led_by(child, str(path))
+    )
     version = version_in(text) if code == 0 else None
     logged_in, login = await LOGINS[adapter.type](warden, path, child)
     return CliFinding(

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from agent_runner.process.environment import led_by
 from agent_runner.process.programs import output
 from agent_runner.process.warden import Warden
 
@@ -27,7 +28,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 async def claude(warden: Warden, path: Path, env: Mapping[str, str]) -> Login:
     """`claude auth status` answers JSON with `loggedIn`, without a network call."""
-    code, text = await output(warden, [str(path), "auth", "status"], env)
+    code, text = await output(warden, [str(path), "auth", "status"], led_by(env, str(path)))
     try:
         status = msgspec.json.decode(text)
     except msgspec.MsgspecError:

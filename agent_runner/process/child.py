@@ -91,7 +91,8 @@ class Child:
         while not self._began and not self._exited:
             await self._receive()
         if not self._began:
-            raise self._error(self._failure or {"failed": errno.ECHILD})
+            # Its keeper was killed before it could say more: another one will do.
+            raise self._error(self._failure or {"failed": errno.EAGAIN})
 
     def _error(self, message: dict[str, Any]) -> SpawnError:
         number = message["failed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 
 # What any program needs to find its files, its language, its proxy and its certificates.
@@ -31,7 +32,21 @@ COMMON = (
     "NODE_EXTRA_CA_CERTS",
 )
 _COMMON_PREFIX = "LC_"
+_SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 _NEVER = ("AGENT_RUNNER_TOKEN",)
+
+
+def led_by(env: Mapping[str, str], program: str) -> dict[str, str]:
+    """`env` with a PATH that begins with the folder of `program`, and where a link leads to.
+
+    What installers put beside a program is for it: `#!/usr/bin/env node` would find no node
+    otherwise, or one that is too old. A folder of the system's stays where it is in PATH, with
+    what the user has put before it.
+    """
+    path = env.get("PATH", os.defpath).split(os.pathsep)
+    folders = dict.fromkeys((os.path.dirname(program), os.path.dirname(os.path.realpath(program))))
+    first = [one for one in folders if os.path.isabs(one) and not (one in _SYSTEM and one in path)]
+    return {**env, "PATH": os.pathsep.join([*first, *(one for one in path if one not in first)])}
 
 
 def child_environment(

@@ -12,6 +12,7 @@ from secrets import token_hex
 import anyio
 
 from agent_runner.process.child import spawn
+from agent_runner.process.environment import led_by
 from agent_runner.process.warden import SpawnError, Warden
 
 VERSION_TIMEOUT_S = 30.0
@@ -20,7 +21,7 @@ _VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
 
 def usual_places(home: Path) -> list[Path]:
     """Folders of npm (global, nvm), the native installers, Homebrew and bun, best first."""
-    nvm = sorted(home.glob(".nvm/versions/node/*/bin"), reverse=True)
+    nvm = sorted(home.glob(".nvm/versions/node/*/bin"), key=_version_of, reverse=True)
     return [
         home / ".local/bin",
         home / ".claude/local",
@@ -32,6 +33,11 @@ def usual_places(home: Path) -> list[Path]:
         Path("/home/linuxbrew/.linuxbrew/bin"),
         Path("/usr/local/bin"),
     ]
+
+
+def _version_of(folder: Path) -> list[int]:
+    """The numbers in `.nvm/versions/node/v22.1.0/bin`: 9 is before 22."""
+    return [int(number) for number in re.findall(r"\d+", folder.parent.name)]
 
 
 def find(program: str, env: Mapping[str, str]) -> Path | None:
@@ -113,7 +119,8 @@ class Versions:
             return None
         async with self._lock:
             if key not in self._known:
-                code, text = await output(self._warden, [str(path), *arguments], env)
+                led = led_by(env, str(path))
+                code, text = await output(self._warden, [str(path), *arguments], led)
                 self._known[key] = version_in(text) if code == 0 else None
             return self._known[key]
 

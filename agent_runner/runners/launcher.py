@@ -16,7 +16,7 @@ from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.folders import remove
 from agent_runner.process.child import spawn
-from agent_runner.process.environment import child_environment
+from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import Versions, find
 from agent_runner.process.redact import secrets_in
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
@@ -195,7 +195,9 @@ class Launcher:
                 file = private / name
                 file.touch(mode=0o600)
                 file.write_bytes(content)
-        environment = self._environment(adapter, launch.env, {**options.env, **more_env})
+        environment = led_by(
+            self._environment(adapter, launch.env, {**options.env, **more_env}), str(path)
+        )
         limits = resources_of(self._resources, options)
         try:
             child = await spawn(

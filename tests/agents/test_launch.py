@@ -128,6 +128,66 @@ def test_droid_flags() -> None:
 
 
 @pytest.mark.parametrize(
+    "word",
+    [
+        "--output-format",
+        "--output-format=text",
+        "--outputFormat",
+        "--outputFormat=text",
+        "--OutputFormat=text",
+        "--OUTPUT-FORMAT=text",
+        "---output-format=text",
+        "--output_format=text",
+        "--output-Format=text",
+        "--output-format.x=text",
+        "--outputFormat.x=text",
+        "--no-output-format",
+        "--noOutputFormat",
+        "--no-outputFormat=x",
+    ],
+)
+@pytest.mark.parametrize("type_", ["claude-code", "gemini", "factory-droid"])
+def test_a_flag_of_the_service_in_each_spelling(type_: str, word: str) -> None:
+    for form in (Form.WARM, Form.ONE_SHOT):
+        with pytest.raises(BadRequestError) as caught:
+            launch(type_, form, extra_args=["--debug", word])
+        assert caught.value.code == "reserved_option"
+
+
+@pytest.mark.parametrize(
+    ("type_", "words"),
+    [
+        ("claude-code", ["-p", "-dp", "-pd", "-dr", "-rabc", "-r=abc"]),
+        ("gemini", ["-p", "-y", "-dy", "-yd", "-sy", "-o=text", "-otext", "-do"]),
+        ("factory-droid", ["-o", "-otext", "-mo", "-s=x", "-w"]),
+    ],
+)
+def test_short_flags_come_several_in_a_word(type_: str, words: list[str]) -> None:
+    for word in words:
+        with pytest.raises(BadRequestError) as caught:
+            launch(type_, Form.WARM, extra_args=[word])
+        assert caught.value.code == "reserved_option", word
+
+
+@pytest.mark.parametrize(
+    ("type_", "words"),
+    [
+        (
+            "claude-code",
+            ["--debug", "--add-dir=/x", "--max-budget-usd=1", "--fallback-model", "-d"],
+        ),
+        ("gemini", ["--debug", "-d", "-e", "none", "--include-directories=/x.y", "-m", "pro"]),
+        ("factory-droid", ["--reasoning-effort=high", "-r", "high", "--note", "--notes"]),
+    ],
+)
+def test_flags_that_are_like_those_of_the_service_are_not_theirs(
+    type_: str, words: list[str]
+) -> None:
+    argv = launch(type_, Form.WARM, extra_args=words).argv
+    assert [word for word in argv if word in words] == words
+
+
+@pytest.mark.parametrize(
     ("type_", "form", "fields", "code"),
     [
         ("claude-code", Form.WARM, {"permission_mode": "nonsense"}, "invalid_option"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Service, Serving
-from tests.faults.trial import ONE_WAY_EACH, Way, add_agent, ended, start, suffer
+from tests.faults.trial import EVERY_WAY, ONE_WAY_EACH, Way, add_agent, ended, start, suffer
 
 pytestmark = pytest.mark.anyio
 
@@ -142,3 +142,22 @@ def test_39_a_prompt_that_is_no_text(live: Service, prompt: str) -> None:
         answer = client.post("/agents/worker/execute", content=body)
     assert answer.status_code in (400, 422)
     assert answer.json()["code"] in ("invalid_json", "invalid_prompt")
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+async def test_36_a_program_whose_interpreter_lies_beside_it(
+    serving: Serving, tmp_path: Path, fakes: dict[str, str], way: Way
+) -> None:
+    """As nvm installs a CLI: only the folder of the link has what `#!/usr/bin/env` looks for."""
+    folder = tmp_path / "nvm/bin"
+    folder.mkdir(parents=True)
+    interpreter = folder / "some-node-of-ours"
+    interpreter.write_text(f'#!/bin/sh\nshift\nexec "{fakes[way.agent_type]}" "$@"\n')
+    script = tmp_path / "nvm/lib/cli.js"
+    script.parent.mkdir()
+    script.write_text("#!/usr/bin/env some-node-of-ours\n")
+    for file in (interpreter, script):
+        file.chmod(0o755)
+    (folder / "cli").symlink_to(script)
+    trial = await suffer(serving, tmp_path, way, "hello", program=folder / "cli")
+    assert (trial.run.state, trial.answer) == ("succeeded", "echo: hello")

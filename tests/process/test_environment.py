@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 
 from agent_runner.agents.registry import ADAPTERS
 from agent_runner.process import programs
-from agent_runner.process.environment import COMMON, child_environment
+from agent_runner.process.environment import COMMON, child_environment, led_by
 from agent_runner.process.identity import MARKER
 from agent_runner.process.warden import Warden
 
@@ -61,3 +62,23 @@ def test_a_real_child_sees_just_this(warden: Warden) -> None:
     seen = msgspec.json.decode(text)
     assert seen.pop(MARKER).startswith("probe-")
     assert seen == env
+
+
+def test_a_path_that_begins_with_the_programs_folders(tmp_path: Path) -> None:
+    real = tmp_path / "lib/cli.js"
+    link = tmp_path / "bin/cli"
+    for folder in (real.parent, link.parent):
+        folder.mkdir()
+    real.touch()
+    link.symlink_to(real)
+    env = {"PATH": f"/a:{link.parent}:/usr/bin", "HOME": "/h"}
+    led = led_by(env, str(link))
+    assert led == {"PATH": f"{link.parent}:{real.parent}:/a:/usr/bin", "HOME": "/h"}
+    assert led_by({}, str(link))["PATH"].split(":")[:2] == [str(link.parent), str(real.parent)]
+
+
+def test_a_folder_of_the_system_stays_behind_the_users(tmp_path: Path) -> None:
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    assert led_by(env, "/usr/bin/no-such-cli") == env
+    assert led_by({"PATH": "/a"}, "/usr/bin/no-such-cli")["PATH"] == "/usr/bin:/a"
+    assert led_by({"PATH": "/a"}, "no-such-cli")["PATH"].endswith("/a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -19,7 +20,7 @@ import agent_runner
 from agent_runner.process import warden as program
 from agent_runner.process.child import Child, spawn
 from agent_runner.process.identity import ticks_now
-from agent_runner.process.warden import MOST_SPARES, TreeLimits, Warden
+from agent_runner.process.warden import MOST_SPARES, SpawnError, TreeLimits, Warden
 
 pytestmark = pytest.mark.anyio
 
@@ -420,3 +421,16 @@ async def test_where_proc_does_not_tell_the_cli_and_its_group_are_ended(
             await true(lambda: not any(map(lives, pids)))
     finally:
         warden.close()
+
+
+async def test_a_keeper_that_is_killed_before_its_program_begins(warden: Warden) -> None:
+    """What is said of it is that one may try again."""
+    child = await spawn(warden, ["/bin/true"], cwd="/", env={}, process_id="killed-early")
+    keeper = keeper_of(child)
+    keeper.kill()
+    await true(lambda: not keeper.is_running())
+    with pytest.raises(SpawnError) as caught:
+        await child.go()
+    assert caught.value.errno == errno.EAGAIN
+    await child.end(term_grace=0.2)
+    child.close()

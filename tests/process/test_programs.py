@@ -52,10 +52,29 @@ def test_usual_places(home: Path, place: str) -> None:
 
 
 def test_the_newest_node_comes_first(home: Path) -> None:
-    for version in ("v18.0.0", "v22.1.0", "v20.9.9"):
-        make(home / f".nvm/versions/node/{version}/bin/some-cli-of-ours")
-    found = find("some-cli-of-ours", {"PATH": ""})
-    assert found == home / ".nvm/versions/node/v22.1.0/bin/some-cli-of-ours"
+    """By its numbers: 9 is older than 22, and 9.9 older than 9.11."""
+    for version in ("v9.9.9", "v9.11.0", "v22.9.0", "v22.11.1"):
+        made = make(home / f".nvm/versions/node/{version}/bin/some-cli-of-ours")
+        assert find("some-cli-of-ours", {"PATH": ""}) == made
+    make(home / ".nvm/versions/node/v20.9.9/bin/some-cli-of-ours")
+    assert find("some-cli-of-ours", {"PATH": ""}) == made
+
+
+async def test_what_lies_beside_a_program_is_for_it(warden: Warden, home: Path) -> None:
+    """An interpreter that `#!/usr/bin/env` is to find, where PATH has none or an older one."""
+    nvm = home / ".nvm/versions/node/v22.1.0"
+    make(nvm / "bin/some-node", 'echo 22.1.0 with "$1"')
+    make(home / "old/some-node", "echo 1.0.0")
+    script = nvm / "lib/node_modules/cli/cli.js"
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/usr/bin/env some-node\n")
+    script.chmod(0o755)
+    link = nvm / "bin/some-cli"
+    link.symlink_to(script)
+    for path in (os.defpath, f"{home}/old{os.pathsep}{os.defpath}"):
+        found = find("some-cli", {"PATH": path})
+        assert found == link
+        assert await Versions(warden).of(found, [], {"PATH": path}) == "22.1.0"
 
 
 def test_what_cannot_run_is_not_found(home: Path) -> None:

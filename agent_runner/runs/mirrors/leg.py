@@ -10,6 +10,7 @@ import anyio
 import msgspec
 
 from agent_runner import wire
+from agent_runner.agents import flags
 from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import AgentRunnerError, FailureCode
@@ -36,12 +37,10 @@ WRITING_TOOLS = {
 UNASKED = frozenset(("--dangerously-skip-permissions", "--yolo", "-y", "--skip-permissions-unsafe"))
 """Flags of CLIs that let every tool through; a mirror is started without them."""
 
-_LETTING = re.compile(
-    r"-{1,2}(permission-mode|allow-?ed-?tools|settings|setting-sources|approval-mode|auto|policy"
-    r"|permission-prompt-tool|allow-dangerously-skip-permissions|yolo"
-    r"|dangerously-skip-permissions|skip-permissions-unsafe)(=.*)?",
-    re.IGNORECASE | re.DOTALL,
-)
+_LETTING = UNASKED | {
+    *("--permission-mode", "--allowed-tools", "--settings", "--setting-sources", "--approval-mode"),
+    *("--auto", "--policy", "--permission-prompt-tool", "--allow-dangerously-skip-permissions"),
+}
 """Flags by which a CLI may not ask; how many words each takes is not known for all of them."""
 
 
@@ -151,7 +150,7 @@ def options_for(options: AgentOptions, agent_type: str, workspace: Workspace) ->
     if the agent's own flags may keep the CLI from asking.
     """
     extra_args = [word for word in options.extra_args if word not in UNASKED]
-    if any(_LETTING.fullmatch(word) for word in extra_args):
+    if any(flags.names_one_of(word, _LETTING) for word in extra_args):
         raise NotIsolatedError
     changed = msgspec.structs.replace(
         options,
