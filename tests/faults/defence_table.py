@@ -189,7 +189,7 @@ DEFENCES = (
     ),
     Defence(
         37, "the folder is looked at first", "agent_runner/runners/launcher.py",
-        "if not Path(options.cwd).is_dir():", "if False:",
+        "        place = _place(options.cwd)\n        private", "        place = 0, 0\n        private",
     ),
     Defence(
         38, "a prompt is written to its end", _CHILD, "view = view[written:]", "return",
@@ -257,7 +257,7 @@ DEFENCES = (
     ),
     Defence(
         50, "begun runs are interrupted at the start", "agent_runner/runs/reconcile.py",
-        "tasks.start_soon(_interrupt, store, run, report)", "pass",
+        "tasks.start_soon(_interrupt, store, run, report, recover)", "pass",
     ),
     Defence(
         50, "a keeper kills when its service is gone", _KEEPER,
