@@ -189,7 +189,8 @@ DEFENCES = (
     ),
     Defence(
         37, "the folder is looked at first", "agent_runner/runners/launcher.py",
-        "        place = _place(options.cwd)\n        private", "        place = 0, 0\n        private",
+        "        place = _place(options.cwd)\n        private",
+        "        place = 0, 0\n        private",
     ),
     Defence(
         38, "a prompt is written to its end", _CHILD, "view = view[written:]", "return",
@@ -335,11 +336,11 @@ DEFENCES = (
     ),
     Defence(
         63, "Last-Event-ID is where it goes on", _STREAMS,
-        "after = int(header)", "after = 0",
+        'integer_parameter(request, "after", int(header))', 'integer_parameter(request, "after", 0)',
     ),
     Defence(
         64, "an id has ASCII digits only", _STREAMS,
-        "if not header.isascii() or not header.isdigit() or len(header) > 19:",
+        "if not header.isascii() or not header.isdigit() or len(header) > 18:",
         "if not header.isdigit():",
     ),
     Defence(
