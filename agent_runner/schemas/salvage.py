@@ -58,8 +58,9 @@ def pieces(
         at = found.start()
         read = _object(text, at)
         if damaged < 0:
-            # Nothing that is no object has been opened before, unless this begins it.
-            damaged = at if read is None else _opened(text, begun, at)
+            damaged = _opened(text, begun, at)
+            if damaged < 0 and read is None:
+                damaged = at
         if read is None or (damaged >= 0 and not _stands_alone(text, at, *read, is_message)):
             tries += 1
             at += 1
