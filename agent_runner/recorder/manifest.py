@@ -18,13 +18,17 @@ _ARCH = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class Cli(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One pinned version. `node` is the least Node major version, or None for a native binary."""
+    """One pinned version. `node` is the least Node major version, or None for a native binary.
+
+    There are recordings of it unless it is not `recorded`: then real tests alone drive it.
+    """
 
     agent: str
     version: str
     package: str
     binary: str
     node: int | None = None
+    recorded: bool = True
 
     @property
     def binary_path(self) -> str:

@@ -336,7 +336,8 @@ DEFENCES = (
     ),
     Defence(
         63, "Last-Event-ID is where it goes on", _STREAMS,
-        'integer_parameter(request, "after", int(header))', 'integer_parameter(request, "after", 0)',
+        'integer_parameter(request, "after", int(header))',
+        'integer_parameter(request, "after", 0)',
     ),
     Defence(
         64, "an id has ASCII digits only", _STREAMS,

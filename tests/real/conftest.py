@@ -13,6 +13,7 @@ from agent_runner.agents.base import Form
 from agent_runner.errors import AgentRunnerError
 from agent_runner.recorder.install import install
 from agent_runner.recorder.isolation import leave_network, worlds_folder
+from agent_runner.recorder.manifest import load
 from agent_runner.recorder.models import ModelServer
 from tests.real.clis import ALL, Cli
 from tests.real.world import Real
@@ -23,13 +24,17 @@ _NETWORK = {"": "host"}
 
 @pytest.fixture(scope="session")
 def programs() -> Mapping[str, Path]:
-    """The executables by agent type; from here on this process has no network but loopback."""
+    """The executables by agent type, and by `type@version` of every pinned version.
+
+    From here on this process has no network but loopback.
+    """
     found: dict[str, Path] = {}
-    for cli in ALL:
+    for cli in load():
         try:
-            found[cli.agent] = install(cli.agent, cli.version)
+            found[f"{cli.agent}@{cli.version}"] = install(cli.agent, cli.version)
         except AgentRunnerError as error:
             pytest.fail(f"{cli.agent} {cli.version}: {error.message} ({error.hint})", pytrace=False)
+    found |= {cli.agent: found[f"{cli.agent}@{cli.version}"] for cli in ALL}
     if leave_network():
         _NETWORK[""] = "loopback only"
     return found

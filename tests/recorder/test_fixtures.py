@@ -11,7 +11,7 @@ from agent_runner.recorder.cases import SUITES, cases_of
 from agent_runner.recorder.manifest import FIXTURES, Cli, load
 from agent_runner.recorder.recording import GZIP_OVER, folder_of, read, recorded
 
-CLIS = [pytest.param(cli, id=f"{cli.agent}-{cli.version}") for cli in load()]
+CLIS = [pytest.param(cli, id=f"{cli.agent}-{cli.version}") for cli in load() if cli.recorded]
 FOLDERS = [
     pytest.param(folder_of(cli.agent, cli.version, case), id=f"{cli.agent}-{cli.version}-{case}")
     for cli in load()

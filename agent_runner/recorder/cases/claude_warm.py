@@ -24,7 +24,7 @@ from agent_runner.recorder.cases.shared import (
     WAIT,
     text,
 )
-from agent_runner.recorder.models import Reply, Shell, Text, Tool, Write
+from agent_runner.recorder.models import Reply, Shell, Sleep, Text, Tool, Write
 
 _RESULT = When(line='"type":"result"')
 _ASKS = (Reply([Text("May I?"), Shell("touch made.txt && ls")]), text("Carried on."))
@@ -220,6 +220,35 @@ WARM = (
             text("Again."),
         ),
         expect=("task_notification", "task-notification"),
+    ),
+    _warm(
+        "warm-background-agent",
+        "a helper works on after the answer, asks, and is told of in a turn of its own",
+        Prompt("hello"),
+        Answer(PermissionAnswer(allow=True), When(line="can_use_tool", within=90)),
+        Prompt("again", When(line="task-notification", within=90)),
+        replies=(
+            Reply(
+                [
+                    Tool(
+                        "Agent",
+                        {
+                            "description": "look",
+                            "prompt": "Look around.",
+                            "subagent_type": "general-purpose",
+                            "run_in_background": True,
+                        },
+                    )
+                ],
+                match="hello",
+            ),
+            Reply([Sleep(2.0), Shell("touch made.txt && ls")], match="Look around."),
+            Reply([Text("The helper works.")], match="launched"),
+            Reply([Text("All is green.")], match="made.txt"),
+            Reply([Text("The helper says: all is green.")], match="task-notification"),
+            text("Again."),
+        ),
+        expect=("The helper says", "Again."),
     ),
     _warm(
         "warm-compact",
