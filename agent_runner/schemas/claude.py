@@ -187,6 +187,7 @@ class Result(Line, tag_field="type", tag="result"):
     first_content_frame_ms: Any = None
     model_usage_since_last_result: Any = None
     queued_turn_count: Any = None
+    begun_message_ids: Any = None
     result_index: Any = None
     api_error: Any = None
     api_error_type: Any = None

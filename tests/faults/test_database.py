@@ -539,7 +539,8 @@ async def test_78_a_wall_clock_that_is_off_by_a_day(
         agent = await add_worker(context, tmp_path)
         idle = await add_worker(context, tmp_path, "idle")
         await ended(await start(context, idle, "warm"))
-        first = await start(context, agent, [{"touch": str(here)}, {"wait": str(gate)}])
+        script: Script = [{"touch": str(here)}, {"wait": str(gate)}, {"text": "done"}]
+        first = await start(context, agent, script)
         queued = await start(context, agent, "queued")
         await until(here)
         for days in (1, -1):

@@ -47,7 +47,8 @@ async def test_a_service_at_work_has_nothing_wrong(serving: Serving, tmp_path: P
             await ended(await start(context, agent, "hello"))
         await ended(await start(context, agent, [{"die": 3}]))
         here, gate = tmp_path / "here", tmp_path / "gate"
-        active = await start(context, agent, [{"touch": str(here)}, {"wait": str(gate)}])
+        script = [{"touch": str(here)}, {"wait": str(gate)}, {"text": "done"}]
+        active = await start(context, agent, script)
         queued = await start(context, agent, "queued")
         await until(here)
         assert await found(context) == []

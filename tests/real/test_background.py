@@ -90,7 +90,7 @@ def test_a_helper_that_asks_after_its_parents_answer(
         assert not {"unknown", "parse_error", "oversize", "background.lost"} & set(kinds)
         codes = [event.get("code") for event in seen]
         assert "late_output" not in codes
-        assert [e for e in seen if e.get("code") == "drift"] == []
+        assert [e["data"] for e in seen if e.get("code") == "drift"] == []
         ends = [event["toolCallId"] for event in seen if event["type"] == "tool.completed"]
         assert len(ends) == len(set(ends)) == 2
         if form is Form.WARM:

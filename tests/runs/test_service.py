@@ -66,6 +66,11 @@ def active_of(accepted: Accepted) -> ActiveRun:
     return accepted.active
 
 
+def waits(gate: Path) -> Script:
+    """An answer that comes once the file is there."""
+    return [{"wait": str(gate)}, {"text": "done"}]
+
+
 async def run(context: Context, agent: AgentRecord, script: Script | str, **f: Any) -> RunOutcome:
     active = await start(context, agent, script, **f)
     return await ended(active)
@@ -166,8 +171,7 @@ async def test_one_run_at_a_time_in_the_order_of_acceptance(
         agent = await add_agent(context, tmp_path)
         gate = tmp_path / "gate"
         log = tmp_path / "log"
-        script = [{"touch": str(log)}, {"wait": str(gate)}, {"text": "first"}]
-        first = await start(context, agent, script)
+        first = await start(context, agent, [{"touch": str(log)}, *waits(gate)])
         rest = [await start(context, agent, f"prompt {n}") for n in range(5)]
         await until(log)
         assert all(not active.done.is_set() for active in (first, *rest))
@@ -222,7 +226,7 @@ async def test_cancel_while_queued(serving: Serving, tmp_path: Path) -> None:
     async with serving() as context:
         agent = await add_agent(context, tmp_path)
         gate = tmp_path / "gate"
-        first = await start(context, agent, [{"wait": str(gate)}, {"text": "first"}])
+        first = await start(context, agent, waits(gate))
         second = await start(context, agent, "never")
         await context.runs.cancel(agent.agent_id, second.run_id)
         assert (await ended(second)).state == "cancelled"

@@ -71,8 +71,9 @@ async def test_a_tree_near_its_memory_limit_is_told_of_while_it_runs(
     gate = tmp_path / "gate"
     async with serving() as context:
         agent = await add_agent(context, tmp_path, resources={"memoryBytes": 200 << 20})
-        script: Script = [{"eat": 170 << 20}, {"wait": str(gate)}, {"text": "full"}]
-        active = await start(context, agent, script)
+        active = await start(
+            context, agent, [{"eat": 170 << 20}, {"wait": str(gate)}, {"text": "done"}]
+        )
 
         async def told() -> bool:
             return any(e["type"] == "limit" for e in await payloads(context, active))
