@@ -17,6 +17,7 @@ from agent_runner.cli.terminal import ExitCode, err, fail, quoted, show_json_tex
 from agent_runner.client.http import Client, ServiceProblemError, path
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
+from agent_runner.tui.words import lost_text
 
 _EXIT = {
     "succeeded": ExitCode.OK,
@@ -142,6 +143,10 @@ class _Printer:
     def show(self, event: dict[str, Any]) -> None:
         """Print one event."""
         match event["type"]:
+            case "run.started" if event.get("trigger") == "background":
+                self._note("it goes on by itself:")
+            case "background.lost":
+                self._note(f"lost: {lost_text(event)}")
             case "message.delta":
                 self._streamed.add(event["itemId"])
                 self._text(event["text"])

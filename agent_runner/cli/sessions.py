@@ -24,9 +24,15 @@ def sessions(
         out.print("No agents. Register one: agent-runner agents add NAME --type claude-code")
     else:
         show_table(
-            ("AGENT", "TYPE", "STATE", "RUN", "SINCE", "WAITING", "PID", "CLOSES IN"),
+            ("AGENT", "TYPE", "STATE", "RUN", "SINCE", "WAITING", "BEHIND", "PID", "CLOSES IN"),
             [_row(session) for session in found],
         )
+
+
+def _behind(session: dict[str, Any], warm: dict[str, Any]) -> str | None:
+    """What goes on after an answer: the work that is left, or the run that tells of it."""
+    titles = [task.get("title") or "work" for task in warm.get("background", [])]
+    return ", ".join(titles) or ", ".join(session["behind"]) or None
 
 
 def _row(session: dict[str, Any]) -> tuple[object, ...]:
@@ -40,6 +46,7 @@ def _row(session: dict[str, Any]) -> tuple[object, ...]:
         lock.get("runId"),
         lock.get("since"),
         len(session["queued"]),
+        _behind(session, warm),
         lock.get("pid") or warm.get("pid"),
         closes,
     )

@@ -98,11 +98,21 @@ def run_row(session: dict[str, Any]) -> tuple[Text, ...]:
     )
 
 
+def lost_text(event: dict[str, Any]) -> str:
+    """What work was lost with its process, and why that ended."""
+    named = [task.get("title") or task.get("toolCallId") or "work" for task in event["tasks"]]
+    return f"{', '.join(named)} ({event['reason']})"
+
+
 def event_text(event: dict[str, Any]) -> Text | None:
     """A line of a run's output; None for what is not shown there."""
     match event["type"]:
         case "run.queued":
             return words(f"\n> {event['prompt'][:2000]}", "bold")
+        case "run.started" if event.get("trigger") == "background":
+            return words("\n> (goes on by itself)", "bold")
+        case "background.lost":
+            return words(f"lost: {lost_text(event)}", "red")
         case "message.completed":
             return words(event["text"])
         case "tool.started":

@@ -481,3 +481,20 @@ def test_what_cannot_be_printed_is_told_in_short(service: Service) -> None:
     old = {**env, "PYTHONIOENCODING": "latin-1"}
     done = command("exec", "demo", "\u20ac", env=old)
     assert (done.returncode, b"Traceback" in done.stderr) == (ExitCode.OK, False)
+
+
+def test_what_goes_on_after_an_answer_is_shown(live: Service, tmp_path: Path) -> None:
+    live.register("behind")
+    gate = tmp_path / "gate"
+    helper = {"background": [{"wait": str(gate)}], "title": "the survey", "told": "All green."}
+    live.run([helper, {"text": "Begun."}], "behind")
+    code, out, _ = call(live, "sessions")
+    assert code == 0
+    (row,) = [line for line in out.splitlines() if line.startswith("behind")]
+    assert "the survey" in row
+    gate.touch()
+    script: Script = [{"background": [], "told": "Green."}, {"text": "Begun."}]
+    argv = ["exec", "behind", "--until", "settled", json.dumps(script)]
+    code, out, err = call(live, *argv)
+    assert (code, out) == (ExitCode.OK, "Begun.\nGreen.\n")
+    assert "it goes on by itself" in err
