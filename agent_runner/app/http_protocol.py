@@ -11,11 +11,13 @@ from typing import Any, cast
 
 import httptools
 import msgspec
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from agent_runner.api.security import REFUSED
 from agent_runner.app.connections import Connections
 from agent_runner.app.http_refusals import (
     HeadTimeoutError,
@@ -111,6 +113,7 @@ class _Http(HttpToolsProtocol):
     """
 
     flow: _Flow
+    _served: RequestResponseCycle
 
     def __init__(
         self,
@@ -268,6 +271,10 @@ class _Http(HttpToolsProtocol):
         if self.reserved:
             self.cycle.keep_alive = False
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._got_on = True
@@ -298,7 +305,14 @@ class _Http(HttpToolsProtocol):
     # --- answers --------------------------------------------------------------------------------
 
     def on_response_complete(self) -> None:
-        """An answer is written: the next request that waits is served, or waited for."""
+        """An answer is written: the next request that waits is served, or waited for.
+
+        Whoever was not let in need not be answered again and again: what waits is dropped.
+        """
+        if self.pipeline and REFUSED in self._served.scope:
+            self.pipeline.clear()
+            self.transport.close()
+            return
         super().on_response_complete()
         if self.transport.is_closing() or self._leaving:
             return

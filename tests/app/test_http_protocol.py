@@ -178,6 +178,18 @@ def test_what_follows_a_request_is_refused_after_its_answer(service: Service) ->
     assert found[-1][1]["code"] == "invalid_http"
 
 
+def test_who_is_not_let_in_is_answered_once(service: Service) -> None:
+    """However many requests wait behind the first."""
+    host = service.url.removeprefix("http://")
+    stranger = f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    assert [code for code, _ in asked(service, stranger * 50)] == [401]
+    with connect(service) as connection:
+        connection.sendall(stranger)
+        assert status(connection) == 401
+        connection.sendall(good(service, "Connection: close"))
+        assert b"HTTP/1.1 200 OK" in everything(connection)
+
+
 @pytest.mark.parametrize(
     "data",
     [
