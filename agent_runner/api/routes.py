@@ -65,6 +65,6 @@ CURSOR = (
         "The same, as browsers send it; `after` wins.",
         "string",
         "header",
-        {"pattern": "^[0-9]{0,18}$"},
+        {"pattern": "^[0-9]{0,19}$"},
     ),
 )

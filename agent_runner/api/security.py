@@ -23,6 +23,9 @@ from agent_runner.errors import (
 
 BODY_TIMEOUT_S = 30.0
 
+REFUSED = "agent_runner.refused"
+"""In the scope of a request that was not let in."""
+
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:@\[\]]+))(?::[0-9]+)?")
 _OWN_SITES = frozenset({"same-origin", "none"})
@@ -107,6 +110,7 @@ class Gate:
             self._check(scope["method"], headers)
         except AgentRunnerError as error:
             self._refusals.note(error.code)
+            scope[REFUSED] = True
             challenge = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
             answer = problem(
                 error.status, error.code, error.message, hint=error.hint, headers=challenge

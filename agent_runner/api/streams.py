@@ -100,9 +100,11 @@ def cursor(request: Request, last_seq: int) -> int:
     A cursor that is no number or lies in the future is refused before anything is sent.
     """
     header = request.headers.get("last-event-id", "").strip() or "0"
-    if not header.isascii() or not header.isdigit() or len(header) > 18:
+    if not header.isascii() or not header.isdigit() or len(header) > 19:
         raise MalformedJsonError("invalid_cursor", f"Last-Event-ID {header[:40]!r} is no event id")
-    after = integer_parameter(request, "after", int(header))
+    after = int(header)
+    if "after" in request.query_params:
+        after = integer_parameter(request, "after", 0)
     if after > last_seq:
         raise MalformedJsonError(
             "cursor_ahead",

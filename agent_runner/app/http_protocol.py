@@ -7,19 +7,27 @@ bytes go to its parser only as far as they may; the rest waits in the kernel.
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 from typing import Any, cast
 
 import httptools
 import msgspec
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from agent_runner.api.problems import problem_of
+from agent_runner.api.security import REFUSED
 from agent_runner.app.connections import Connections
-from agent_runner.errors import AgentRunnerError, BadRequestError
+from agent_runner.app.http_refusals import (
+    HeadTimeoutError,
+    HeadTooLargeError,
+    InvalidHttpError,
+    UrlTooLongError,
+    answer,
+    invalid,
+)
+from agent_runner.errors import AgentRunnerError
 
 LINGER_S = 2.0
 """So long a refused client may read why, while what it goes on sending is thrown away."""
@@ -39,30 +47,6 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     head_s: float
     keep_alive_s: float
     pipelined: int
-
-
-class InvalidHttpError(BadRequestError):
-    """What came is not HTTP/1.1, or names two hosts."""
-
-    status = 400
-
-
-class UrlTooLongError(BadRequestError):
-    """The request line is over `limits.head_bytes`."""
-
-    status = 414
-
-
-class HeadTooLargeError(BadRequestError):
-    """The headers are over `limits.head_bytes`, or too many."""
-
-    status = 431
-
-
-class HeadTimeoutError(BadRequestError):
-    """The head did not come to its end in `limits.head_ms`."""
-
-    status = 408
 
 
 class HttpConnection(asyncio.BufferedProtocol):
@@ -129,6 +113,7 @@ class _Http(HttpToolsProtocol):
     """
 
     flow: _Flow
+    _served: RequestResponseCycle
 
     def __init__(
         self,
@@ -235,7 +220,7 @@ class _Http(HttpToolsProtocol):
             end = at + max(1, int(upgrade.args[0]))
         except httptools.HttpParserError as error:
             reason = error.__context__
-            self.refuse(reason if isinstance(reason, AgentRunnerError) else _invalid(error))
+            self.refuse(reason if isinstance(reason, AgentRunnerError) else invalid(error))
             return end
         self._spent = 0 if self._got_on else self._spent + end - at
         if self._spent > self._limits.head_bytes:
@@ -286,6 +271,10 @@ class _Http(HttpToolsProtocol):
         if self.reserved:
             self.cycle.keep_alive = False
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._got_on = True
@@ -316,7 +305,14 @@ class _Http(HttpToolsProtocol):
     # --- answers --------------------------------------------------------------------------------
 
     def on_response_complete(self) -> None:
-        """An answer is written: the next request that waits is served, or waited for."""
+        """An answer is written: the next request that waits is served, or waited for.
+
+        Whoever was not let in need not be answered again and again: what waits is dropped.
+        """
+        if self.pipeline and REFUSED in self._served.scope:
+            self.pipeline.clear()
+            self.transport.close()
+            return
         super().on_response_complete()
         if self.transport.is_closing() or self._leaving:
             return
@@ -366,7 +362,7 @@ class _Http(HttpToolsProtocol):
         self._all.leaves(self)
         if self.transport.is_closing():
             return
-        self.transport.write(_answer(error, self.server_state.default_headers))
+        self.transport.write(answer(error, self.server_state.default_headers))
         # Who is still sending would be reset, and could lose the answer, were it closed now.
         self.transport.write_eof()
         self.flow.held = False
@@ -396,22 +392,3 @@ class _Http(HttpToolsProtocol):
                 hint="send it faster, or in one piece",
             )
         )
-
-
-def _invalid(error: httptools.HttpParserError) -> AgentRunnerError:
-    said = str(error) or type(error).__name__
-    return InvalidHttpError(
-        "invalid_http", f"the request is no HTTP/1.1: {said[:200]}", hint="use an HTTP/1.1 client"
-    )
-
-
-def _answer(error: AgentRunnerError, headers: list[tuple[bytes, bytes]]) -> bytes:
-    """A whole answer that ends the connection."""
-    response = problem_of(error)
-    lines = [
-        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode(),
-        *(b"%s: %s" % pair for pair in headers),
-        *(b"%s: %s" % pair for pair in response.raw_headers if pair[0] != b"connection"),
-        b"connection: close",
-    ]
-    return b"\r\n".join([*lines, b"", bytes(response.body)])

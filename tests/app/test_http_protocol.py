@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +17,13 @@ LIMIT = 4096
 
 @pytest.fixture(scope="module")
 def service(module_service: ModuleService) -> Service:
-    return module_service(head_bytes=LIMIT, head_ms=400, keep_alive_ms=400, pipelined=2)
+    return module_service(head_bytes=LIMIT, pipelined=2)
+
+
+@pytest.fixture
+def hasty(make_service: Callable[..., Service]) -> Service:
+    """One that does not wait."""
+    return make_service(head_ms=300, keep_alive_ms=300)
 
 
 @pytest.fixture(autouse=True)
@@ -103,14 +109,14 @@ def test_what_stands_around_a_body_is_bounded_too(service: Service, after: bytes
     assert refused(service, start + after) == (431, "head_too_large")
 
 
-@pytest.mark.parametrize("begun", [b"", b"\r\n", b"GET", b"GET / HTTP/1.1\r\nHost: x\r\nX: "])
-def test_a_head_that_does_not_come(service: Service, begun: bytes) -> None:
-    assert refused(service, begun) == (408, "head_timeout")
+def test_a_head_that_does_not_come(hasty: Service) -> None:
+    for begun in (b"", b"\r\n", b"GET", b"GET / HTTP/1.1\r\nHost: x\r\nX: "):
+        assert refused(hasty, begun) == (408, "head_timeout")
 
 
-def test_a_head_that_comes_slowly(service: Service) -> None:
+def test_a_head_that_comes_slowly(hasty: Service) -> None:
     """Each byte is in time; the whole is not."""
-    with connect(service) as connection:
+    with connect(hasty) as connection:
         connection.settimeout(0.05)
         data = b""
         connection.sendall(b"GET / HTTP/1.1\r\nX: ")
@@ -123,9 +129,9 @@ def test_a_head_that_comes_slowly(service: Service) -> None:
     assert b" 408 " in data
 
 
-def test_a_body_that_nobody_reads_is_not_waited_for(service: Service) -> None:
+def test_a_body_that_nobody_reads_is_not_waited_for(hasty: Service) -> None:
     """The answer is there; what is left of the body ends the connection, however slow it comes."""
-    with connect(service) as connection:
+    with connect(hasty) as connection:
         connection.sendall(b"POST /replies HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
         assert status(connection) == 403
         connection.settimeout(0.05)
@@ -140,9 +146,9 @@ def test_a_body_that_nobody_reads_is_not_waited_for(service: Service) -> None:
                 break
 
 
-def test_a_connection_that_asks_nothing_more_is_closed(service: Service) -> None:
-    with connect(service) as connection:
-        connection.sendall(good(service))
+def test_a_connection_that_asks_nothing_more_is_closed(hasty: Service) -> None:
+    with connect(hasty) as connection:
+        connection.sendall(good(hasty))
         assert [code for code, _ in answers(everything(connection))] == [200]
 
 
@@ -170,6 +176,18 @@ def test_what_follows_a_request_is_refused_after_its_answer(service: Service) ->
     found = asked(service, good(service) * 5 + b"nonsense\r\n\r\n")
     assert [code for code, _ in found] == [200] * 5 + [400]
     assert found[-1][1]["code"] == "invalid_http"
+
+
+def test_who_is_not_let_in_is_answered_once(service: Service) -> None:
+    """However many requests wait behind the first."""
+    host = service.url.removeprefix("http://")
+    stranger = f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    assert [code for code, _ in asked(service, stranger * 50)] == [401]
+    with connect(service) as connection:
+        connection.sendall(stranger)
+        assert status(connection) == 401
+        connection.sendall(good(service, "Connection: close"))
+        assert b"HTTP/1.1 200 OK" in everything(connection)
 
 
 @pytest.mark.parametrize(

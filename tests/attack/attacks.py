@@ -94,6 +94,13 @@ def behind_a_stream(service: Service) -> Iterator[None]:
 
 
 @contextmanager
+def with_the_token(service: Service) -> Iterator[None]:
+    """Requests that are let in, one after the other."""
+    with _flood(b"", head(service, "GET", "/agents") * 200)(service):
+        yield
+
+
+@contextmanager
 def resets(service: Service) -> Iterator[None]:
     """Connections that break off within their heads."""
     deadline = time.monotonic() + SECONDS
@@ -116,6 +123,7 @@ ATTACKS: dict[str, Attack] = {
         b"", _BODY + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000
     ),
     "requests are pipelined behind a stream": behind_a_stream,
+    "one socket with the token pipelines": with_the_token,
     "a header without an end": _flood(_HEAD + b"X: ", b"x" * _PIECE),
     "a header's name without an end": _flood(_HEAD, b"x" * _PIECE),
     "a URL without an end": _flood(b"GET /", b"x" * _PIECE),
