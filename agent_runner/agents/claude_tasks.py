@@ -54,9 +54,8 @@ class Tasks:
             work = self._begin(line, work.turn if work else turn)
         call = line.tool_use_id or (work.task.tool_call_id if work else None)
         begun = work.turn if work else self._turns.get(call or "")
-        patch = line.patch if isinstance(line.patch, dict) else {}
         notified = line.subtype == "task_notification"
-        if notified or patch.get("status") in _OVER:
+        if notified or _is_over(line.patch):
             self._left.pop(line.task_id, None)
         if begun is None or call in calls:
             return None, False
@@ -156,6 +155,11 @@ class Tasks:
         for key, work in list(self._left.items()):
             if work.task.tool_call_id == call:
                 del self._left[key]
+
+
+def _is_over(patch: Any) -> bool:
+    status = patch.get("status") if isinstance(patch, dict) else None
+    return isinstance(status, str) and status in _OVER
 
 
 def _goes_on(started: ToolStarted, detail: Any) -> bool:

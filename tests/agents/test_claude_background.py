@@ -281,6 +281,7 @@ def test_work_is_stopped_by_a_message_for_each_task(cli: Cli) -> None:
         {"type": "system", "subtype": "background_tasks_changed"},
         {"type": "system", "subtype": "task_started"},
         task("task_updated", "unknown", "unknown", patch=3),
+        task("task_updated", patch={"status": ["completed"]}),
         text("x", "nobody"),
         call("loop", parent="loop"),
     ],

@@ -336,12 +336,11 @@ DEFENCES = (
     ),
     Defence(
         63, "Last-Event-ID is where it goes on", _STREAMS,
-        'integer_parameter(request, "after", int(header))',
-        'integer_parameter(request, "after", 0)',
+        "after = int(header)", "after = 0",
     ),
     Defence(
         64, "an id has ASCII digits only", _STREAMS,
-        "if not header.isascii() or not header.isdigit() or len(header) > 18:",
+        "if not header.isascii() or not header.isdigit() or len(header) > 19:",
         "if not header.isdigit():",
     ),
     Defence(
