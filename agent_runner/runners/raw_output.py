@@ -25,10 +25,19 @@ class RawOutput:
         return self._received
 
     def move(self, path: Path) -> None:
-        """Keep what comes from now on at `path`.stdout and `path`.stderr."""
-        if path != self._path:
-            self.close()
-            self._open(path)
+        """Keep what comes from now on at `path`.stdout and `path`.stderr.
+
+        A spooled program goes on in its own file; that it has the prompt is seen here too.
+        """
+        if path == self._path:
+            return
+        if self.spooled:
+            mark = RawLog(path.with_suffix(".stdout"), self._limit)
+            mark.open()
+            mark.close()
+            return
+        self.close()
+        self._open(path)
 
     def begin(self) -> None:
         """Make the log of stdout: that it is there says that a CLI has the run's prompt."""
