@@ -2,10 +2,8 @@
 
 A deny answered to a permission question makes the tool's result an error; the turn goes on.
 A background task that ends begins a turn by itself, whose result answers no prompt; so
-results are not counted but looked at (`origin`). Turns come one after the other, each from its
-`init` to its `result`; what a helper does comes between. A prompt that is sent after a task was
-notified waits for the turn that tells of it (recorded: 2.1.329). `total_cost_usd` grows with
-the process: events carry the difference.
+results are not counted but looked at (`origin`). `total_cost_usd` grows with the process:
+events carry the difference.
 """
 
 from __future__ import annotations
@@ -15,9 +13,11 @@ from typing import Any, Literal
 
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import BlockReader
+from agent_runner.agents.claude_mode import PLAN_TOOL, PermissionMode, for_session
+from agent_runner.agents.claude_rest import rest_events
 from agent_runner.agents.claude_result import verdict
 from agent_runner.agents.claude_system import refusal_words, system_events
-from agent_runner.agents.claude_tasks import Tasks
+from agent_runner.agents.claude_turns import Turns
 from agent_runner.agents.failures import short
 from agent_runner.agents.session import SessionBase
 from agent_runner.events import (
@@ -25,14 +25,9 @@ from agent_runner.events import (
     AgentEvent,
     BackgroundTask,
     Notice,
-    PermissionModeChanged,
     PermissionOption,
     PermissionRequested,
-    RateLimit,
     SessionStarted,
-    ToolCompleted,
-    ToolProgress,
-    ToolStarted,
     Usage,
     UsageReported,
 )
@@ -46,7 +41,7 @@ from agent_runner.wire import encode
 _FEATURES: frozenset[Feature] = frozenset({"message", "updatedInput", "session", "stop"})
 _QUESTIONS: dict[str, Literal["question", "plan"]] = {
     "AskUserQuestion": "question",
-    "ExitPlanMode": "plan",
+    PLAN_TOOL: "plan",
 }
 _OPTIONS = [
     PermissionOption(option_id="allow", name="Allow", kind="allow_once"),
@@ -64,14 +59,9 @@ class ClaudeSession(SessionBase):
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
-        self._blocks = BlockReader(self, self._answered)
-        self._tasks = Tasks()
-        self._turn: Literal["prompt", "own"] | None = None
-        self._turns = 0
-        self._notified = 0
-        self._interrupted: set[str | None] = set()
-        self._mode: str | None = None
-        self._mode_agreed: str | None = None
+        self._turns = Turns(self.tools)
+        self._blocks = BlockReader(self, self._turns.answered)
+        self._mode = PermissionMode()
         self._asked: dict[str, str] = {}
         self._asked_count = 0
         self._requests: dict[str, control.CanUseTool] = {}
@@ -121,8 +111,7 @@ class ClaudeSession(SessionBase):
         """Ends the turn; the process and the session live on. Idle: no effect."""
         if self._prompts:
             self._interrupting = True
-        # They end with the turn, and the CLI begins none to tell of it (recorded: 2.1.329).
-        self._interrupted = {task.task_id for task in self._tasks.left}
+        self._turns.interrupt()
         return self._ask_cli("interrupt", {})
 
     @property
@@ -145,8 +134,7 @@ class ClaudeSession(SessionBase):
             if answer.session:
                 body["updatedPermissions"] = for_session(request.permission_suggestions)
             if question.kind == "plan":
-                set_so = _mode_in(body.get("updatedPermissions", []))
-                self._mode_agreed = set_so or self._without_plan
+                self._mode.agree(body.get("updatedPermissions", []))
         else:
             if question.tool_call_id:
                 self.denied.add(question.tool_call_id)
@@ -161,104 +149,55 @@ class ClaudeSession(SessionBase):
     @property
     def background(self) -> list[BackgroundTask]:
         """See `base.Session`."""
-        return self._tasks.left
+        return self._turns.tasks.left
 
     @property
     def resting(self) -> bool:
         """See `base.Session`."""
-        return not self._prompts and self._turn is None
+        return not self._prompts and self._turns.on is None
 
     def outlives(self, request_id: str) -> bool:
         """See `base.Session`."""
         request = self._requests.get(request_id)
-        return request is not None and self._asked_behind(request) is not None
+        return request is not None and self._turns.of_request(request) is not None
 
     def stop_background(self) -> bytes | None:
         """A message for each task; the CLI tells of each end, and then in a turn of its own."""
-        ids = [task.task_id for task in self._tasks.left if task.task_id is not None]
+        ids = [task.task_id for task in self.background if task.task_id is not None]
         lines = (self._ask_cli("stop_task", {"task_id": task_id}) for task_id in ids)
         return b"".join(lines) or None
 
-    def _asked_behind(self, request: control.CanUseTool) -> int | None:
-        begun = self._tasks.of_call(request.tool_use_id, self.tools)
-        return self._tasks.of_task(request.agent_id) if begun is None else begun
-
-    def _behind(self, begun: int | None) -> int | None:
-        """What `Received.behind` is for something of work that the turn `begun` began.
-
-        While that very turn is on it is a part of it.
-        """
-        if begun is not None:
-            return None if self._turn == "prompt" and begun == self._turns else begun
-        return self._turns if self._turn == "own" else None
-
-    def _turn_begins(self) -> None:
-        """The CLI works at a turn: a prompt's, or one to tell of a task's end."""
-        if self._turn is None:
-            own = not self._prompts or self._notified
-            self._turn = "own" if own else "prompt"
-            self._turns += not own
-
     def _owner(self, message: c.Assistant | c.User | c.StreamEvent) -> int | None:
         """See `LineReader`. What the model says begins a turn, unless a helper says it."""
-        parent = message.parent_tool_use_id
+        turns, parent = self._turns, message.parent_tool_use_id
         if parent is not None:
-            return self._behind(self._tasks.of_call(parent, self.tools))
-        if self._turn is None and not isinstance(message, c.User):
-            self._turn_begins()
-        return self._behind(None)
-
-    def _answered(self, started: ToolStarted | None, detail: Any) -> None:
-        self._tasks.answered(started, detail, self._turns)
+            return turns.behind(turns.tasks.of_call(parent, self.tools))
+        if turns.on is None and not isinstance(message, c.User):
+            turns.begin(prompted=self._prompts > 0)
+        return turns.behind(None)
 
     def _task(self, message: system.Task, line: bytes) -> Received:
-        begun, ended = self._tasks.read(message, self._turns, self.tools)
-        if ended and message.task_id not in self._interrupted:
-            self._notified += 1
-        return Received(events=system_events(message), behind=self._behind(begun))
+        begun = self._turns.read(message)
+        return Received(events=system_events(message), behind=self._turns.behind(begun))
 
     def _task_list(self, message: system.BackgroundTasks, line: bytes) -> Received:
-        self._tasks.read_list(message, self._turns)
-        return Received(events=system_events(message), behind=self._behind(None))
+        self._turns.read_list(message)
+        return Received(events=system_events(message), behind=self._turns.behind(None))
 
     def _status(self, message: system.Status, line: bytes) -> Received:
-        events = [*system_events(message), *self._mode_told(message.permissionMode)]
-        return Received(events=events, behind=self._behind(None))
+        events = [*system_events(message), *self._mode.told(message.permissionMode)]
+        return Received(events=events, behind=self._turns.behind(None))
 
     def _call_outlives(self, call: str) -> bool:
-        return self._tasks.of_call(call, self.tools) is not None
+        return self._turns.tasks.of_call(call, self.tools) is not None
 
-    def _end_of_turn(self) -> list[AgentEvent]:
+    def _close_turn(self) -> list[AgentEvent]:
         """Close what belongs to the turn that has its result, and nothing else."""
         calls = set(self.tools)
         events = self._close_open("the turn ended", of_turn=True)
         for call in calls.difference(self.tools):
-            self._tasks.closed(call)
+            self._turns.tasks.closed(call)
         return events
-
-    # --- the permission mode -------------------------------------------------------------------
-
-    @property
-    def _without_plan(self) -> str:
-        """What holds once a plan is agreed to, unless the CLI says otherwise."""
-        return self._mode if self._mode not in (None, "plan") else "default"
-
-    def _mode_told(self, mode: str | None) -> list[AgentEvent]:
-        """The CLI says which mode holds."""
-        if mode is None:
-            return []
-        before, self._mode, self._mode_agreed = self._mode, mode, None
-        if before in (None, mode):
-            return []
-        return [PermissionModeChanged(mode=mode, before=before)]
-
-    def _plan_done(self, events: list[AgentEvent]) -> list[AgentEvent]:
-        """The mode after a plan that was agreed to, where the CLI has not told it."""
-        agreed = self._mode_agreed
-        if agreed is None or not any(_is_agreed_plan(event) for event in events):
-            return []
-        before, self._mode, self._mode_agreed = self._mode, agreed, None
-        return [PermissionModeChanged(mode=agreed, before=before)]
 
     def _ask_cli(self, subtype: str, fields: dict[str, Any]) -> bytes:
         self._asked_count += 1
@@ -286,8 +225,10 @@ class ClaudeSession(SessionBase):
             return handler(message, line)
         if isinstance(message, system.Text) and (words := refusal_words(message)):
             self.answered.refused(words)
-        events = system_events(message) if isinstance(message, system.System) else _other(message)
-        return Received(events=events, behind=self._behind(None))
+        events = (
+            system_events(message) if isinstance(message, system.System) else rest_events(message)
+        )
+        return Received(events=events, behind=self._turns.behind(None))
 
     def _counts_in_part(self, message: Any) -> bool:
         if isinstance(message, c.Result):
@@ -324,11 +265,10 @@ class ClaudeSession(SessionBase):
         return self._blocks.assistant(message, line)
 
     def _user(self, message: c.User, line: bytes) -> list[AgentEvent]:
-        events = self._blocks.user(message, line)
-        return [*events, *self._plan_done(events)] if self._mode_agreed else events
+        return self._mode.after(self._blocks.user(message, line))
 
     def _init(self, message: system.Init, line: bytes) -> Received:
-        self._turn_begins()
+        self._turns.begin(prompted=self._prompts > 0)
         events = self._accept_session_id(message.session_id)
         self._model = message.model
         if self.session_id is not None:
@@ -345,15 +285,13 @@ class ClaudeSession(SessionBase):
             )
         else:
             events.append(Notice(code="session_without_id", level="warning"))
-        events += self._mode_told(message.permissionMode)
-        return Received(events=events, behind=self._behind(None))
+        events += self._mode.told(message.permissionMode)
+        return Received(events=events, behind=self._turns.behind(None))
 
     def _result(self, message: c.Result, line: bytes) -> Received:
         events = self._accept_session_id(message.session_id)
         kind = message.origin.kind if message.origin else None
         unsolicited = kind in _UNSOLICITED or not self._prompts
-        if not unsolicited and self._turn != "prompt":
-            self._turns += 1
         cost = self._cost_since(message.total_cost_usd)
         usage = _usage(message.usage)
         lacks = None
@@ -361,7 +299,7 @@ class ClaudeSession(SessionBase):
             lacks = self.answered.lacks(
                 message.result or self._blocks.last_text, command=message.local_command is not None
             )
-        events.extend(self._end_of_turn())
+        events.extend(self._close_turn())
         if usage is not None or cost is not None:
             events.append(UsageReported(usage=usage or Usage(), cost_usd=cost, model=self._model))
         events.append(
@@ -380,13 +318,11 @@ class ClaudeSession(SessionBase):
         )
         self._error = None
         self._blocks.last_text = None
-        self._turn = None
-        if not unsolicited:
-            self._turn_ended()
-            return Received(events=events)
-        self._notified = 0
-        self._tasks.told(self.tools)
-        return Received(events=events, behind=self._turns)
+        self._turns.end(solicited=not unsolicited)
+        if unsolicited:
+            return Received(events=events, behind=self._turns.number)
+        self._turn_ended()
+        return Received(events=events)
 
     def _cost_since(self, total: float | None) -> float | None:
         if total is None:
@@ -413,7 +349,9 @@ class ClaudeSession(SessionBase):
             )
             if events:
                 self._requests[message.request_id] = request
-            return Received(events=events, behind=self._behind(self._asked_behind(request)))
+            return Received(
+                events=events, behind=self._turns.behind(self._turns.of_request(request))
+            )
         if isinstance(request, control.HookCallback):
             notice = Notice(code="hook_callback", level="debug")
             return Received(events=[notice], send=_answer_line(message.request_id, {}))
@@ -442,74 +380,10 @@ class ClaudeSession(SessionBase):
 
     def _control_cancel(self, message: control.ControlCancelRequest, line: bytes) -> Received:
         request = self._requests.pop(message.request_id, None)
-        begun = None if request is None else self._asked_behind(request)
+        begun = None if request is None else self._turns.of_request(request)
         events = self.withdraw(message.request_id, "the CLI withdrew the question")
         events = events or [Activity(code="control_cancelled")]
-        return Received(events=events, behind=self._behind(begun))
-
-
-def _other(message: Any) -> list[AgentEvent]:
-    """The rarer lines."""
-    if isinstance(message, c.RateLimitEvent):
-        info = message.rate_limit_info
-        return [
-            RateLimit(
-                status=info.status,
-                limit_type=info.rateLimitType,
-                resets_at=info.resetsAt,
-                utilization=info.utilization,
-            )
-        ]
-    if isinstance(message, c.ToolProgressLine):
-        seconds = message.elapsed_time_seconds
-        return [
-            ToolProgress(
-                tool_call_id=message.tool_use_id,
-                elapsed_ms=None if seconds is None else whole(seconds * 1000),
-            )
-        ]
-    if isinstance(message, c.AuthStatus):
-        return [
-            Notice(
-                code="auth_status",
-                level="warning" if message.error else "info",
-                message=short(message.error or ""),
-            )
-        ]
-    if isinstance(message, c.ToolUseSummary):
-        return [Notice(code="tool_use_summary", level="debug", message=short(message.summary))]
-    if isinstance(message, c.PromptSuggestion):
-        return [Notice(code="prompt_suggestion", level="debug", message=short(message.suggestion))]
-    if isinstance(message, c.ConversationReset):
-        return [Notice(code="conversation_reset")]
-    if isinstance(message, c.ActiveGoal):
-        return [Notice(code="active_goal", level="debug")]
-    if isinstance(message, c.TranscriptMirror):
-        return [Activity(code="transcript_mirror")]
-    return [Activity(code="keep_alive")]
-
-
-def _mode_in(permissions: list[dict[str, Any]]) -> str | None:
-    modes = [update.get("mode") for update in permissions if update.get("type") == "setMode"]
-    return modes[-1] if modes and isinstance(modes[-1], str) else None
-
-
-def _is_agreed_plan(event: AgentEvent) -> bool:
-    if not isinstance(event, ToolCompleted) or event.status != "completed":
-        return False
-    return _QUESTIONS.get(event.name or "") == "plan"
-
-
-def for_session(suggestions: Any) -> list[dict[str, Any]]:
-    """The CLI's own suggestions of what to allow further, for its session and no longer.
-
-    Rules for just this tool and input where it has them, else what it would offer a human.
-    """
-    listed = suggestions if isinstance(suggestions, list) else []
-    offered: list[dict[str, Any]] = [s for s in listed if isinstance(s, dict)]
-    rules = [s for s in offered if s.get("type") == "addRules"]
-    chosen = rules or [s for s in offered if s.get("destination") == "session"]
-    return [{**s, "destination": "session"} for s in chosen]
+        return Received(events=events, behind=self._turns.behind(begun))
 
 
 def _usage(tokens: c.Tokens | None) -> Usage | None:

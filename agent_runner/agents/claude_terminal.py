@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import BlockReader
+from agent_runner.agents.claude_mode import for_session
 from agent_runner.agents.claude_result import API_ERRORS
-from agent_runner.agents.claude_session import for_session
 from agent_runner.agents.failures import code_for, short
 from agent_runner.agents.terminal_session import TerminalSession
 from agent_runner.agents.unanswered import hook_words
