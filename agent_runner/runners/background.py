@@ -31,9 +31,9 @@ class Background:
     """The work of one process that outlives its turns.
 
     A run of its own begins with the first thing that is told of such work after the turn's end,
-    and ends with the turn in which the CLI tells what came of it. `at_rest` is set while there
-    is neither such work nor such a run; `rested_at` is when that was last so, by the monotonic
-    clock. `reason` says why the process is ended, for those whose work is lost.
+    and ends with the turn in which the CLI tells what came of it. `rested_at` is when there was
+    last neither such work nor such a run, by the monotonic clock. `reason` says why the process
+    is ended, for those whose work is lost.
     """
 
     def __init__(
@@ -44,8 +44,6 @@ class Background:
         start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
     ) -> None:
         self.questions = Questions()
-        self.at_rest = Latch()
-        self.at_rest.set()
         self.rested_at = 0.0
         self.reason = "exit"
         self._asker = asker
@@ -57,6 +55,7 @@ class Background:
         self._causes: dict[int, str] = {}
         self._turns = 0
         self._noted: list[BackgroundTask] = []
+        self._at_rest = Latch()
         self._stirred = Latch()
         self._watching = False
         self._over = False
@@ -70,6 +69,18 @@ class Background:
     def working(self) -> bool:
         """True while something is left to do or to tell."""
         return not self._over and (bool(self._session.background) or self._run is not None)
+
+    async def rest(self) -> None:
+        """Return when nothing is left to do or to tell."""
+        while self.working:
+            await self.at_rest.wait()
+
+    @property
+    def at_rest(self) -> Latch:
+        """Set when nothing is left to do or to tell, if something is."""
+        if self.working and self._at_rest.is_set():
+            self._at_rest = Latch()
+        return self._at_rest
 
     def begin_turn(self, sink: Sink) -> None:
         """A prompt's turn begins: what it leaves behind is caused by it."""
@@ -108,8 +119,9 @@ class Background:
         if run is not None:
             await run.take_over(self._asker, staying)
         for asked in staying:
-            questions.settled(asked.request_id)
-            self.questions.asked(asked)
+            if questions.open(asked):
+                questions.settled(asked.request_id)
+                self.questions.asked(asked)
 
     async def note(self) -> None:
         """Look at what is left, after the session has read something."""
@@ -118,12 +130,12 @@ class Background:
             self._noted = tasks
             await self._sink.left(self._asker, tasks)
         if not self.working:
-            if not self.at_rest.is_set():
+            if not self._at_rest.is_set():
                 self.rested_at = anyio.current_time()
-                self.at_rest.set()
+                self._at_rest.set()
             return
-        if self.at_rest.is_set():
-            self.at_rest = Latch()
+        if self._at_rest.is_set():
+            self._at_rest = Latch()
         if self._silent and not self._watching:
             self._watching = True
             self._start(self._watch)
@@ -138,13 +150,14 @@ class Background:
         self._over = True
         lost = self._session.background
         run, self._run = self._run, None
-        if lost and self._sink is not None:
-            event = BackgroundLost(tasks=lost, reason=self.reason)
-            await (run or self._sink).emit([event])
-        if run is not None:
-            run.settle(_lost(lost))
-        if not self.at_rest.is_set():
-            self.at_rest.set()
+        try:
+            if lost and self._sink is not None:
+                event = BackgroundLost(tasks=lost, reason=self.reason)
+                await (run or self._sink).emit([event])
+        finally:
+            if run is not None:
+                run.settle(_lost(lost))
+            self._at_rest.set()
 
     @property
     def _silent(self) -> bool:

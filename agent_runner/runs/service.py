@@ -318,8 +318,7 @@ class RunService:
         The ids of the runs that this has led to, oldest first.
         """
         if (live := active.live) is not None:
-            while live.background.working:
-                await live.background.at_rest.wait()
+            await live.background.rest()
         return await self.behind(active.run_id)
 
     async def next_behind(self, active: ActiveRun, seen: int) -> ActiveRun | None:
