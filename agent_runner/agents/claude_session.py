@@ -19,7 +19,8 @@ from agent_runner.agents.claude_result import verdict
 from agent_runner.agents.claude_system import refusal_words, system_events
 from agent_runner.agents.claude_tasks import Tasks
 from agent_runner.agents.failures import short
-from agent_runner.agents.session import SessionBase
+from agent_runner.agents.line_reader import join
+from agent_runner.agents.session import ENDED, SessionBase
 from agent_runner.events import (
     Activity,
     AgentEvent,
@@ -161,7 +162,7 @@ class ClaudeSession(SessionBase):
     @property
     def background(self) -> list[BackgroundTask]:
         """See `base.Session`."""
-        return self._tasks.left
+        return self._tasks.outliving(self.tools)
 
     @property
     def resting(self) -> bool:
@@ -174,10 +175,30 @@ class ClaudeSession(SessionBase):
         return request is not None and self._asked_behind(request) is not None
 
     def stop_background(self) -> bytes | None:
-        """A message for each task; the CLI tells of each end, and then in a turn of its own."""
-        ids = [task.task_id for task in self._tasks.left if task.task_id is not None]
+        """A message for each task; the CLI tells of each end, and then in a turn of its own.
+
+        What the turn that is on has begun is its own.
+        """
+        on = self._turns if self._turn == "prompt" else None
+        ids = [task.task_id for task in self._tasks.of_other_turns(on) if task.task_id is not None]
         lines = (self._ask_cli("stop_task", {"task_id": task_id}) for task_id in ids)
         return b"".join(lines) or None
+
+    def finish_background(self) -> Received:
+        """See `base.Session`. What was in the foreground ends with its turn."""
+        asked = {key: self._asked_behind(self._requests[key]) for key in self._questions}
+        calls = {call: self._tasks.of_call(call, self.tools) for call in self.tools}
+        self._tasks.drop_foreground(self.tools)
+        closed: list[Received] = []
+        for key, begun in asked.items():
+            if (behind := self._behind(begun)) is not None:
+                events = self.withdraw(key, ENDED, by="exit")
+                closed.append(Received(events=events, behind=behind))
+        for call, begun in calls.items():
+            if (behind := self._behind(begun)) is not None:
+                events = self.end_tool(call, failed=True, error=f"{ENDED} before the tool did")
+                closed.append(Received(events=events, behind=behind))
+        return join(closed)
 
     def _asked_behind(self, request: control.CanUseTool) -> int | None:
         begun = self._tasks.of_call(request.tool_use_id, self.tools)
@@ -352,7 +373,10 @@ class ClaudeSession(SessionBase):
         events = self._accept_session_id(message.session_id)
         kind = message.origin.kind if message.origin else None
         unsolicited = kind in _UNSOLICITED or not self._prompts
-        if not unsolicited and self._turn != "prompt":
+        if unsolicited:
+            # What its first line looked like is not what it was: no prompt's turn has begun.
+            self._turns -= self._turn == "prompt"
+        elif self._turn != "prompt":
             self._turns += 1
         cost = self._cost_since(message.total_cost_usd)
         usage = _usage(message.usage)
@@ -378,6 +402,10 @@ class ClaudeSession(SessionBase):
                 unsolicited=unsolicited,
             )
         )
+        broken_off = self._interrupting or message.subtype == "error_during_execution"
+        if self._turn == "own" or broken_off:
+            # No turn that tells of a notification came, or will.
+            self._notified = 0
         self._error = None
         self._blocks.last_text = None
         self._turn = None

@@ -6,8 +6,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import anyio
+import msgspec
 
 from agent_runner.agents.base import Session
+from agent_runner.agents.unfinished import Unfinished, partial_answer
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     AgentEvent,
@@ -42,6 +44,7 @@ class Background:
         session: Session,
         answer: Callable[[str, Resolution], PermissionResolved],
         start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
+        unfinished: Unfinished,
     ) -> None:
         self.questions = Questions()
         self.rested_at = 0.0
@@ -50,6 +53,7 @@ class Background:
         self._session = session
         self._answer = answer
         self._start = start
+        self._unfinished = unfinished
         self._sink: Sink | None = None
         self._run: Behind | None = None
         self._causes: dict[int, str] = {}
@@ -94,10 +98,13 @@ class Background:
         self._stirred.set()
         passed: list[AgentEvent] = []
         for event in events:
+            self._unfinished.take([event], begun)
             if isinstance(event, TurnCompleted):
+                partial = not event.ok
+                passed += self._unfinished.end_background(partial=partial, helpers=False)
                 await self._emit(passed, begun)
+                await self._told(_with_partial(event, passed), begun)
                 passed = []
-                await self._told(event, begun)
                 continue
             passed.append(event)
             if isinstance(event, PermissionResolved):
@@ -146,17 +153,19 @@ class Background:
             await self._run.emit([resolved])
 
     async def finish(self) -> None:
-        """The process is gone: say what is lost with it, and end the run."""
+        """The process is gone, and closed what was open: say what is lost, and end the run."""
         self._over = True
         lost = self._session.background
+        last = self._unfinished.end_background(partial=True, helpers=True)
+        if lost:
+            last.append(BackgroundLost(tasks=lost, reason=self.reason))
         run, self._run = self._run, None
         try:
-            if lost and self._sink is not None:
-                event = BackgroundLost(tasks=lost, reason=self.reason)
-                await (run or self._sink).emit([event])
+            if last and self._sink is not None:
+                await (run or self._sink).emit(last)
         finally:
             if run is not None:
-                run.settle(_lost(lost))
+                run.settle(_with_partial(_lost(lost), last))
             self._at_rest.set()
 
     @property
@@ -211,6 +220,13 @@ class Background:
         finally:
             self._watching = False
         await self.note()
+
+
+def _with_partial(verdict: TurnCompleted, last: Sequence[AgentEvent]) -> TurnCompleted:
+    """The verdict with what broke off, if it has no text of its own."""
+    if verdict.ok or verdict.text is not None or (text := partial_answer(last)) is None:
+        return verdict
+    return msgspec.structs.replace(verdict, text=text, partial=True)
 
 
 def _lost(tasks: Sequence[BackgroundTask]) -> TurnCompleted:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 async def test_work_that_was_read_of_and_not_looked_at_is_waited_for() -> None:
     session: Any = SimpleNamespace(background=[], resting=True)
     nobody: Any = None
-    background = Background(cast("LiveCli", nobody), cast("Session", session), nobody, nobody)
+    background = Background(cast("LiveCli", nobody), cast("Session", session), nobody, nobody, nobody)
     await background.note()
     session.background = [BackgroundTask(task_id="t1")]
     over = anyio.Event()
