@@ -55,9 +55,7 @@ class Unfinished:
     def end_turn(self, *, partial: bool) -> list[AgentEvent]:
         """Complete what the turn left open; helpers work on."""
         ended = [
-            key
-            for key, item in self._items.items()
-            if item.parent is None and item.behind is None
+            key for key, item in self._items.items() if item.parent is None and item.behind is None
         ]
         return self._end(ended, partial=partial)
 

@@ -12,15 +12,14 @@ import pytest
 from agent_runner.agents.base import Session
 from agent_runner.events import BackgroundTask
 from agent_runner.runners.background import Background
-from agent_runner.runners.live import LiveCli
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_work_that_was_read_of_and_not_looked_at_is_waited_for() -> None:
     session: Any = SimpleNamespace(background=[], resting=True)
-    nobody: Any = None
-    background = Background(cast("LiveCli", nobody), cast("Session", session), nobody, nobody, nobody)
+    none: Any = None
+    background = Background(none, cast("Session", session), none, none, none)
     await background.note()
     session.background = [BackgroundTask(task_id="t1")]
     over = anyio.Event()
