@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from agent_runner.runs.printed import Printing
-from tests.conftest import Service, Serving
+from tests.conftest import Script, Service, Serving
 from tests.faults.test_recovered import Watched, history
 from tests.faults.trial import wait_until
 from tests.runs.test_service import add_agent, start
@@ -72,7 +72,7 @@ def test_a_spoilt_log_keeps_nothing_from_its_start(
     other = '{"type":"assistant","message":{"content":[{"type":"text","text":"of others"}]}}\n'
     elsewhere.write_text(other)
     service.register()
-    steps = [{"text": "Well."}, {"touch": str(begun)}, {"hang": True}]
+    steps: Script = [{"text": "Well."}, {"touch": str(begun)}, {"hang": True}]
     watched = Watched(service, steps)
     wait_until(begun.exists)
     service.process.kill()
