@@ -34,8 +34,9 @@ class Background:
 
     A run of its own begins with the first thing that is told of such work after the turn's end,
     and ends with the turn in which the CLI tells what came of it. `rested_at` is when there was
-    last neither such work nor such a run, by the monotonic clock. `reason` says why the process
-    is ended, for those whose work is lost.
+    last neither such work nor such a run, by the monotonic clock. `began` is set with the next
+    such run, and another one then. `reason` says why the process is ended, for those whose work
+    is lost.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Background:
         self._turns = 0
         self._noted: list[BackgroundTask] = []
         self._at_rest = Latch()
+        self.began = Latch()
         self._stirred = Latch()
         self._watching = False
         self._over = False
@@ -74,6 +76,10 @@ class Background:
         """True while something is left to do or to tell."""
         return not self._over and (bool(self._session.background) or self._run is not None)
 
+    def serves(self, run_id: str) -> bool:
+        """True if the prompt of this run went to the process."""
+        return run_id in self._causes.values()
+
     async def rest(self) -> None:
         """Return when nothing is left to do or to tell."""
         while self.working:
@@ -84,6 +90,7 @@ class Background:
         """Set when nothing is left to do or to tell, if something is."""
         if self.working and self._at_rest.is_set():
             self._at_rest = Latch()
+        self.began = Latch()
         return self._at_rest
 
     def begin_turn(self, sink: Sink) -> None:
@@ -143,6 +150,7 @@ class Background:
             return
         if self._at_rest.is_set():
             self._at_rest = Latch()
+        self.began = Latch()
         if self._silent and not self._watching:
             self._watching = True
             self._start(self._watch)
@@ -180,6 +188,8 @@ class Background:
         if self._run is None and self._sink is not None:
             cause = self._causes.get(begun, self._sink.run_id)
             self._run = await self._sink.behind(self._asker, cause)
+            self.began.set()
+            self.began = Latch()
         return self._run
 
     async def _emit(self, events: Sequence[AgentEvent], begun: int) -> None:

@@ -492,7 +492,7 @@ async def test_settled_waits_for_all_that_was_said(serving: Serving, tmp_path: P
         found: list[str] = []
 
         async def wait() -> None:
-            found.extend(await context.runs.settled(active))
+            found.extend(await context.runs.settled(active.run_id))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)
