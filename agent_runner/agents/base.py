@@ -202,6 +202,10 @@ class Session(Protocol):
         """Bytes that end such work and keep the process; None if there are none."""
         ...
 
+    def finish_background(self) -> Received:
+        """The process is gone: close what is open of such work; called once, before `finish`."""
+        ...
+
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """The process is gone: close what is open, and say why if no result came."""
         ...

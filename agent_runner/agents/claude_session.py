@@ -19,7 +19,8 @@ from agent_runner.agents.claude_result import verdict
 from agent_runner.agents.claude_system import refusal_words, system_events
 from agent_runner.agents.claude_turns import Turns
 from agent_runner.agents.failures import short
-from agent_runner.agents.session import SessionBase
+from agent_runner.agents.line_reader import join
+from agent_runner.agents.session import ENDED, SessionBase
 from agent_runner.events import (
     Activity,
     AgentEvent,
@@ -149,7 +150,7 @@ class ClaudeSession(SessionBase):
     @property
     def background(self) -> list[BackgroundTask]:
         """See `base.Session`."""
-        return self._turns.tasks.left
+        return self._turns.tasks.outliving(self.tools)
 
     @property
     def resting(self) -> bool:
@@ -162,10 +163,30 @@ class ClaudeSession(SessionBase):
         return request is not None and self._turns.of_request(request) is not None
 
     def stop_background(self) -> bytes | None:
-        """A message for each task; the CLI tells of each end, and then in a turn of its own."""
-        ids = [task.task_id for task in self.background if task.task_id is not None]
+        """A message for each task; the CLI tells of each end, and then in a turn of its own.
+
+        What the turn that is on has begun is its own.
+        """
+        ids = [task.task_id for task in self._turns.others() if task.task_id is not None]
         lines = (self._ask_cli("stop_task", {"task_id": task_id}) for task_id in ids)
         return b"".join(lines) or None
+
+    def finish_background(self) -> Received:
+        """See `base.Session`. What was in the foreground ends with its turn."""
+        turns = self._turns
+        asked = {key: turns.of_request(self._requests[key]) for key in self._questions}
+        calls = {call: turns.tasks.of_call(call, self.tools) for call in self.tools}
+        turns.tasks.drop_foreground(self.tools)
+        closed: list[Received] = []
+        for key, begun in asked.items():
+            if (behind := turns.behind(begun)) is not None:
+                events = self.withdraw(key, ENDED, by="exit")
+                closed.append(Received(events=events, behind=behind))
+        for call, begun in calls.items():
+            if (behind := turns.behind(begun)) is not None:
+                events = self.end_tool(call, failed=True, error=f"{ENDED} before the tool did")
+                closed.append(Received(events=events, behind=behind))
+        return join(closed)
 
     def _owner(self, message: c.Assistant | c.User | c.StreamEvent) -> int | None:
         """See `LineReader`. What the model says begins a turn, unless a helper says it."""
@@ -316,9 +337,10 @@ class ClaudeSession(SessionBase):
                 unsolicited=unsolicited,
             )
         )
+        broken_off = self._interrupting or message.subtype == "error_during_execution"
+        self._turns.end(solicited=not unsolicited, broken_off=broken_off)
         self._error = None
         self._blocks.last_text = None
-        self._turns.end(solicited=not unsolicited)
         if unsolicited:
             return Received(events=events, behind=self._turns.number)
         self._turn_ended()

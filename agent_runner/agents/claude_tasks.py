@@ -44,6 +44,20 @@ class Tasks:
         """What is left to do, in the order of its beginning."""
         return [work.task for work in self._left.values()]
 
+    def outliving(self, calls: Calls) -> list[BackgroundTask]:
+        """What is left to do and in no turn's foreground, as far as that is known."""
+        return [work.task for work in self._left.values() if not _in_foreground(work, calls)]
+
+    def of_other_turns(self, turn: int | None) -> list[BackgroundTask]:
+        """What is left to do that another turn than this one began."""
+        return [work.task for work in self._left.values() if work.turn != turn]
+
+    def drop_foreground(self, calls: Calls) -> None:
+        """The turn that is on goes no further."""
+        for key, work in list(self._left.items()):
+            if _in_foreground(work, calls):
+                del self._left[key]
+
     def read(self, line: s.Task, turn: int, calls: Calls) -> tuple[int | None, bool]:
         """Take a line in: the turn that began its task, and whether work in the background ended.
 
@@ -160,6 +174,10 @@ class Tasks:
 def _is_over(patch: Any) -> bool:
     status = patch.get("status") if isinstance(patch, dict) else None
     return isinstance(status, str) and status in _OVER
+
+
+def _in_foreground(work: _Work, calls: Calls) -> bool:
+    return not work.listed and work.task.tool_call_id in calls
 
 
 def _goes_on(started: ToolStarted, detail: Any) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from agent_runner.agents.claude_tasks import Calls, Tasks
-from agent_runner.events import ToolStarted
+from agent_runner.events import BackgroundTask, ToolStarted
 from agent_runner.schemas import claude_control as control
 from agent_runner.schemas import claude_system as system
 
@@ -32,14 +32,24 @@ class Turns:
             self.on = "prompt" if prompted and not self._notified else "own"
             self.number += self.on == "prompt"
 
-    def end(self, *, solicited: bool) -> None:
-        """A turn has its result, which says whether it was a prompt's."""
+    def end(self, *, solicited: bool, broken_off: bool) -> None:
+        """A turn has its result, which says whether it was a prompt's.
+
+        What its first line looked like is not always what it was. After one that is `broken_off`
+        no turn tells of a notification any more.
+        """
         if solicited:
             self.number += self.on != "prompt"
         else:
-            self._notified = 0
+            self.number -= self.on == "prompt"
             self.tasks.told(self._calls)
+        if self.on == "own" or broken_off or not solicited:
+            self._notified = 0
         self.on = None
+
+    def others(self) -> list[BackgroundTask]:
+        """The tasks that the prompt's turn which is on has not begun."""
+        return self.tasks.of_other_turns(self.number if self.on == "prompt" else None)
 
     def interrupt(self) -> None:
         """The tasks end with the turn, and the CLI begins none to tell of it (2.1.329)."""

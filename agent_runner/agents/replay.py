@@ -171,6 +171,10 @@ class ReplaySession:
         """The player hears nothing."""
         return None
 
+    def finish_background(self) -> Received:
+        """See `base.Session`."""
+        return self._session.finish_background()
+
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """See `base.Session`."""
         return self._session.finish(exit)

@@ -35,6 +35,8 @@ from agent_runner.events import (
 )
 from agent_runner.schemas.decode import plain
 
+ENDED = "the CLI ended"
+
 
 class SessionBase(LineReader):
     """State and bookkeeping shared by the sessions; see `base.Session` for the contract."""
@@ -102,9 +104,13 @@ class SessionBase(LineReader):
         """No such message."""
         return None
 
+    def finish_background(self) -> Received:
+        """Nothing of it is open."""
+        return Received()
+
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """End what is open; fail the prompt that got no result."""
-        events = [*self._later, *self._close_open("the CLI ended", by="exit")]
+        events = [*self._later, *self._close_open(ENDED, by="exit")]
         self._later = []
         if self._prompts:
             code, error = self._exit_verdict(exit)

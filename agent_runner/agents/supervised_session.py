@@ -172,6 +172,10 @@ class SupervisedSession:
         """See `base.Session`."""
         return self.inner.stop_background()
 
+    def finish_background(self) -> Received:
+        """See `base.Session`."""
+        return self.inner.finish_background()
+
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """See `base.Session`; says what the exit code of a tool that waits means."""
         events = self.inner.finish(exit)

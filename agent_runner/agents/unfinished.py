@@ -23,33 +23,49 @@ class _Item:
     def __init__(self, first: MessageDelta | ReasoningDelta) -> None:
         self.is_message = isinstance(first, MessageDelta)
         self.parent = first.parent_tool_call_id
+        self.behind: int | None = None
         self.pieces = Pieces()
 
 
 class Unfinished:
-    """Keeps the pieces of open messages and thoughts, MOST_TEXT characters of each."""
+    """Keeps the pieces of open messages and thoughts, MOST_TEXT characters of each.
+
+    `behind` is as in `base.Received`.
+    """
 
     def __init__(self) -> None:
         self._items: dict[str, _Item] = {}
 
-    def take(self, events: Iterable[AgentEvent]) -> None:
+    def take(self, events: Iterable[AgentEvent], behind: int | None = None) -> None:
         """Take events in their order; those that are no texts say nothing."""
         for event in events:
             if isinstance(event, MessageDelta | ReasoningDelta):
-                self._add(event)
+                self._add(event, behind)
             elif isinstance(event, MessageCompleted | ReasoningCompleted):
                 self._items.pop(event.item_id, None)
 
-    def _add(self, delta: MessageDelta | ReasoningDelta) -> None:
+    def _add(self, delta: MessageDelta | ReasoningDelta, behind: int | None) -> None:
         item = self._items.get(delta.item_id)
         if item is None:
             item = self._items[delta.item_id] = _Item(delta)
+        item.behind = behind
         if item.pieces.size < MOST_TEXT:
             item.pieces.add(delta.text)
 
     def end_turn(self, *, partial: bool) -> list[AgentEvent]:
         """Complete what the turn left open; helpers work on."""
-        ended = [key for key, item in self._items.items() if item.parent is None]
+        ended = [
+            key for key, item in self._items.items() if item.parent is None and item.behind is None
+        ]
+        return self._end(ended, partial=partial)
+
+    def end_background(self, *, partial: bool, helpers: bool) -> list[AgentEvent]:
+        """Complete what a turn of the CLI's own left open, and what its `helpers` did."""
+        ended = [
+            key
+            for key, item in self._items.items()
+            if item.behind is not None and (helpers or item.parent is None)
+        ]
         return self._end(ended, partial=partial)
 
     def end(self, last: Sequence[AgentEvent]) -> list[AgentEvent]:

@@ -21,7 +21,7 @@ from agent_runner.api.streams import cursor, event_stream
 from agent_runner.errors import BadRequestError, ConflictError, UnavailableError
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
-from agent_runner.runs.service import Accepted, RunService
+from agent_runner.runs.service import Accepted
 from conversation_store.records import RunRecord
 from conversation_store.states import RunState
 
@@ -98,23 +98,21 @@ def _wants_stream(request: Request) -> bool:
 
 
 def _run_stream(request: Request, active: ActiveRun, after: int) -> Response:
-    return event_stream(request, _frames(active, after))
+    frames = active.channel.listen(after=after, run_id=active.run_id, until_type=_END)
+    return event_stream(request, frames)
 
 
-def _frames(active: ActiveRun, after: int = 0) -> AsyncGenerator[bytes, None]:
-    return active.channel.listen(after=after, run_id=active.run_id, until_type=_END)
-
-
-async def _frames_until_settled(runs: RunService, active: ActiveRun) -> AsyncGenerator[bytes, None]:
+async def _frames_until_settled(ctx: Context, run_id: str) -> AsyncGenerator[bytes, None]:
     """The run's stream, then those of the runs that it has led to, one after the other."""
-    following: ActiveRun | None = active
+    channel = await ctx.bus.channel((await ctx.store.runs.get(run_id)).conversation_id)
+    following: str | None = run_id
     seen = 0
     while following is not None:
-        async with aclosing(_frames(following)) as frames:
+        listening = channel.listen(after=0, run_id=following, until_type=_END)
+        async with aclosing(listening) as frames:
             async for piece in frames:
                 yield piece
-        await active.done.wait()
-        following = await runs.next_behind(active, seen)
+        following = await ctx.runs.next_behind(run_id, seen)
         seen += 1
 
 
@@ -155,22 +153,24 @@ async def execute(request: Request) -> Response:
 async def _outcome(request: Request, accepted: Accepted, *, settled: bool) -> Response:
     """The run's stream from its start, or its end when that has come."""
     active, ctx = accepted.active, context(request)
+    run_id = accepted.run_id
     if _wants_stream(request):
-        if active is not None and settled:
-            return event_stream(request, _frames_until_settled(ctx.runs, active))
+        if settled:
+            return event_stream(request, _frames_until_settled(ctx, run_id))
         if active is not None:
             return _run_stream(request, active, 0)
-        run = await context(request).store.runs.get(accepted.run_id)
-        channel = await context(request).bus.channel(run.conversation_id)
-        return event_stream(request, channel.replay(after=0, run_id=run.run_id))
+        run = await ctx.store.runs.get(run_id)
+        channel = await ctx.bus.channel(run.conversation_id)
+        return event_stream(request, channel.replay(after=0, run_id=run_id))
     if active is not None:
         await active.done.wait()
-        if not settled:
-            return _answer(active)
-        return _answer(active, await _background(ctx, await ctx.runs.settled(active)))
-    behind = await ctx.runs.behind(accepted.run_id) if settled else []
-    background = await _background(ctx, behind) if settled else None
-    return _reply(*await _stored(ctx, accepted.run_id), background)
+    over = active is None or active.outcome is not None
+    background = (
+        await _background(ctx, await ctx.runs.settled(run_id)) if settled and over else None
+    )
+    if active is not None:
+        return _answer(active, background)
+    return _reply(*await _stored(ctx, run_id), background)
 
 
 def idempotency_key(request: Request) -> str | None:

@@ -84,6 +84,10 @@ class PlainSession:
         """There is no way."""
         return None
 
+    def finish_background(self) -> Received:
+        """Nothing is open."""
+        return Received()
+
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """Nothing is open."""
         return []

@@ -6,8 +6,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import anyio
+import msgspec
 
 from agent_runner.agents.base import Session
+from agent_runner.agents.unfinished import Unfinished, partial_answer
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     AgentEvent,
@@ -31,9 +33,10 @@ class Background:
     """The work of one process that outlives its turns.
 
     A run of its own begins with the first thing that is told of such work after the turn's end,
-    and ends with the turn in which the CLI tells what came of it. `at_rest` is set while there
-    is neither such work nor such a run; `rested_at` is when that was last so, by the monotonic
-    clock. `reason` says why the process is ended, for those whose work is lost.
+    and ends with the turn in which the CLI tells what came of it. `rested_at` is when there was
+    last neither such work nor such a run, by the monotonic clock. `began` is set with the next
+    such run, and another one then. `reason` says why the process is ended, for those whose work
+    is lost.
     """
 
     def __init__(
@@ -42,21 +45,23 @@ class Background:
         session: Session,
         answer: Callable[[str, Resolution], PermissionResolved],
         start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
+        unfinished: Unfinished,
     ) -> None:
         self.questions = Questions()
-        self.at_rest = Latch()
-        self.at_rest.set()
         self.rested_at = 0.0
         self.reason = "exit"
         self._asker = asker
         self._session = session
         self._answer = answer
         self._start = start
+        self._unfinished = unfinished
         self._sink: Sink | None = None
         self._run: Behind | None = None
         self._causes: dict[int, str] = {}
         self._turns = 0
         self._noted: list[BackgroundTask] = []
+        self._at_rest = Latch()
+        self.began = Latch()
         self._stirred = Latch()
         self._watching = False
         self._over = False
@@ -71,6 +76,23 @@ class Background:
         """True while something is left to do or to tell."""
         return not self._over and (bool(self._session.background) or self._run is not None)
 
+    def serves(self, run_id: str) -> bool:
+        """True if the prompt of this run went to the process."""
+        return run_id in self._causes.values()
+
+    async def rest(self) -> None:
+        """Return when nothing is left to do or to tell."""
+        while self.working:
+            await self.at_rest.wait()
+
+    @property
+    def at_rest(self) -> Latch:
+        """Set when nothing is left to do or to tell, if something is."""
+        if self.working and self._at_rest.is_set():
+            self._at_rest = Latch()
+        self.began = Latch()
+        return self._at_rest
+
     def begin_turn(self, sink: Sink) -> None:
         """A prompt's turn begins: what it leaves behind is caused by it."""
         self._sink = sink
@@ -83,10 +105,13 @@ class Background:
         self._stirred.set()
         passed: list[AgentEvent] = []
         for event in events:
+            self._unfinished.take([event], begun)
             if isinstance(event, TurnCompleted):
+                partial = not event.ok
+                passed += self._unfinished.end_background(partial=partial, helpers=False)
                 await self._emit(passed, begun)
+                await self._told(_with_partial(event, passed), begun)
                 passed = []
-                await self._told(event, begun)
                 continue
             passed.append(event)
             if isinstance(event, PermissionResolved):
@@ -108,8 +133,9 @@ class Background:
         if run is not None:
             await run.take_over(self._asker, staying)
         for asked in staying:
-            questions.settled(asked.request_id)
-            self.questions.asked(asked)
+            if questions.open(asked):
+                questions.settled(asked.request_id)
+                self.questions.asked(asked)
 
     async def note(self) -> None:
         """Look at what is left, after the session has read something."""
@@ -118,12 +144,13 @@ class Background:
             self._noted = tasks
             await self._sink.left(self._asker, tasks)
         if not self.working:
-            if not self.at_rest.is_set():
+            if not self._at_rest.is_set():
                 self.rested_at = anyio.current_time()
-                self.at_rest.set()
+                self._at_rest.set()
             return
-        if self.at_rest.is_set():
-            self.at_rest = Latch()
+        if self._at_rest.is_set():
+            self._at_rest = Latch()
+        self.began = Latch()
         if self._silent and not self._watching:
             self._watching = True
             self._start(self._watch)
@@ -134,17 +161,20 @@ class Background:
             await self._run.emit([resolved])
 
     async def finish(self) -> None:
-        """The process is gone: say what is lost with it, and end the run."""
+        """The process is gone, and closed what was open: say what is lost, and end the run."""
         self._over = True
         lost = self._session.background
+        last = self._unfinished.end_background(partial=True, helpers=True)
+        if lost:
+            last.append(BackgroundLost(tasks=lost, reason=self.reason))
         run, self._run = self._run, None
-        if lost and self._sink is not None:
-            event = BackgroundLost(tasks=lost, reason=self.reason)
-            await (run or self._sink).emit([event])
-        if run is not None:
-            run.settle(_lost(lost))
-        if not self.at_rest.is_set():
-            self.at_rest.set()
+        try:
+            if last and self._sink is not None:
+                await (run or self._sink).emit(last)
+        finally:
+            if run is not None:
+                run.settle(_with_partial(_lost(lost), last))
+            self._at_rest.set()
 
     @property
     def _silent(self) -> bool:
@@ -158,6 +188,8 @@ class Background:
         if self._run is None and self._sink is not None:
             cause = self._causes.get(begun, self._sink.run_id)
             self._run = await self._sink.behind(self._asker, cause)
+            self.began.set()
+            self.began = Latch()
         return self._run
 
     async def _emit(self, events: Sequence[AgentEvent], begun: int) -> None:
@@ -198,6 +230,13 @@ class Background:
         finally:
             self._watching = False
         await self.note()
+
+
+def _with_partial(verdict: TurnCompleted, last: Sequence[AgentEvent]) -> TurnCompleted:
+    """The verdict with what broke off, if it has no text of its own."""
+    if verdict.ok or verdict.text is not None or (text := partial_answer(last)) is None:
+        return verdict
+    return msgspec.structs.replace(verdict, text=text, partial=True)
 
 
 def _lost(tasks: Sequence[BackgroundTask]) -> TurnCompleted:

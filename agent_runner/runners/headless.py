@@ -188,8 +188,7 @@ class Headless:
         return verdict
 
     async def _after_work(self, conversation_id: str, live: LiveCli) -> None:
-        while live.background.working:
-            await live.background.at_rest.wait()
+        await live.background.rest()
         await self.pool.rested(conversation_id, live)
 
     async def _verdict(

@@ -91,7 +91,9 @@ class LiveCli:
         self._unfinished = Unfinished()
         self._tools_since = 0
         self.questions = Questions()
-        self.background = Background(self, session, self._send_answer, self._start)
+        self.background = Background(
+            self, session, self._send_answer, self._start, self._unfinished
+        )
         self._limits = Limits(child, partial(self._start, self._tell_notices))
         self._given_up = False
         self._reading = anyio.CancelScope()
@@ -232,9 +234,13 @@ class LiveCli:
         for_session = resolution.answer.allow and resolution.answer.session
         questions = self.questions if of_turn else self.background.questions
         questions.settled(question.request_id)
+        try:
+            resolved = self._send_answer(question.request_id, resolution)
+        except KeyError:
+            # It took the question back; that was read, and is not told yet.
+            return False
         if for_session:
             self.questions.allow(question)
-        resolved = self._send_answer(question.request_id, resolution)
         if of_turn:
             await self._emit([resolved])
         else:
@@ -501,10 +507,17 @@ class LiveCli:
     async def _finish(self) -> None:
         events = self._limits.untold()
         end = Exit(code=self._child.exit_code, stderr_tail=self._stderr.tail)
-        events += self._unfinished.end(self._session.finish(end))
+        behind: Received | None = self._session.finish_background()
+        last = self._session.finish(end)
         try:
+            try:
+                while behind is not None:
+                    await self._deal(behind.events, behind.behind)
+                    behind = behind.rest
+            finally:
+                await self.background.finish()
+            events += self._unfinished.end(last)
             await self._settle([self._limits.explained(event) for event in events])
-            await self.background.finish()
         finally:
             if not self.turn_over:
                 self._end_turn(

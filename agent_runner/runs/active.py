@@ -84,8 +84,7 @@ class ActiveRun:
 
     `recorder` takes what a mirror is compared with. `acted` once a tool began, or asked to, or
     something could not be read: nothing is run again after it.
-    `following` are the runs of what its CLI did by itself because of it; `followed` is set with
-    each. `when_asking` is called when somebody is asked; what changes by that is published.
+    `when_asking` is called when somebody is asked; what changes by that is published.
     `done` without an `outcome`: the service stopped while the run was queued, and will start it
     when it is up again.
     """
@@ -119,8 +118,6 @@ class ActiveRun:
         self.stop_reason: StopReason | None = None
         self._stopped_again = False
         self.acted = False
-        self.following: list[ActiveRun] = []
-        self.followed = Latch()
         self.recorder: Recorder | None = None
         self.when_asking: WhenAsking | None = None
         self.done = Latch()

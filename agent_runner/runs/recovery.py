@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,7 @@ import msgspec
 import structlog
 
 from agent_runner import wire
-from agent_runner.agents.base import AgentOptions, Exit, Form, Received
-from agent_runner.agents.registry import adapter_for
-from agent_runner.agents.unfinished import Unfinished
+from agent_runner.agents.base import AgentOptions
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events import (
     AgentEvent,
@@ -31,9 +30,7 @@ from agent_runner.events import (
     Usage,
     UsageReported,
 )
-from agent_runner.process.lines import LineFramer, OversizeLine
-from agent_runner.process.raw_log import overwrite
-from agent_runner.process.redact import Redactor
+from agent_runner.runs.printed import Printing, read
 from agent_runner.runs.raw_files import RawFiles
 from conversation_store.errors import StoreError
 from conversation_store.records import RunRecord
@@ -41,8 +38,9 @@ from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
 
-_CHUNK = 1 << 20
 _AT_ONCE = 2
+_MOST_BEFORE = 32
+_STARTED = "run.started"
 _TOLD = (
     SessionStarted,
     MessageCompleted,
@@ -80,8 +78,20 @@ class SecretsOf(Protocol):
         ...
 
 
+class _Stored(msgspec.Struct):
+    """An event as it is stored: when it came, and its object."""
+
+    time: str
+    event: dict[str, Any]
+
+
 class Recovery:
-    """Reads the raw logs of runs that an earlier service did not end."""
+    """Reads the raw logs of runs that an earlier service did not end.
+
+    What a warm process printed in a turn is understood by what it printed before: helpers of an
+    earlier turn, and turns of the CLI's own, have no part in a prompt's run. Their run has no
+    log: what they printed stands in those of the prompts' runs on that process.
+    """
 
     def __init__(
         self, store: Store, files: RawFiles, line_limit: int, secrets_of: SecretsOf
@@ -94,90 +104,143 @@ class Recovery:
 
     async def of(self, run: RunRecord) -> Recovered:
         """What is known of the run's end; little, if its log or its agent cannot be read."""
-        stored = await self._stored(run)
+        stored = await self._stored(run.run_id)
+        told = [each.event for each in stored]
         conversation = await self._store.conversations.get(run.conversation_id)
         found = Recovered(
             session_id=conversation.session_id,
-            started_at=next((time for time, _ in stored if time), run.started_at),
-            last_at=stored[-1][0] if stored else None,
+            started_at=next((each.time for each in stored if each.time), run.started_at),
+            last_at=stored[-1].time if stored else None,
         )
-        path = self._files.path(run.run_id, "stdout")
         try:
             agent = await self._store.agents.get(run.agent_id)
+            runs = await self._process_of(run, told)
+            logs = [self._files.path(run_id, "stdout") for run_id in runs]
             options = msgspec.convert(agent.options, AgentOptions)
-            decode = partial(self._decode, path, agent.type, options, run)
-            decoded, at = await anyio.to_thread.run_sync(decode, limiter=self._limiter)
+            printing = Printing(
+                agent_type=agent.type,
+                options=options,
+                form=run.form,
+                session_id=run.session_id,
+                secrets=self._secrets_of(agent.type, options),
+                line_limit=self._line_limit,
+            )
+            turn = runs.index(run.run_id) if run.run_id in runs else -1
+            work = partial(read, printing, logs, turn)
+            printed = await anyio.to_thread.run_sync(work, limiter=self._limiter)
+            at = await anyio.to_thread.run_sync(_last_written, logs)
         except FileNotFoundError:
-            return _known(found, [event for _, event in stored])
+            return _known(found, told)
         except (AgentRunnerError, StoreError, OSError, ValueError) as error:
             log.warning("run_not_recovered", run_id=run.run_id, error=str(error))
-            return _known(found, [event for _, event in stored])
-        found.last_at = max(filter(None, (found.last_at, at)))
-        told = [event for _, event in stored]
-        found.events = missing(decoded, told)
-        found.verdict = next((e for e in decoded if isinstance(e, TurnCompleted)), None)
+            return _known(found, told)
+        except Exception:  # what a CLI has printed must not keep the service from its start
+            log.exception("run_not_recovered", run_id=run.run_id)
+            return _known(found, told)
+        found.last_at = max(filter(None, (found.last_at, at)), default=None)
+        if run.trigger == "background":
+            others = await self._others(run, runs)
+            found.events, found.verdict = missing_behind(printed.behind, told, others)
+        else:
+            found.events = missing(printed.own, told)
+            found.verdict = next((e for e in printed.own if isinstance(e, TurnCompleted)), None)
         return _known(found, [*told, *map(msgspec.to_builtins, found.events)])
 
-    async def _stored(self, run: RunRecord) -> list[tuple[str, dict[str, Any]]]:
-        """The time and the object of each stored event of the run, and of what works behind it."""
-        found: list[tuple[str, dict[str, Any]]] = []
-        runs = [run.run_id, *await self._store.runs.caused_by(run.run_id)]
-        for run_id in runs:
-            async for page in self._store.events.of_run(run_id, after=0, until=2**62):
-                found += [(event.time, msgspec.json.decode(event.payload)) for event in page]
+    async def _stored(self, run_id: str) -> list[_Stored]:
+        pages = self._store.events.of_run(run_id, after=0, until=2**62)
+        return [
+            _Stored(event.time, msgspec.json.decode(event.payload))
+            async for page in pages
+            for event in page
+        ]
+
+    async def _process_of(self, run: RunRecord, told: Sequence[Mapping[str, Any]]) -> list[str]:
+        """The runs of prompts that the run's process served, oldest first.
+
+        Those after the run too, if it is one of what the process did by itself.
+        """
+        if run.trigger != "background":
+            started = next((event for event in told if event["type"] == _STARTED), None)
+            if started is None or not started.get("reused"):
+                return [run.run_id]
+        cause = run.caused_by if run.trigger == "background" and run.caused_by else run.run_id
+        ids = await self._store.runs.of_conversation(run.conversation_id)
+        served = [cause]
+        if run.trigger != "background" or await self._reused(cause):
+            for earlier in reversed([each for each in ids if each < cause][-_MOST_BEFORE:]):
+                reused = await self._reused(earlier)
+                if reused is not None:
+                    served.insert(0, earlier)
+                if reused is False:
+                    break
+        if run.trigger == "background":
+            for later in (each for each in ids if each > cause):
+                reused = await self._reused(later)
+                if reused is False:
+                    break
+                if reused:
+                    served.append(later)
+        return served
+
+    async def _reused(self, run_id: str) -> bool | None:
+        """True if the run of a prompt began on a process that was there; None for another run."""
+        async for page in self._store.events.of_run(run_id, after=0, until=2**62):
+            for event in page:
+                told = msgspec.json.decode(event.payload)
+                if told["type"] == _STARTED:
+                    return (
+                        None if told.get("trigger") == "background" else told.get("reused", False)
+                    )
+        return None
+
+    async def _others(self, run: RunRecord, served: Sequence[str]) -> list[dict[str, Any]]:
+        """What is stored of other runs of what the process did by itself."""
+        found: list[dict[str, Any]] = []
+        for cause in served:
+            for run_id in await self._store.runs.caused_by(cause):
+                if run_id != run.run_id:
+                    found += (each.event for each in await self._stored(run_id))
         return found
 
-    def _decode(
-        self, path: Path, agent_type: str, options: AgentOptions, run: RunRecord
-    ) -> tuple[list[AgentEvent], str]:
-        """Every event of the log, as its end had been the process's."""
-        adapter = adapter_for(agent_type)
-        form = Form(run.form) if run.form in list(Form) else adapter.forms[0]
-        session = adapter.session(options, form, resume=run.session_id)
-        session.open()
-        session.prompt("")
-        unfinished = Unfinished()
-        events: list[AgentEvent] = []
 
-        def take(received: Received | None) -> None:
-            while received is not None:
-                if received.behind is None:
-                    unfinished.take(received.events)
-                    events.extend(e for e in received.events if not e.ephemeral)
-                received = received.rest
+def _last_written(logs: Sequence[Path]) -> str | None:
+    times = []
+    for path in logs:
+        with suppress(FileNotFoundError):
+            times.append(path.stat().st_mtime)
+    return wire.utc_text(datetime.fromtimestamp(max(times), UTC)) if times else None
 
-        for line in self._lines(path, agent_type, options):
-            if isinstance(line, OversizeLine):
-                take(session.receive_oversize(line.kept))
-            else:
-                take(session.receive(line))
-        if not any(isinstance(event, TurnCompleted) for event in events):
-            last = session.finish(Exit(code=None))
-            events += [e for e in unfinished.end(last) if not isinstance(e, TurnCompleted)]
-        at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        return events, wire.utc_text(at)
 
-    def _lines(
-        self, path: Path, agent_type: str, options: AgentOptions
-    ) -> Iterator[bytes | OversizeLine]:
-        """The log's lines; what a program wrote by itself and nobody masked yet is masked."""
-        redactor = Redactor(self._secrets_of(agent_type, options))
-        framer = LineFramer(self._line_limit)
-        at = 0
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                clear = redactor.feed(chunk)
-                yield from framer.feed(clear)
-                at = self._mask(path, at, clear)
-        rest = redactor.flush()
-        self._mask(path, at, rest)
-        yield from framer.feed(rest)
-        yield from framer.flush()
+def missing_behind(
+    printed: Sequence[AgentEvent],
+    stored: Sequence[Mapping[str, Any]],
+    others: Sequence[Mapping[str, Any]],
+) -> tuple[list[AgentEvent], TurnCompleted | None]:
+    """Those of `printed` that are stored neither of the run nor of the `others`.
 
-    def _mask(self, path: Path, at: int, clear: bytes) -> int:
-        if b"*" in clear:
-            overwrite(path, at, clear)
-        return at + len(clear)
+    And the verdict that the CLI had come to in the run, if it had.
+    """
+    left = Counter(_key(event) for event in stored)
+    of_others = Counter(_key(event) for event in others)
+    found: list[AgentEvent] = []
+    verdict: TurnCompleted | None = None
+    is_own = False
+    for event in printed:
+        if isinstance(event, TurnCompleted):
+            verdict = event if is_own else verdict
+            is_own = False
+        if not isinstance(event, _TOLD):
+            continue
+        key = _key(msgspec.to_builtins(event))
+        if of_others[key] > 0:
+            of_others[key] -= 1
+            continue
+        is_own = True
+        if left[key] > 0:
+            left[key] -= 1
+        else:
+            found.append(event)
+    return found, verdict
 
 
 def missing(decoded: Sequence[AgentEvent], stored: Sequence[Mapping[str, Any]]) -> list[AgentEvent]:

@@ -26,9 +26,10 @@ from agent_runner.errors import (
     UnavailableError,
 )
 from agent_runner.events import RunQueued, RunStarted
-from agent_runner.latch import Latch, first_of
+from agent_runner.latch import first_of
 from agent_runner.routing.options import options_of
 from agent_runner.routing.router import Router
+from agent_runner.runners.background import Background
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.live import LiveCli
 from agent_runner.runners.sink import Asker
@@ -89,7 +90,6 @@ class RunService:
         # Each is there while somebody uses it.
         self._queues = WeakValueDictionary[str, AgentQueue]()
         self._accepting = WeakValueDictionary[str, anyio.Lock]()
-        self._known = WeakValueDictionary[str, ActiveRun]()
         self._active: dict[str, ActiveRun] = {}
         self._closing = False
 
@@ -263,15 +263,17 @@ class RunService:
             caused_by=caused_by,
         )
         begin = partial(self._store.runs.begin_background, run, asker.form, [new_event(started)])
+        # Known before it is committed: who finds it in the store waits for its end.
+        self._active[run.run_id] = active
         try:
             await active.channel.commit(begin)
-        except StoreError as error:
+        except BaseException as error:
+            del self._active[run.run_id]
+            active.done.set()
+            if not isinstance(error, StoreError):
+                raise
             log.error("background_run_not_begun", caused_by=caused_by, code=error.code)
             return None
-        self._active[run.run_id] = active
-        if (cause := self._known.get(caused_by)) is not None:
-            cause.following.append(active)
-            cause.followed.set()
         self._tasks.start_soon(self._drive_background, active)
         return active
 
@@ -282,7 +284,7 @@ class RunService:
             del self._active[active.run_id]
 
     def _enter(self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue) -> None:
-        self._active[active.run_id] = self._known[active.run_id] = active
+        self._active[active.run_id] = active
         self._tasks.start_soon(self._drive, active, agent, queue, queue.enter())
 
     def _one_at_a_time(self, agent_id: str) -> anyio.Lock:
@@ -312,25 +314,33 @@ class RunService:
     def _of(self, agent_id: str) -> list[ActiveRun]:
         return [active for active in self.all_active() if active.run.agent_id == agent_id]
 
-    async def settled(self, active: ActiveRun) -> list[str]:
+    async def settled(self, run_id: str) -> list[str]:
         """Wait for the work that a run which is over has left behind.
 
         The ids of the runs that this has led to, oldest first.
         """
-        if (live := active.live) is not None:
-            while live.background.working:
-                await live.background.at_rest.wait()
-        return await self.behind(active.run_id)
+        while (background := self._work_of(run_id)) is not None:
+            await background.rest()
+        return await self.behind(run_id)
 
-    async def next_behind(self, active: ActiveRun, seen: int) -> ActiveRun | None:
+    async def next_behind(self, run_id: str, seen: int) -> str | None:
         """Wait for the next run that a run which is over has led to; None once it is settled."""
-        while len(active.following) <= seen:
-            live = active.live
-            if live is None or not live.background.working:
+        while True:
+            background = self._work_of(run_id)
+            latches = [] if background is None else [background.began, background.at_rest]
+            following = await self._store.runs.caused_by(run_id)
+            if len(following) > seen:
+                return following[seen]
+            if background is None:
                 return None
-            active.followed = Latch()
-            await first_of(active.followed, live.background.at_rest)
-        return active.following[seen]
+            await first_of(*latches)
+
+    def _work_of(self, run_id: str) -> Background | None:
+        """What works on after a run, if something does."""
+        for live in self._headless.living:
+            if live.background.working and live.background.serves(run_id):
+                return live.background
+        return None
 
     async def behind(self, run_id: str) -> list[str]:
         """The ids of the runs that a run has led to, oldest first, when they are over."""

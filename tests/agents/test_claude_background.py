@@ -268,6 +268,57 @@ def test_all_that_is_open_is_closed_when_the_process_is_gone(cli: Cli) -> None:
     assert cli.left == ["t1"]
 
 
+def test_what_is_open_at_the_end_of_the_process_belongs_to_whom_it_did(cli: Cli) -> None:
+    cli.prompt()
+    cli.read(INIT, call("in", parent="helper"), asks("q", "in"), call("own"), asks("p", "own"))
+    ended: Received | None = cli.session.finish_background()
+    found = []
+    while ended is not None:
+        found += [(ended.behind, msgspec.to_builtins(event)["type"]) for event in ended.events]
+        ended = ended.rest
+    assert found == [(1, "permission.resolved"), (1, "tool.completed")]
+    last = [msgspec.to_builtins(event)["type"] for event in cli.session.finish(Exit(code=1))]
+    assert last == ["permission.resolved", "tool.completed", "turn.completed"]
+
+
+def test_what_is_in_the_foreground_is_not_lost_in_the_background() -> None:
+    cli = Cli()
+    cli.prompt()
+    cli.read(INIT, call("helper", "Agent"), task("task_started"))
+    assert cli.left == []
+    cli.session.finish_background()
+    cli.session.finish(Exit(code=1))
+    assert cli.left == []
+
+
+def test_a_stop_spares_what_the_turn_that_is_on_has_begun(cli: Cli) -> None:
+    cli.prompt()
+    cli.read(INIT, call("second", "Agent"), listed("t1", "t2"))
+    cli.read(task("task_started", "t2", "second", is_backgrounded=True))
+    stop = cli.session.stop_background()
+    assert stop is not None
+    assert [json.loads(line)["request"]["task_id"] for line in stop.splitlines()] == ["t1"]
+
+
+def test_a_notification_that_nobody_tells_of_costs_one_turn_at_most(cli: Cli) -> None:
+    cli.read(task("task_notification", status="completed"), listed())
+    for _ in range(2):
+        cli.prompt()
+        told = cli.read(INIT, text("next"), result("next"))
+        assert told[-1] == (None, "turn.completed")
+    assert told[0] == (None, "message.completed")
+
+
+def test_a_turn_that_turns_out_to_be_the_clis_own_is_not_counted(cli: Cli) -> None:
+    cli.prompt()
+    cli.read(INIT, result("by itself", **OWN))
+    cli.read(INIT, *(dict(line) for line in BEGUN[:1]), answered("helper"), result("second"))
+    cli.prompt()
+    again = [call("third", "Agent", run_in_background=True), answered("third"), result("third")]
+    cli.read(INIT, *again)
+    assert cli.read(call("of the third", parent="third")) == [(3, "tool.started")]
+
+
 def test_work_is_stopped_by_a_message_for_each_task(cli: Cli) -> None:
     stop = cli.session.stop_background()
     assert stop is not None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.api.frames import blocks, data_of
@@ -106,6 +107,44 @@ def test_a_stream_until_settled_goes_on_with_the_runs_behind(
     assert len({end["runId"] for end in ends}) == 2
     texts = [event["text"] for event in got if event["type"] == "message.completed"]
     assert texts == ["Begun.", "All green."]
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["answer", "stream"])
+def test_who_asks_again_waits_for_it_too(service: Service, tmp_path: Path, streamed: bool) -> None:
+    """Its first request broke off, and the run is over since."""
+    gate = tmp_path / "gate"
+    script = [{"background": [{"wait": str(gate)}], "told": "All green."}, {"text": "Begun."}]
+    body = {"prompt": json.dumps(script), "until": "settled"}
+    key = {"Idempotency-Key": "the-same"}
+    with (
+        service.client(Accept="text/event-stream", **key) as client,
+        client.stream("POST", "/agents/worker/execute", json=body) as response,
+    ):
+        for block in blocks(response):
+            if b"run.finished" in block:
+                break
+    answers: list[httpx.Response] = []
+
+    def again() -> None:
+        accept = "text/event-stream" if streamed else "application/json"
+        with service.client(Accept=accept, **key) as client:
+            answers.append(client.post("/agents/worker/execute", json=body))
+
+    asking = threading.Thread(target=again)
+    asking.start()
+    asking.join(0.5)
+    assert answers == []
+    gate.touch()
+    asking.join(20)
+    assert answers[0].headers["Idempotent-Replayed"] == "true"
+    if streamed:
+        got = [data_of(b) for b in answers[0].content.split(b"\n\n") if b"data: " in b]
+        texts = [event["text"] for event in got if event["type"] == "message.completed"]
+        assert texts == ["Begun.", "All green."]
+        assert [event["type"] for event in got].count("run.finished") == 2
+    else:
+        (later,) = answers[0].json()["background"]
+        assert later["content"] == "All green."
 
 
 @pytest.mark.parametrize("warm", [8, 0], ids=["warm", "once"])

@@ -27,10 +27,10 @@ STREAMING = [param for param in EVERY_WAY if param.id != "factory-droid-once"]
 class Watched:
     """A prompt whose stream is read until it breaks off."""
 
-    def __init__(self, service: Service, script: Script) -> None:
+    def __init__(self, service: Service, script: Script, **body: Any) -> None:
         self.events: list[dict[str, Any]] = []
         self._service = service
-        self._body = {"prompt": json.dumps(script)}
+        self._body = {"prompt": json.dumps(script), **body}
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
 

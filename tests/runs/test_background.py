@@ -157,6 +157,38 @@ async def test_a_question_that_is_open_at_the_answer_stays_open(
         assert [end["status"] for end in ends] == ["completed"]
 
 
+async def test_a_decision_in_the_moment_of_the_answer_counts_once(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, open_ = tmp_path / "log", tmp_path / "open"
+    script = [
+        helper({"ask": "Bash", "input": COMMAND, "log": str(log)}, told="Done now."),
+        {"wait": str(open_)},
+        {"text": "Started."},
+    ]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        approval = await asked(context)
+        move_over = context.desk.move_over
+
+        async def and_decide(*args: Any) -> None:
+            await move_over(*args)
+            await context.desk.decide(approval.approval_id, approve(approval))
+
+        monkeypatch.setattr(context.desk, "move_over", and_decide)
+        open_.touch()
+        assert (await ended(active)).state == "succeeded"
+        (run,) = await behind(context, active)
+        assert run.state == "succeeded"
+        assert ran(log) == [COMMAND]
+        assert active.live is not None
+        with anyio.fail_after(5):
+            await active.live.background.rest()
+        assert active.live.background.questions.all() == []
+        assert [words for _, words in await said(context, active)][1:] == ["Started.", "Done now."]
+
+
 async def test_the_policy_is_asked_before_a_person(serving: Serving, tmp_path: Path) -> None:
     gate, log = tmp_path / "gate", tmp_path / "log"
     script = [helper({"wait": str(gate)}, {"ask": "Bash", "input": COMMAND, "log": str(log)})]
@@ -271,7 +303,7 @@ async def behind_over(context: Context, active: ActiveRun, text: str) -> None:
 
 
 async def test_work_left_to_do_is_not_idle(serving: Serving, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
+    gate, closed = tmp_path / "gate", "session.closed"
     script = [helper({"wait": str(gate)}, told="At last.")]
     async with serving(session_idle_ms=50, session_warning_ms=1) as context:
         agent = await add_agent(context, tmp_path)
@@ -283,10 +315,10 @@ async def test_work_left_to_do_is_not_idle(serving: Serving, tmp_path: Path) -> 
         assert kept.reason == "lifetime_closed"
         gate.touch()
         await behind(context, active)
-        await when(lambda: not kept.live.alive)
-        events = await of_conversation(context, active)
-        (closed,) = [event for event in events if event["type"] == "session.closed"]
-        assert closed["reason"] == "idle_closed"
+        with anyio.fail_after(20):
+            while (events := await of_conversation(context, active))[-1]["type"] != closed:
+                await anyio.sleep(0.005)
+        assert events[-1]["reason"] == "idle_closed"
         assert not [event for event in events if event["type"] == "background.lost"]
 
 
@@ -460,7 +492,7 @@ async def test_settled_waits_for_all_that_was_said(serving: Serving, tmp_path: P
         found: list[str] = []
 
         async def wait() -> None:
-            found.extend(await context.runs.settled(active))
+            found.extend(await context.runs.settled(active.run_id))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)
