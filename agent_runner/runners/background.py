@@ -36,7 +36,7 @@ class Background:
     and ends with the turn in which the CLI tells what came of it. `rested_at` is when there was
     last neither such work nor such a run, by the monotonic clock. `began` is set with the next
     such run, and another one then. `reason` says why the process is ended, for those whose work
-    is lost.
+    is lost. `expected` is set from the reading of something of such work until `note`.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Background:
         self.questions = Questions()
         self.rested_at = 0.0
         self.reason = "exit"
+        self.expected = False
         self._asker = asker
         self._session = session
         self._answer = answer
@@ -74,7 +75,8 @@ class Background:
     @property
     def working(self) -> bool:
         """True while something is left to do or to tell."""
-        return not self._over and (bool(self._session.background) or self._run is not None)
+        left = self.expected or self._run is not None or bool(self._session.background)
+        return left and not self._over
 
     def serves(self, run_id: str) -> bool:
         """True if the prompt of this run went to the process."""
@@ -90,7 +92,6 @@ class Background:
         """Set when nothing is left to do or to tell, if something is."""
         if self.working and self._at_rest.is_set():
             self._at_rest = Latch()
-        self.began = Latch()
         return self._at_rest
 
     def begin_turn(self, sink: Sink) -> None:
@@ -139,6 +140,7 @@ class Background:
 
     async def note(self) -> None:
         """Look at what is left, after the session has read something."""
+        self.expected = False
         tasks = self._session.background
         if tasks != self._noted and self._sink is not None:
             self._noted = tasks
@@ -150,7 +152,6 @@ class Background:
             return
         if self._at_rest.is_set():
             self._at_rest = Latch()
-        self.began = Latch()
         if self._silent and not self._watching:
             self._watching = True
             self._start(self._watch)

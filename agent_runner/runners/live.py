@@ -351,6 +351,8 @@ class LiveCli:
             received: Received | None = self._received(line)
             del line
             while received is not None:
+                if received.behind is not None:
+                    self.background.expected = True
                 if received.behind != behind:
                     await self._deal(events, behind)
                     events, behind = [], received.behind
