@@ -219,6 +219,9 @@ class ClaudeSession(SessionBase):
             own = not self._prompts or self._notified
             self._turn = "own" if own else "prompt"
             self._turns += not own
+            if own:
+                # What is notified from here on is told of in a further one.
+                self._notified = 0
 
     def _owner(self, message: c.Assistant | c.User | c.StreamEvent) -> int | None:
         """See `LineReader`. What the model says begins a turn, unless a helper says it."""
@@ -403,8 +406,8 @@ class ClaudeSession(SessionBase):
             )
         )
         broken_off = self._interrupting or message.subtype == "error_during_execution"
-        if self._turn == "own" or broken_off:
-            # No turn that tells of a notification came, or will.
+        if broken_off or self._turn is None:
+            # No turn that tells of a notification will come, or this was all there was of it.
             self._notified = 0
         self._error = None
         self._blocks.last_text = None
@@ -412,7 +415,6 @@ class ClaudeSession(SessionBase):
         if not unsolicited:
             self._turn_ended()
             return Received(events=events)
-        self._notified = 0
         self._tasks.told(self.tools)
         return Received(events=events, behind=self._turns)
 
