@@ -169,6 +169,15 @@ class ClaudeSession(SessionBase):
         """See `base.Session`."""
         return not self._prompts and self._turn is None
 
+    @property
+    def untold(self) -> bool:
+        """See `base.Session`."""
+        return self._notified > 0
+
+    def give_up_telling(self) -> None:
+        """See `base.Session`."""
+        self._notified = 0
+
     def outlives(self, request_id: str) -> bool:
         """See `base.Session`."""
         request = self._requests.get(request_id)
