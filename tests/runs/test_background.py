@@ -359,6 +359,35 @@ async def test_work_left_to_do_is_not_idle(serving: Serving, tmp_path: Path) -> 
         assert not [event for event in events if event["type"] == "background.lost"]
 
 
+async def test_work_that_begins_by_itself_ends_in_idleness_again(
+    serving: Serving, tmp_path: Path
+) -> None:
+    begin, end = tmp_path / "begin", tmp_path / "end"
+    own = {"origin": {"kind": "task-notification"}}
+    script = [
+        {"text": "Started."},
+        {"result": True},
+        {"wait": str(begin)},
+        *lines(INIT),
+        {"wait": str(end)},
+        *lines(result("By itself.", **own)),
+        {"hang": True},
+    ]
+    async with serving(session_idle_ms=1000, session_warning_ms=1) as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        await ended(active)
+        (process,) = context.headless.living
+        begin.touch()
+        await when(lambda: process.background.working)
+        await anyio.sleep(1.2)
+        assert process.alive
+        end.touch()
+        await when(lambda: not process.alive)
+        (run,) = await behind(context, active)
+        assert run.state == "succeeded"
+
+
 async def test_a_one_shot_process_leaves_when_its_work_is_over(
     serving: Serving, tmp_path: Path
 ) -> None:
