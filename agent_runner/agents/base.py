@@ -194,6 +194,15 @@ class Session(Protocol):
         """True while no turn is on: neither a prompt's nor one that the CLI began by itself."""
         ...
 
+    @property
+    def untold(self) -> bool:
+        """True while such work is over of which the CLI is to tell in a turn of its own."""
+        ...
+
+    def give_up_telling(self) -> None:
+        """No such turn has come, or will."""
+        ...
+
     def outlives(self, request_id: str) -> bool:
         """True if an open question is asked by such work."""
         ...

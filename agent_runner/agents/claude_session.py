@@ -157,6 +157,15 @@ class ClaudeSession(SessionBase):
         """See `base.Session`."""
         return not self._prompts and self._turns.on is None
 
+    @property
+    def untold(self) -> bool:
+        """See `base.Session`."""
+        return self._turns.untold
+
+    def give_up_telling(self) -> None:
+        """See `base.Session`."""
+        self._turns.give_up_telling()
+
     def outlives(self, request_id: str) -> bool:
         """See `base.Session`."""
         request = self._requests.get(request_id)

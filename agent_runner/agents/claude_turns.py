@@ -31,6 +31,9 @@ class Turns:
         if self.on is None:
             self.on = "prompt" if prompted and not self._notified else "own"
             self.number += self.on == "prompt"
+            if self.on == "own":
+                # What is notified from here on is told of in a further one.
+                self._notified = 0
 
     def end(self, *, solicited: bool, broken_off: bool) -> None:
         """A turn has its result, which says whether it was a prompt's.
@@ -43,13 +46,23 @@ class Turns:
         else:
             self.number -= self.on == "prompt"
             self.tasks.told(self._calls)
-        if self.on == "own" or broken_off or not solicited:
+        if broken_off or self.on is None:
+            # None that tells of a notification will come, or this was all there was of it.
             self._notified = 0
         self.on = None
 
     def others(self) -> list[BackgroundTask]:
         """The tasks that the prompt's turn which is on has not begun."""
         return self.tasks.of_other_turns(self.number if self.on == "prompt" else None)
+
+    @property
+    def untold(self) -> bool:
+        """True while a turn is to come that tells of a task's end."""
+        return self._notified > 0
+
+    def give_up_telling(self) -> None:
+        """No such turn will come."""
+        self._notified = 0
 
     def interrupt(self) -> None:
         """The tasks end with the turn, and the CLI begins none to tell of it (2.1.329)."""

@@ -163,6 +163,15 @@ class ReplaySession:
         """See `base.Session`."""
         return self._session.resting
 
+    @property
+    def untold(self) -> bool:
+        """See `base.Session`."""
+        return self._session.untold
+
+    def give_up_telling(self) -> None:
+        """See `base.Session`."""
+        self._session.give_up_telling()
+
     def outlives(self, request_id: str) -> bool:
         """See `base.Session`."""
         return self._session.outlives(request_id)

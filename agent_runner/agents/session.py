@@ -96,6 +96,14 @@ class SessionBase(LineReader):
         """True while no turn is on."""
         return not self._prompts
 
+    @property
+    def untold(self) -> bool:
+        """Nothing is to be told."""
+        return False
+
+    def give_up_telling(self) -> None:
+        """Nothing is to be told."""
+
     def outlives(self, request_id: str) -> bool:
         """No question outlives its turn."""
         return False

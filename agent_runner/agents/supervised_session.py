@@ -164,6 +164,15 @@ class SupervisedSession:
         """See `base.Session`."""
         return self.inner.resting
 
+    @property
+    def untold(self) -> bool:
+        """See `base.Session`."""
+        return self.inner.untold
+
+    def give_up_telling(self) -> None:
+        """See `base.Session`."""
+        self.inner.give_up_telling()
+
     def outlives(self, request_id: str) -> bool:
         """See `base.Session`."""
         return self.inner.outlives(request_id)

@@ -46,6 +46,7 @@ class PlainSession:
 
     def __init__(self) -> None:
         self.background: list[BackgroundTask] = []
+        self.untold = False
         self.drift: Counter[str] = Counter()
 
     def open(self) -> bytes:
@@ -75,6 +76,9 @@ class PlainSession:
     def interrupt(self) -> bytes | None:
         """There is no way."""
         return None
+
+    def give_up_telling(self) -> None:
+        """Nothing is to be told."""
 
     def outlives(self, request_id: str) -> bool:
         """Nothing does."""

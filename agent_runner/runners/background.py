@@ -75,8 +75,9 @@ class Background:
     @property
     def working(self) -> bool:
         """True while something is left to do or to tell."""
-        left = self.expected or self._run is not None or bool(self._session.background)
-        return left and not self._over
+        session = self._session
+        left = self.expected or bool(session.background) or session.untold
+        return not self._over and (left or self._run is not None)
 
     def serves(self, run_id: str) -> bool:
         """True if the prompt of this run went to the process."""
@@ -181,7 +182,7 @@ class Background:
     def _silent(self) -> bool:
         """True while all work is over, no turn is on, and nothing was told of it."""
         resting = self._session.resting and not self._session.background
-        return self._run is not None and resting
+        return resting and (self._run is not None or self._session.untold)
 
     async def _begun(self, begun: int) -> Behind | None:
         if self._run is not None and self._run.over:
@@ -218,13 +219,14 @@ class Background:
         run.settle(verdict)
 
     async def _watch(self) -> None:
-        """End a run of whose work the CLI tells nothing."""
+        """Wait no longer for what the CLI does not tell, and end the run that waits for it."""
         try:
             while self._silent:
                 self._stirred = Latch()
                 with anyio.move_on_after(SETTLE_S):
                     await self._stirred.wait()
                     continue
+                self._session.give_up_telling()
                 run, self._run = self._run, None
                 if run is not None:
                     run.settle(None)

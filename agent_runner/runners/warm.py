@@ -20,6 +20,8 @@ from agent_runner.settings import Timeouts
 log = structlog.get_logger(__name__)
 
 _MEMORY_CHECK_S = 1.0
+_WORK_CHECK_S = 1.0
+"""What a process begins by itself, and ends, nobody tells the pool of."""
 
 Expiry = Literal["idle_closed", "lifetime_closed"]
 Reason = Literal["idle_closed", "lifetime_closed", "evicted", "low_memory"]
@@ -158,6 +160,8 @@ class WarmPool:
                     kept.warned = True
                     await self._warn(conversation_id, kept, kept.until - now)
             self._awaited = min(map(self._moment, self._kept.values()), default=math.inf)
+            if len(self._idle()) < len(self._kept):
+                self._awaited = min(self._awaited, anyio.current_time() + _WORK_CHECK_S)
             with anyio.CancelScope(deadline=self._awaited):
                 await self._sooner.wait()
 

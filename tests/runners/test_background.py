@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_work_that_was_read_of_and_not_looked_at_is_waited_for() -> None:
-    session: Any = SimpleNamespace(background=[], resting=True)
+    session: Any = SimpleNamespace(background=[], resting=True, untold=False)
     none: Any = None
     background = Background(none, cast("Session", session), none, none, none)
     await background.note()

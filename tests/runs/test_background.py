@@ -13,9 +13,11 @@ import pytest
 
 from agent_runner.api.context import Context
 from agent_runner.errors import ConflictError
+from agent_runner.runners import live
 from agent_runner.runs.active import ActiveRun, StopReason
 from conversation_store.records import ApprovalRecord, RunRecord
 from conversation_store.states import ApprovalState
+from tests.agents.test_claude_background import BEGUN, INIT, listed, result, task
 from tests.approvals.asking import approve, ran, reject
 from tests.conftest import Script, Serving
 from tests.runs.test_service import add_agent, ended, events_of, start, until
@@ -24,6 +26,11 @@ pytestmark = pytest.mark.anyio
 
 COMMAND = {"command": "make"}
 FORMS = pytest.mark.parametrize("warm", [8, 0], ids=["warm", "once"])
+
+
+def lines(*given: dict[str, Any]) -> Script:
+    """What Claude Code prints, as it is."""
+    return [{"line": json.dumps(line)} for line in given]
 
 
 def helper(*steps: dict[str, Any], **given: Any) -> dict[str, Any]:
@@ -118,6 +125,36 @@ async def test_what_comes_after_the_answer_is_a_run_of_its_own(
             ("assistant", "Green."),
         ]
         assert [e for e in await of_conversation(context, active) if e["run"] is None] == []
+
+
+@FORMS
+async def test_what_ends_before_the_answer_is_told_of_after_it(
+    serving: Serving, tmp_path: Path, warm: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process is left the time that its turn takes: nothing is over before."""
+    monkeypatch.setattr(live, "EXIT_GRACE_S", 0.0)
+    gate = tmp_path / "gate"
+    own = {"origin": {"kind": "task-notification"}}
+    over = task("task_notification", status="completed")
+    script = [
+        *lines(*BEGUN, over, listed()),
+        {"text": "Started."},
+        {"result": True},
+        {"wait": str(gate)},
+        *lines(INIT, result("By itself.", **own)),
+    ]
+    async with serving(warm_processes=warm) as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        assert (await ended(active)).answer == "Started."
+        (process,) = context.headless.living
+        assert process.background.working
+        await anyio.sleep(0.1)
+        assert process.alive
+        gate.touch()
+        (run,) = await behind(context, active)
+        assert run.state == "succeeded"
+        assert (await said(context, active))[-1] == ("assistant", "By itself.")
 
 
 @FORMS
@@ -320,6 +357,35 @@ async def test_work_left_to_do_is_not_idle(serving: Serving, tmp_path: Path) -> 
                 await anyio.sleep(0.005)
         assert events[-1]["reason"] == "idle_closed"
         assert not [event for event in events if event["type"] == "background.lost"]
+
+
+async def test_work_that_begins_by_itself_ends_in_idleness_again(
+    serving: Serving, tmp_path: Path
+) -> None:
+    begin, end = tmp_path / "begin", tmp_path / "end"
+    own = {"origin": {"kind": "task-notification"}}
+    script: Script = [
+        {"text": "Started."},
+        {"result": True},
+        {"wait": str(begin)},
+        *lines(INIT),
+        {"wait": str(end)},
+        *lines(result("By itself.", **own)),
+        {"hang": True},
+    ]
+    async with serving(session_idle_ms=1000, session_warning_ms=1) as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        await ended(active)
+        (process,) = context.headless.living
+        begin.touch()
+        await when(lambda: process.background.working)
+        await anyio.sleep(1.2)
+        assert process.alive
+        end.touch()
+        await when(lambda: not process.alive)
+        (run,) = await behind(context, active)
+        assert run.state == "succeeded"
 
 
 async def test_a_one_shot_process_leaves_when_its_work_is_over(
