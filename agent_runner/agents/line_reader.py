@@ -168,7 +168,9 @@ class LineReader:
         return msgspec.structs.replace(received, events=told)
 
     def _with_lost(self, received: Received, line: bytes) -> Received:
-        """With what of the line's messages had to be left out."""
+        """With what of the line's messages had to be left out, which may have been an answer."""
+        if self.drift.lost and received.behind is None:
+            self.answered.anything = True
         for error in self.drift.lost:
             received.events.append(self._undecoded(Broken(error, shown(line))))
         self.drift.lost.clear()
