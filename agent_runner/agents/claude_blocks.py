@@ -224,7 +224,8 @@ class BlockReader:
         events: list[AgentEvent] = []
         for block in content:
             if block.type == "tool_result" and block.tool_use_id is None:
-                block.tool_use_id = self._only_call(line.parent_tool_use_id)
+                self._session.drift.note("user.content.tool_result")
+                block.tool_use_id = self._session.only_call(line.parent_tool_use_id)
             if block.type == "tool_result" and block.tool_use_id:
                 events += self._tool_result(block, line.tool_use_result)
             elif block.type == "text":
@@ -235,13 +236,6 @@ class BlockReader:
                 self._session.drift.note(f"user.content.{block.type}")
                 events.append(Unknown(source_type=f"user/{block.type}"[:120], raw=shown(raw)))
         return events or [Activity(code="empty_message")]
-
-    def _only_call(self, parent: str | None) -> str | None:
-        """The one call that is open there, for a result that does not say whose it is."""
-        self._session.drift.note("user.content.tool_result")
-        tools = self._session.tools.values()
-        calls = [tool.tool_call_id for tool in tools if tool.parent_tool_call_id == parent]
-        return calls[0] if len(calls) == 1 else None
 
     def _tool_result(self, block: c.Block, detail: Any) -> list[AgentEvent]:
         assert block.tool_use_id is not None

@@ -58,12 +58,9 @@ API_ERRORS = {
 }
 """`assistant.error` and `api_retry.error`; `unknown` and new words are left to the status."""
 
-UNTOLD = (FailureCode.NO_RESULT, "the end of the turn is damaged, and does not tell how it went")
-"""Why a turn is no success of whose result nothing was left that tells it."""
-
 
 def tells_how(result: Result) -> bool:
-    """True if a damaged result still tells how its turn went. `success` does not: so begin errors."""
+    """True if a damaged result still tells how its turn went; `success` is said of errors too."""
     if result.subtype is not None and result.subtype.startswith("error"):
         return True
     return any(value is not None for value in (result.is_error, result.result, result.num_turns))
@@ -84,7 +81,8 @@ def verdict(
 ) -> TurnCompleted:
     """The turn's end. A failed turn's text is what the model had said, not the error.
 
-    `api_error` is of the last message, None if that was the model's own. `lacks` is why it is no success if the CLI says it is: nothing was answered.
+    `api_error` is of the last message, None if that was the model's own. `lacks` is why it is no
+    success if the CLI says it is: nothing was answered.
     """
     code: FailureCode | None = None
     error: str | None = None

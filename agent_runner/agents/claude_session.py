@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import SYNTHETIC, BlockReader
-from agent_runner.agents.claude_result import UNTOLD, tells_how, verdict
+from agent_runner.agents.claude_result import tells_how, verdict
 from agent_runner.agents.claude_system import refusal_words, system_events
 from agent_runner.agents.claude_tasks import Tasks
 from agent_runner.agents.failures import code_for_text, short
 from agent_runner.agents.session import SessionBase
+from agent_runner.agents.unanswered import UNTOLD
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
@@ -370,7 +371,7 @@ class ClaudeSession(SessionBase):
             lacks = self.answered.lacks(
                 message.result or self._blocks.last_text, command=message.local_command is not None
             )
-        if self._in_part and not tells_how(message):
+        if self.in_part and not tells_how(message):
             message.subtype = "success"
             lacks = UNTOLD
         events.extend(self._end_of_turn())

@@ -42,6 +42,9 @@ _WORK = (
 PLACEHOLDER = "No response requested."
 """What the CLI says where the model has said nothing."""
 
+UNTOLD = (FailureCode.NO_RESULT, "the end of the turn is damaged, and does not tell how it went")
+"""Why a turn is no success of whose end too little is left to tell."""
+
 _COMMAND = re.compile(r"\s*/[A-Za-z][\w:.-]*(?:\s|$)")
 _HOOK = re.compile(
     r"\b(?:operation|prompt|execution|agent|request|input)s? (?:was |were )?"

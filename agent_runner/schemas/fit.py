@@ -1,4 +1,4 @@
-"""A value of another type that says the same: yes or no in words, a text as blocks, an id as a number.
+"""A value of another type that says the same: a yes in words, a text as blocks, a number as an id.
 
 No I/O, never raises. Counts and durations are left alone: one of another type is unknown.
 """
@@ -15,6 +15,9 @@ _EXPECTED = re.compile(r"Expected `([^`]*)`, got `")
 _YES = frozenset(("true", "1", "yes"))
 _NO = frozenset(("false", "0", "no", ""))
 _ID = re.compile(r"(?:^|_)id$|Id$")
+
+_HOLDERS = ("text", "message", "parts", "content")
+_MOST_LEVELS = 8
 
 ANSWERS = frozenset(("result", "finalText", "text"))
 """Fields that hold what the model answered: whatever they hold is the answer."""
@@ -36,15 +39,12 @@ def fit(holder: Any, at: str | int, error: str) -> bool:
         return True
     value = holder[at]
     for kind in found[1].split(" | "):
-        fitted = _BY_KIND.get(kind, _nothing)(at, value)
+        make = _BY_KIND.get(kind)
+        fitted = make(at, value) if make is not None else None
         if fitted is not None:
             holder[at] = fitted
             return True
     return False
-
-
-def _nothing(name: str, value: Any) -> None:
-    return None
 
 
 def _bool(name: str, value: Any) -> bool | None:
@@ -57,14 +57,23 @@ def _text(name: str, value: Any) -> str | None:
         return str(value) if _ID.search(name) or name in ANSWERS else None
     if type(value) is not dict and type(value) is not list:
         return None
-    texts = [
-        item if isinstance(item, str) else item.get("text") if isinstance(item, dict) else None
-        for item in (value if isinstance(value, list) else [value])
-    ]
-    told = [text for text in texts if isinstance(text, str)]
-    if told and len(told) == len(texts):
-        return "\n".join(told)
+    if (words := words_of(value)) is not None:
+        return words
     return msgspec.json.encode(value).decode() if name in ANSWERS else None
+
+
+def words_of(value: Any, depth: int = 0) -> str | None:
+    """The text of blocks, if text is all they hold; of one, of a list, of what holds a list."""
+    if isinstance(value, str):
+        return value
+    if depth == _MOST_LEVELS:
+        return None
+    if isinstance(value, dict):
+        name = next((name for name in _HOLDERS if name in value), "")
+        return words_of(value.get(name), depth + 1)
+    texts = [words_of(item, depth + 1) for item in value] if isinstance(value, list) else []
+    told = [text for text in texts if text is not None]
+    return "\n".join(told) if told and len(told) == len(texts) else None
 
 
 def _array(name: str, value: Any) -> list[Any] | None:
@@ -74,7 +83,12 @@ def _array(name: str, value: Any) -> list[Any] | None:
 
 
 def _object(name: str, value: Any) -> dict[str, Any] | None:
-    return {"message": value} if name == "error" and isinstance(value, str) else None
+    words = words_of(value)
+    if words is None:
+        return None
+    if name == "content":
+        return {"type": "text", "text": words}
+    return {"message": words} if name == "error" else None
 
 
 def _block(item: Any) -> Any:

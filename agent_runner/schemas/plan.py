@@ -90,8 +90,9 @@ class Plan:
 def drop(name: str, data: dict[str, Any], error: msgspec.ValidationError, drift: Drift) -> bool:
     """Mend what `error` is about, or take it out of `data`, and count it; False if it is all of it.
 
-    What says the same in another type is mended (`agent_runner.schemas.fit`). Else a field goes alone. An object that lacks a field goes whole, and so does an item of a list:
-    what it was is `lost`.
+    What says the same in another type is mended (`agent_runner.schemas.fit`). Else a field goes
+    alone. An object that lacks a field goes whole, and so does an item of a list: what it was is
+    `lost`.
     """
     text = str(error)
     found = _PLACE.search(text)
