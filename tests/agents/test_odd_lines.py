@@ -216,6 +216,23 @@ def it_cuts_another(lines: list[bytes], at: int) -> None:
 
 
 @spoil
+def in_colour(lines: list[bytes], at: int) -> None:
+    lines[at] = b"\x1b[1;32m" + lines[at] + b"\x1b[0m\x1b]0;title\x07"
+
+
+@spoil
+def in_colours(lines: list[bytes], at: int) -> None:
+    words = re.compile(rb'"(?:[^"\\]|\\.)*"')
+    lines[at] = words.sub(lambda word: b"\x1b[32m" + word[0] + b"\x1b[39m", lines[at])
+
+
+@spoil
+def two_bytes_a_character(lines: list[bytes], at: int) -> None:
+    text = json.dumps(json.loads(lines[at]))
+    lines[at] = b"\xff\xfe" + text.encode("utf-16-le")
+
+
+@spoil
 def a_list_of_one(lines: list[bytes], at: int) -> None:
     lines[at] = b"[" + lines[at] + b"]"
 
