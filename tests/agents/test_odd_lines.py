@@ -277,8 +277,19 @@ def too_long_a_list(lines: list[bytes], at: int) -> None:
     lines[at] = lines[at][:-1] + b', "zz": [' + b"1, " * LIMIT + b"1]}"
 
 
+@spoil
+def too_long_a_list_in_front(lines: list[bytes], at: int) -> None:
+    lines[at] = b'{"zz": [' + b'"a", 1, ' * LIMIT + b"1], " + lines[at][1:]
+
+
+@spoil
+def too_many_objects_in_front(lines: list[bytes], at: int) -> None:
+    lines[at] = b'{"zz": [' + b'{"a": 1}, ' * LIMIT + b"{}], " + lines[at][1:]
+
+
 PARTIAL = ("cut-at-its-end", "damaged-behind", "damaged-in-front", "a-field-that-is-deep")
-TOO_LONG = ("too-long", "too-long-in-front", "too-long-a-list")
+TOO_LONG = ("too-long", "too-long-in-front", "too-long-a-list", "too-long-a-list-in-front")
+TOO_LONG += ("too-many-objects-in-front",)
 
 
 @pytest.mark.parametrize("way", WAYS)
