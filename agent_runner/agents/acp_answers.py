@@ -19,6 +19,10 @@ STOP_REASONS = {
     "max_turn_requests": FailureCode.MAX_TURNS,
     "max_tokens": FailureCode.MAX_OUTPUT,
     "refusal": FailureCode.REFUSED,
+    # Not in the protocol.
+    "canceled": FailureCode.INTERRUPTED,
+    "error": FailureCode.CLI_ERROR,
+    "failed": FailureCode.CLI_ERROR,
 }
 
 

@@ -35,6 +35,7 @@ from agent_runner.agents.json_rpc import (
 from agent_runner.agents.session import SessionBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.agents.tool_calls import NO_PERMISSION
+from agent_runner.agents.unanswered import UNTOLD
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import (
     Activity,
@@ -321,7 +322,8 @@ class AcpSession(SessionBase):
         code = STOP_REASONS.get(answer.stopReason or "")
         error = f"the agent stopped: {answer.stopReason}" if code else None
         if code is None:
-            code, error = self.answered.lacks(None) or (None, None)
+            untold = UNTOLD if self.in_part and answer.stopReason is None else None
+            code, error = untold or self.answered.lacks(None) or (None, None)
         return events + self._turn(
             ok=code is None,
             code=code,

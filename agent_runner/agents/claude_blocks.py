@@ -32,7 +32,8 @@ from agent_runner.schemas.decode import plain, shown
 
 _STREAMS = 64  # API messages streaming at once: one per sub-agent
 
-_SYNTHETIC = "<synthetic>"
+SYNTHETIC = "<synthetic>"
+"""The model of what the CLI says itself."""
 _CALLS = frozenset(("tool_use", "server_tool_use", "mcp_tool_use"))
 _KINDS = {
     "Bash": "execute",
@@ -155,7 +156,7 @@ class BlockReader:
         if message is None or (message_id is not None and message.id != message_id):
             message = self._begin(parent, message_id)
         content = line.message.content
-        if len(content) == 1 and (content[0].type != "text" or line.message.model != _SYNTHETIC):
+        if len(content) == 1 and (content[0].type != "text" or line.message.model != SYNTHETIC):
             index = message.next_index if message.current is None else message.current
             message.next_index = index + 1
             return self._block(content[0], message, index, parent, raw)
@@ -163,7 +164,7 @@ class BlockReader:
         for block in content:
             index = message.next_index if message.current is None else message.current
             message.next_index = index + 1
-            if block.type != "text" or line.message.model != _SYNTHETIC:
+            if block.type != "text" or line.message.model != SYNTHETIC:
                 events += self._block(block, message, index, parent, raw)
                 continue
             events.append(
@@ -222,6 +223,9 @@ class BlockReader:
             return [_user_text(line, content)]
         events: list[AgentEvent] = []
         for block in content:
+            if block.type == "tool_result" and block.tool_use_id is None:
+                self._session.drift.note("user.content.tool_result")
+                block.tool_use_id = self._session.only_call(line.parent_tool_use_id)
             if block.type == "tool_result" and block.tool_use_id:
                 events += self._tool_result(block, line.tool_use_result)
             elif block.type == "text":

@@ -2,12 +2,13 @@
 
 Recorded from 2.1.197: an API error is subtype `success` with `is_error` and exit 1; exit 0
 without a result is a lost answer or an early SIGINT, never a success. Nor is it one if nothing
-was answered, or if `terminal_reason` says that the turn broke off.
+was answered, if its last word was an API error, or if `terminal_reason` says that it broke off.
 """
 
 from __future__ import annotations
 
 from agent_runner.agents.failures import code_for, code_for_text, short
+from agent_runner.agents.unanswered import PLACEHOLDER
 from agent_runner.errors import FailureCode
 from agent_runner.events import TurnCompleted, Usage
 from agent_runner.schemas.claude import Result
@@ -58,6 +59,13 @@ API_ERRORS = {
 """`assistant.error` and `api_retry.error`; `unknown` and new words are left to the status."""
 
 
+def tells_how(result: Result) -> bool:
+    """True if a damaged result still tells how its turn went; `success` is said of errors too."""
+    if result.subtype is not None and result.subtype.startswith("error"):
+        return True
+    return any(value is not None for value in (result.is_error, result.result, result.num_turns))
+
+
 def verdict(
     result: Result,
     *,
@@ -73,12 +81,15 @@ def verdict(
 ) -> TurnCompleted:
     """The turn's end. A failed turn's text is what the model had said, not the error.
 
-    `lacks` is why it is no success if the CLI says it is: nothing was answered.
+    `api_error` is of the last message, None if that was the model's own. `lacks` is why it is no
+    success if the CLI says it is: nothing was answered.
     """
     code: FailureCode | None = None
     error: str | None = None
     # The same object where the texts are equal: an answer may have megabytes.
     text = last_text if result.result in (None, last_text) else result.result
+    if last_text and result.result == PLACEHOLDER:
+        text = last_text
     reason = result.terminal_reason or ""
     if not _ended_well(result):
         said = "; ".join(str(item) for item in result.errors or ()) or result.result or ""
@@ -90,6 +101,10 @@ def verdict(
     elif reason in _BROKE_OFF:
         code, text = _BROKE_OFF[reason], last_text
         error = short(result.result or "") or f"the turn broke off: {reason}"
+    elif api_error is not None:
+        said = result.result or ""
+        code, text = API_ERRORS.get(api_error) or code_for_text(said), last_text
+        code, error = code or FailureCode.API_ERROR, short(said) or api_error
     elif lacks is not None and result.structured_output is None:
         (code, error), text = lacks, last_text
     elif reason in _HOOK_STOPPED and not (text or "").strip():

@@ -12,15 +12,17 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
-from agent_runner.agents.claude_blocks import BlockReader
+from agent_runner.agents.claude_blocks import SYNTHETIC, BlockReader
 from agent_runner.agents.claude_mode import PLAN_TOOL, PermissionMode, for_session
 from agent_runner.agents.claude_rest import rest_events
-from agent_runner.agents.claude_result import verdict
+from agent_runner.agents.claude_result import tells_how, verdict
 from agent_runner.agents.claude_system import refusal_words, system_events
 from agent_runner.agents.claude_turns import Turns
-from agent_runner.agents.failures import short
+from agent_runner.agents.failures import code_for_text, short
 from agent_runner.agents.line_reader import join
 from agent_runner.agents.session import ENDED, SessionBase
+from agent_runner.agents.unanswered import UNTOLD
+from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
     AgentEvent,
@@ -263,8 +265,7 @@ class ClaudeSession(SessionBase):
     def _counts_in_part(self, message: Any) -> bool:
         if isinstance(message, c.Result):
             # A type alone is no end: the whole line may yet come.
-            known = (message.subtype, message.is_error, message.result, message.num_turns)
-            return any(value is not None for value in known)
+            return message.subtype is not None or tells_how(message)
         return isinstance(message, c.User)
 
     def _refuse(self, message: Any) -> bytes | None:
@@ -290,9 +291,18 @@ class ClaudeSession(SessionBase):
         return self._blocks.stream(inner, message.parent_tool_use_id)
 
     def _assistant(self, message: c.Assistant, line: bytes) -> list[AgentEvent]:
-        if message.error is not None:
-            self._error = message.error
+        if message.parent_tool_use_id is None:
+            self._error = message.error or self._error_words(message)
         return self._blocks.assistant(message, line)
+
+    def _error_words(self, message: c.Assistant) -> str | None:
+        """That a model call failed, where the CLI says so in its own words and in no field."""
+        content = message.message.content
+        if message.message.model != SYNTHETIC or not content or self.answered.commanded:
+            return None
+        code = code_for_text(content[0].text or "")
+        told = message.is_api_error_message is True or code not in (None, FailureCode.CLI_USAGE)
+        return "unknown" if told else None
 
     def _user(self, message: c.User, line: bytes) -> list[AgentEvent]:
         return self._mode.after(self._blocks.user(message, line))
@@ -329,6 +339,9 @@ class ClaudeSession(SessionBase):
             lacks = self.answered.lacks(
                 message.result or self._blocks.last_text, command=message.local_command is not None
             )
+        if self.in_part and not tells_how(message):
+            message.subtype = "success"
+            lacks = UNTOLD
         events.extend(self._close_turn())
         if usage is not None or cost is not None:
             events.append(UsageReported(usage=usage or Usage(), cost_usd=cost, model=self._model))

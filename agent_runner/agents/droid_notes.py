@@ -15,7 +15,7 @@ from agent_runner.agents.droid_reasons import code_for_reason
 from agent_runner.agents.droid_tokens import usage_of
 from agent_runner.agents.failures import readable, short
 from agent_runner.agents.session import SessionBase
-from agent_runner.agents.unanswered import hook_words
+from agent_runner.agents.unanswered import UNTOLD, hook_words
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     Activity,
@@ -161,10 +161,13 @@ class DroidReader:
         return MessageDelta(item_id=item_id, text=note.textDelta)
 
     def _message(self, message: d.Message) -> list[AgentEvent]:
-        if message.role != "assistant" or not isinstance(message.content, list):
+        if message.role != "assistant" or not message.content:
             return []
+        content = message.content
+        if isinstance(content, str):
+            content = [d.Block(type="text", text=content)]
         events: list[AgentEvent] = []
-        for index, block in enumerate(message.content):
+        for index, block in enumerate(content):
             item_id = f"{message.id or 'message'}:{index}"
             if block.type == "text":
                 self._forget_pieces(item_id, thinking=False)
@@ -244,6 +247,8 @@ class DroidReader:
             events.append(UsageReported(usage=usage, model=self.model))
         reason = note.reason or ("error" if self._error else "completed")
         code = code_for_reason(reason, self._error)
+        if code is None and note.reason is None and self._session.in_part:
+            code, self._error = UNTOLD
         return events + self._end_turn(
             code=code,
             error=short(readable(self._error or reason)) if code else None,

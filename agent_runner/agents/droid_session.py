@@ -14,7 +14,7 @@ from agent_runner.agents.base import AgentOptions, Exit, Form, Received
 from agent_runner.agents.claude_blocks import result_text
 from agent_runner.agents.droid_files import KINDS, changed_files
 from agent_runner.agents.failures import code_for_text, exit_verdict, readable, short
-from agent_runner.agents.session import SessionBase
+from agent_runner.agents.session import AGENT_ROLES, SessionBase
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -33,6 +33,7 @@ from agent_runner.events import (
 from agent_runner.schemas import droid as d
 from agent_runner.schemas.claude import Assistant, Block, User
 from agent_runner.schemas.decode import plain, shown, whole
+from agent_runner.schemas.fit import words_of
 
 
 class DroidSession(SessionBase):
@@ -73,8 +74,10 @@ class DroidSession(SessionBase):
         if isinstance(message, d.Init):
             return self._init(message)
         if isinstance(message, d.Message):
-            if message.role != "assistant":
+            if message.role == "user":
                 return [Activity(code="prompt_echo")]
+            if message.role not in AGENT_ROLES:
+                return [Unknown(source_type=f"message/{message.role}"[:120], raw=shown(line))]
             return [self._message(message.id, message.text)]
         if isinstance(message, d.Reasoning):
             return [ReasoningCompleted(item_id=self._item(message.id), text=message.text)]
@@ -83,13 +86,19 @@ class DroidSession(SessionBase):
         if isinstance(message, d.ToolResult):
             error = message.error
             text = error if isinstance(error, str) else error.message if error else None
-            return self._end(message.id, message.isError, message.value, text)
+            call, failed = message.id or self.only_call(), message.isError
+            if call is None:
+                return [Unknown(source_type="tool_result", raw=shown(line))]
+            return self._end(
+                call, error is not None if failed is None else failed, message.value, text
+            )
         if isinstance(message, d.Error):
+            text = message.message or words_of(message.error) or ""
             if len(self._errors) < 20:
-                self._errors.append(message.message)
-            if words := hook_words(message.message):
+                self._errors.append(text)
+            if words := hook_words(text):
                 self.answered.refused(words)
-            return [Notice(code="agent_error", level="error", message=short(message.message))]
+            return [Notice(code="agent_error", level="error", message=short(text))]
         if isinstance(message, d.Completion):
             return self._completed(
                 message.finalText,

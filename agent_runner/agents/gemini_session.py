@@ -23,7 +23,7 @@ from agent_runner.agents.failures import (
     readable,
     short,
 )
-from agent_runner.agents.session import SessionBase
+from agent_runner.agents.session import AGENT_ROLES, SessionBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.errors import FailureCode
@@ -35,11 +35,12 @@ from agent_runner.events import (
     SessionStarted,
     ToolStarted,
     TurnCompleted,
+    Unknown,
     Usage,
     UsageReported,
 )
 from agent_runner.schemas import gemini as g
-from agent_runner.schemas.decode import plain, whole
+from agent_runner.schemas.decode import plain, shown, whole
 
 EXIT_CODES = {
     41: FailureCode.AUTH_REQUIRED,
@@ -109,12 +110,14 @@ class GeminiSession(SessionBase):
 
     def _take(self, message: Any, line: bytes) -> Received:
         self.saw(type(message).__name__)
-        return Received(events=self._events(message))
+        return Received(events=self._events(message, line))
 
-    def _events(self, message: Any) -> list[AgentEvent]:
+    def _events(self, message: Any, line: bytes) -> list[AgentEvent]:
         if isinstance(message, g.Message):
-            if message.role != "assistant":
+            if message.role == "user":
                 return [Activity(code="prompt_echo")]
+            if message.role not in AGENT_ROLES:
+                return [Unknown(source_type=f"message/{message.role}"[:120], raw=shown(line))]
             if len(self._pieces) < 10_000:
                 self._pieces.append(message.content)
             return self._text.message(message.content)
@@ -130,7 +133,10 @@ class GeminiSession(SessionBase):
                 )
             )
         if isinstance(message, g.ToolResult):
-            return self._tool_result(message)
+            call = message.tool_id or self.only_call()
+            if call is None:
+                return [Unknown(source_type="tool_result", raw=shown(line))]
+            return self._tool_result(call, message)
         if isinstance(message, g.Error):
             self._hint = code_for_text(message.message) or self._hint
             self._said = message.message
@@ -153,13 +159,13 @@ class GeminiSession(SessionBase):
             events.append(SessionStarted(session_id=self.session_id, model=message.model))
         return events or [Notice(code="session_without_id", level="warning")]
 
-    def _tool_result(self, message: g.ToolResult) -> list[AgentEvent]:
+    def _tool_result(self, call: str, message: g.ToolResult) -> list[AgentEvent]:
         error = message.error
         if error is not None and error.type == "policy_violation":
-            self.denied.add(message.tool_id)
-        started = self.tools.get(message.tool_id)
+            self.denied.add(call)
+        started = self.tools.get(call)
         return self.end_tool(
-            message.tool_id,
+            call,
             failed=error is not None if message.status is None else message.status != "success",
             output=message.output,
             error=(error.message or error.type) if error else None,

@@ -105,6 +105,8 @@ class RpcPeer:
                 params=params if isinstance(params, dict) else {},
             )
         own_id = data.get("id")
+        if isinstance(own_id, float) and own_id.is_integer():
+            own_id = int(own_id)
         ours = isinstance(own_id, int | str) and not isinstance(own_id, bool) and _small(own_id)
         answers = "result" in data or "error" in data
         if not answers and not (whole and ours and str(own_id)[:40] in self._open):

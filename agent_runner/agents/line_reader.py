@@ -55,7 +55,7 @@ class LineReader:
     A subclass names its `lines`, or reads them by `_read`, and takes each message in `_take`.
     For the types in `_readers` that is a function from message and line to events.
     `drift` counts fields that the schemas do not know; `seen` counts messages by name, also
-    those that make no event. Both are for the run's metrics. `_in_part` tells `_take` that not all
+    those that make no event. Both are for the run's metrics. `in_part` tells `_take` that not all
     of its message is there.
     """
 
@@ -66,7 +66,7 @@ class LineReader:
         self.answered = Answered()
         self._named: Counter[str] = Counter()
         self._read_types: dict[type, int] = {}
-        self._in_part = False
+        self.in_part = False
         self._readers: dict[type, Callable[[Any, bytes], list[AgentEvent]]] = {}
 
     @property
@@ -160,15 +160,17 @@ class LineReader:
             return Received(events=[notice], send=refusal)
         if not self._counts_in_part(part.message):
             return Received()
-        self._in_part = True
+        self.in_part = True
         received = self._take(part.message, part.raw)
-        self._in_part = False
+        self.in_part = False
         told: list[AgentEvent] = []
         told += (event for event in received.events if isinstance(event, _TOLD_IN_PART))
         return msgspec.structs.replace(received, events=told)
 
     def _with_lost(self, received: Received, line: bytes) -> Received:
-        """With what of the line's messages had to be left out."""
+        """With what of the line's messages had to be left out, which may have been an answer."""
+        if self.drift.lost and received.behind is None:
+            self.answered.anything = True
         for error in self.drift.lost:
             received.events.append(self._undecoded(Broken(error, shown(line))))
         self.drift.lost.clear()

@@ -36,6 +36,8 @@ from agent_runner.events import (
 from agent_runner.schemas.decode import plain
 
 ENDED = "the CLI ended"
+AGENT_ROLES = ("assistant", "agent", "model", None)
+"""Who speaks where it is the agent, by any CLI's word, or without one."""
 
 
 class SessionBase(LineReader):
@@ -168,6 +170,12 @@ class SessionBase(LineReader):
         self.tools[started.tool_call_id] = started
         return [started]
 
+    def only_call(self, parent: str | None = None) -> str | None:
+        """The one call that is open there, for a result that does not say whose it is."""
+        tools = self.tools.values()
+        calls = [tool.tool_call_id for tool in tools if tool.parent_tool_call_id == parent]
+        return calls[0] if len(calls) == 1 else None
+
     def end_tool(
         self,
         tool_call_id: str,
@@ -191,7 +199,7 @@ class SessionBase(LineReader):
                 output=output if type(output) is str else plain(output),
                 error=short(error) if error else None,
                 name=started.name if started else None,
-                truncated=self._in_part and not failed,
+                truncated=self.in_part and not failed,
             )
         ]
         if not failed and changed:

@@ -39,8 +39,13 @@ _WORK = (
     ToolStarted,
     Unknown,
 )
-_PLACEHOLDER = "No response requested."
-_COMMAND = re.compile(r"\s*/[A-Za-z]")
+PLACEHOLDER = "No response requested."
+"""What the CLI says where the model has said nothing."""
+
+UNTOLD = (FailureCode.NO_RESULT, "the end of the turn is damaged, and does not tell how it went")
+"""Why a turn is no success of whose end too little is left to tell."""
+
+_COMMAND = re.compile(r"\s*/[A-Za-z][\w:.-]*(?:\s|$)")
 _HOOK = re.compile(
     r"\b(?:operation|prompt|execution|agent|request|input)s? (?:was |were )?"
     r"(?:blocked|stopped|rejected|denied)\b.{0,80}?\bhooks?\b"
@@ -71,6 +76,11 @@ class Answered:
         """A turn was asked for; several may wait."""
         self._commands.append(_COMMAND.match(prompt) is not None)
 
+    @property
+    def commanded(self) -> bool:
+        """True if the present turn's prompt is a slash command."""
+        return bool(self._commands and self._commands[0])
+
     def take(self, events: Iterable[AgentEvent]) -> None:
         """What a message led to; a turn's end is the beginning of the next."""
         for event in events:
@@ -99,9 +109,9 @@ class Answered:
         words = self._refusal or hook_words(said)
         if words is not None:
             return FailureCode.BLOCKED_BY_HOOK, words
-        if said and said != _PLACEHOLDER:
+        if said and said != PLACEHOLDER:
             return None
-        if command or (self._commands and self._commands[0]):
+        if command or self.commanded:
             return None
         return FailureCode.NO_ANSWER, "the CLI calls it a success, and nothing was answered"
 

@@ -10,9 +10,10 @@ _CUT_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)$")
 
 
 class Abridger:
-    """Feed it a line in pieces; `line` is what is left of it, at most `most` bytes and a little.
+    """Feed it a line in pieces; `line` is what is left of it, at most 5/4 of `most` and a little.
 
-    Of each text the first `text` bytes are kept. What exceeds `most` all the same is cut off.
+    Of each text the first `text` bytes are kept. Of what exceeds `most` all the same the end is
+    kept, for a line's type may stand there.
     """
 
     def __init__(self, most: int, text: int) -> None:
@@ -22,11 +23,12 @@ class Abridger:
         self._in_text = False
         self._room = 0
         self._escape = b""
+        self._end = b""
 
     @property
     def line(self) -> bytes:
         """What was kept so far."""
-        return bytes(self._kept)
+        return bytes(self._kept) + self._end
 
     def feed(self, piece: bytes) -> None:
         """More of the line."""
@@ -35,6 +37,8 @@ class Abridger:
         at = 0
         while at < len(piece) and len(self._kept) < self._most:
             at = self._text(piece, at) if self._in_text else self._plain(piece, at)
+        if at < len(piece):
+            self._end = (self._end + piece[at:])[-self._most // 4 :]
 
     def _plain(self, piece: bytes, at: int) -> int:
         found = _PLAIN.match(piece, at)

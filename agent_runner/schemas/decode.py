@@ -24,7 +24,7 @@ import msgspec
 
 from agent_runner.schemas.fragment import scalars
 from agent_runner.schemas.plan import DRIFT_NAMES, Drift, Line, OpenLine, Plan, drop
-from agent_runner.schemas.salvage import MOST_LEVELS, clean, pieces
+from agent_runner.schemas.salvage import MOST_LEVELS, clean, parts
 
 __all__ = ["DRIFT_NAMES", "Drift", "Line", "OpenLine"]
 
@@ -107,7 +107,7 @@ def objects(
     if isinstance(first, dict):
         yield first, line, None
     elif first is not None:
-        found = list(pieces(line.strip(_BLANKS), is_message))
+        found = parts(line.strip(_BLANKS), is_message)
         if not found:
             yield None, line, first
         for piece in found:

@@ -31,8 +31,8 @@ class Init(Line):
 class Message(Line, tag_field="type", tag="message"):
     """A whole message; `role` user repeats the prompt."""
 
-    role: str
     text: str
+    role: str | None = None
     id: str | None = None
     timestamp: Any = None
     session_id: Any = None
@@ -69,8 +69,8 @@ class ToolError(Line):
 class ToolResult(Line, tag_field="type", tag="tool_result"):
     """A tool's result: `value` if it is good, `error` if it is not."""
 
-    id: str
-    isError: bool = False  # noqa: N815 - the CLI's own name
+    id: str | None = None
+    isError: bool | None = None  # noqa: N815 - the CLI's own name
     value: Any = None
     error: ToolError | str | None = None
     messageId: Any = None  # noqa: N815 - the CLI's own name

@@ -26,6 +26,11 @@ _TOKEN = re.compile(
 _SCALAR = re.compile(
     rb'(?<!\\)"(\w{1,64})"\s*:\s*("[^"\\]{0,500}"|true|false|null|-?\d+(?:\.\d+)?(?=\s*[,}]))'
 )
+VERDICTS = frozenset(
+    ("subtype", "status", "reason", "stopReason", "stop_reason", "terminal_reason", "phase")
+)
+"""Fields whose word tells how something went: a part of it tells nothing."""
+
 _SEEN = 64 << 10
 _WORDS = {"true": True, "false": False, "null": None}
 _NAMES = re.compile(r"\s*:")
@@ -78,14 +83,15 @@ class _Reader:
         if kind == "mark":
             self._mark(token["mark"])
         elif kind == "text":
-            self._text(token["text"], names=_NAMES.match(token.string, token.end()) is not None)
+            names = _NAMES.match(token.string, token.end()) is not None
+            self._text(token["text"], names=names, cut=token.end("text") == len(token.string))
         elif kind == "number":
             self._put(_number(token["number"]))
         elif kind == "word":
             self._put(_WORDS[token["word"]])
 
-    def _text(self, text: str, *, names: bool) -> None:
-        """A text; `names` tells that a colon follows, so that it is a name, or ends in one."""
+    def _text(self, text: str, *, names: bool, cut: bool) -> None:
+        """A text, perhaps cut; `names` tells that a colon follows: it is a name, or ends in one."""
         due = not self._open or type(self._open[-1]) is list or self._keys[-1] is not None
         if due and names and (quote := text.rfind('"')) >= 0 and text[quote - 1 : quote] != "\\":
             # The quote between a value and the next name is gone.
@@ -93,7 +99,8 @@ class _Reader:
             self._next()
             text, due = text[quote + 1 :], False
         if due:
-            self._put(unescaped(text))
+            is_word = self._open and type(self._open[-1]) is dict and self._keys[-1] in VERDICTS
+            self._put(None if cut and is_word else unescaped(text))
         else:
             self._name = unescaped(text)
 

@@ -22,8 +22,8 @@ class Init(Line, tag_field="type", tag="init"):
 class Message(Line, tag_field="type", tag="message"):
     """The prompt repeated (`role` user), or more of the answer (`role` assistant)."""
 
-    role: str
     content: str
+    role: str | None = None
     delta: Any = None
     timestamp: Any = None
 
@@ -48,7 +48,7 @@ class Problem(Line):
 class ToolResult(Line, tag_field="type", tag="tool_result"):
     """`status` success or error; `output` is absent for some tools, "" for read_file."""
 
-    tool_id: str
+    tool_id: str | None = None
     status: str | None = None
     output: Any = None
     error: Problem | None = None

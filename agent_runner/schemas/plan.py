@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from agent_runner.schemas.fit import fit
+
 DRIFT_NAMES = 200
 """Most distinct names a `Drift` keeps; the rest are counted under `(other)`."""
 
@@ -86,10 +88,11 @@ class Plan:
 
 
 def drop(name: str, data: dict[str, Any], error: msgspec.ValidationError, drift: Drift) -> bool:
-    """Take out of `data` what `error` is about, and count it; False if that is all of it.
+    """Mend what `error` is about, or take it out of `data`, and count it; False if it is all of it.
 
-    A field goes alone. An object that lacks a field goes whole, and so does an item of a list:
-    what it was is `lost`.
+    What says the same in another type is mended (`agent_runner.schemas.fit`). Else a field goes
+    alone. An object that lacks a field goes whole, and so does an item of a list: what it was is
+    `lost`.
     """
     text = str(error)
     found = _PLACE.search(text)
@@ -102,8 +105,10 @@ def drop(name: str, data: dict[str, Any], error: msgspec.ValidationError, drift:
     holder: Any = data
     for step in steps[:-1]:
         holder = holder[step]
-    del holder[steps[-1]]
     drift.note(name + "".join(f".{step}" for step in steps if isinstance(step, str)))
+    if fit(holder, steps[-1], text):
+        return True
+    del holder[steps[-1]]
     if isinstance(steps[-1], int) or "missing required field" in text:
         drift.lost.append(f"{name}: {text[:300]}")
     return True

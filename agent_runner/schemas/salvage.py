@@ -29,6 +29,9 @@ _NAMED = re.compile(r'"\s*:\s*\Z')
 _VALUE_DUE = re.compile(r"[:,\[]\s*\Z")
 _ALONE = re.compile(r"[\s\0\x1e]*(?:$|\{)")
 _BETWEEN = " \t\r\n\x1e[],;"
+_ESCAPES = re.compile(
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])"
+)
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -38,6 +41,25 @@ class Piece(msgspec.Struct, frozen=True):
     raw: bytes
     data: dict[str, Any] | None
     whole: bool
+
+
+def parts(
+    line: bytes, is_message: Callable[[dict[str, Any]], bool] = lambda _: True
+) -> list[Piece]:
+    """The pieces of a line; without a terminal's escapes or NULs if it is less damaged without."""
+    found = list(pieces(line, is_message))
+    if all(piece.whole for piece in found):
+        return found
+    bare = _ESCAPES.sub(b"", line).replace(b"\0", b"")
+    if len(bare) == len(line):
+        return found
+    # A byte order mark of UTF-16.
+    clear = list(pieces(bare.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff"), is_message))
+    return clear if _damage(clear) < _damage(found) else found
+
+
+def _damage(found: list[Piece]) -> int:
+    return sum(not piece.whole for piece in found)
 
 
 def pieces(

@@ -216,6 +216,23 @@ def it_cuts_another(lines: list[bytes], at: int) -> None:
 
 
 @spoil
+def in_colour(lines: list[bytes], at: int) -> None:
+    lines[at] = b"\x1b[1;32m" + lines[at] + b"\x1b[0m\x1b]0;title\x07"
+
+
+@spoil
+def in_colours(lines: list[bytes], at: int) -> None:
+    words = re.compile(rb'"(?:[^"\\]|\\.)*"')
+    lines[at] = words.sub(lambda word: b"\x1b[32m" + word[0] + b"\x1b[39m", lines[at])
+
+
+@spoil
+def two_bytes_a_character(lines: list[bytes], at: int) -> None:
+    text = json.dumps(json.loads(lines[at]))
+    lines[at] = b"\xff\xfe" + text.encode("utf-16-le")
+
+
+@spoil
 def a_list_of_one(lines: list[bytes], at: int) -> None:
     lines[at] = b"[" + lines[at] + b"]"
 
@@ -260,8 +277,19 @@ def too_long_a_list(lines: list[bytes], at: int) -> None:
     lines[at] = lines[at][:-1] + b', "zz": [' + b"1, " * LIMIT + b"1]}"
 
 
+@spoil
+def too_long_a_list_in_front(lines: list[bytes], at: int) -> None:
+    lines[at] = b'{"zz": [' + b'"a", 1, ' * LIMIT + b"1], " + lines[at][1:]
+
+
+@spoil
+def too_many_objects_in_front(lines: list[bytes], at: int) -> None:
+    lines[at] = b'{"zz": [' + b'{"a": 1}, ' * LIMIT + b"{}], " + lines[at][1:]
+
+
 PARTIAL = ("cut-at-its-end", "damaged-behind", "damaged-in-front", "a-field-that-is-deep")
-TOO_LONG = ("too-long", "too-long-in-front", "too-long-a-list")
+TOO_LONG = ("too-long", "too-long-in-front", "too-long-a-list", "too-long-a-list-in-front")
+TOO_LONG += ("too-many-objects-in-front",)
 
 
 @pytest.mark.parametrize("way", WAYS)

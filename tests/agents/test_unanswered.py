@@ -443,3 +443,48 @@ def test_a_stop_hook_after_the_answer_is_no_failure() -> None:
     for reason in ("stop_hook_prevented", "hook_stopped"):
         end = claude_ends("four", terminal_reason=reason)
         assert verdict_of(CLAUDE, *claude_says("four"), *end)["ok"]
+
+
+def claude_itself(text: str, **fields: Any) -> Message:
+    message = {"id": "m9", "model": "<synthetic>", "content": [{"type": "text", "text": text}]}
+    return {"type": "assistant", "message": message, "parent_tool_use_id": None, **fields}
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "code"),
+    [
+        ("API Error: 500 nothing works", {"error": "server_error"}, "api_error"),
+        ("API Error: 529 too much", {}, "overloaded"),
+        ("Something broke", {"is_api_error_message": True}, "api_error"),
+        ("Invalid API key · Please run /login", {}, "auth_required"),
+        ("API Error: too long an answer", {"error": "max_output_tokens"}, "max_output"),
+    ],
+)
+def test_an_api_error_that_is_called_a_success(text: str, fields: Message, code: str) -> None:
+    error = claude_itself(text, **fields)
+    for before in ([], claude_says("I shall look.")):
+        verdict = verdict_of(CLAUDE, *before, error, *claude_ends(text))
+        assert (verdict["ok"], verdict["code"], verdict["error"]) == (False, code, text)
+
+
+def test_an_api_error_that_was_overcome_is_none() -> None:
+    error = claude_itself("API Error: 529", error="overloaded")
+    verdict = verdict_of(CLAUDE, error, *claude_says("hello"), *claude_ends("hello"))
+    assert (verdict["ok"], verdict["text"]) == (True, "hello")
+    helper = {**error, "parent_tool_use_id": "t1"}
+    assert verdict_of(CLAUDE, *claude_says("hello"), helper, *claude_ends("hello"))["ok"]
+    assert verdict_of(CLAUDE, *claude_says("API Error: 500"), *claude_ends("API Error: 500"))["ok"]
+
+
+def test_the_placeholder_does_not_cover_the_answer_before_it() -> None:
+    placeholder = claude_itself("No response requested.")
+    end = claude_ends("No response requested.")
+    verdict = verdict_of(CLAUDE, *claude_says("hello"), placeholder, *end)
+    assert (verdict["ok"], verdict["text"]) == (True, "hello")
+
+
+def test_a_path_is_no_command() -> None:
+    for prompt in ("/home/me/a.py is what?", "/a.b/c", "//x"):
+        assert verdict_of(CLAUDE, *claude_ends(""), prompt=prompt)["code"] == "no_answer"
+    for prompt in ("/compact", " /plugin:do it", "/mcp__a__b\nx", "/x.y"):
+        assert verdict_of(CLAUDE, *claude_ends(""), prompt=prompt)["ok"]

@@ -89,7 +89,7 @@ NO_MESSAGE = {
     "null": b"null",
     "array": b"[]",
     "missing field": b'{"type":"outer"}',
-    "wrong type": b'{"type":"outer","text":3}',
+    "wrong type": b'{"type":"outer","text":true}',
     "no type": b'{"text":"x"}',
     "type of another type": b'{"type":3,"text":"x"}',
     "cut": b'{"type":"outer","te',
@@ -149,7 +149,7 @@ def test_a_field_that_does_not_fit_costs_only_itself(value: bytes) -> None:
 
 def test_a_part_that_lacks_what_it_needs_is_left_out_and_lost() -> None:
     drift = Drift()
-    line = b'{"type":"outer","text":"x","needy":[{"id":1},{"id":"b"},3]}'
+    line = b'{"type":"outer","text":"x","needy":[{"id":true},{"id":"b"},3]}'
     assert one(line, drift) == Outer(text="x", needy=[Needy(id="b")])
     assert drift["outer.needy"] == 2
     assert len(drift.lost) == 2
