@@ -388,6 +388,40 @@ async def test_work_that_begins_by_itself_ends_in_idleness_again(
         assert run.state == "succeeded"
 
 
+async def test_the_answer_comes_before_what_it_led_to(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long its run takes to end."""
+    own = {"origin": {"kind": "task-notification"}}
+    script = [
+        *lines(*BEGUN),
+        {"text": "Started."},
+        {"result": True},
+        *lines(task("task_notification", status="completed"), listed(), INIT),
+        *lines(result("By itself.", **own)),
+    ]
+    async with serving() as context:
+        give, finish, later = context.headless.pool.give, context.store.runs.finish, anyio.Event()
+        agent = await add_agent(context, tmp_path)
+
+        async def slowly(*given: Any) -> None:
+            with anyio.move_on_after(1):
+                await later.wait()
+            await give(*given)
+
+        async def and_tell(run_id: str, *args: Any, **given: Any) -> Any:
+            ended = await finish(run_id, *args, **given)
+            later.set()
+            return ended
+
+        monkeypatch.setattr(context.headless.pool, "give", slowly)
+        monkeypatch.setattr(context.store.runs, "finish", and_tell)
+        active = await start(context, agent, script)
+        await ended(active)
+        await behind(context, active)
+        assert [words for _, words in await said(context, active)][1:] == ["Started.", "By itself."]
+
+
 async def test_a_one_shot_process_leaves_when_its_work_is_over(
     serving: Serving, tmp_path: Path
 ) -> None:
