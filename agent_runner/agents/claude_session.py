@@ -209,6 +209,11 @@ class ClaudeSession(SessionBase):
                 closed.append(Received(events=events, behind=behind))
         return join(closed)
 
+    def withdraw(self, request_id: str, message: str, *, by: str = "cli") -> list[AgentEvent]:
+        """See `SessionBase`."""
+        self._requests.pop(request_id, None)
+        return super().withdraw(request_id, message, by=by)
+
     def _asked_behind(self, request: control.CanUseTool) -> int | None:
         begun = self._tasks.of_call(request.tool_use_id, self.tools)
         return self._tasks.of_task(request.agent_id) if begun is None else begun
@@ -480,7 +485,7 @@ class ClaudeSession(SessionBase):
         )
 
     def _control_cancel(self, message: control.ControlCancelRequest, line: bytes) -> Received:
-        request = self._requests.pop(message.request_id, None)
+        request = self._requests.get(message.request_id)
         begun = None if request is None else self._asked_behind(request)
         events = self.withdraw(message.request_id, "the CLI withdrew the question")
         events = events or [Activity(code="control_cancelled")]

@@ -10,14 +10,17 @@ from typing import Any
 import anyio
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
+from agent_runner import wire
 from agent_runner.api.context import Context
 from agent_runner.errors import ConflictError
 from agent_runner.runners import live
 from agent_runner.runs.active import ActiveRun, StopReason
+from conversation_store.errors import StoreError
 from conversation_store.records import ApprovalRecord, RunRecord
 from conversation_store.states import ApprovalState
-from tests.agents.test_claude_background import BEGUN, INIT, listed, result, task
+from tests.agents.test_claude_background import BEGUN, INIT, call, listed, result, task
 from tests.approvals.asking import approve, ran, reject
 from tests.conftest import Script, Serving
 from tests.runs.test_service import add_agent, ended, events_of, start, until
@@ -420,6 +423,114 @@ async def test_the_answer_comes_before_what_it_led_to(
         await ended(active)
         await behind(context, active)
         assert [words for _, words in await said(context, active)][1:] == ["Started.", "By itself."]
+
+
+async def test_a_question_that_cannot_be_kept_is_denied(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is a success all the same, and the helper goes on."""
+    log, open_ = tmp_path / "log", tmp_path / "open"
+    script = [
+        helper({"ask": "Bash", "input": COMMAND, "log": str(log)}, told="Without it."),
+        {"wait": str(open_)},
+        {"text": "Started."},
+    ]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        approval = await asked(context)
+
+        async def fail(*given: Any, **more: Any) -> None:
+            raise StoreError("database_failed", "not now")
+
+        monkeypatch.setattr(context.store.approvals, "move_over", fail)
+        open_.touch()
+        assert (await ended(active)).state == "succeeded"
+        (run,) = await behind(context, active)
+        assert run.state == "succeeded"
+        assert not log.exists()
+        assert (await context.store.approvals.get(approval.approval_id)).state == "voided"
+        assert (await said(context, active))[-1] == ("assistant", "Without it.")
+
+
+async def test_an_answer_to_what_was_just_taken_back_is_not_sent(
+    serving: Serving, tmp_path: Path
+) -> None:
+    """The session has read that, and the run was not told of it yet."""
+    script: Script = [helper({"ask": "Bash", "input": COMMAND}), {"text": "Started."}]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        await ended(active)
+        approval = await asked(context)
+        (process,) = context.headless.living
+        process._session.receive(
+            json.dumps(
+                {"type": "control_cancel_request", "request_id": approval.request_id}
+            ).encode()
+        )
+        decided = await context.desk.decide(approval.approval_id, approve(approval))
+        assert (decided.state, decided.delivery) == ("approved", "waiting")
+
+
+@pytest.mark.parametrize("what", ["session", "agent", "conversation", "options"])
+async def test_who_ends_what_works_on_is_told_of_the_loss(
+    serving: Serving, tmp_path: Path, what: str
+) -> None:
+    script = [helper({"wait": str(tmp_path / "never")}, title="the survey"), {"text": "Started."}]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        await ended(active)
+        (process,) = context.headless.living
+        with capture_logs() as logs:
+            if what == "session":
+                await context.runs.end_session(agent.agent_id)
+            elif what == "agent":
+                await context.runs.delete_agent(agent.agent_id)
+            elif what == "conversation":
+                await context.runs.delete_conversation(active.run.conversation_id)
+            else:
+                options = {**agent.options, "systemPrompt": "Be brief."}
+                await context.store.agents.change(
+                    agent.agent_id, comm_mode=agent.comm_mode, options=options, now=wire.now()
+                )
+                await ended(await start(context, agent, [{"text": "Anew."}]))
+        assert not process.alive
+        assert [line for line in logs if line["log_level"] == "error"] == []
+        if what == "conversation":
+            return
+        lost = [e for e in await of_conversation(context, active) if e["type"] == "background.lost"]
+        reason = "replaced" if what == "options" else "session_ended"
+        assert [(e["reason"], e["tasks"][0]["title"]) for e in lost] == [(reason, "the survey")]
+
+
+async def test_a_shutdown_ends_what_a_helper_had_begun(serving: Serving, tmp_path: Path) -> None:
+    """In a run of its own, which is over before the service is."""
+    script = [
+        *lines(*BEGUN, call("in", parent="helper")),
+        {"text": "Started."},
+        {"result": True},
+        {"hang": True},
+    ]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        await ended(active)
+        store = context.store
+        finish = store.runs.finish
+
+        async def slowly(*args: Any, **given: Any) -> Any:
+            await anyio.sleep(0.2)
+            return await finish(*args, **given)
+
+        store.runs.finish = slowly  # type: ignore[method-assign]
+    async with serving() as context:
+        assert context.reconciliation.runs_interrupted == 0
+        (run,) = await behind(context, active)
+        assert (run.state, run.code) == ("interrupted", "background_lost")
+        told = await payloads(context, run.run_id)
+        assert [e["toolCallId"] for e in told if e["type"] == "tool.completed"] == ["in"]
 
 
 async def test_a_one_shot_process_leaves_when_its_work_is_over(
