@@ -128,6 +128,7 @@ async def test_what_comes_after_the_answer_is_a_run_of_its_own(
             ("assistant", "Green."),
         ]
         assert [e for e in await of_conversation(context, active) if e["run"] is None] == []
+        assert (await context.caretaker.check()).findings == []
 
 
 @FORMS
@@ -367,7 +368,7 @@ async def test_work_that_begins_by_itself_ends_in_idleness_again(
 ) -> None:
     begin, end = tmp_path / "begin", tmp_path / "end"
     own = {"origin": {"kind": "task-notification"}}
-    script = [
+    script: Script = [
         {"text": "Started."},
         {"result": True},
         {"wait": str(begin)},
@@ -507,7 +508,7 @@ async def test_who_ends_what_works_on_is_told_of_the_loss(
 
 async def test_a_shutdown_ends_what_a_helper_had_begun(serving: Serving, tmp_path: Path) -> None:
     """In a run of its own, which is over before the service is."""
-    script = [
+    script: Script = [
         *lines(*BEGUN, call("in", parent="helper")),
         {"text": "Started."},
         {"result": True},
