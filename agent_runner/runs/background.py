@@ -25,6 +25,7 @@ from conversation_store.states import RunState
 log = structlog.get_logger(__name__)
 
 _UNMOVED = "The question could not be kept beyond its run."
+_STOPPED = "The run that asked was cancelled."
 _UNTOLD = "its work is over, and the CLI told nothing of it"
 
 
@@ -99,11 +100,15 @@ class BackgroundRun(ActiveRun):
     async def _stop(self) -> None:
         """By message where the CLI has one; else its process is ended, unless a prompt runs."""
         grace = self.timeouts.cancel_grace_ms / 1000
-        if self.stop_reason is not StopReason.SHUTDOWN and self.process.stop_background():
-            with anyio.move_on_after(grace):
-                await self._settled.wait()
-                return
-        if self.stop_reason is StopReason.SHUTDOWN or self.process.turn_over:
+        shutdown = self.stop_reason is StopReason.SHUTDOWN
+        if not shutdown:
+            for question in self.process.background.questions.all():
+                await self.process.answer(question, denial(_STOPPED))
+            if self.process.stop_background():
+                with anyio.move_on_after(grace):
+                    await self._settled.wait()
+                    return
+        if shutdown or self.process.turn_over:
             await self.process.end(grace, str(self.stop_reason))
 
     def _outcome(self) -> RunOutcome:

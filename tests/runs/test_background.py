@@ -534,6 +534,36 @@ async def test_a_shutdown_ends_what_a_helper_had_begun(serving: Serving, tmp_pat
         assert [e["toolCallId"] for e in told if e["type"] == "tool.completed"] == ["in"]
 
 
+async def test_a_cancel_leaves_no_question_without_an_answer(
+    serving: Serving, tmp_path: Path
+) -> None:
+    """A prompt that runs on the process keeps it; what asked there is denied."""
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    script = [
+        helper({"ask": "Bash", "input": COMMAND, "log": str(log)}, silent=True, told="Without."),
+        {"text": "Started."},
+    ]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        await ended(active)
+        approval = await asked(context)
+        second = await start(context, agent, [{"wait": str(gate)}, {"text": "Second."}])
+        await when(lambda: second.live is not None)
+        await context.runs.cancel(agent.agent_id, approval.run_id)
+        with anyio.fail_after(20):
+            while (await context.store.runs.get(approval.run_id)).state != "cancelled":
+                await anyio.sleep(0.005)
+        gate.touch()
+        assert (await ended(second)).answer == "Second."
+        assert second.live is not None
+        with anyio.fail_after(5):
+            await second.live.background.rest()
+        assert not log.exists()
+        assert (await context.store.approvals.get(approval.approval_id)).state == "voided"
+        assert (await said(context, active))[-1] == ("assistant", "Without.")
+
+
 async def test_a_one_shot_process_leaves_when_its_work_is_over(
     serving: Serving, tmp_path: Path
 ) -> None:
