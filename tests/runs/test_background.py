@@ -426,8 +426,9 @@ async def test_the_answer_comes_before_what_it_led_to(
         assert [words for _, words in await said(context, active)][1:] == ["Started.", "By itself."]
 
 
+@pytest.mark.parametrize("lost", ["the move", "the run"])
 async def test_a_question_that_cannot_be_kept_is_denied(
-    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
     """The answer is a success all the same, and the helper goes on."""
     log, open_ = tmp_path / "log", tmp_path / "open"
@@ -441,10 +442,19 @@ async def test_a_question_that_cannot_be_kept_is_denied(
         active = await start(context, agent, script)
         approval = await asked(context)
 
-        async def fail(*given: Any, **more: Any) -> None:
+        begin = context.store.runs.begin_background
+        failed: list[str] = []
+
+        async def fail(*given: Any, **more: Any) -> Any:
+            if failed:
+                return await begin(*given, **more)
+            failed.append(lost)
             raise StoreError("database_failed", "not now")
 
-        monkeypatch.setattr(context.store.approvals, "move_over", fail)
+        if lost == "the move":
+            monkeypatch.setattr(context.store.approvals, "move_over", fail)
+        else:
+            monkeypatch.setattr(context.store.runs, "begin_background", fail)
         open_.touch()
         assert (await ended(active)).state == "succeeded"
         (run,) = await behind(context, active)
