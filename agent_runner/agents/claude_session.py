@@ -172,7 +172,7 @@ class ClaudeSession(SessionBase):
     @property
     def untold(self) -> bool:
         """See `base.Session`."""
-        return self._notified > 0
+        return self._notified > 0 or self._turn == "own"
 
     def give_up_telling(self) -> None:
         """See `base.Session`."""
