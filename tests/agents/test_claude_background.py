@@ -299,13 +299,15 @@ def test_a_question_that_is_over_leaves_nothing(cli: Cli) -> None:
 
 
 def test_what_is_to_be_told_is_so_until_it_is(cli: Cli) -> None:
-    assert not cli.session.untold
-    cli.read(task("task_notification", status="completed"), listed())
-    assert cli.session.untold
-    cli.read(INIT, text("it is done"))
-    assert cli.session.untold
-    cli.read(result("it is done", **OWN))
-    assert not cli.session.untold
+    told = [cli.session.untold]
+    for read in (
+        [task("task_notification", status="completed"), listed()],
+        [INIT, text("it is done")],
+        [result("it is done", **OWN)],
+    ):
+        cli.read(*read)
+        told.append(cli.session.untold)
+    assert told == [False, True, True, False]
 
 
 def test_a_stop_spares_what_the_turn_that_is_on_has_begun(cli: Cli) -> None:
