@@ -196,7 +196,7 @@ class Session(Protocol):
 
     @property
     def untold(self) -> bool:
-        """True while such work is over of which the CLI is to tell in a turn of its own."""
+        """True while the CLI tells of such work in a turn of its own, or is to do so."""
         ...
 
     def give_up_telling(self) -> None:

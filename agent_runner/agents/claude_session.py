@@ -199,6 +199,11 @@ class ClaudeSession(SessionBase):
                 closed.append(Received(events=events, behind=behind))
         return join(closed)
 
+    def withdraw(self, request_id: str, message: str, *, by: str = "cli") -> list[AgentEvent]:
+        """See `SessionBase`."""
+        self._requests.pop(request_id, None)
+        return super().withdraw(request_id, message, by=by)
+
     def _owner(self, message: c.Assistant | c.User | c.StreamEvent) -> int | None:
         """See `LineReader`. What the model says begins a turn, unless a helper says it."""
         turns, parent = self._turns, message.parent_tool_use_id
@@ -423,7 +428,7 @@ class ClaudeSession(SessionBase):
         )
 
     def _control_cancel(self, message: control.ControlCancelRequest, line: bytes) -> Received:
-        request = self._requests.pop(message.request_id, None)
+        request = self._requests.get(message.request_id)
         begun = None if request is None else self._turns.of_request(request)
         events = self.withdraw(message.request_id, "the CLI withdrew the question")
         events = events or [Activity(code="control_cancelled")]

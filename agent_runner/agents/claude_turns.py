@@ -57,8 +57,8 @@ class Turns:
 
     @property
     def untold(self) -> bool:
-        """True while a turn is to come that tells of a task's end."""
-        return self._notified > 0
+        """True while a turn tells of a task's end, or is to come and do so."""
+        return self._notified > 0 or self.on == "own"
 
     def give_up_telling(self) -> None:
         """No such turn will come."""

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from agent_runner.agents.base import Session
+from agent_runner.agents.base import PermissionAnswer, Session
 from agent_runner.agents.unfinished import Unfinished, partial_answer
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -131,9 +131,7 @@ class Background:
         staying = [asked for asked in questions.all() if self._session.outlives(asked.request_id)]
         if not staying:
             return
-        run = await self._begun(self._turns)
-        if run is not None:
-            await run.take_over(self._asker, staying)
+        await self._give_over(await self._begun(self._turns), staying)
         for asked in staying:
             if questions.open(asked):
                 questions.settled(asked.request_id)
@@ -213,10 +211,17 @@ class Background:
         if run is None:
             return
         if waiting := self.questions.all():
-            following = await self._begun(begun)
-            if following is not None:
-                await following.take_over(self._asker, waiting)
+            await self._give_over(await self._begun(begun), waiting)
         run.settle(verdict)
+
+    async def _give_over(self, run: Behind | None, waiting: Sequence[PermissionRequested]) -> None:
+        """Have the run wait for the answers; without one nobody could give them."""
+        if run is not None:
+            await run.take_over(self._asker, waiting)
+            return
+        denial = PermissionAnswer(allow=False, message="Nobody can approve this any more.")
+        for question in waiting:
+            await self._asker.answer(question, Resolution(answer=denial, decided_by="policy"))
 
     async def _watch(self) -> None:
         """Wait no longer for what the CLI does not tell, and end the run that waits for it."""

@@ -274,10 +274,10 @@ class ActiveRun:
     async def rule(self, question: PermissionRequested) -> Resolution | None:
         """See `runners.sink.Sink`: an approval from before, the policy, or a human."""
         if self.over:
-            return _denial("Nobody can approve this: the run that it belongs to is over.")
+            return denial("Nobody can approve this: the run that it belongs to is over.")
         name, tool_kind, cwd = question.name, question.tool_kind, self.options.cwd
         if self.desk.guard.refuses(name, tool_kind, question.input, cwd):
-            return _denial(f"The service denies this: {REASON}.", REASON)
+            return denial(f"The service denies this: {REASON}.", REASON)
         if (granted := await self._granted(question)) is not None:
             return granted
         if self.live is not None and self.live.questions.allowed(question):
@@ -285,14 +285,14 @@ class ActiveRun:
             return Resolution(answer=answer, decided_by="session")
         most = supervised.MOST_ANSWERS
         if question.kind == "tool" and len(await self.desk.decided(self.run_id)) >= most:
-            return _denial(f"A run may ask {most} questions.")
+            return denial(f"A run may ask {most} questions.")
         kind = question.tool_kind if question.kind == "permission" else NO_PERMISSION
         ruling = decide(self.options.permissions, question.name, kind, question.input)
         if ruling.action == "ask":
             self._to_ask.add(question.request_id)
             return None
         if ruling.action == "deny":
-            return _denial(f"The agent's policy denies this ({ruling.rule}).", ruling.rule)
+            return denial(f"The agent's policy denies this ({ruling.rule}).", ruling.rule)
         return Resolution(
             answer=PermissionAnswer(allow=True), decided_by="policy", rule=ruling.rule
         )
@@ -332,7 +332,7 @@ class ActiveRun:
             # An answer is given once: it must not let the same call through again.
             message = "Just this was asked by this id and settled before, or the run is over."
             await self.emit([question])
-            await self.live.answer(question, _denial(message))
+            await self.live.answer(question, denial(message))
             return
         if question.kind == "tool":
             self.live.suspend(supervised.registered(approval.approval_id))
@@ -340,6 +340,7 @@ class ActiveRun:
             await self.channel.emit(self.run_id, await self.when_asking())
 
 
-def _denial(message: str, rule: str | None = None) -> Resolution:
+def denial(message: str, rule: str | None = None) -> Resolution:
+    """A refusal that nobody decided."""
     answer = PermissionAnswer(allow=False, message=message)
     return Resolution(answer=answer, decided_by="policy", rule=rule)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import anyio
 import msgspec
+import structlog
 
 from agent_runner import wire
 from agent_runner.agents.registry import adapter_for
@@ -14,12 +15,17 @@ from agent_runner.events import PermissionRequested, TurnCompleted
 from agent_runner.latch import Latch
 from agent_runner.runners.live import LiveCli
 from agent_runner.runners.sink import Asker
-from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.active import ActiveRun, StopReason, denial
 from agent_runner.runs.outcome import judge, stopped
+from conversation_store.errors import StoreError
 from conversation_store.records import RunOutcome
 from conversation_store.runs import NewRun
 from conversation_store.states import RunState
 
+log = structlog.get_logger(__name__)
+
+_UNMOVED = "The question could not be kept beyond its run."
+_STOPPED = "The run that asked was cancelled."
 _UNTOLD = "its work is over, and the CLI told nothing of it"
 
 
@@ -74,7 +80,13 @@ class BackgroundRun(ActiveRun):
     async def take_over(self, asker: Asker, questions: Sequence[PermissionRequested]) -> None:
         """See `runners.sink.Behind`."""
         self._asked |= {question.request_id for question in questions}
-        await self.desk.move_over(asker, questions, self.run_id)
+        try:
+            await self.desk.move_over(asker, questions, self.run_id)
+        except StoreError as error:
+            # Nobody can answer any more: their approvals end with the other run.
+            log.error("approvals_not_moved", run_id=self.run_id, code=error.code)
+            for question in questions:
+                await asker.answer(question, denial(_UNMOVED))
 
     async def outcome_of(self) -> RunOutcome:
         """How it ended, when it has; who asks it to stop has its work stopped."""
@@ -88,11 +100,15 @@ class BackgroundRun(ActiveRun):
     async def _stop(self) -> None:
         """By message where the CLI has one; else its process is ended, unless a prompt runs."""
         grace = self.timeouts.cancel_grace_ms / 1000
-        if self.stop_reason is not StopReason.SHUTDOWN and self.process.stop_background():
-            with anyio.move_on_after(grace):
-                await self._settled.wait()
-                return
-        if self.stop_reason is StopReason.SHUTDOWN or self.process.turn_over:
+        shutdown = self.stop_reason is StopReason.SHUTDOWN
+        if not shutdown:
+            for question in self.process.background.questions.all():
+                await self.process.answer(question, denial(_STOPPED))
+            if self.process.stop_background():
+                with anyio.move_on_after(grace):
+                    await self._settled.wait()
+                    return
+        if shutdown or self.process.turn_over:
             await self.process.end(grace, str(self.stop_reason))
 
     def _outcome(self) -> RunOutcome:

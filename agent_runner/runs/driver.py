@@ -94,12 +94,14 @@ class RunDriver:
                 with anyio.CancelScope(shield=True):
                     await self._finish(active, msgspec.structs.replace(ended, duration_ms=elapsed))
 
-    async def drive_background(self, active: BackgroundRun) -> None:
-        """Wait for the end of what a CLI does by itself, and commit it."""
+    async def drive_background(self, active: BackgroundRun, cause: ActiveRun | None) -> None:
+        """Wait for the end of what a CLI does by itself, and commit it: after that of its cause."""
         outcome = stopped(StopReason.SHUTDOWN)
         begun = anyio.current_time()
         try:
             outcome = await active.outcome_of()
+            if cause is not None:
+                await cause.done.wait()
         finally:
             elapsed = round((anyio.current_time() - begun) * 1000)
             with anyio.CancelScope(shield=True):

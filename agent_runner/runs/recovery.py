@@ -167,11 +167,11 @@ class Recovery:
         ids = await self._store.runs.of_conversation(run.conversation_id)
         served = [cause]
         if run.trigger != "background" or await self._reused(cause):
-            for earlier in reversed([each for each in ids if each < cause][-_MOST_BEFORE:]):
+            for earlier in reversed([each for each in ids if each < cause]):
                 reused = await self._reused(earlier)
                 if reused is not None:
                     served.insert(0, earlier)
-                if reused is False:
+                if reused is False or len(served) > _MOST_BEFORE:
                     break
         if run.trigger == "background":
             for later in (each for each in ids if each > cause):
@@ -218,17 +218,16 @@ def missing_behind(
 ) -> tuple[list[AgentEvent], TurnCompleted | None]:
     """Those of `printed` that are stored neither of the run nor of the `others`.
 
-    And the verdict that the CLI had come to in the run, if it had.
+    And the verdict that the CLI had come to in the run, if it had: what comes after that is of
+    another run.
     """
     left = Counter(_key(event) for event in stored)
     of_others = Counter(_key(event) for event in others)
     found: list[AgentEvent] = []
-    verdict: TurnCompleted | None = None
     is_own = False
     for event in printed:
-        if isinstance(event, TurnCompleted):
-            verdict = event if is_own else verdict
-            is_own = False
+        if isinstance(event, TurnCompleted) and is_own:
+            return found, event
         if not isinstance(event, _TOLD):
             continue
         key = _key(msgspec.to_builtins(event))
@@ -240,7 +239,7 @@ def missing_behind(
             left[key] -= 1
         else:
             found.append(event)
-    return found, verdict
+    return found, None
 
 
 def missing(decoded: Sequence[AgentEvent], stored: Sequence[Mapping[str, Any]]) -> list[AgentEvent]:

@@ -279,7 +279,9 @@ class RunService:
 
     async def _drive_background(self, active: BackgroundRun) -> None:
         try:
-            await self._driver.drive_background(active)
+            await self._driver.drive_background(
+                active, self._active.get(active.run.caused_by or "")
+            )
         finally:
             del self._active[active.run_id]
 

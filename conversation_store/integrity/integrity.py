@@ -62,7 +62,10 @@ class Integrity:
         return {row[0]: row[2] for row in rows}
 
     async def run_states(self) -> dict[str, dict[str, str]]:
-        """The state of every run, for each agent from its oldest one on."""
+        """The state of every run of a prompt, for each agent from its oldest one on.
+
+        What a CLI does by itself stands in the raw logs of those.
+        """
         rows = await self._look(lambda c: c.execute(statements()["run_states"]).fetchall())
         states: dict[str, dict[str, str]] = {}
         for agent_id, run_id, state in rows:

@@ -23,7 +23,7 @@ SELECT run_id, state, epoch
 FROM runs WHERE finished_at IS NULL ORDER BY run_id;
 
 -- name: run_states
-SELECT agent_id, run_id, state FROM runs ORDER BY agent_id, run_id;
+SELECT agent_id, run_id, state FROM runs WHERE trigger = 'prompt' ORDER BY agent_id, run_id;
 
 -- name: move_event_counter_up
 UPDATE conversations SET last_event_seq = :seq

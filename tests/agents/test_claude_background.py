@@ -291,6 +291,25 @@ def test_what_is_in_the_foreground_is_not_lost_in_the_background() -> None:
     assert cli.left == []
 
 
+def test_a_question_that_is_over_leaves_nothing(cli: Cli) -> None:
+    cli.prompt()
+    cli.read(INIT, call("own"), asks("p", "own"), asks("q", "own"))
+    cli.read({"type": "control_cancel_request", "request_id": "q"}, result())
+    assert cli.session._requests == {}
+
+
+def test_what_is_to_be_told_is_so_until_it_is(cli: Cli) -> None:
+    told = [cli.session.untold]
+    for read in (
+        [task("task_notification", status="completed"), listed()],
+        [INIT, text("it is done")],
+        [result("it is done", **OWN)],
+    ):
+        cli.read(*read)
+        told.append(cli.session.untold)
+    assert told == [False, True, True, False]
+
+
 def test_a_stop_spares_what_the_turn_that_is_on_has_begun(cli: Cli) -> None:
     cli.prompt()
     cli.read(INIT, call("second", "Agent"), listed("t1", "t2"))

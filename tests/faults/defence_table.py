@@ -322,13 +322,12 @@ DEFENCES = (
     ),
     Defence(
         61, "a run does not end with its caller", "agent_runner/api/runs.py",
-        "        await active.done.wait()\n        if not settled:\n"
-        "            return _answer(active)",
+        "        await active.done.wait()\n    over",
         "        while not active.done.is_set():\n"
         "            if await request.is_disconnected():\n"
         "                active.request_stop('cancelled')\n"
         "            await __import__('anyio').sleep(0.001)\n"
-        "        if not settled:\n            return _answer(active)",
+        "    over",
     ),
     Defence(
         62, "a reader's queue has a limit", "agent_runner/bus/subscriber.py",
@@ -479,7 +478,7 @@ DEFENCES = (
     ),
     Defence(
         85, "a question that was settled is denied", "agent_runner/runs/active.py",
-        'await self.live.answer(question, _denial(message))', "pass",
+        'await self.live.answer(question, denial(message))', "pass",
     ),
     Defence(
         86, "what nobody decides expires", "agent_runner/approvals/desk.py",

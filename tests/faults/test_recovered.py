@@ -47,7 +47,8 @@ class Watched:
             pass
 
     def seen(self) -> str:
-        return "".join(e["text"] for e in list(self.events) if e["type"] == "message.delta")
+        kinds = ("message.delta", "item.snapshot")
+        return "".join(e["text"] for e in list(self.events) if e["type"] in kinds)
 
     def over(self) -> list[dict[str, Any]]:
         self._thread.join(20)

@@ -173,7 +173,8 @@ def test_what_it_streams_by_itself_while_a_prompt_waits_is_kept(
         with client.stream("GET", path) as response:
             for block in blocks(response):
                 event = {} if block.startswith(b":") else data_of(block)
-                seen += event["text"] if event.get("type") == "message.delta" else ""
+                kinds = ("message.delta", "item.snapshot")
+                seen += event["text"] if event.get("type") in kinds else ""
                 if seen.endswith("".join(PIECES)):
                     break
     service.process.kill()

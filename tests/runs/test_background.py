@@ -10,14 +10,17 @@ from typing import Any
 import anyio
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
+from agent_runner import wire
 from agent_runner.api.context import Context
 from agent_runner.errors import ConflictError
 from agent_runner.runners import live
 from agent_runner.runs.active import ActiveRun, StopReason
+from conversation_store.errors import StoreError
 from conversation_store.records import ApprovalRecord, RunRecord
 from conversation_store.states import ApprovalState
-from tests.agents.test_claude_background import BEGUN, INIT, listed, result, task
+from tests.agents.test_claude_background import BEGUN, INIT, call, listed, result, task
 from tests.approvals.asking import approve, ran, reject
 from tests.conftest import Script, Serving
 from tests.runs.test_service import add_agent, ended, events_of, start, until
@@ -125,6 +128,7 @@ async def test_what_comes_after_the_answer_is_a_run_of_its_own(
             ("assistant", "Green."),
         ]
         assert [e for e in await of_conversation(context, active) if e["run"] is None] == []
+        assert (await context.caretaker.check()).findings == []
 
 
 @FORMS
@@ -386,6 +390,185 @@ async def test_work_that_begins_by_itself_ends_in_idleness_again(
         await when(lambda: not process.alive)
         (run,) = await behind(context, active)
         assert run.state == "succeeded"
+
+
+async def test_the_answer_comes_before_what_it_led_to(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long its run takes to end."""
+    own = {"origin": {"kind": "task-notification"}}
+    script = [
+        *lines(*BEGUN),
+        {"text": "Started."},
+        {"result": True},
+        *lines(task("task_notification", status="completed"), listed(), INIT),
+        *lines(result("By itself.", **own)),
+    ]
+    async with serving() as context:
+        give, finish, later = context.headless.pool.give, context.store.runs.finish, anyio.Event()
+        agent = await add_agent(context, tmp_path)
+
+        async def slowly(*given: Any) -> None:
+            with anyio.move_on_after(1):
+                await later.wait()
+            await give(*given)
+
+        async def and_tell(run_id: str, *args: Any, **given: Any) -> Any:
+            ended = await finish(run_id, *args, **given)
+            later.set()
+            return ended
+
+        monkeypatch.setattr(context.headless.pool, "give", slowly)
+        monkeypatch.setattr(context.store.runs, "finish", and_tell)
+        active = await start(context, agent, script)
+        await ended(active)
+        await behind(context, active)
+        assert [words for _, words in await said(context, active)][1:] == ["Started.", "By itself."]
+
+
+@pytest.mark.parametrize("lost", ["the move", "the run"])
+async def test_a_question_that_cannot_be_kept_is_denied(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """The answer is a success all the same, and the helper goes on."""
+    log, open_ = tmp_path / "log", tmp_path / "open"
+    script = [
+        helper({"ask": "Bash", "input": COMMAND, "log": str(log)}, told="Without it."),
+        {"wait": str(open_)},
+        {"text": "Started."},
+    ]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        approval = await asked(context)
+
+        begin = context.store.runs.begin_background
+        failed: list[str] = []
+
+        async def fail(*given: Any, **more: Any) -> Any:
+            if failed:
+                return await begin(*given, **more)
+            failed.append(lost)
+            raise StoreError("database_failed", "not now")
+
+        if lost == "the move":
+            monkeypatch.setattr(context.store.approvals, "move_over", fail)
+        else:
+            monkeypatch.setattr(context.store.runs, "begin_background", fail)
+        open_.touch()
+        assert (await ended(active)).state == "succeeded"
+        (run,) = await behind(context, active)
+        assert run.state == "succeeded"
+        assert not log.exists()
+        assert (await context.store.approvals.get(approval.approval_id)).state == "voided"
+        assert (await said(context, active))[-1] == ("assistant", "Without it.")
+
+
+async def test_an_answer_to_what_was_just_taken_back_is_not_sent(
+    serving: Serving, tmp_path: Path
+) -> None:
+    """The session has read that, and the run was not told of it yet."""
+    script: Script = [helper({"ask": "Bash", "input": COMMAND}), {"text": "Started."}]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        await ended(active)
+        approval = await asked(context)
+        (process,) = context.headless.living
+        process._session.receive(
+            json.dumps(
+                {"type": "control_cancel_request", "request_id": approval.request_id}
+            ).encode()
+        )
+        decided = await context.desk.decide(approval.approval_id, approve(approval))
+        assert (decided.state, decided.delivery) == ("approved", "waiting")
+
+
+@pytest.mark.parametrize("what", ["session", "agent", "conversation", "options"])
+async def test_who_ends_what_works_on_is_told_of_the_loss(
+    serving: Serving, tmp_path: Path, what: str
+) -> None:
+    script = [helper({"wait": str(tmp_path / "never")}, title="the survey"), {"text": "Started."}]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        await ended(active)
+        (process,) = context.headless.living
+        with capture_logs() as logs:
+            if what == "session":
+                await context.runs.end_session(agent.agent_id)
+            elif what == "agent":
+                await context.runs.delete_agent(agent.agent_id)
+            elif what == "conversation":
+                await context.runs.delete_conversation(active.run.conversation_id)
+            else:
+                options = {**agent.options, "systemPrompt": "Be brief."}
+                await context.store.agents.change(
+                    agent.agent_id, comm_mode=agent.comm_mode, options=options, now=wire.now()
+                )
+                await ended(await start(context, agent, [{"text": "Anew."}]))
+        assert not process.alive
+        assert [line for line in logs if line["log_level"] == "error"] == []
+        if what == "conversation":
+            return
+        lost = [e for e in await of_conversation(context, active) if e["type"] == "background.lost"]
+        reason = "replaced" if what == "options" else "session_ended"
+        assert [(e["reason"], e["tasks"][0]["title"]) for e in lost] == [(reason, "the survey")]
+
+
+async def test_a_shutdown_ends_what_a_helper_had_begun(serving: Serving, tmp_path: Path) -> None:
+    """In a run of its own, which is over before the service is."""
+    script: Script = [
+        *lines(*BEGUN, call("in", parent="helper")),
+        {"text": "Started."},
+        {"result": True},
+        {"hang": True},
+    ]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        await ended(active)
+        store = context.store
+        finish = store.runs.finish
+
+        async def slowly(*args: Any, **given: Any) -> Any:
+            await anyio.sleep(0.2)
+            return await finish(*args, **given)
+
+        store.runs.finish = slowly  # type: ignore[method-assign]
+    async with serving() as context:
+        assert context.reconciliation.runs_interrupted == 0
+        (run,) = await behind(context, active)
+        assert (run.state, run.code) == ("interrupted", "background_lost")
+        told = await payloads(context, run.run_id)
+        assert [e["toolCallId"] for e in told if e["type"] == "tool.completed"] == ["in"]
+
+
+async def test_a_cancel_leaves_no_question_without_an_answer(
+    serving: Serving, tmp_path: Path
+) -> None:
+    """A prompt that runs on the process keeps it; what asked there is denied."""
+    gate, log = tmp_path / "gate", tmp_path / "log"
+    script = [
+        helper({"ask": "Bash", "input": COMMAND, "log": str(log)}, silent=True, told="Without."),
+        {"text": "Started."},
+    ]
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path)
+        active = await start(context, agent, script)
+        await ended(active)
+        approval = await asked(context)
+        second = await start(context, agent, [{"wait": str(gate)}, {"text": "Second."}])
+        await when(lambda: second.live is not None)
+        await context.runs.cancel(agent.agent_id, approval.run_id)
+        with anyio.fail_after(20):
+            while (await context.store.runs.get(approval.run_id)).state != "cancelled":
+                await anyio.sleep(0.005)
+        gate.touch()
+        assert (await ended(second)).answer == "Second."
+        await behind_over(context, active, "Without.")
+        assert not log.exists()
+        assert (await context.store.approvals.get(approval.approval_id)).state == "voided"
 
 
 async def test_a_one_shot_process_leaves_when_its_work_is_over(
