@@ -266,6 +266,7 @@ class _Http(HttpToolsProtocol):
         self._got_on = True
         self._no_deadline()
         self._check_authority()
+        self._check_upgrade()
         self._all.works(self)
         super().on_headers_complete()
         if self.reserved:
@@ -300,6 +301,20 @@ class _Http(HttpToolsProtocol):
                 "ambiguous_host",
                 "the URL names another host than the Host header",
                 hint="send the path alone, and one Host header",
+            )
+
+    def _check_upgrade(self) -> None:
+        """The parser takes no body with an Upgrade: it would be read as the next request."""
+        if not self.parser.should_upgrade():
+            return
+        if any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+            for name, value in self.headers
+        ):
+            raise InvalidHttpError(
+                "invalid_http",
+                "a request that asks for an upgrade has a body",
+                hint="leave out the Upgrade header: no other protocol is spoken here",
             )
 
     # --- answers --------------------------------------------------------------------------------
