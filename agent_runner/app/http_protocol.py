@@ -21,11 +21,12 @@ from agent_runner.api.security import REFUSED
 from agent_runner.app.connections import Connections
 from agent_runner.app.http_refusals import (
     HeadTimeoutError,
-    HeadTooLargeError,
-    InvalidHttpError,
-    UrlTooLongError,
     answer,
+    check_authority,
+    check_bodiless,
     invalid,
+    too_large,
+    too_many,
 )
 from agent_runner.errors import AgentRunnerError
 
@@ -224,22 +225,9 @@ class _Http(HttpToolsProtocol):
             return end
         self._spent = 0 if self._got_on else self._spent + end - at
         if self._spent > self._limits.head_bytes:
-            self.refuse(self._too_large())
+            url = self.url if self._in_head and not self._header_count else b""
+            self.refuse(too_large(url, self._limits.head_bytes))
         return end
-
-    def _too_large(self) -> AgentRunnerError:
-        most = self._limits.head_bytes
-        if self._in_head and not self._header_count and len(self.url) > most // 2:
-            return UrlTooLongError(
-                "url_too_long",
-                f"the request line is over the limit of {most} bytes",
-                hint="send less, or raise `limits.head_bytes`",
-            )
-        return HeadTooLargeError(
-            "head_too_large",
-            f"the headers are over the limit of {most} bytes",
-            hint="send less, or raise `limits.head_bytes`",
-        )
 
     # --- from the parser ------------------------------------------------------------------------
 
@@ -252,11 +240,7 @@ class _Http(HttpToolsProtocol):
         """One header, or a trailer after the body, which nobody reads."""
         self._header_count += 1
         if self._header_count > MOST_HEADERS:
-            raise HeadTooLargeError(
-                "head_too_large",
-                f"the request has more than {MOST_HEADERS} headers",
-                hint="send fewer",
-            )
+            raise too_many(MOST_HEADERS)
         if self._in_head:
             super().on_header(name, value)
 
@@ -265,7 +249,9 @@ class _Http(HttpToolsProtocol):
         self._in_head = False
         self._got_on = True
         self._no_deadline()
-        self._check_authority()
+        check_authority(self.url, self.headers)
+        if self.parser.should_upgrade():
+            check_bodiless(self.headers)
         self._all.works(self)
         super().on_headers_complete()
         if self.reserved:
@@ -286,21 +272,6 @@ class _Http(HttpToolsProtocol):
         self._got_on = True
         self._no_deadline()
         super().on_message_complete()
-
-    def _check_authority(self) -> None:
-        """A URL may name a host; which one counts, that or the Host header, must not matter."""
-        scheme, named, rest = self.url.partition(b"://")
-        if not named or b"/" in scheme or b"?" in scheme:
-            return
-        # Not by a parser: two of them may see two hosts in one URL.
-        authority = rest.partition(b"/")[0].lower()
-        hosts = [value.lower() for name, value in self.headers if name == b"host"]
-        if hosts != [authority]:
-            raise InvalidHttpError(
-                "ambiguous_host",
-                "the URL names another host than the Host header",
-                hint="send the path alone, and one Host header",
-            )
 
     # --- answers --------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
+from agent_runner.agents.custom import TEXT, CustomAdapter, dialect_of
 from agent_runner.agents.guard import REASON
 from agent_runner.agents.policy import decide
 from agent_runner.agents.tool_calls import NO_PERMISSION
@@ -25,6 +26,7 @@ from agent_runner.events import (
     BackgroundLost,
     BackgroundTask,
     FileChanged,
+    MessageDelta,
     Notice,
     Oversize,
     ParseError,
@@ -139,6 +141,11 @@ class ActiveRun:
         return self.run.run_id
 
     @property
+    def _opaque(self) -> bool:
+        """True if it prints nothing but text, of which nobody can tell what it did."""
+        return self.agent_type == CustomAdapter.type and dialect_of(self.options) == TEXT
+
+    @property
     def waiting(self) -> bool:
         """True while it waits for a human, with its process or without."""
         return self.detached or (self.live is not None and self.live.questions.waiting)
@@ -237,7 +244,7 @@ class ActiveRun:
         for event in events:
             if isinstance(event, ParseError | Unknown):
                 self.broken_lines += 1
-            if isinstance(event, _DEEDS):
+            if isinstance(event, _DEEDS) or (isinstance(event, MessageDelta) and self._opaque):
                 self.acted = True
             if isinstance(event, PermissionRequested) and event.request_id in self._to_ask:
                 await self.channel.emit(self.run_id, plain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,17 @@ PATHS = [
     "/home/*/.local/state/agent-runner/token",
     "/home/ann/.local/st*/agent-r?nner/t*",
     "/data/state/token",
+    f"/{STATE}/token",
+    f"///{STATE}/token",
+    f" {STATE}/token",
+    f"{STATE}/token\n",
+    f"/proc/self/root{STATE}/token",
+    f"/proc/1/task/2/root/{STATE}/token",
+    "/proc/self/cwd/../.local/state/agent-runner/token",
+    "/home/ann/.local/{state,x}/agent-runner/token",
+    "/home/ann/.local/state/{agent-runner,x}/token",
+    f"file://localhost{STATE.replace('.', '%2e')}/token",
+    "/a/.." * 2000 + f"{STATE}/token",
 ]
 
 
@@ -49,6 +61,7 @@ def test_paths(path: str) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_commands(path: str) -> None:
+    path = path.strip()
     for command in (
         f"cat {path}",
         f"cat '{path}'",
@@ -107,3 +120,24 @@ def test_more_than_is_looked_at() -> None:
     many = [f"file-{number}" for number in range(2000)]
     assert not refused("Read", {"paths": many})
     assert refused("Read", {"paths": [*many, f"{STATE}/token"]})
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    state, work = tmp_path / "state", tmp_path / "work"
+    for folder in (state / "mirrors/one", work):
+        folder.mkdir(parents=True)
+    (work / "home").symlink_to(tmp_path)
+    (tmp_path / "own").symlink_to(state / "mirrors/one")
+    guard = Guard([str(state)], {})
+    for path in ("home/state/token", "home/work/home/state", f"{work}/home/state/raw/x"):
+        assert guard.refuses("Read", None, {"file_path": path}, str(work))
+    for path in ("home/work/x", "x", "home", "\0"):
+        assert not guard.refuses("Read", None, {"file_path": path}, str(work))
+    # A workspace of ours lies in the folder.
+    assert not guard.refuses("Read", None, {"file_path": "x"}, str(tmp_path / "own"))
+    assert guard.refuses("Read", None, {"file_path": "../../token"}, str(state / "mirrors/one"))
+
+
+def test_the_folder_is_no_workspace_itself() -> None:
+    assert refused("Read", {"file_path": "token"}, cwd=STATE)
+    assert not refused("Read", {"file_path": "x"}, cwd=f"{STATE}/mirrors/one")

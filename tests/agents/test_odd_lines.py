@@ -288,8 +288,10 @@ def too_many_objects_in_front(lines: list[bytes], at: int) -> None:
 
 
 PARTIAL = ("cut-at-its-end", "damaged-behind", "damaged-in-front", "a-field-that-is-deep")
-TOO_LONG = ("too-long", "too-long-in-front", "too-long-a-list", "too-long-a-list-in-front")
-TOO_LONG += ("too-many-objects-in-front",)
+TOO_LONG = (
+    *("too-long", "too-long-in-front", "too-long-a-list", "too-long-a-list-in-front"),
+    "too-many-objects-in-front",
+)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -264,6 +264,21 @@ def test_another_protocol_is_not_spoken(service: Service, protocol: str) -> None
     assert [code for code, _ in found] == [200, 200]
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_the_body_of_an_upgrade_is_not_the_next_request(service: Service, chunked: bool) -> None:
+    """It is refused with its body: a proxy before us takes that for a body."""
+    inner = good(service)
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(inner), inner) if chunked else inner
+    length = {"Transfer_Encoding": "chunked"} if chunked else {"Content_Length": str(len(body))}
+    more = {"Content_Type": "application/json", "Upgrade": "h2c", "Connection": "Upgrade"}
+    asking = head(service, "POST", "/replies", **more, **length)
+    for data in (asking + body, asking):
+        found = asked(service, data)
+        assert [(code, document["code"]) for code, document in found] == [(400, "invalid_http")]
+    empty = head(service, "POST", "/replies", **more, Content_Length="0")
+    assert asked(service, empty + good(service, "Connection: close"))[-1][0] == 200
+
+
 def test_the_log_has_one_line_about_it_all(service: Service) -> None:
     """Nothing else of what strangers send is in it, be they cut off or refused."""
     for _ in range(20):

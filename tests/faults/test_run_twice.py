@@ -84,3 +84,18 @@ def test_a_deed_of_which_nothing_was_read_is_not_done_again_in_tmux(
         return
     assert (run["status"], run["code"]) == ("failed", "cli_killed")
     assert counter.read_text() == "once\n"
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_what_a_program_of_mere_text_did_is_not_done_again(
+    make_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    counter, program = tmp_path / "counter", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho once >>{counter}\necho I did it\nexit 1\n")
+    program.chmod(0o755)
+    service = make_service(tmux={})
+    service.register("one", type="custom", command=[str(program)], terminal={})
+    run: dict[str, Any] = service.run("hello", "one").json()
+    run = run.get("run", run)
+    assert (run["status"], run["code"]) == ("failed", "cli_error")
+    assert counter.read_text() == "once\n"
