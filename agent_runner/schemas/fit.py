@@ -9,8 +9,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 _EXPECTED = re.compile(r"Expected `([^`]*)`, got `")
 _YES = frozenset(("true", "1", "yes"))
 _NO = frozenset(("false", "0", "no", ""))
@@ -20,7 +18,7 @@ _HOLDERS = ("text", "message", "parts", "content")
 _MOST_LEVELS = 8
 
 ANSWERS = frozenset(("result", "finalText", "text"))
-"""Fields that hold what the model answered: whatever they hold is the answer."""
+"""Fields that hold what the model answered, be it a number."""
 
 
 def fit(holder: Any, at: str | int, error: str) -> bool:
@@ -57,9 +55,7 @@ def _text(name: str, value: Any) -> str | None:
         return str(value) if _ID.search(name) or name in ANSWERS else None
     if type(value) is not dict and type(value) is not list:
         return None
-    if (words := words_of(value)) is not None:
-        return words
-    return msgspec.json.encode(value).decode() if name in ANSWERS else None
+    return words_of(value)
 
 
 def words_of(value: Any, depth: int = 0) -> str | None:
