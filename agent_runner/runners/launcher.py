@@ -154,10 +154,10 @@ class Launcher:
 
         LaunchError `cwd_missing` or `cwd_not_allowed` if none could start there now.
         """
-        place = _place(options.cwd)
-        if not self.may_enter(options.cwd):
+        here = live.place == _place(options.cwd)
+        if not here and not self.may_enter(options.cwd):
             raise _not_allowed(options.cwd)
-        return live.place == place
+        return here
 
     async def start(
         self,
@@ -283,7 +283,7 @@ def _place(cwd: str) -> Place:
             f"the agent's cwd {cwd} is not a folder",
             "create it, or PATCH the agent with another cwd",
         )
-    return found.st_dev, found.st_ino
+    return found.st_dev, found.st_ino, os.path.realpath(cwd)
 
 
 def _not_found(program: str, install_hint: str | None) -> LaunchError:

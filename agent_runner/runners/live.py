@@ -47,8 +47,8 @@ _ASK_SHARE = 0.5
 _EOF_SHARE = 0.1
 
 
-Place = tuple[int, int]
-"""A folder by its device and its number there."""
+Place = tuple[int, int, str]
+"""A folder by its device, its number there and the path that it is reached by without links."""
 
 
 class LiveCli:

@@ -190,7 +190,7 @@ DEFENCES = (
     Defence(
         37, "the folder is looked at first", "agent_runner/runners/launcher.py",
         "        place = _place(options.cwd)\n        private",
-        "        place = 0, 0\n        private",
+        "        place = 0, 0, ''\n        private",
     ),
     Defence(
         38, "a prompt is written to its end", _CHILD, "view = view[written:]", "return",
