@@ -189,8 +189,8 @@ DEFENCES = (
     ),
     Defence(
         37, "the folder is looked at first", "agent_runner/runners/launcher.py",
-        "        place = _place(options.cwd)\n        private",
-        "        place = 0, 0, ''\n        private",
+        'FailureCode.CWD_MISSING,\n            f"the agent\'s cwd {cwd}',
+        'FailureCode.SPAWN_FAILED,\n            f"the agent\'s cwd {cwd}',
     ),
     Defence(
         38, "a prompt is written to its end", _CHILD, "view = view[written:]", "return",
