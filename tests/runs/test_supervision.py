@@ -216,11 +216,17 @@ async def test_the_pool_is_bounded(serving: Serving, tmp_path: Path) -> None:
             agent = await add_agent(context, tmp_path, f"agent-{number}")
             actives.append(await start(context, agent, "hello"))
             await ended(actives[-1])
+
+        async def reasons() -> list[str | None]:
+            lasts = [(await conversation_events(context, active))[-1] for active in actives]
+            return [last.get("reason") for last in lasts]
+
+        async def evicted() -> bool:
+            return await reasons() == ["evicted", "evicted", None, None]
+
+        await when(evicted)
         assert len(context.headless.pool.kept) == 2
         assert len(context.headless.living) == 2
-        for active, reason in zip(actives, ["evicted", "evicted", None, None], strict=True):
-            last = (await conversation_events(context, active))[-1]
-            assert last.get("reason") == reason
 
 
 async def test_short_of_memory_no_process_is_kept(serving: Serving, tmp_path: Path) -> None:
