@@ -10,10 +10,10 @@ names its session twice, here and over the protocol.
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Mapping
 from typing import ClassVar
 
+from agent_runner import quoting
 from agent_runner.agents import flags, gemini_ui
 from agent_runner.agents.acp_answers import mcp_servers
 from agent_runner.agents.acp_session import AcpSession
@@ -97,8 +97,8 @@ class GeminiAdapter:
         home = env.get("GEMINI_CLI_HOME") or env.get("HOME")
         if not home:
             return []
-        name = f"tmp/*/chats/session-*-{glob.escape(session_id[:8])}.json*"
-        return [f"{glob.escape(home)}/{folder}{name}" for folder in (".gemini/", "")]
+        name = f"tmp/*/chats/session-*-{quoting.glob(session_id[:8])}.json*"
+        return [f"{quoting.glob(home)}/{folder}{name}" for folder in (".gemini/", "")]
 
     def child_env(self) -> tuple[str, ...]:
         """Keys, endpoints and the CLI's own home."""

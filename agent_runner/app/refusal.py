@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
+from agent_runner import quoting
 from agent_runner.app.state_dir import StateDir
 from agent_runner.errors import UnavailableError
 from conversation_store.errors import (
@@ -23,7 +22,7 @@ async def refused(error: StoreUnusableError, state: StateDir) -> UnavailableErro
         backup = await newest_good(state.backups)
         words = ["agent-runner", "db", "restore", str(backup), "--state-dir", str(state.root)]
         hint = (
-            f"put the newest good backup in its place: {shlex.join(words)}"
+            f"put the newest good backup in its place: {quoting.shell(words)}"
             if backup is not None
             else f"there is no good backup in {state.backups}; see runbooks/database.md"
         )

@@ -10,8 +10,8 @@ import typer
 
 from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json, show_table
-from agent_runner.client.http import path
 from agent_runner.errors import AgentRunnerError
+from agent_runner.quoting import path
 
 agents = typer.Typer(help="Registered agents.", no_args_is_help=True)
 

@@ -9,10 +9,11 @@ import typer
 
 from agent_runner.cli.options import Json, StateDir, Token, Url, client, milliseconds
 from agent_runner.cli.terminal import fail, out, show_json, show_json_text, show_table, stream_over
-from agent_runner.client.http import Client, path
+from agent_runner.client.http import Client
 from agent_runner.client.user import user_name
 from agent_runner.errors import AgentRunnerError, BadRequestError
 from agent_runner.plain_text import clean, escaped, one_line
+from agent_runner.quoting import path
 
 approvals = typer.Typer(
     no_args_is_help=True,

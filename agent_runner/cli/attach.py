@@ -6,10 +6,10 @@ import os
 import shutil
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
+from agent_runner import quoting
 from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json
 from agent_runner.errors import AgentRunnerError, UnavailableError
@@ -28,7 +28,7 @@ def attach(
     """Look at the terminal UI of an agent, in tmux; leave with ctrl+b d."""
     try:
         with client(url, token, state_dir) as service:
-            found = service.get(f"/agents/{quote(agent_id, safe='')}/terminal")
+            found = service.get(quoting.path("agents", agent_id, "terminal"))
         tmux = shutil.which("tmux")
         if tmux is None and not (as_json or show):
             raise UnavailableError(

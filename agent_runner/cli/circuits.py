@@ -8,8 +8,8 @@ import typer
 
 from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json, show_table
-from agent_runner.client.http import path
 from agent_runner.errors import AgentRunnerError
+from agent_runner.quoting import path
 
 circuits = typer.Typer(
     help="Circuit breakers: CLIs that failed too often and are left alone for a while.",

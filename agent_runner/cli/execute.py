@@ -14,9 +14,10 @@ from httpx_sse import ServerSentEvent
 
 from agent_runner.cli.options import Json, StateDir, Token, Url, client, milliseconds
 from agent_runner.cli.terminal import ExitCode, err, fail, quoted, show_json_text
-from agent_runner.client.http import Client, ServiceProblemError, path
+from agent_runner.client.http import Client, ServiceProblemError
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
+from agent_runner.quoting import path
 from agent_runner.tui.words import lost_text
 
 _EXIT = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import anyio
 import structlog
 import typer
 
+from agent_runner import quoting
 from agent_runner.api.context import Context
 from agent_runner.app.configuration import CONFIG_VARIABLE, load_settings
 from agent_runner.app.log_format import Forwarding, plain_values
@@ -103,7 +103,7 @@ async def _say(context: Context, url: str, token: str | None) -> None:
     if token is not None:
         # Not among curl's own words, which every user of the machine can read.
         kept = context.settings.server.token is None
-        source = f"cat {shlex.quote(str(state.token_file))}" if kept else "echo YOUR-TOKEN"
+        source = f"cat {quoting.shell([str(state.token_file)])}" if kept else "echo YOUR-TOKEN"
         out.print(f"  {source} | sed 's/^/Authorization: Bearer /' | \\")
         header = "  -H @- \\\n"
     out.print(

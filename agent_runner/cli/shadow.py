@@ -10,9 +10,9 @@ import typer
 
 from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import ExitCode, fail, out, show_json, show_table
-from agent_runner.client.http import path
 from agent_runner.errors import AgentRunnerError, BadRequestError
 from agent_runner.plain_text import clean
+from agent_runner.quoting import path
 from shadow.report import NOTHING_YET, milliseconds, percent
 
 shadow = typer.Typer(

@@ -8,10 +8,10 @@ import typer
 
 from agent_runner.cli.options import Json, StateDir, Token, Url, client
 from agent_runner.cli.terminal import fail, out, show_json, show_table
-from agent_runner.client.http import path
 from agent_runner.client.user import user_name
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
+from agent_runner.quoting import path
 
 tickets = typer.Typer(
     no_args_is_help=True,

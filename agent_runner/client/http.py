@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
 
 import httpx
 from httpx_sse import ServerSentEvent, connect_sse
@@ -15,17 +14,13 @@ from httpx_sse import ServerSentEvent, connect_sse
 from agent_runner import wire
 from agent_runner.errors import AgentRunnerError, BadRequestError, UnavailableError
 from agent_runner.hosts import is_loopback
+from agent_runner.quoting import path
 
 URL_VARIABLE = "AGENT_RUNNER_URL"
 DEFAULT_URL = "http://127.0.0.1:8420"
 _CONNECT_S = 5.0
 
 T = TypeVar("T")
-
-
-def path(*words: str) -> str:
-    """`/agents/NAME` with every word a single segment, whatever is in it."""
-    return "".join(f"/{quote(word, safe='')}" for word in words)
 
 
 def trusted(url: str) -> ssl.SSLContext:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shlex
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from agent_runner import quoting
 from agent_runner.errors import UnavailableError
 from agent_runner.recorder.manifest import Cli, find
 
@@ -63,8 +63,8 @@ def _install(cli: Cli, folder: Path) -> None:
         entry = cli.binary_path
         if node:
             entry = f"run-{cli.agent}"
-            target = shlex.quote(str(folder / cli.binary_path))
-            script = f'#!/bin/sh\nexec {shlex.quote(str(node))} {target} "$@"\n'
+            target = quoting.shell([str(folder / cli.binary_path)])
+            script = f'#!/bin/sh\nexec {quoting.shell([str(node)])} {target} "$@"\n'
             (new / entry).write_text(script)
             (new / entry).chmod(0o755)
         (new / _DONE).write_text(entry + "\n")

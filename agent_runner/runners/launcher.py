@@ -11,6 +11,7 @@ import msgspec
 import structlog
 from pydantic.alias_generators import to_camel
 
+from agent_runner import quoting
 from agent_runner.agents.base import Adapter, AgentOptions, Form
 from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import BadRequestError, FailureCode
@@ -234,9 +235,10 @@ class Launcher:
 
         It does not ask before it reads in its own folder, of which the state folder may be a part.
         """
-        if not adapter.denied_path or set(self._state_dir) & set(",()"):
+        if not adapter.denied_path:
             return options
-        names = [adapter.denied_path.format(path=f"{self._state_dir}/{name}") for name in OWN_FILES]
+        folder = quoting.rule(self._state_dir)
+        names = [adapter.denied_path.format(path=f"{folder}/{name}") for name in OWN_FILES]
         return msgspec.structs.replace(options, denied_tools=[*options.denied_tools, *names])
 
     def set_back(self, agent_type: str, options: AgentOptions, session_id: str) -> None:

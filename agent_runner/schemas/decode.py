@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from agent_runner import quoting
 from agent_runner.schemas.fragment import scalars
 from agent_runner.schemas.plan import DRIFT_NAMES, Drift, Line, OpenLine, Plan, drop
 from agent_runner.schemas.salvage import MOST_LEVELS, clean, parts
@@ -186,7 +187,7 @@ class Family:
             else:
                 self._table[name] = Schema(prefix + name, entry)
         self._ends = frozenset(ends)
-        words = "|".join(map(re.escape, ends)) or "(?!)"
+        words = "|".join(map(quoting.regex, ends)) or "(?!)"
         self._ended = re.compile(rf'(?<!\\)"{tag}"\s*:\s*"({words})"'.encode())
         self._heads: dict[type, Schema | tuple[str, dict[str, Schema]]] = {}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 
-from agent_runner.tmux.pane import SESSION, SOCKET
+from agent_runner.tmux.pane import PANE, SESSION, SOCKET
 
 _WAIT_S = 5.0
 
@@ -16,7 +16,7 @@ async def capture(tmux: Path, folder: Path, history: int = 0) -> str | None:
 
     None if there is no such tmux any more.
     """
-    words = [str(tmux), "-S", SOCKET, "capture-pane", "-p", "-J", "-t", SESSION]
+    words = [str(tmux), "-S", SOCKET, "capture-pane", "-p", "-J", "-t", PANE]
     if history:
         words += ["-S", str(-history)]
     try:

@@ -14,7 +14,6 @@ import os
 import re
 import select
 import selectors
-import shlex
 import sys
 import time
 from collections import deque
@@ -23,6 +22,7 @@ from typing import Any
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
 
+from agent_runner import quoting
 from agent_runner.process.proc import stat_fields
 from agent_runner.tmux import seeds
 from agent_runner.tmux.answers import Answers
@@ -114,11 +114,11 @@ class Driver:
         passing = os.path.join(os.path.dirname(os.path.realpath(__file__)), "pass_hook.py")
         secret = _write_private(os.path.join(self.folder, URL_FILE), self.hooks.url)
         words = [sys.executable, "-I", "-S", passing, secret]
-        self.names.set("command", shlex.join(words))
+        self.names.set("command", quoting.shell(words))
         for place, text in self.profile["hook_files"].items():
             _write_private(self.names.place([place]), _fill_known(text, self.names))
         if self.profile["transcript"]:
-            found = glob.glob(self.names.fill(self.profile["transcript"]) or "")
+            found = glob.glob(self.names.fill(self.profile["transcript"], quoting.glob) or "")
             if found:
                 self._follow(found[0], old=True)
         editor = Delivery.write_editor(self.folder)
@@ -484,10 +484,12 @@ def _zombie(pid: int) -> tuple[int | None, int | None] | None:
 
 
 def _fill_known(text: str, names: Names) -> str:
-    """`text` with `{url}`, `{command}` and `{folder}` filled in; other braces are JSON's."""
-    for name in ("url", "command", "folder"):
-        text = text.replace("{" + name + "}", names.fill("{" + name + "}") or "")
-    return text
+    """The JSON `text` with `{url}`, `{command}` and `{folder}` filled in; other braces are its."""
+
+    def one(found: re.Match[str]) -> str:
+        return quoting.json_text(names.fill(found[0]) or "")
+
+    return re.sub(r"\{(url|command|folder)\}", one, text)
 
 
 def _write_private(path: str, text: str) -> str:

@@ -10,10 +10,16 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from agent_runner import quoting
 
 SOCKET = "t"
 SESSION = "agent"
+PANE = "%0"
+"""The one that was there first. By the session's name it is the one that somebody is at, who may
+have opened more."""
 
 _OPTIONS = """\
 set -g default-terminal xterm-256color
@@ -60,14 +66,14 @@ class Pane:
         conf = os.path.join(self._folder, "tmux.conf")
         with open(conf, "w") as file:
             file.write(_OPTIONS.format(history=history))
-        own = f"/proc/{os.getpid()}/cwd"
-        here = own if os.path.isdir(own) else cwd
+        # A format to tmux, which a folder's name must not be.
+        here = f"/proc/{os.getpid()}/cwd"
         words = ["env", "-u", "TMUX", "-u", "TMUX_PANE", f"PWD={cwd}"]
         words += [f"{name}={value}" for name, value in env.items()]
         columns, rows = size
         self.run(
             "-f", "tmux.conf", "new-session", "-d", "-s", SESSION,
-            "-x", str(columns), "-y", str(rows), "-c", here, *words, *argv,
+            "-x", str(columns), "-y", str(rows), "-c", here, *words, *quoting.env(argv),
         )  # fmt: skip
         # Set before the first session, it ends the server (seen in 3.3a).
         self.run("set-option", "-g", "window-size", "manual")
@@ -75,8 +81,14 @@ class Pane:
 
     def run(self, *words: str, given: bytes | None = None) -> str:
         """Give one command; what it prints. TmuxError if it fails."""
+        return self._run(words, given=given)
+
+    def _run(self, *commands: Sequence[str], given: bytes | None = None) -> str:
+        line = [self._tmux, "-S", SOCKET]
+        for number, words in enumerate(commands):
+            line += [*([";"] if number else []), *quoting.tmux(words)]
         done = subprocess.run(
-            [self._tmux, "-S", SOCKET, *words],
+            line,
             cwd=self._folder,
             input=given,
             stdin=subprocess.DEVNULL if given is None else None,
@@ -84,12 +96,14 @@ class Pane:
             check=False,
         )
         if done.returncode:
-            raise TmuxError(done.stderr.decode("utf-8", "replace").strip() or f"tmux {words[0]}")
+            raise TmuxError(
+                done.stderr.decode("utf-8", "replace").strip() or f"tmux {commands[0][0]}"
+            )
         return done.stdout.decode("utf-8", "replace")
 
     def tell(self, form: str) -> str:
         """A format of tmux's, filled in for the pane."""
-        return self.run("display-message", "-p", "-t", SESSION, form).strip()
+        return self.run("display-message", "-p", "-t", PANE, form).strip()
 
     def server_pid(self) -> int:
         """The process id of the tmux server."""
@@ -97,34 +111,33 @@ class Pane:
 
     def screen(self) -> str:
         """What the pane shows, without the colours."""
-        return self.run("capture-pane", "-p", "-t", SESSION)
+        return self.run("capture-pane", "-p", "-t", PANE)
 
     def look(self) -> Look:
         """The screen as it is at this moment; lines that were wrapped are one again."""
         form = "#{cursor_x},#{cursor_y} #{history_size}"
-        told, _, text = self.run(
-            "display-message", "-p", "-t", SESSION, form, ";",
-            "capture-pane", "-p", "-J", "-t", SESSION,
-        ).partition("\n")  # fmt: skip
+        told, _, text = self._run(
+            ["display-message", "-p", "-t", PANE, form], ["capture-pane", "-p", "-J", "-t", PANE]
+        ).partition("\n")
         cursor, _, history = told.partition(" ")
         return Look(text, cursor, int(history))
 
     def all_text(self) -> str:
         """All that has scrolled away, and the screen."""
-        return self.run("capture-pane", "-p", "-J", "-S", "-", "-t", SESSION)
+        return self.run("capture-pane", "-p", "-J", "-S", "-", "-t", PANE)
 
     def clear_history(self) -> None:
         """Forget what has scrolled away."""
-        self.run("clear-history", "-t", SESSION)
+        self.run("clear-history", "-t", PANE)
 
     def keys(self, keys: list[str]) -> None:
         """Press keys, by tmux's names."""
-        self.run("send-keys", "-t", SESSION, *keys)
+        self.run("send-keys", "-t", PANE, *keys)
 
     def paste(self, text: str) -> None:
         """Paste `text` as one bracketed paste, line ends as they are."""
         self.run("load-buffer", "-b", "prompt", "-", given=text.encode("utf-8", "replace"))
-        self.run("paste-buffer", "-d", "-p", "-r", "-b", "prompt", "-t", SESSION)
+        self.run("paste-buffer", "-d", "-p", "-r", "-b", "prompt", "-t", PANE)
 
     def dead(self) -> bool:
         """True once tmux has seen the end of the program, and how it ended.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _NAME = re.compile(r"\{(\w+)(?::(\d+))?\}")
@@ -21,15 +21,15 @@ class Names:
         """Give one more name."""
         self._given[name] = value
 
-    def fill(self, text: str) -> str | None:
-        """`text` with its names filled in; None if one of them is not set."""
+    def fill(self, text: str, quoted: Callable[[str], str] = str) -> str | None:
+        """`text` with its names filled in, each `quoted`; None if one of them is not set."""
         missing = False
 
         def one(found: re.Match[str]) -> str:
             nonlocal missing
             value = self._given.get(found[1]) or self._env.get(found[1]) or ""
             missing = missing or not value
-            return value[-int(found[2]) :] if found[2] else value
+            return quoted(value[-int(found[2]) :] if found[2] else value)
 
         filled = _NAME.sub(one, text)
         if missing:

@@ -12,9 +12,9 @@ from textual.widgets import DataTable, Footer, Header, RichLog, Static
 
 from agent_runner.approvals.answers import labels_of, takes_several
 from agent_runner.client.events import Watcher
-from agent_runner.client.http import path
 from agent_runner.client.user import user_name
 from agent_runner.errors import AgentRunnerError, UnavailableError
+from agent_runner.quoting import path
 from agent_runner.tui.chooser import Chooser
 from agent_runner.tui.dialogs import ChoiceDialog, InputDialog, ReasonDialog, SeveralDialog
 from agent_runner.tui.words import (

@@ -17,7 +17,8 @@ import httpx
 
 from agent_runner.cli import approvals as command
 from agent_runner.client.events import Watcher
-from agent_runner.client.http import Client, ServiceProblemError, path
+from agent_runner.client.http import Client, ServiceProblemError
+from agent_runner.quoting import path
 from tests.chaos.deciding import Decider
 from tests.chaos.world import Books, Table, make_service, wait_for
 from tests.conftest import Service

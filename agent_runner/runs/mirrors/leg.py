@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import msgspec
 
-from agent_runner import wire
+from agent_runner import quoting, wire
 from agent_runner.agents import flags
 from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for
@@ -179,5 +179,5 @@ def _moved(text: str | None, workspace: Workspace) -> str | None:
         return text
     for root, origin in zip(workspace.roots, workspace.origin_roots, strict=True):
         if len(Path(origin).parts) > 1:
-            text = root.join(re.split(re.escape(origin) + r"(?![\w.-])", text))
+            text = root.join(re.split(quoting.regex(origin) + r"(?![\w.-])", text))
     return text

@@ -1,0 +1,64 @@
+"""Values for other programs' small languages: the one place that quotes them.
+
+Each function takes a value as it is and returns what that language reads as just this value.
+SQL is not among them: its values are bound. Standard library only: the terminal driver starts
+without site packages.
+"""
+
+from __future__ import annotations
+
+import glob as _glob
+import json
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+_OF_A_RULE = re.compile(r"[*?\[\]\\(),!#\s]", re.ASCII)
+
+
+def glob(text: str) -> str:
+    """`text` in a pattern of `glob`."""
+    return _glob.escape(text)
+
+
+def regex(text: str) -> str:
+    """`text` in a regular expression."""
+    return re.escape(text)
+
+
+def shell(words: Iterable[str]) -> str:
+    """A line that a POSIX shell reads as these words."""
+    return shlex.join(words)
+
+
+def json_text(text: str) -> str:
+    """`text` between the quotation marks of a JSON document."""
+    return json.dumps(text)[1:-1]
+
+
+def path(*words: str) -> str:
+    """A URL's path of these words, `/agents/NAME`: each a single segment, whatever is in it."""
+    return "".join(f"/{quote(word, safe='')}" for word in words)
+
+
+def tmux(words: Iterable[str]) -> list[str]:
+    """The words of one command on tmux's command line, where one that ends in `;` would end it.
+
+    What tmux expands as a format (`new-session -c`, `display-message`) is no place for a value.
+    """
+    return [f"{word[:-1]}\\;" if word.endswith(";") else word for word in words]
+
+
+def env(argv: Sequence[str]) -> list[str]:
+    """`argv` behind the assignments of `env`, which takes a program with a `=` for one more."""
+    return ["sh", "-c", 'exec "$0" "$@"', *argv] if "=" in argv[0] else list(argv)
+
+
+def rule(place: str) -> str:
+    """The path `place` in a permission rule of Claude Code.
+
+    That is a gitignore pattern, in brackets, in a list: what has a meaning in one of the three
+    stands for any one character.
+    """
+    return _OF_A_RULE.sub("?", place)
