@@ -45,6 +45,7 @@ class FailureCode(StrEnum):
     SESSION_IN_USE = "session_in_use"
     UNTRUSTED_FOLDER = "untrusted_folder"
     NO_INPUT = "no_input"
+    PROMPT_REFUSED = "prompt_refused"
     UNDELIVERED = "undelivered"
     NO_RESULT = "no_result"
     NO_ANSWER = "no_answer"

@@ -469,6 +469,7 @@ class TurnCompleted(AgentEvent, frozen=True, kw_only=True, tag="turn.completed")
 
     `unsolicited` marks a turn that the CLI began by itself (a finished background task):
     it answers no prompt and ends no run. A `partial` text is as far as the answer came.
+    `untouched`: the CLI has certainly not had the prompt, which may go to another process.
     """
 
     ok: bool
@@ -483,6 +484,7 @@ class TurnCompleted(AgentEvent, frozen=True, kw_only=True, tag="turn.completed")
     num_turns: int | None = None
     unsolicited: bool = False
     partial: bool = False
+    untouched: bool = False
 
 
 AnyEvent = (

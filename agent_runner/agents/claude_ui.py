@@ -53,13 +53,19 @@ def profile(options: AgentOptions, resume: str | None) -> Profile:
         refusals=[
             Refusal(
                 pattern=r"\A\s*/(?:[^\s/]*)(?:\s|\Z)",
-                why="Claude Code's UI takes a prompt that begins with /word for a command of its "
-                "own; begin with another word, or run it headless",
+                why="Claude Code's UI takes a prompt that begins with /word for a command",
+                hint="begin with another word, or run it headless",
+            ),
+            Refusal(
+                pattern=r"\A\s*(?:exit|quit|:q!?|:wq!?)\s*\Z",
+                why="Claude Code's UI takes exit, quit, :q and :wq for the command to leave it",
+                hint="say more than the word, or run it headless",
             ),
             Refusal(
                 pattern=_CHANGED,
                 why="Claude Code's UI drops or changes control characters, invisible characters "
-                "and the line separators U+0085, U+2028 and U+2029; run the prompt headless",
+                "and the line separators U+0085, U+2028 and U+2029",
+                hint="run it headless",
             ),
             Refusal(pattern=r"\A\s*\Z", why="Claude Code's UI takes no empty prompt"),
         ],

@@ -48,12 +48,18 @@ def profile(model: str | None, resume: str | None) -> Profile:
         refusals=[
             Refusal(
                 pattern=r"\A\s*[/!?]",
-                why="Factory Droid's UI takes a prompt that begins with /, ! or ? for a command "
-                "of its own; begin with another character, or run it headless",
+                why="Factory Droid's UI takes a prompt that begins with /, ! or ? for a command",
+                hint="begin with another character, or run it headless",
+            ),
+            Refusal(
+                pattern=r"(?i)\A\s*(?:exit|quit)\s*\Z",
+                why="Factory Droid's UI takes exit and quit for the command to leave it",
+                hint="say more than the word, or run it headless",
             ),
             Refusal(
                 pattern="[\x00-\x08\x0b-\x1f\x7f-\x9f]",
-                why="Factory Droid's UI drops control characters; run the prompt headless",
+                why="Factory Droid's UI drops control characters",
+                hint="run it headless",
             ),
             Refusal(pattern=r"\A\s*\Z", why="Factory Droid's UI takes no empty prompt"),
         ],

@@ -49,18 +49,20 @@ def profile(resume: str | None) -> Profile:
         transcript_field="transcript_path",
         transcript_types=("user", "gemini", "info", "error", "warning"),
         editor=["C-g"],
+        adds=r"\n(?:--- Content from referenced files ---|<system_note>)",
         env={HOOK: "{command}"},
         dialogs=[Dialog(pattern=r"Do you trust", keys=["Enter"])],
         turn_dialogs=[Dialog(pattern=_OTHER_MODEL, keys=["{1}"])],
         refusals=[
             Refusal(
                 pattern=r"\A\s*[/?]",
-                why="Gemini CLI's UI takes a prompt that begins with / or ? for a command of its "
-                "own; begin with another character, or run it headless",
+                why="Gemini CLI's UI takes a prompt that begins with / or ? for a command",
+                hint="begin with another character, or run it headless",
             ),
             Refusal(
                 pattern="[\x00-\x08\x0b-\x1f\x7f-\x9f]",
-                why="Gemini CLI's UI drops control characters; run the prompt headless",
+                why="Gemini CLI's UI drops control characters",
+                hint="run it headless",
             ),
             Refusal(pattern=r"\A\s*\Z", why="Gemini CLI's UI takes no empty prompt"),
         ],

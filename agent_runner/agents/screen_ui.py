@@ -33,8 +33,8 @@ def profile(options: ScreenOptions) -> Profile:
         refusals=[
             Refusal(
                 pattern=_PASTED_KEYS if options.multiline else _KEYS,
-                why="this UI would take a line end, a tab or a control character for a key; "
-                "set terminal.multiline if it takes a bracketed paste of several lines",
+                why="this UI would take a line end, a tab or a control character for a key",
+                hint="set terminal.multiline if it takes a bracketed paste of several lines",
             ),
             Refusal(pattern=r"\A\s*\Z", why="an empty prompt does not show on the screen"),
         ],

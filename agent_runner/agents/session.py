@@ -50,6 +50,7 @@ class SessionBase(LineReader):
         self.session_id = resume
         self._prompts = 0
         self._interrupting = False
+        self._untouched = False
         self.tools: dict[str, ToolStarted] = {}
         self._questions: dict[str, PermissionRequested] = {}
         self.denied: set[str] = set()
@@ -127,7 +128,13 @@ class SessionBase(LineReader):
             if self._interrupting:
                 code, error = FailureCode.INTERRUPTED, "interrupted"
             events.append(
-                TurnCompleted(ok=False, code=code, error=error, session_id=self.session_id)
+                TurnCompleted(
+                    ok=False,
+                    code=code,
+                    error=error,
+                    session_id=self.session_id,
+                    untouched=self._untouched and not self._interrupting,
+                )
             )
             self._prompts = 0
         return events

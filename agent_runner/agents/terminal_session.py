@@ -53,6 +53,7 @@ class TerminalSession(SessionBase):
         self._begin_turn(text)
         self._sent += 1
         self._delivered = False
+        self._untouched = False
         return _line(do="prompt", id=self._sent, text=text)
 
     def interrupt(self) -> bytes | None:
@@ -167,23 +168,34 @@ class TerminalSession(SessionBase):
             text = "something else stood in the UI's box and was removed"
             data = {"characters": message.found}
             events.append(Notice(code="box_not_empty", level="warning", message=text, data=data))
+        if message.left:
+            text = "something else was open in the UI and was closed"
+            data = {"times": message.left}
+            events.append(Notice(code="ui_uncovered", level="warning", message=text, data=data))
         if message.trimmed:
             text = "the UI drops white space at the end of a prompt"
             events.append(Notice(code="prompt_trimmed", message=text))
         return events
 
     def _not_delivered(self, message: t.Undelivered) -> list[AgentEvent]:
+        self._untouched = message.untouched
         if message.reason in ("exited", "not_ready"):
             return []
         code, text = FailureCode.UNDELIVERED, message.message
         if self._interrupting:
             code, text = FailureCode.INTERRUPTED, "interrupted"
         events: list[AgentEvent] = []
-        if message.screen and message.reason != "refused":
+        if message.screen:
             data = {"reason": message.reason, "screen": message.screen[-SCREEN_LIMIT:]}
             events.append(Notice(code="undelivered", level="error", message=text, data=data))
         events.append(
-            TurnCompleted(ok=False, code=code, error=short(text), session_id=self.session_id)
+            TurnCompleted(
+                ok=False,
+                code=code,
+                error=short(text),
+                session_id=self.session_id,
+                untouched=message.untouched and not self._interrupting,
+            )
         )
         self._turn_ended()
         return events

@@ -33,6 +33,7 @@ RUN_PROBLEMS = {
     FailureCode.SPAWN_FAILED.value: 503,
     FailureCode.AUTH_REQUIRED.value: 503,
     FailureCode.CWD_MISSING.value: 409,
+    FailureCode.PROMPT_REFUSED.value: 422,
     FailureCode.CWD_NOT_ALLOWED.value: 403,
     FailureCode.INTERNAL.value: 500,
     FailureCode.QUEUE_TIMEOUT.value: 503,

@@ -113,8 +113,10 @@ class Headless:
     async def kept(self, request: RunRequest) -> LiveCli | None:
         """The conversation's warm process, if it has one that fits.
 
-        LaunchError if no process could start where it is: it is left alone then.
+        LaunchError if no process could start where it is, or if its UI is not given such a
+        prompt: it is left alone then.
         """
+        self._check_prompt(request)
         form = self.form_for(request)
         found = self.pool.peek(request.conversation_id)
         if found is not None and not self.launcher.check(request.options, found):
@@ -128,6 +130,7 @@ class Headless:
         No process of the conversation may live besides it: `session_in_use` if one cannot
         be ended.
         """
+        self._check_prompt(request)
         if (stuck := self._stuck.get(request.conversation_id)) is not None:
             if not await tree.end(stuck):
                 raise LaunchError(
@@ -151,6 +154,10 @@ class Headless:
         self._living[process_id] = live
         self._tasks.start_soon(self._serve, live, request.conversation_id)
         return live
+
+    def _check_prompt(self, request: RunRequest) -> None:
+        if request.terminal:
+            self.launcher.check_prompt(request.agent_type, request.options, request.prompt)
 
     async def go(self, live: LiveCli, request: RunRequest) -> None:
         """Let a held process begin with the request's prompt, whose `turn` is next.
@@ -177,8 +184,9 @@ class Headless:
             # Nobody watches it any more.
             await live.end(0)
             raise
-        if verdict.code == FailureCode.AUTH_REQUIRED:
-            # Who logs in now does so outside: only a new process reads the new credentials.
+        if verdict.code == FailureCode.AUTH_REQUIRED or verdict.untouched:
+            # Who logs in now does so outside: only a new process reads the new credentials. And
+            # what took no prompt will not take the next one either.
             await live.end()
         elif live.form is not Form.ONE_SHOT or live.background.working:
             kept = Kept(request.agent_id, live, request.options, request.timeouts)

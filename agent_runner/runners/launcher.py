@@ -150,6 +150,12 @@ class Launcher:
         except LaunchError:
             return None
 
+    def check_prompt(self, agent_type: str, options: AgentOptions, prompt: str) -> None:
+        """LaunchError `prompt_refused` if the CLI's own UI would not take the prompt for text."""
+        launch = adapter_for(agent_type).launch(options, Form.TERMINAL, resume=None, private_dir="")
+        if launch.terminal is not None and (refusal := launch.terminal.refusal(prompt)):
+            raise LaunchError(FailureCode.PROMPT_REFUSED, refusal.why, refusal.hint)
+
     def check(self, options: AgentOptions, live: LiveCli) -> bool:
         """True if a living process is where a new one would start.
 

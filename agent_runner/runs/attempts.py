@@ -67,6 +67,17 @@ class Attempts:
         return live, verdict
 
     async def _first(self) -> tuple[LiveCli, TurnCompleted]:
+        """On a process; if that did not take the prompt, on one more."""
+        live, verdict = await self._on_one()
+        if not verdict.untouched or self._stopped or self._active.acted:
+            return live, verdict
+        text = "the UI did not take the prompt: another one is given it"
+        data = {"error": verdict.error, "pid": live.pid}
+        notice = Notice(code="ui_replaced", level="warning", message=text, data=data)
+        await self._active.emit([notice])
+        return await self._on_one()
+
+    async def _on_one(self) -> tuple[LiveCli, TurnCompleted]:
         live = await self._headless.kept(self._request)
         if live is not None:
             await self._begin(live, (RunState.STARTING, RunState.RUNNING))

@@ -16,6 +16,7 @@ End of its input: the UI is closed. From it come the messages below, by `type`.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import msgspec
@@ -24,10 +25,14 @@ from agent_runner.schemas.decode import Family, Line
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Prompts that hold `pattern` (a regular expression) are not delivered, and `why`."""
+    """Prompts that hold `pattern`, a regular expression, are not given to the UI.
+
+    `why` and `hint` are for people.
+    """
 
     pattern: str
     why: str
+    hint: str | None = None
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +85,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     name of a JSON file beside the transcript, of which `sidecar_fields` are told. With `editor`
     keys the prompt is handed over in the CLI's external editor, else pasted, after the `clear`
     keys.
+    `leave` closes what covers the box of a UI that is at no work: a help page, a menu.
     `dialogs` are those before the UI is ready, `turn_dialogs` those that a turn may end in.
-    `paste_shown` is a regular expression for what stands for a long paste. `trims` tells that
-    the CLI drops white space at a prompt's end. `most_bytes` is how long a prompt may be (0: as
+    `paste_shown` is a regular expression for what stands for a long paste, `adds` one for what
+    the CLI puts behind a prompt by itself. `trims` tells that it drops white space at a prompt's
+    end. `most_bytes` is how long a prompt may be (0: as
     long as you like). `prompt_line` is for a CLI that tells nothing
     but what it shows: it waits when the screen's last line matches this regular expression and
     nothing has moved for `settle_ms`; `ready` and `idle` do not count then. `handover_s` is how
@@ -108,6 +115,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     editor: list[str] = []
     clear: list[str] = []
     paste_shown: str = ""
+    adds: str = ""
+    leave: tuple[str, ...] = ("Escape",)
     submit: tuple[str, ...] = ("Enter",)
     interrupt: tuple[str, ...] = ("Escape",)
     dialogs: list[Dialog] = []
@@ -123,6 +132,13 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     patience_s: tuple[float, ...] = (1.0, 1.0, 2.0, 4.0, 8.0)
     busy_s: float = 60.0
     rest_s: float = 10.0
+
+    def refusal(self, prompt: str) -> Refusal | None:
+        """Why this UI is not given this prompt; None if it is."""
+        if self.most_bytes and len(prompt.encode("utf-8", "replace")) > self.most_bytes:
+            why = f"this UI takes no prompt of more than {self.most_bytes} bytes"
+            return Refusal(pattern="", why=why)
+        return next((one for one in self.refusals if re.search(one.pattern, prompt)), None)
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,7 +179,8 @@ class Delivered(Line, tag_field="type", tag="delivered"):
     """The CLI has taken prompt `id`, as the CLI itself says by a hook or its transcript.
 
     `attempts` counts how often it was submitted; `found` is how many characters stood in the
-    box before; `trimmed` tells that white space at the end was dropped. `screen` is, of a CLI
+    box before, `left` how often something that covered it was closed; `trimmed` tells that
+    white space at the end was dropped. `screen` is, of a CLI
     that only shows, all that stood there before the prompt was submitted.
     """
 
@@ -171,16 +188,21 @@ class Delivered(Line, tag_field="type", tag="delivered"):
     by: Literal["hook", "transcript", "screen"]
     attempts: int
     found: int = 0
+    left: int = 0
     trimmed: bool = False
     screen: str = ""
 
 
 class Undelivered(Line, tag_field="type", tag="undelivered"):
-    """Prompt `id` was not taken, or was taken as something else (`mismatch`)."""
+    """Prompt `id` was not taken, or was taken as something else (`mismatch`).
+
+    `untouched`: it is certain that the CLI has not had it, and it may go to another UI.
+    """
 
     id: int
-    reason: Literal["refused", "not_ready", "not_handed_over", "not_taken", "mismatch", "exited"]
+    reason: Literal["not_ready", "not_handed_over", "not_taken", "mismatch", "exited"]
     message: str
+    untouched: bool = False
     screen: str = ""
 
 

@@ -26,10 +26,14 @@ from agent_runner.tmux.sight import Sight
 HANDOVERS = 3
 SEEN_S = 0.5
 SHOWN_S = 10.0
+LEAVES = 3
+COVERED_S = 1.0
 CLEARS = 50
 CLEARED_S = 0.15
 LEFT_OVER_S = 3.0
 _NAME = "editor"
+_BEFORE = ("not_ready", "not_handed_over")
+"""How a delivery ends before the submit key was pressed."""
 
 
 class Ui(Protocol):
@@ -43,6 +47,7 @@ class Ui(Protocol):
     def say(self, kind: str, **fields: Any) -> None: ...  # noqa: D102
     def wait(self, condition: Callable[[], Any], seconds: float) -> bool: ...  # noqa: D102
     def idle(self, which: str = "idle") -> bool: ...  # noqa: D102
+    def covered(self) -> bool: ...  # noqa: D102
     def screen(self) -> str: ...  # noqa: D102
     def press(self, keys: list[str]) -> None: ...  # noqa: D102
 
@@ -53,12 +58,17 @@ class Delivery:
     def __init__(self, ui: Ui, number: int, text: str) -> None:
         self._ui = ui
         self.number = number
-        self._text = text
+        self._trimmed = ui.profile["trims"] and text != text.rstrip()
         self._expected = text.rstrip() if ui.profile["trims"] else text
+        # Behind a blank the submit key ends no word that a UI would complete or replace, and
+        # does not follow a backslash, with which it would begin another line.
+        self._text = f"{self._expected} " if ui.profile["trims"] else text
         self._found = 0
         self._receipt: str | None = None
         self._attempts = 0
         self._before = ""
+        self._left = 0
+        self._untouched = True
         self.stopped = False
         self.unready = False
 
@@ -81,12 +91,6 @@ class Delivery:
 
     def run(self) -> None:
         """Deliver, and say how it went."""
-        for refusal in self._ui.profile["refusals"]:
-            if re.search(refusal["pattern"], self._text):
-                return self._failed("refused", refusal["why"])
-        most = self._ui.profile["most_bytes"]
-        if most and len(self._text.encode("utf-8", "replace")) > most:
-            return self._failed("refused", f"this UI takes no prompt of more than {most} bytes")
         if not self._ui_waits():
             self.unready = True
             return self._failed("not_ready", "the UI does not wait for a prompt")
@@ -96,15 +100,29 @@ class Delivery:
         return self._submit() if put() else None
 
     def _ui_waits(self) -> bool:
-        def ready() -> bool:
-            return self.stopped or self._ui.idle("ready")
-
+        patience = self._ui.profile["ready_ms"] / 1000
         if self._ui.sight is not None:
-            if self._ui.wait(ready, LEFT_OVER_S):
+            if self._ui.wait(self._ready, LEFT_OVER_S):
                 return True
             # What somebody has typed there makes the line another one than the prompt.
             self._ui.press(self._ui.profile["clear"])
-        return self._ui.wait(ready, self._ui.profile["ready_ms"] / 1000)
+            return self._ui.wait(self._ready, patience)
+        self._ui.wait(lambda: self._ready() or self._ui.covered(), patience)
+        while not self._ui.wait(self._ready, COVERED_S):
+            if not self._leave():
+                return False
+        return True
+
+    def _ready(self) -> bool:
+        return self.stopped or self._ui.idle("ready")
+
+    def _leave(self) -> bool:
+        """Close what covers the box of a UI that is at no work; False if that does not help."""
+        if self._left == LEAVES or not self._ui.covered():
+            return False
+        self._left += 1
+        self._ui.press(self._ui.profile["leave"])
+        return True
 
     # --- into the box --------------------------------------------------------------------
 
@@ -115,7 +133,10 @@ class Delivery:
         with open(prompt + ".new", "w", encoding="utf-8", errors="replace", newline="") as file:
             file.write(self._text)
         os.replace(prompt + ".new", prompt)
-        for _ in range(HANDOVERS):
+        for number in range(HANDOVERS):
+            if number and self._ui.idle():
+                self._left += 1
+                self._ui.press(self._ui.profile["leave"])
             self._ui.press(self._ui.profile["editor"])
             if self._ui.wait(lambda: os.path.exists(handed), self._ui.profile["handover_s"]):
                 with open(
@@ -178,6 +199,10 @@ class Delivery:
     def received(self, event: dict[str, Any]) -> dict[str, Any]:
         """The CLI tells what prompt it was given; a wrong one is not let through."""
         self._receipt = str(event.get("prompt"))
+        more = self._ui.profile["adds"]
+        if more and self._receipt.startswith(self._expected):
+            added = re.match(more, self._receipt[len(self._expected) :])
+            self._receipt = self._expected if added else self._receipt
         if self._receipt != self._expected:
             return {"decision": "block", "reason": "this is not the prompt that was sent"}
         return {}
@@ -195,9 +220,11 @@ class Delivery:
             waits = self._ui.sight is not None or self._ui.wait(
                 lambda: self._over() or self._ui.idle(), self._ui.profile["busy_s"]
             )
+            self._untouched = waits
             if self._over() or not waits:
                 break
         if not self._taken():
+            self._untouched = self._untouched and self._ui.sight is None
             return self._failed(
                 "not_taken",
                 "interrupted"
@@ -212,7 +239,8 @@ class Delivery:
             by="hook" if self._receipt is not None else "screen",
             attempts=self._attempts,
             found=self._found,
-            trimmed=self._expected != self._text,
+            left=self._left,
+            trimmed=self._trimmed,
             **({"screen": self._before} if self._ui.sight is not None else {}),
         )
         return None
@@ -231,6 +259,7 @@ class Delivery:
             id=self.number,
             reason=reason,
             message=message,
+            untouched=reason in _BEFORE or (reason == "not_taken" and self._untouched),
             screen=self._ui.screen(),
         )
 

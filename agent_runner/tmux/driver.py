@@ -244,6 +244,18 @@ class Driver:
             )
         return self._sign_on_screen(signs)
 
+    def covered(self) -> bool:
+        """True if the UI is at no work and shows something else than its box."""
+        signs = self.profile["ready"]
+        if self.sight is not None or self.idle("ready"):
+            return False
+        if signs["file"]:
+            return self._sign_in_file(signs)
+        hook, busy = self.profile["ready_hook"], signs["absent"]
+        return hook in ("", *self._hooks_heard) and not (
+            busy and re.search(busy, self.screen(), re.MULTILINE)
+        )
+
     def _sign_in_file(self, signs: dict[str, str]) -> bool:
         try:
             with open(self.names.fill(signs["file"]) or "") as file:

@@ -33,6 +33,13 @@ set -g focus-events off
 set -g destroy-unattached off
 """
 
+_OPEN = (
+    ["copy-mode", "-q", "-t", PANE],
+    ["if-shell", "-F", "-t", PANE, "#{pane_input_off}", f"select-pane -e -t {PANE}"],
+)
+"""Leaves tmux's own modes, and lets input in: what somebody at the terminal has set takes the keys
+that are for the program."""
+
 
 class TmuxError(Exception):
     """tmux did not do what it was told; the message is tmux's."""
@@ -132,12 +139,12 @@ class Pane:
 
     def keys(self, keys: list[str]) -> None:
         """Press keys, by tmux's names."""
-        self.run("send-keys", "-t", PANE, *keys)
+        self._run(*_OPEN, ["send-keys", "-t", PANE, *keys])
 
     def paste(self, text: str) -> None:
         """Paste `text` as one bracketed paste, line ends as they are."""
         self.run("load-buffer", "-b", "prompt", "-", given=text.encode("utf-8", "replace"))
-        self.run("paste-buffer", "-d", "-p", "-r", "-b", "prompt", "-t", PANE)
+        self._run(*_OPEN, ["paste-buffer", "-d", "-p", "-r", "-b", "prompt", "-t", PANE])
 
     def dead(self) -> bool:
         """True once tmux has seen the end of the program, and how it ended.

@@ -166,6 +166,13 @@ async def suffer(
     return trial
 
 
+async def _at_rest(context: Context) -> None:
+    """Wait for the end of what a CLI has begun by itself."""
+    with anyio.fail_after(LONGEST_S):
+        while await context.store.runs.open_runs():
+            await anyio.sleep(0.005)
+
+
 async def _suffer(
     serving: Serving,
     tmp_path: Path,
@@ -203,6 +210,7 @@ async def _suffer(
         calm_outcome = await ended(other)
         assert (calm_outcome.state, calm_outcome.answer) == (RunState.SUCCEEDED, "untouched")
 
+        await _at_rest(context)
         await context.runs.end_session("patient")
         run, events, ephemeral, replayed = await _check_told(context, active, b"".join(seen))
         raw = context.settings.state_dir / "raw" / active.run_id

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.api.frames import data_of
@@ -125,8 +126,12 @@ def test_a_swallowed_submit_key_is_repaired(live: Service) -> None:
 
 @pytest.mark.parametrize("prompt", ["two\nlines", "a\tb", "\x03"])
 def test_what_would_be_a_key_is_refused(live: Service, prompt: str) -> None:
-    run = live.run(prompt, "repl").json()
-    assert (run["status"], run["code"]) == ("failed", "undelivered"), run
+    assert_refused(live.run(prompt, "repl"))
+
+
+def assert_refused(answer: httpx.Response) -> None:
+    assert (answer.status_code, answer.json()["code"]) == (422, "prompt_refused"), answer.text
+    assert answer.json()["run"]["status"] == "failed"
 
 
 def terminals(service: Service) -> list[Path]:
@@ -136,8 +141,7 @@ def terminals(service: Service) -> list[Path]:
 
 def test_a_prompt_that_a_terminal_would_cut_is_refused(live: Service) -> None:
     longest = "z" * 4094
-    run = live.run(longest + "z", "repl").json()
-    assert (run["status"], run["code"]) == ("failed", "undelivered"), run
+    assert_refused(live.run(longest + "z", "repl"))
     assert content(live, longest, "repl") == f"echo: {longest}"
 
 
@@ -210,7 +214,7 @@ def test_a_program_that_never_waits_ends_the_run_by_itself(
     wait_until(lambda: terminals(service) == [])
 
 
-def test_a_program_that_no_longer_waits_ends_the_run_by_itself(
+def test_a_program_that_no_longer_waits_is_replaced(
     make_service: Callable[..., Service],
 ) -> None:
     constants = {**SOON, "agent_runner.agents.screen_ui.READY_MS": 1500}
@@ -220,10 +224,9 @@ def test_a_program_that_no_longer_waits_ends_the_run_by_itself(
     (folder,) = terminals(service)
     words = ["tmux", "-S", "t", "send-keys", "-t", "agent", "clear; sleep 600", "Enter"]
     subprocess.run(words, cwd=folder, check=True)
-    run = service.run("hello", "shell").json()
-    assert (run["status"], run["code"]) == ("failed", "undelivered"), run
-    wait_until(lambda: terminals(service) == [])
-    assert content(service, "echo again", "shell") == "again"
+    assert content(service, "echo hello", "shell") == "hello"
+    (other,) = terminals(service)
+    assert other != folder
 
 
 def test_a_command_without_a_terminal_is_not_run_in_one(live: Service) -> None:

@@ -146,14 +146,41 @@ async def test_a_prompt_that_is_not_taken_fails(
         assert heard.of(MessageCompleted) == []
 
 
-@pytest.mark.parametrize("prompt", ["/clear", "a\x07b", "   "])
+@pytest.mark.parametrize("prompt", ["/clear", "exit", " :wq\n", "a\x07b", "   "])
 async def test_a_prompt_that_the_ui_would_change_is_refused(
     serving: Serving, tmp_path: Path, prompt: str
 ) -> None:
     async with serving() as ctx:
-        verdict = await Ui(ctx, tmp_path).turn(prompt)
-        assert verdict.code == FailureCode.UNDELIVERED
-        assert "UI" in (verdict.error or "")
+        with pytest.raises(LaunchError) as caught:
+            await Ui(ctx, tmp_path).turn(prompt)
+        assert caught.value.code == FailureCode.PROMPT_REFUSED
+        assert "UI" in caught.value.message
+        assert ctx.headless.living == []
+
+
+SOMEBODY_DID = {
+    "scrolled": ["copy-mode", "-t", "agent"],
+    "looked at a clock": ["clock-mode", "-t", "agent"],
+    "looked at a tree": ["choose-tree", "-t", "agent"],
+    "locked the keys": ["select-pane", "-d", "-t", "agent"],
+    "split the window": ["split-window", "-t", "agent", "sleep 600"],
+    "opened a window": ["new-window", "-t", "agent:", "sleep 600"],
+    "left a help page open": ["send-keys", "-t", "agent", "C-o"],
+    "typed": ["send-keys", "-t", "agent", "left over"],
+}
+
+
+@pytest.mark.parametrize("words", SOMEBODY_DID.values(), ids=SOMEBODY_DID)
+async def test_what_somebody_left_in_the_terminal_is_left(
+    serving: Serving, tmp_path: Path, words: list[str]
+) -> None:
+    async with serving() as ctx:
+        ui = Ui(ctx, tmp_path)
+        assert (await ui.turn("one")).text == "echo: one"
+        (live,) = ctx.headless.living
+        await anyio.run_process(["tmux", "-S", "t", *words], cwd=ui.folder)
+        assert (await ui.turn("two")).text == "echo: two"
+        assert ctx.headless.living == [live]
 
 
 @pytest.mark.parametrize("allow", [True, False])

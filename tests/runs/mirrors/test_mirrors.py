@@ -19,11 +19,12 @@ from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.api.context import Context
 from agent_runner.approvals.decision import Decision
+from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.mirrors.git import Git
 from agent_runner.runs.mirrors.leg import NotIsolatedError, options_for
 from agent_runner.runs.mirrors.workspace import Workspace
 from agent_runner.settings import ShadowSettings
-from conversation_store.records import AgentRecord, ComparisonDetail, LegBody
+from conversation_store.records import AgentRecord, ComparisonDetail, LegBody, StoredEvent
 from conversation_store.states import Isolation
 from tests.conftest import Script, Service, Serving
 from tests.runs.mirrors.repositories import git, make, standing
@@ -62,6 +63,19 @@ async def compared(context: Context, count: int = 1) -> list[ComparisonDetail]:
                 break
             await anyio.sleep(0.01)
     return [await context.store.comparisons.get(one.comparison_id) for one in reversed(over)]
+
+
+async def comparison_told(context: Context, active: ActiveRun) -> StoredEvent:
+    """The event that tells of the comparison, once it is stored; it is the last one."""
+    with anyio.fail_after(30):
+        while True:
+            pages = context.store.events.of_conversation(
+                active.run.conversation_id, after=0, until=2**62
+            )
+            last = [event async for page in pages for event in page][-1]
+            if last.type == "shadow.compared":
+                return last
+            await anyio.sleep(0.01)
 
 
 async def taken(state: Path, sign: str = "tree/.git/packed-refs") -> None:
@@ -126,10 +140,7 @@ async def test_both_write_the_same_file_and_the_users_tree_is_touched_once(
             gate.touch()
             assert (await ended(active)).state == "succeeded"
             (found,) = await compared(context)
-            pages = context.store.events.of_conversation(
-                active.run.conversation_id, after=0, until=2**62
-            )
-            told = [event async for page in pages for event in page][-1]
+            told = await comparison_told(context, active)
     (repository / "kept.txt").write_text("one\nuncommitted\n")
     (repository / "sub" / "new.txt").unlink()
     assert standing(repository) == before
@@ -147,7 +158,7 @@ async def test_both_write_the_same_file_and_the_users_tree_is_touched_once(
     assert one.primary_figures is not None
     assert one.primary_figures.cost_usd == 0.001
     assert one.primary_figures.time_to_first_ms is not None
-    assert (told.type, told.run_id) == ("shadow.compared", None)
+    assert told.run_id is None
     assert json.loads(told.payload)["comparisonId"] == one.comparison_id
 
 
