@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from agent_runner.agents.base import AgentOptions
 from agent_runner.schemas.terminal import Dialog, Profile, Refusal, Seed, Wait
 
@@ -20,7 +22,9 @@ HOLD_S = 7 * 24 * 3600
 _CHANGED = (
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\u2028\u2029\u200b-\u200f\u2060-\u2064\ufeff\u00ad]"
 )
-_IDLE = Wait(file="{home}/sessions/{pid}.json", field="status", value="idle")
+_IDLE = Wait(file="{home}/sessions/{pid}.json", field="status", value="idle", busy="busy")
+# The mark alone stands before each prompt in what was said, and before a menu's choice.
+_BOX = "^\u2500+[^\\n]*\\n\u276f"
 
 
 def profile(options: AgentOptions, resume: str | None) -> Profile:
@@ -38,7 +42,7 @@ def profile(options: AgentOptions, resume: str | None) -> Profile:
         values["bypassPermissionsModeAccepted"] = True
     return Profile(
         home=["{CLAUDE_CONFIG_DIR}", "~/.claude"],
-        ready=Wait(file=_IDLE.file, field=_IDLE.field, value=_IDLE.value, screen="^\u276f"),
+        ready=msgspec.structs.replace(_IDLE, screen=_BOX),
         idle=_IDLE,
         seeds=[Seed(file=["{CLAUDE_CONFIG_DIR}/.claude.json", "~/.claude.json"], values=values)],
         hook_files={"{folder}/" + SETTINGS: json.dumps(settings)},

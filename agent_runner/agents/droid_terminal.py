@@ -14,6 +14,7 @@ from agent_runner.agents.claude_blocks import result_text
 from agent_runner.agents.droid_files import KINDS, changed_files
 from agent_runner.agents.droid_reasons import code_for_reason
 from agent_runner.agents.droid_tokens import usage_of, usage_since
+from agent_runner.agents.droid_ui import ASKS
 from agent_runner.agents.failures import readable, short
 from agent_runner.agents.terminal_session import TerminalSession
 from agent_runner.errors import FailureCode
@@ -39,7 +40,6 @@ _OPTIONS = [
     PermissionOption(option_id="allow", name="Yes, allow", kind="allow_once"),
     PermissionOption(option_id="deny", name="No, cancel", kind="reject_once"),
 ]
-_ASKS = "Enter select"
 
 
 class DroidTerminal(TerminalSession):
@@ -71,7 +71,7 @@ class DroidTerminal(TerminalSession):
         if not answer.allow:
             self._refused = True
             self.denied.update(calls)
-        return self._keys("Enter" if answer.allow else "Escape", when=_ASKS)
+        return self._keys("Enter" if answer.allow else "Escape", when=ASKS)
 
     # --- hooks -----------------------------------------------------------------------------
 

@@ -18,7 +18,10 @@ HOOKS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "Notification")
 _HOOK_S = 60
 
 _BOX = r"^│ >"
-_BUSY = r"Press ESC to stop|Enter select"
+ASKS = r"^(?!.*(?:Tab switch|Type search)).*Enter select"
+"""The last line of a question; that of a menu, which somebody has opened, tells of more keys."""
+
+_BUSY = rf"Press ESC to stop|{ASKS}"
 
 
 def profile(model: str | None, resume: str | None) -> Profile:
@@ -32,7 +35,7 @@ def profile(model: str | None, resume: str | None) -> Profile:
     idle = Wait(screen=_BOX, absent=_BUSY)
     return Profile(
         home=["{FACTORY_HOME_OVERRIDE}/.factory", "~/.factory"],
-        ready=Wait(screen=r"^│ > (Try |$)|\? for help", absent=_BUSY),
+        ready=idle,
         idle=idle,
         hook_files={"{folder}/" + SETTINGS: json.dumps(settings)},
         prompt_hook="UserPromptSubmit",

@@ -39,7 +39,8 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     """How a UI is seen to be idle: all of what is given must hold.
 
     `screen` is a regular expression that the screen matches, `absent` one that it does not.
-    `file` is a JSON file (`{home}` and `{pid}` filled in) whose `field` is `value`.
+    `file` is a JSON file (`{home}` and `{pid}` filled in) whose `field` is `value`, and `busy`
+    while the UI is at work.
     """
 
     screen: str = ""
@@ -47,6 +48,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     file: str = ""
     field: str = ""
     value: str = ""
+    busy: str = ""
 
 
 class Seed(msgspec.Struct, frozen=True, kw_only=True):

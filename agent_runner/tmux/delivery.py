@@ -32,8 +32,8 @@ CLEARS = 50
 CLEARED_S = 0.15
 LEFT_OVER_S = 3.0
 _NAME = "editor"
-_BEFORE = ("not_ready", "not_handed_over")
-"""How a delivery ends before the submit key was pressed."""
+_UNTOUCHED = ("not_ready", "not_handed_over", "mismatch")
+"""How a delivery ends before the submit key was pressed, or with a prompt that was blocked."""
 
 
 class Ui(Protocol):
@@ -259,7 +259,7 @@ class Delivery:
             id=self.number,
             reason=reason,
             message=message,
-            untouched=reason in _BEFORE or (reason == "not_taken" and self._untouched),
+            untouched=reason in _UNTOUCHED or (reason == "not_taken" and self._untouched),
             screen=self._ui.screen(),
         )
 

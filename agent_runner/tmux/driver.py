@@ -239,7 +239,7 @@ class Driver:
             return False
         signs = self.profile[which]
         if signs["file"]:
-            return self._sign_in_file(signs) and (
+            return bool(self._told_in_file(signs) == signs["value"]) and (
                 not signs["screen"] or self._sign_on_screen(signs)
             )
         return self._sign_on_screen(signs)
@@ -250,18 +250,18 @@ class Driver:
         if self.sight is not None or self.idle("ready"):
             return False
         if signs["file"]:
-            return self._sign_in_file(signs)
+            return bool(self._told_in_file(signs) != signs["busy"])
         hook, busy = self.profile["ready_hook"], signs["absent"]
         return hook in ("", *self._hooks_heard) and not (
             busy and re.search(busy, self.screen(), re.MULTILINE)
         )
 
-    def _sign_in_file(self, signs: dict[str, str]) -> bool:
+    def _told_in_file(self, signs: dict[str, str]) -> Any:
         try:
             with open(self.names.fill(signs["file"]) or "") as file:
-                return bool(json.load(file).get(signs["field"]) == signs["value"])
+                return json.load(file).get(signs["field"])
         except (OSError, ValueError, AttributeError):
-            return False
+            return None
 
     def _sign_on_screen(self, signs: dict[str, str]) -> bool:
         screen = self.screen()

@@ -82,8 +82,8 @@ class Pane:
             "-f", "tmux.conf", "new-session", "-d", "-s", SESSION,
             "-x", str(columns), "-y", str(rows), "-c", here, *words, *quoting.env(argv),
         )  # fmt: skip
-        # Set before the first session, it ends the server (seen in 3.3a).
-        self.run("set-option", "-g", "window-size", "manual")
+        # Set for all windows, it ends the server when the next one is opened (seen in 3.3a).
+        self.run("set-option", "-w", "-t", PANE, "window-size", "manual")
         return int(self.tell("#{pane_pid}"))
 
     def run(self, *words: str, given: bytes | None = None) -> str:

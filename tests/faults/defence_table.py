@@ -113,8 +113,8 @@ DEFENCES = (
     ),
     Defence(
         20, "exit 0 is no answer", "agent_runner/agents/session.py",
-        "TurnCompleted(ok=False, code=code, error=error, session_id=self.session_id)",
-        "TurnCompleted(ok=exit.code == 0, code=code, error=error, session_id=self.session_id)",
+        "                    ok=False,\n                    code=code,\n",
+        "                    ok=exit.code == 0,\n                    code=code,\n",
     ),
     Defence(
         21, "what stays after its result is ended", _LIVE,

@@ -66,12 +66,6 @@ TERMINAL = (
         expect=("Read it.",),
     ),
     _terminal(
-        "prompt-command",
-        "a prompt that the UI would take for a command of its own",
-        Prompt("/help me please"),
-        replies=(),
-    ),
-    _terminal(
         "permission-allowed",
         "a question, answered with yes",
         Prompt("hello"),

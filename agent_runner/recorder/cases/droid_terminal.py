@@ -52,12 +52,6 @@ TERMINAL = (
         replies=(text("One."), Reply([Shell("echo tool")]), text("Two."), text("Three.")),
     ),
     _terminal(
-        "prompt-command",
-        "a prompt that the UI would take for a command of its own",
-        Prompt("/help me please"),
-        replies=(),
-    ),
-    _terminal(
         "permission-allowed",
         "a question, answered with yes",
         Prompt("hello"),

@@ -59,12 +59,6 @@ TERMINAL = (
         expect=("!ls\\n\\t- h\\u00e9llo",),
     ),
     _terminal(
-        "prompt-command",
-        "a prompt that the UI would take for a command of its own",
-        Prompt("/help me please"),
-        replies=(),
-    ),
-    _terminal(
         "permission-allowed",
         "a question, answered with yes",
         Prompt("hello"),
