@@ -58,6 +58,7 @@ def _run(row: Row) -> RunRecord:
         route=msgspec.json.decode(row[23]),
         trigger=row[24],
         caused_by=row[25],
+        resets_at=row[26],
     )
 
 
@@ -254,6 +255,7 @@ class Runs:
                     "exit_code": outcome.exit_code,
                     "usage": msgspec.json.encode(outcome.usage).decode() if outcome.usage else None,
                     "cost_usd": outcome.cost_usd,
+                    "resets_at": outcome.resets_at,
                     "metadata": msgspec.json.encode(outcome.metadata).decode(),
                     "duration_ms": outcome.duration_ms,
                     "now": now,

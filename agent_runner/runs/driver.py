@@ -24,8 +24,16 @@ from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.attempts import Attempts, NotBegunError
 from agent_runner.runs.background import BackgroundRun
+from agent_runner.runs.hints import HINTS
 from agent_runner.runs.mirrors.mirrors import Mirrors
-from agent_runner.runs.outcome import both, failed, finished_event, judge, stopped
+from agent_runner.runs.outcome import (
+    both,
+    failed,
+    finished_event,
+    judge,
+    stopped,
+    with_hint,
+)
 from agent_runner.runs.queue import Ticket
 from agent_runner.settings import Settings, Timeouts
 from conversation_store.errors import StoreError
@@ -235,7 +243,7 @@ class RunDriver:
 
     async def _finish(self, active: ActiveRun, outcome: RunOutcome) -> None:
         outcome = msgspec.structs.replace(
-            outcome,
+            with_hint(outcome),
             turn_id=wire.new_id("turn") if outcome.answer is not None else None,
             metadata=active.run.metadata,
         )
@@ -248,6 +256,7 @@ class RunDriver:
                 state=RunState.FAILED,
                 code=FailureCode.INTERNAL,
                 error="what the run did, or its end, could not be stored",
+                hint=HINTS[FailureCode.INTERNAL],
             )
             await self._commit_end(active, outcome, now)
         self._desk.run_ended(active.run_id)
