@@ -23,7 +23,7 @@ _LOW_DISK = 1 << 30
 
 def machine(settings: Settings) -> list[Finding]:
     """Python, SQLite, disk."""
-    state = settings.state_dir.expanduser()
+    state = settings.state_dir
     place = state
     while not place.exists():
         place = place.parent

@@ -40,13 +40,16 @@ def _version_of(folder: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", folder.parent.name)]
 
 
-def find(program: str, env: Mapping[str, str]) -> Path | None:
-    """The path of `program`: itself if it has a slash, else from PATH, else a usual place."""
+def find(program: str, env: Mapping[str, str], base: str | None = None) -> Path | None:
+    """The path of `program`: itself if it has a slash, else from PATH, else a usual place.
+
+    It is absolute: a relative one is meant from `base`, one in PATH from the present folder.
+    """
     if os.sep in program:
-        path = os.path.join(os.getcwd(), os.path.expanduser(program))
+        path = os.path.join(base or os.getcwd(), os.path.expanduser(program))
         return Path(path) if os.path.isfile(path) and os.access(path, os.X_OK) else None
     if found := shutil.which(program, path=env.get("PATH", os.defpath)):
-        return Path(found)
+        return Path(found).absolute()
     places = os.pathsep.join(str(place) for place in usual_places(Path.home()))
     found = shutil.which(program, path=places)
     return Path(found) if found else None

@@ -92,10 +92,13 @@ class Launcher:
         self._env = dict(env)
         self._versions = Versions(warden)
 
-    def find(self, adapter: Adapter, program: str | None = None) -> Path:
-        """The adapter's program; LaunchError `cli_not_found` with the line that installs it."""
+    def find(self, adapter: Adapter, program: str | None = None, cwd: str | None = None) -> Path:
+        """The adapter's program; LaunchError `cli_not_found` with the line that installs it.
+
+        A relative path of an agent's own command is meant from its `cwd`.
+        """
         wanted = self._programs.get(adapter.type) or program or adapter.program
-        path = find(wanted, self._env)
+        path = find(wanted, self._env, cwd)
         if path is None:
             raise _not_found(wanted, adapter.install_hint)
         return path
@@ -110,7 +113,7 @@ class Launcher:
     def roots_of(self, cwd: str) -> list[str]:
         """The folders of which one must hold what `cwd` leads to: an own one, or those allowed."""
         own = [root for root in self._own_roots if Path(cwd).is_relative_to(root)]
-        roots = own or [root.expanduser() for root in self._allowed_roots]
+        roots = own or self._allowed_roots
         return [str(root.resolve()) for root in roots]
 
     def may_enter(self, cwd: str) -> bool:
@@ -189,7 +192,7 @@ class Launcher:
         private = self._private_dir / process_id
         options = self._guarded(adapter, options)
         launch = adapter.launch(options, form, resume=resume, private_dir=str(private))
-        path = self.find(adapter, launch.argv[0])
+        path = self.find(adapter, launch.argv[0], options.cwd)
         argv = [str(path), *launch.argv[1:], *more_args]
         files = launch.files
         if launch.terminal is not None:
