@@ -302,6 +302,13 @@ class Runs:
             raise RecordNotFoundError("run_not_found", f"no run is {run_id!r}")
         return _run(rows[0])
 
+    async def version_before(self, run: NewRun) -> str | None:
+        """The CLI's version in the conversation's last run before `run` that knows it."""
+        rows = await self._readers.read(
+            "version_before", {"conversation_id": run.conversation_id, "run_id": run.run_id}
+        )
+        return str(rows[0][0]) if rows else None
+
     async def by_idempotency_key(self, agent_id: str, key: str) -> str | None:
         """The id of the agent's run that was accepted with `key`."""
         rows = await self._readers.read(

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
+from typing import NamedTuple
 
 import anyio
 
@@ -106,6 +107,23 @@ def version_in(text: str) -> str | None:
     """The first version number in a CLI's answer: `2.1.197 (Claude Code)` -> `2.1.197`."""
     match = _VERSION.search(text)
     return match.group(0) if match else None
+
+
+class Installed(NamedTuple):
+    """Which file a program was; another one in its place is another program."""
+
+    path: str
+    changed_ns: int | None
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Installed:
+        """The one that is there now."""
+        try:
+            found = path.stat()
+        except OSError:
+            return cls(str(path), None, 0)
+        return cls(str(path), found.st_mtime_ns, found.st_ino)
 
 
 class Versions:

@@ -17,6 +17,7 @@ from agent_runner.approvals.desk import Desk
 from agent_runner.bus.channel import Batch
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
+from agent_runner.events import Notice
 from agent_runner.routing.plan import CommMode, Plan, Source
 from agent_runner.routing.router import Leg, Router
 from agent_runner.runners.headless import Headless, RunRequest
@@ -233,6 +234,8 @@ class RunDriver:
         if version is None:
             with anyio.move_on_after(VERSION_WAIT_S):
                 version = await self._headless.launcher.version(agent.type)
+        if version is not None:
+            await self._tell_version(active, version)
         return msgspec.structs.replace(
             judge(verdict, active.stop_reason, adapter_for(agent.type)),
             form=live.form,
@@ -240,6 +243,19 @@ class RunDriver:
             cli_version=version,
             exit_code=live.exit_code,
         )
+
+    async def _tell_version(self, active: ActiveRun, version: str) -> None:
+        """Note that the conversation's CLI is another one than in its run before this."""
+        before = await self._store.runs.version_before(active.run)
+        if before is None or before == version:
+            return
+        notice = Notice(
+            code="cli_version_changed",
+            level="info",
+            message=f"the CLI is {version}; it was {before} in the conversation's last run",
+            data={"version": version, "before": before},
+        )
+        await active.emit([notice])
 
     async def _finish(self, active: ActiveRun, outcome: RunOutcome) -> None:
         outcome = msgspec.structs.replace(

@@ -50,6 +50,11 @@ SELECT conversation_id FROM runs WHERE run_id = :run_id;
 -- name: runs_of_conversation
 SELECT run_id FROM runs WHERE conversation_id = :conversation_id ORDER BY run_id;
 
+-- name: version_before
+SELECT cli_version FROM runs WHERE conversation_id = :conversation_id AND run_id < :run_id
+  AND cli_version IS NOT NULL
+ORDER BY run_id DESC LIMIT 1;
+
 -- name: runs_of_agent
 SELECT run_id FROM runs WHERE agent_id = :agent_id AND run_id >= :since
 ORDER BY run_id DESC LIMIT :limit;
