@@ -30,6 +30,7 @@ HINTS: dict[str, str] = {
     "here",
     FailureCode.UNTRUSTED_FOLDER: "start the CLI in the folder once by hand and trust it",
     FailureCode.NO_INPUT: "report it, with the run's raw log",
+    FailureCode.PROMPT_REFUSED: "write the prompt another way, or run it headless",
     FailureCode.UNDELIVERED: "run the prompt headless; the notices show the terminal's screen",
     FailureCode.NO_RESULT: "the state folder's raw/ has all that the CLI printed in this run",
     FailureCode.NO_ANSWER: "send the prompt again; if that stays so, end the conversation "
