@@ -48,7 +48,8 @@ _TYPE = re.compile(rf"\b(?:{'|'.join(_BY_TYPE)})\b")
 
 # Statuses in a provider's error text: `API Error: 529 ...`, `"code":503`, `status 401`.
 _STATUS = re.compile(
-    r"""(?:^|API Error:?|["']?code["']?\s*:|status(?: code)?:?|HTTP)\s*(\d{3})\b(?![.,:]\d)"""
+    r"""(?:^|API Error:?|["']?code["']?\s*:|status(?: code)?:?|HTTP|rejected\s\()"""
+    r"""\s*(\d{3})\b(?![.,:]\d)"""
 )
 
 

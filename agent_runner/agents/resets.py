@@ -18,13 +18,15 @@ LONGEST = timedelta(days=370)
 LOOKED_AT = 16_000
 _FOLLOWS = 120
 _AHEAD = re.compile(
-    r"\b(?:retry[ _-]?delay|retry[ _-]?after(?:[ _-]?(?P<unit>ms|seconds?))?|resets?|retry|again"
+    r"\b(?:retry[ _-]?delay|(?:retry[ _-]?after|resets?[_-]in)(?:[ _-]?(?P<unit>ms|seconds?))?"
+    r"|resets?_?at|resets?|retry|again"
     r"|regain access|refreshes|renews|available|continue|lifted|expires|ends|until|wait)\b"
     r"(?P<mark>[\"']?\s*[:=]\s*[\"']?)?",
     re.IGNORECASE,
 )
 _LAST = re.compile(r"\b(?P<unit>in)(?P<mark>)(?=[^.]{1,40}[.!)]?\s*$)", re.IGNORECASE)
 _EPOCH = re.compile(r"\|(\d{10}|\d{13})\b")
+_STAMP = re.compile(r"(?:\d{10}|\d{13})(?![\w:/-])")
 _LINKS = re.compile(
     r"\s*(?:(?:in|after|for|at|on|until|by|about|approximately)\b|[:,~≈]|\s)*", re.IGNORECASE
 )
@@ -146,8 +148,10 @@ def _read(rest: str, match: re.Match[str], now: datetime, local: tzinfo | None) 
         return parsedate_to_datetime(found[0])
     if seconds := _seconds(rest, at):
         return now + timedelta(seconds=seconds)
-    retry = match[0].lower().startswith("retry")
-    if match["mark"] and retry and (bare := _BARE.match(rest, at)):
+    if found := _STAMP.match(rest, at):
+        return from_epoch(float(found[0]))
+    lasts = match["unit"] or match[0].lower().startswith("retry")
+    if match["mark"] and lasts and (bare := _BARE.match(rest, at)):
         unit = 0.001 if match["unit"] == "ms" else 1
         return now + timedelta(seconds=float(bare[0]) * unit)
     return _calendar(rest, at, now, local)

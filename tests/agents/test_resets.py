@@ -49,6 +49,11 @@ def read(text: str, now: datetime = NOW) -> str | None:
         ("resets tomorrow at 12:00 am (UTC)", "2026-12-01T00:00:00"),
         ("resets 1pm (Etc/GMT+5)", "2026-12-01T18:00:00"),
         ("resets 3am (UTC+2)", "2026-12-01T01:00:00"),
+        ("reset at 1796083200", "2026-12-01T00:00:00"),
+        ('"resetsAt": 1796083200', "2026-12-01T00:00:00"),
+        ('"resets_at":"2026-12-01T05:00:00Z"', "2026-12-01T05:00:00"),
+        ("anthropic-ratelimit-unified-reset: 1796083200", "2026-12-01T00:00:00"),
+        ('"resets_in_seconds":3600', "2026-11-30T23:00:00"),
     ],
 )
 def test_a_time(text: str, moment: str) -> None:

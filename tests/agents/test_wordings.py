@@ -55,6 +55,10 @@ def test_a_sure_status_is_overruled_by_exact_words_only(cli: str, row: Wording) 
         (None, "OAuth token has been revoked", "auth_required"),
         (None, "API keys have been disabled by the organisation", "auth_required"),
         (400, "OAuth token has expired", "auth_required"),
+        (None, "API Error: Request rejected (429) - see the billing page", "rate_limited"),
+        (None, "Your organization disabled the use of API keys", "auth_required"),
+        (403, "Your organisation does not allow API keys", "auth_required"),
+        (400, "Your account has been suspended after a review", "auth_required"),
     ],
 )
 def test_what_outranks_what(status: int | None, text: str, code: str) -> None:
