@@ -110,7 +110,8 @@ def coded(text: str) -> str:
 
 
 def _counted(match: re.Match[str]) -> str:
-    return f" <{len(match[0])} blanks> "
+    lines = match[0].count("\n")
+    return f"\n<{lines} line ends>\n" if lines else f" <{len(match[0])} blanks> "
 
 
 def _escaped(match: re.Match[str]) -> str:

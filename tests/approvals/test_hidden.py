@@ -90,6 +90,7 @@ def test_it_is_named_wherever_it_stands(text: str) -> None:
     [
         ("ls \u202ex", "ls <U+202E>x"),
         ("ls" + " " * 3000 + "; rm x", "ls <3000 blanks> ; rm x"),
+        ("ls" + " \n" * 60 + "rm x", "ls\n<60 line ends>\nrm x"),
         ("curl https://p\u0430ypal.com", "curl https://p<U+0430>ypal.com"),
         ("a\rb", "a<U+000D>b"),
         ("a\r\nb\tc", "a\r\nb\tc"),
