@@ -84,7 +84,10 @@ class RunStarted(AgentEvent, frozen=True, kw_only=True, tag="run.started"):
 
 
 class RunFinished(AgentEvent, frozen=True, kw_only=True, tag="run.finished"):
-    """The one terminal event of a run. `turn_id` is the outbound turn, if there is one."""
+    """The one terminal event of a run. `turn_id` is the outbound turn, if there is one.
+
+    `resets_at` is when the limit that failed it ends (RFC 3339 UTC), if the CLI said so.
+    """
 
     state: str
     success: bool
@@ -97,6 +100,7 @@ class RunFinished(AgentEvent, frozen=True, kw_only=True, tag="run.finished"):
     exit_code: int | None = None
     usage: Usage | None = None
     cost_usd: float | None = None
+    resets_at: str | None = None
 
 
 class TimeoutExpired(AgentEvent, frozen=True, kw_only=True, tag="timeout"):
@@ -286,12 +290,19 @@ class UsageReported(AgentEvent, frozen=True, kw_only=True, tag="usage"):
 
 
 class RateLimit(AgentEvent, frozen=True, kw_only=True, tag="rate_limit"):
-    """What the CLI says of the account's limits. `resets_at` is Unix seconds."""
+    """What the CLI says of one window of the account's limits; times are Unix seconds.
+
+    The overage is what may be used beyond it.
+    """
 
     status: str
     limit_type: str | None = None
     resets_at: float | None = None
     utilization: float | None = None
+    using_overage: bool | None = None
+    overage_status: str | None = None
+    overage_resets_at: float | None = None
+    overage_disabled_reason: str | None = None
 
 
 class RetryScheduled(AgentEvent, frozen=True, kw_only=True, tag="retry"):
@@ -470,6 +481,8 @@ class TurnCompleted(AgentEvent, frozen=True, kw_only=True, tag="turn.completed")
     `unsolicited` marks a turn that the CLI began by itself (a finished background task):
     it answers no prompt and ends no run. A `partial` text is as far as the answer came.
     `untouched`: the CLI has certainly not had the prompt, which may go to another process.
+    `resets_at` (Unix seconds) is when the limit that failed it ends, if the CLI gives a time
+    beside its words.
     """
 
     ok: bool
@@ -485,6 +498,7 @@ class TurnCompleted(AgentEvent, frozen=True, kw_only=True, tag="turn.completed")
     unsolicited: bool = False
     partial: bool = False
     untouched: bool = False
+    resets_at: float | None = None
 
 
 AnyEvent = (

@@ -8,31 +8,49 @@ from base64 import b64decode
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
 from agent_runner.errors import BadRequestError
+from agent_runner.folders import absolute
 
 Milliseconds = Annotated[int, Field(ge=1)]
 PROGRAMS = ("claude-code", "factory-droid", "gemini", "tmux")
 
 
-def _has_home(path: Path) -> Path:
-    try:
-        path.expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{path}: {error}") from error
-    return path
+BASE = "base"
+"""In the context of a validation: the folder that relative paths are meant from."""
+
+
+def _base(info: ValidationInfo) -> Path | None:
+    return (info.context or {}).get(BASE)
+
+
+def _whole(path: Any, info: ValidationInfo) -> Any:
+    return absolute(path, _base(info)) if isinstance(path, str | Path) else path
+
+
+def _whole_program(program: str, info: ValidationInfo) -> str:
+    """A path is made absolute; a name alone is looked for in PATH."""
+    if not program.strip() or os.sep in program or program.startswith("~"):
+        return str(absolute(program, _base(info)))
+    return program
+
+
+def _whole_command(command: list[str], info: ValidationInfo) -> list[str]:
+    return [_whole_program(command[0], info), *command[1:]] if command else command
 
 
 def _no_wildcard(text: str) -> None:
@@ -60,7 +78,9 @@ def _program(name: str) -> str:
     return name
 
 
-AnyPath = Annotated[Path, AfterValidator(_has_home)]
+AnyPath = Annotated[Path, BeforeValidator(_whole)]
+ProgramPath = Annotated[str, AfterValidator(_whole_program)]
+CommandLine = Annotated[list[str], AfterValidator(_whole_command)]
 Host = Annotated[str, AfterValidator(_host)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Program = Annotated[str, AfterValidator(_program)]
@@ -68,8 +88,16 @@ Program = Annotated[str, AfterValidator(_program)]
 
 def default_state_dir() -> Path:
     """`$XDG_STATE_HOME/agent-runner`, usually `~/.local/state/agent-runner`."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local/state")
-    return Path(base) / "agent-runner"
+    base = os.environ.get("XDG_STATE_HOME", "")
+    # A relative one is to be ignored, says its specification.
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".local/state") / "agent-runner"
+
+
+def _default_roots() -> list[Path]:
+    try:
+        return [Path.home(), Path.cwd()]
+    except FileNotFoundError:  # the folder it was started in is gone
+        return [Path.home()]
 
 
 class _Section(BaseModel):
@@ -448,7 +476,7 @@ class HookSettings(_Section):
     webhooks: list[Webhook] = Field(
         [], description="Each is posted the event, signed, until it answers 2xx."
     )
-    command: list[str] = Field(
+    command: CommandLine = Field(
         [], description="A program with its arguments; the event's JSON is its stdin."
     )
 
@@ -476,10 +504,10 @@ class Settings(_Section):
         default_factory=default_state_dir, description="Database, token and raw logs."
     )
     allowed_roots: list[AnyPath] = Field(
-        default_factory=lambda: [Path.home(), Path.cwd()],
+        default_factory=_default_roots,
         description="Folders that an agent's cwd must lie in; your home and the start folder.",
     )
-    programs: dict[Program, str] = Field(
+    programs: dict[Program, ProgramPath] = Field(
         {}, description="Path of a CLI, by agent type, where it is not found by itself."
     )
     server: ServerSettings = ServerSettings()

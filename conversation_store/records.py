@@ -93,6 +93,7 @@ class RunRecord(Record, frozen=True, kw_only=True):
     route: dict[str, Any]
     trigger: str = "prompt"
     caused_by: str | None = None
+    resets_at: str | None = None
 
 
 class ProcessRecord(msgspec.Struct, frozen=True, rename="camel"):
@@ -220,6 +221,7 @@ class RunOutcome(Record, frozen=True, kw_only=True):
     cost_usd: float | None = None
     duration_ms: int = 0
     metadata: dict[str, Any] = {}
+    resets_at: str | None = None
 
 
 class NewApproval(Record, frozen=True, kw_only=True):

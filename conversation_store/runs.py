@@ -58,6 +58,7 @@ def _run(row: Row) -> RunRecord:
         route=msgspec.json.decode(row[23]),
         trigger=row[24],
         caused_by=row[25],
+        resets_at=row[26],
     )
 
 
@@ -254,6 +255,7 @@ class Runs:
                     "exit_code": outcome.exit_code,
                     "usage": msgspec.json.encode(outcome.usage).decode() if outcome.usage else None,
                     "cost_usd": outcome.cost_usd,
+                    "resets_at": outcome.resets_at,
                     "metadata": msgspec.json.encode(outcome.metadata).decode(),
                     "duration_ms": outcome.duration_ms,
                     "now": now,
@@ -299,6 +301,13 @@ class Runs:
         if not rows:
             raise RecordNotFoundError("run_not_found", f"no run is {run_id!r}")
         return _run(rows[0])
+
+    async def version_before(self, run: NewRun) -> str | None:
+        """The CLI's version in the conversation's last run before `run` that knows it."""
+        rows = await self._readers.read(
+            "version_before", {"conversation_id": run.conversation_id, "run_id": run.run_id}
+        )
+        return str(rows[0][0]) if rows else None
 
     async def by_idempotency_key(self, agent_id: str, key: str) -> str | None:
         """The id of the agent's run that was accepted with `key`."""

@@ -9,6 +9,7 @@ import pytest
 
 from agent_runner.app.configuration import _VARIABLES, CONFIG_VARIABLE, load_settings
 from agent_runner.errors import BadRequestError
+from agent_runner.settings import Settings
 
 WEBHOOK = "hooks:\n  webhooks: [{url: "
 RUNBOOK = Path(__file__).resolve().parent.parent / "runbooks/configuration.md"
@@ -118,3 +119,76 @@ def test_hosts_and_origins_are_kept_as_they_are_compared(tmp_path: Path) -> None
     server = load_settings(path, env={}).server
     assert server.allowed_hosts == ["mybox.local", "::1"]
     assert server.allowed_origins == ["http://upper:3000"]
+
+
+def test_paths_are_meant_from_whoever_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the file from its folder, in a variable or a flag from the present one."""
+    for name in ("here", "conf"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "conf")
+    file = tmp_path / "conf" / "config.yaml"
+    file.write_text(
+        "state_dir: ./state/\n"
+        "allowed_roots: [., ../x, ~/y, /z]\n"
+        "programs: {claude-code: bin/claude, gemini: gemini, tmux: ~/tmux}\n"
+        "hooks: {command: [./hook, ./argument]}\n"
+    )
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path / "here")
+    for path in (file, Path("../conf/config.yaml"), Path("../link/../conf/config.yaml")):
+        settings = load_settings(path, env={})
+        assert settings.state_dir == tmp_path / "conf" / "state"
+        roots = [tmp_path / "conf", tmp_path / "x", home / "y", Path("/z")]
+        assert settings.allowed_roots == roots
+        assert settings.programs == {
+            "claude-code": str(tmp_path / "conf/bin/claude"),
+            "gemini": "gemini",
+            "tmux": str(home / "tmux"),
+        }
+        assert settings.hooks.command == [str(tmp_path / "conf/hook"), "./argument"]
+    env = {"AGENT_RUNNER_STATE_DIR": "of/variable/", CONFIG_VARIABLE: "../conf/config.yaml"}
+    assert load_settings(env=env).state_dir == tmp_path / "here/of/variable"
+    flags: dict[tuple[str, ...], Any] = {("state_dir",): Path("..")}
+    assert load_settings(None, flags, env).state_dir == tmp_path
+    assert load_settings(None, {("state_dir",): "~"}, env).state_dir == home
+    assert Settings(state_dir=Path("x")).state_dir == tmp_path / "here/x"
+
+
+def test_a_link_is_followed_before_one_goes_up_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "a/b")
+    monkeypatch.chdir(tmp_path)
+    state = load_settings(None, {("state_dir",): "link/../state"}, {}).state_dir
+    assert state == tmp_path.resolve() / "a/state"
+    assert load_settings(None, {("state_dir",): "link"}, {}).state_dir == tmp_path / "link"
+
+
+@pytest.mark.parametrize("text", ["state_dir: ''", "allowed_roots: ['']", "programs: {tmux: ''}",
+                                  "hooks: {command: ['']}", 'state_dir: "a\\0b"'])  # fmt: skip
+def test_a_path_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(BadRequestError) as caught:
+        load_settings(path, env={})
+    assert caught.value.code == "invalid_config"
+
+
+def test_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert load_settings(env={}).allowed_roots == [Path.home()]
+    with pytest.raises(BadRequestError, match="state_dir"):
+        load_settings(None, {("state_dir",): "state"}, {})
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_relative_state_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert load_settings(env={}).state_dir == Path.home() / ".local/state/agent-runner"

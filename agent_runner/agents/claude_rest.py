@@ -1,27 +1,17 @@
-"""Claude Code's rarer lines to events: limits, logins, summaries, signs of life."""
+"""Claude Code's rarer lines to events: logins, summaries, signs of life."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from agent_runner.agents.failures import short
-from agent_runner.events import Activity, AgentEvent, Notice, RateLimit, ToolProgress
+from agent_runner.events import Activity, AgentEvent, Notice, ToolProgress
 from agent_runner.schemas import claude as c
 from agent_runner.schemas.decode import whole
 
 
 def rest_events(message: Any) -> list[AgentEvent]:
     """The events of a line that is neither the model's nor the system's."""
-    if isinstance(message, c.RateLimitEvent):
-        info = message.rate_limit_info
-        return [
-            RateLimit(
-                status=info.status,
-                limit_type=info.rateLimitType,
-                resets_at=info.resetsAt,
-                utilization=info.utilization,
-            )
-        ]
     if isinstance(message, c.ToolProgressLine):
         seconds = message.elapsed_time_seconds
         return [

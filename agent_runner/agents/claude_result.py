@@ -7,7 +7,7 @@ was answered, if its last word was an API error, or if `terminal_reason` says th
 
 from __future__ import annotations
 
-from agent_runner.agents.failures import code_for, code_for_text, short
+from agent_runner.agents.failures import code_for, short
 from agent_runner.agents.unanswered import PLACEHOLDER
 from agent_runner.errors import FailureCode
 from agent_runner.events import TurnCompleted, Usage
@@ -99,11 +99,12 @@ def verdict(
         error = short(said) or reason or result.subtype or "the turn failed without a text"
         text = last_text
     elif reason in _BROKE_OFF:
-        code, text = _BROKE_OFF[reason], last_text
+        words = code_for(result.api_error_status, result.result or "", _BROKE_OFF[reason])
+        code, text = words or _BROKE_OFF[reason], last_text
         error = short(result.result or "") or f"the turn broke off: {reason}"
     elif api_error is not None:
         said = result.result or ""
-        code, text = API_ERRORS.get(api_error) or code_for_text(said), last_text
+        code, text = code_for(result.api_error_status, said, API_ERRORS.get(api_error)), last_text
         code, error = code or FailureCode.API_ERROR, short(said) or api_error
     elif lacks is not None and result.structured_output is None:
         (code, error), text = lacks, last_text
@@ -143,10 +144,5 @@ def _code(result: Result, api_error: str | None, said: str, *, interrupting: boo
     )
     if code is not None:
         return code
-    if result.subtype == "success":
-        return (
-            code_for(result.api_error_status, said)
-            or API_ERRORS.get(api_error or "")
-            or FailureCode.API_ERROR
-        )
-    return code_for_text(said) or FailureCode.CLI_ERROR
+    told = code_for(result.api_error_status, said, API_ERRORS.get(api_error or ""))
+    return told or (FailureCode.API_ERROR if result.subtype == "success" else FailureCode.CLI_ERROR)

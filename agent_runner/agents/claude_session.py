@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import msgspec
+
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.claude_blocks import SYNTHETIC, BlockReader
+from agent_runner.agents.claude_limits import Limits
 from agent_runner.agents.claude_mode import PLAN_TOOL, PermissionMode, for_session
 from agent_runner.agents.claude_rest import rest_events
 from agent_runner.agents.claude_result import tells_how, verdict
@@ -69,6 +72,7 @@ class ClaudeSession(SessionBase):
         self._asked_count = 0
         self._requests: dict[str, control.CanUseTool] = {}
         self._cost = 0.0
+        self._limits = Limits()
         self._error: str | None = None
         self._model: str | None = None
         self._wants_structure = any(
@@ -81,6 +85,7 @@ class ClaudeSession(SessionBase):
         }
         self._handlers: dict[type, Callable[[Any, bytes], Received]] = {
             c.Result: self._result,
+            c.RateLimitEvent: self._rate_limit,
             system.Init: self._init,
             control.ControlRequest: self._control_request,
             control.ControlResponse: self._control_response,
@@ -333,6 +338,9 @@ class ClaudeSession(SessionBase):
         events += self._mode.told(message.permissionMode)
         return Received(events=events, behind=self._turns.behind(None))
 
+    def _rate_limit(self, message: c.RateLimitEvent, line: bytes) -> Received:
+        return Received(events=[self._limits.note(message.rate_limit_info)])
+
     def _result(self, message: c.Result, line: bytes) -> Received:
         events = self._accept_session_id(message.session_id)
         kind = message.origin.kind if message.origin else None
@@ -350,20 +358,21 @@ class ClaudeSession(SessionBase):
         events.extend(self._close_turn())
         if usage is not None or cost is not None:
             events.append(UsageReported(usage=usage or Usage(), cost_usd=cost, model=self._model))
-        events.append(
-            verdict(
-                message,
-                api_error=self._error,
-                interrupting=self._interrupting,
-                wants_structure=self._wants_structure,
-                lacks=lacks,
-                last_text=self._blocks.last_text,
-                session_id=self.session_id,
-                usage=usage,
-                cost=cost,
-                unsolicited=unsolicited,
-            )
+        ended = verdict(
+            message,
+            api_error=self._error,
+            interrupting=self._interrupting,
+            wants_structure=self._wants_structure,
+            lacks=lacks,
+            last_text=self._blocks.last_text,
+            session_id=self.session_id,
+            usage=usage,
+            cost=cost,
+            unsolicited=unsolicited,
         )
+        if not ended.ok:
+            ended = msgspec.structs.replace(ended, resets_at=self._limits.resets_at)
+        events.append(ended)
         broken_off = self._interrupting or message.subtype == "error_during_execution"
         self._turns.end(solicited=not unsolicited, broken_off=broken_off)
         self._error = None

@@ -260,7 +260,7 @@ class ClaudeTerminal(TerminalSession):
         return [Activity(code="settled")]
 
     def _failed(self, error: str, said: str) -> list[AgentEvent]:
-        code = code_for(self._status, said) or API_ERRORS.get(error) or FailureCode.API_ERROR
+        code = code_for(self._status, said, API_ERRORS.get(error)) or FailureCode.API_ERROR
         return self._over(code, short(said) or error)
 
     def _over(

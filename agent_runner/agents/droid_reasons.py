@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_runner.agents.failures import code_for_text
+from agent_runner.agents.failures import code_for
 from agent_runner.errors import FailureCode
 
 _REASONS = {
@@ -30,7 +30,4 @@ def code_for_reason(reason: str, error: str | None) -> FailureCode | None:
     """
     if reason in ("completed", "spec_handoff"):
         return None
-    code = _REASONS.get(reason)
-    if code in (None, FailureCode.INVALID_REQUEST):
-        code = code_for_text(error or "") or code
-    return code or FailureCode.API_ERROR
+    return code_for(None, error or "", _REASONS.get(reason)) or FailureCode.API_ERROR

@@ -243,13 +243,15 @@ class DroidSession(SessionBase):
                 return code, short(readable(text))
         if self._errors:
             return FailureCode.API_ERROR, short(readable(self._errors[0]))
-        if self.session_id is not None and end.code == 1 and not self.seen:
+        told = exit_verdict(end)
+        unknown = told[0] is FailureCode.CLI_ERROR
+        if self.session_id is not None and end.code == 1 and not self.seen and unknown:
             # 0.215.0 says nothing at all about a session that it does not know.
             return (
                 FailureCode.SESSION_NOT_FOUND,
                 "the CLI could not resume the session, and says nothing",
             )
-        return exit_verdict(end)
+        return told
 
 
 def usage_of(tokens: d.Usage | None) -> Usage | None:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 import msgspec
 
 from agent_runner.agents.base import Exit
+from agent_runner.agents.resets import told_words
+from agent_runner.agents.wordings.table import LOOKED_AT, is_sure, wording_of
 from agent_runner.errors import FailureCode
 
 ERROR_LIMIT = 500
@@ -28,49 +30,26 @@ _BY_STATUS = {
     529: FailureCode.OVERLOADED,
 }
 
-# Texts that say more than the status they come with, most telling first.
-_BY_TEXT: tuple[tuple[re.Pattern[str], FailureCode], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), code)
-    for pattern, code in (
-        (r"prompt is too long|context.length.exceeded|exceeds? the maximum number of tokens"
-         r"|exceeds? the .{0,30}context|context (window|length) (is |was )?(exceeded|too)"
-         r"|input token count", FailureCode.CONTEXT_TOO_LONG),
-        (r"safeguards flagged|blocked due to safety|content moderati", FailureCode.REFUSED),
-        (r"credit balance|billing|payment required|usage.exhausted", FailureCode.BILLING),
-        (r"no conversation found|session not found|no active session|invalid session identifier"
-         r"|no previous sessions found|error resuming session", FailureCode.SESSION_NOT_FOUND),
-        (r"session id .{0,80} is already in use", FailureCode.SESSION_IN_USE),
-        (r"not logged in|please run /login|invalid api key|api key not (valid|found)"
-         r"|authentication (failed|required)|must specify the \S+ environment variable"
-         r"|set an auth method|failed to authenticate|authentication_error|unauthorized"
-         r"|unauthenticated|FACTORY_API_KEY",
-         FailureCode.AUTH_REQUIRED),
-        (r"not running in a trusted directory|untrusted (folder|workspace)",
-         FailureCode.UNTRUSTED_FOLDER),
-        (r"input must be provided|no input provided|no prompt provided|prompt is required",
-         FailureCode.NO_INPUT),
-        (r"unknown option|unknown argument|unknown command|invalid --|not enough arguments"
-         r"|invalid session id|option .{0,80} (argument missing|is invalid)"
-         r"|cannot be used with root|requires --verbose|allowed choices|invalid values"
-         r"|mcp config|settings file not found", FailureCode.CLI_USAGE),
-        (r"issue with the selected model|models?[ /].{0,80}not (found|available)|not_found_error"
-         r"|invalid model", FailureCode.MODEL_NOT_FOUND),
-        (r"overloaded|experiencing high demand", FailureCode.OVERLOADED),
-        (r"rate.?limit|too many requests|hit your .{0,20}limit|usage limit reached"
-         r"|resource.exhausted|quota",
-         FailureCode.RATE_LIMITED),
-        (r"insufficient permission|permission.rejected", FailureCode.PERMISSION_DENIED),
-        (r"max(imum)? session turns|turn limit", FailureCode.MAX_TURNS),
-        (r"econnrefused|econnreset|enotfound|api error: terminated"
-         r"|connection (error|refused|reset)|fetch failed|socket hang up"
-         r"|unable to connect|network error|incomplete json segment|premature close",
-         FailureCode.CONNECTION_FAILED),
-    )
-)  # fmt: skip
+# Types of errors in the bodies of the providers' APIs, where no status stands beside them.
+_BY_TYPE = {
+    "authentication_error": FailureCode.AUTH_REQUIRED,
+    "permission_error": FailureCode.AUTH_REQUIRED,
+    "billing_error": FailureCode.BILLING,
+    "not_found_error": FailureCode.MODEL_NOT_FOUND,
+    "request_too_large": FailureCode.CONTEXT_TOO_LONG,
+    "rate_limit_error": FailureCode.RATE_LIMITED,
+    "overloaded_error": FailureCode.OVERLOADED,
+    "RESOURCE_EXHAUSTED": FailureCode.RATE_LIMITED,
+    "UNAUTHENTICATED": FailureCode.AUTH_REQUIRED,
+    "PERMISSION_DENIED": FailureCode.AUTH_REQUIRED,
+    "UNAVAILABLE": FailureCode.OVERLOADED,
+}
+_TYPE = re.compile(rf"\b(?:{'|'.join(_BY_TYPE)})\b")
 
 # Statuses in a provider's error text: `API Error: 529 ...`, `"code":503`, `status 401`.
 _STATUS = re.compile(
-    r"""(?:^|API Error:?|["']?code["']?\s*:|status(?: code)?:?|HTTP)\s*(\d{3})\b(?![.,:]\d)"""
+    r"""(?:^|API Error:?|["']?code["']?\s*:|status(?: code)?:?|HTTP|rejected\s\()"""
+    r"""\s*(\d{3})\b(?![.,:]\d)"""
 )
 
 
@@ -86,12 +65,7 @@ def code_for_status(status: float | None) -> FailureCode | None:
 
 def code_for_text(text: str) -> FailureCode | None:
     """The code that a CLI's own words tell, if they do. Reads the first 4,000 characters."""
-    text = text[:4000]
-    for pattern, code in _BY_TEXT:
-        if pattern.search(text):
-            return code
-    found = _STATUS.search(text)
-    return code_for_status(int(found[1])) if found else None
+    return code_for(None, text)
 
 
 def code_for_stack(stderr: str) -> FailureCode | None:
@@ -100,37 +74,78 @@ def code_for_stack(stderr: str) -> FailureCode | None:
     return code_for_status(int(found[-1])) if found else None
 
 
-def code_for(status: float | None, text: str) -> FailureCode | None:
-    """Both: the text first where it says more than a plain 400, then the status."""
-    by_status = code_for_status(status)
-    by_text = code_for_text(text)
-    if by_status in (None, FailureCode.INVALID_REQUEST, FailureCode.API_ERROR):
-        return by_text or by_status
-    if by_text in (FailureCode.BILLING, FailureCode.CONTEXT_TOO_LONG):
-        return by_text
-    return by_status
+def code_for(
+    status: float | None, text: str, told: FailureCode | None = None
+) -> FailureCode | None:
+    """The code of a failure with this HTTP status and text, of which the CLI said `told`.
+
+    What says for sure what is wrong (a status but 400 and 500, `told`, a status or a type of
+    error in the text) is not overruled by words, unless those are known to be more exact.
+    """
+    named = (code_for_status(status), told, _named_in(text[:LOOKED_AT]))
+    known = next(filter(is_sure, named), None) or next(filter(None, named), None)
+    wording = wording_of(text, known)
+    return known if wording is None else wording.code
+
+
+def _named_in(text: str) -> FailureCode | None:
+    if found := _STATUS.search(text):
+        return code_for_status(int(found[1]))
+    found = _TYPE.search(text)
+    return _BY_TYPE[found[0]] if found else None
 
 
 def readable(text: str) -> str:
-    """A provider's error in JSON, perhaps after a status, as its message; or the text."""
+    """A provider's error in JSON, perhaps after a status, as its message; or the text.
+
+    A message that is such a JSON again is read on; a time after which to try again is kept.
+    """
+    message, words = text, None
+    for _ in range(_DEEPEST):
+        inner = _message_in(message)
+        if inner is None:
+            break
+        words = told_words(message) or words
+        message = inner
+    if words is None or told_words(message) is not None:
+        return message
+    return f"{message} ({_plain(words)})"
+
+
+_DEEPEST = 3
+
+
+def _message_in(text: str) -> str | None:
     start = text.find("{")
     if start < 0 or start > 40 or len(text) > 100_000:
-        return text
+        return None
     try:
         inner = msgspec.json.decode(text[start:].rstrip(" ]\n").encode("utf-8", "replace"))
     except (msgspec.DecodeError, ValueError, RecursionError):
-        return text
-    error = inner.get("error") if isinstance(inner, dict) else None
-    message = error.get("message") if isinstance(error, dict) else None
+        return None
+    if not isinstance(inner, dict):
+        return None
+    error = inner.get("error")
+    message = error.get("message") if isinstance(error, dict) else error
+    if error is None:
+        message = inner.get("message") or inner.get("detail")
     if not isinstance(message, str) or not message:
-        return text
+        return None
     return f"{text[:start].strip(' [')} {message}".strip()
 
 
+def _plain(words: str) -> str:
+    return words.replace('"', "").replace("\\", "")
+
+
 def short(text: str) -> str:
-    """An error text of bounded length."""
+    """An error text of bounded length; what it says of when to try again is not cut off."""
     text = text.strip()
-    return text if len(text) <= ERROR_LIMIT else text[:ERROR_LIMIT] + "..."
+    if len(text) <= ERROR_LIMIT:
+        return text
+    words = told_words(text) or ""
+    kept = text[:ERROR_LIMIT]
+    return f"{kept}..." if not words or words in kept else f"{kept}... {words}"
 
 
 def error_line(stderr: str, noise: Iterable[re.Pattern[str]] = ()) -> str:
@@ -156,9 +171,10 @@ def exit_verdict(
         return FailureCode.NO_RESULT, text or "the CLI ended without a result"
     number = -code if code < 0 else code - 128 if code in _SIGNAL_EXITS else 0
     if by_code and code in by_code:
-        told = code_for_text(text)
-        known = told if told is FailureCode.SESSION_NOT_FOUND else by_code[code]
-        return known, text or f"the CLI ended with exit code {code}"
+        known = code_for(None, text, by_code[code])
+        if code_for_text(text) is FailureCode.SESSION_NOT_FOUND:
+            known = FailureCode.SESSION_NOT_FOUND
+        return known or by_code[code], text or f"the CLI ended with exit code {code}"
     if number:
         return FailureCode.CLI_KILLED, f"the CLI was ended by {_signal_name(number)}"
     if code == 0:

@@ -39,7 +39,7 @@ def _checked_cwd(ctx: Context, value: str) -> str:
         raise BadRequestError("invalid_cwd", f"cwd {value!r} is no path: {error}") from error
     if not path.is_absolute():
         raise BadRequestError("invalid_cwd", f"cwd {value!r} is not an absolute path")
-    roots = [root.expanduser().resolve() for root in ctx.settings.allowed_roots]
+    roots = [root.resolve() for root in ctx.settings.allowed_roots]
     if not any(real.is_relative_to(root) for root in roots):
         raise ForbiddenError(
             "cwd_not_allowed",

@@ -51,7 +51,8 @@ class RunReply(Reply):
     """A run. `content` is the agent's answer, once there is one.
 
     `trigger` is `prompt`, or `background` for what the CLI did by itself after the run
-    `causedBy`. With `until: settled` such runs are in `background`.
+    `causedBy`. With `until: settled` such runs are in `background`. `resetsAt` is when the limit
+    that failed it ends, if the CLI said so.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class RunReply(Reply):
     code: str | None
     error: str | None
     hint: str | None
+    resets_at: str | None
     duration_ms: int | None
     route: RouteReply
     form: str | None

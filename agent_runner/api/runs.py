@@ -44,6 +44,7 @@ def _run_body(run: RunRecord, turn_id: str | None, content: str | None) -> dict[
         "code": run.code,
         "error": run.error,
         "hint": run.hint,
+        "resetsAt": run.resets_at,
         "durationMs": run.duration_ms,
         "route": {"mode": run.mode, "reason": run.reason, **run.route},
         "form": run.form,

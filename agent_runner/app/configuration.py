@@ -1,16 +1,22 @@
-"""Where settings come from: a YAML file, then AGENT_RUNNER_* variables, then flags."""
+"""Where settings come from: a YAML file, then AGENT_RUNNER_* variables, then flags.
+
+A relative path in the file is meant from the file's folder, one of a variable or a flag from
+the folder that the command is started in.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from agent_runner.errors import BadRequestError
-from agent_runner.settings import Settings
+from agent_runner.folders import absolute
+from agent_runner.settings import BASE, Settings
 
 _VARIABLES: dict[str, tuple[str, ...]] = {
     "AGENT_RUNNER_HOST": ("server", "host"),
@@ -19,6 +25,7 @@ _VARIABLES: dict[str, tuple[str, ...]] = {
     "AGENT_RUNNER_TOKEN": ("server", "token"),
     "AGENT_RUNNER_STATE_DIR": ("state_dir",),
 }
+_PATHS = (("state_dir",),)
 CONFIG_VARIABLE = "AGENT_RUNNER_CONFIG"
 
 
@@ -32,15 +39,17 @@ def load_settings(
     BadRequestError `invalid_config` names the file or variable and what is wrong.
     """
     path = config or (Path(env[CONFIG_VARIABLE]) if env.get(CONFIG_VARIABLE) else None)
+    path = None if path is None else _whole(path)
     values: dict[str, Any] = _read(path) if path is not None else {}
     for variable, where in _VARIABLES.items():
         if env.get(variable):
-            _put(values, where, env[variable])
+            _put(values, where, _from_here(where, env[variable]))
     for where, value in (overrides or {}).items():
         if value is not None:
-            _put(values, where, value)
+            _put(values, where, _from_here(where, value))
     try:
-        return Settings.model_validate(values)
+        base = None if path is None else path.parent
+        return Settings.model_validate(values, context={BASE: base})
     except ValidationError as error:
         first = error.errors()[0]
         where = tuple(map(str, first["loc"]))
@@ -49,6 +58,22 @@ def load_settings(
             f"setting {'.'.join(where)}: {first['msg']}",
             hint=f"it was given by {_giver(where, path, overrides or {}, env)}",
         ) from error
+
+
+def _whole(path: Path) -> Path:
+    try:
+        return absolute(path)
+    except ValueError as error:
+        raise BadRequestError("invalid_config", str(error)) from error
+
+
+def _from_here(where: tuple[str, ...], value: Any) -> Any:
+    """A path of a variable or a flag is meant from the present folder, not from the file's."""
+    if where not in _PATHS:
+        return value
+    with suppress(ValueError):  # the settings say so
+        return absolute(value)
+    return value
 
 
 def _giver(

@@ -122,7 +122,7 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     AppStatus.enable_automatic_graceful_drain = False
     descriptors = raise_limit()
-    state = StateDir(settings.state_dir.expanduser())
+    state = StateDir(settings.state_dir)
     with (
         state.claim(),
         contextlib.closing(_bind(settings.server)) as listener,

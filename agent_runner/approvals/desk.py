@@ -16,6 +16,7 @@ from agent_runner.agents.base import AgentOptions, Feature
 from agent_runner.agents.guard import Guard
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import Decision, answer_of, check, in_form, refuse_decided
+from agent_runner.approvals.hidden import shown
 from agent_runner.approvals.hints import hints
 from agent_runner.approvals.life import extension, life_of, warning
 from agent_runner.bus.bus import Bus
@@ -90,13 +91,19 @@ class Desk:
             tool_call_id=question.tool_call_id,
             kind=ApprovalKind(question.kind),
             tool=question.name,
-            question=question.title or f"May the agent use {question.name}?",
+            question=shown(question.title or f"May the agent use {question.name}?"),
             input=question.input,
             input_hash=input_hash(question.name, question.input),
             nonce=os.urandom(16).hex(),
             options=[msgspec.to_builtins(option) for option in question.options],
             hints=msgspec.to_builtins(
-                hints(question.name, question.tool_kind, question.input, asking.options.cwd)
+                hints(
+                    question.name,
+                    question.tool_kind,
+                    question.input,
+                    asking.options.cwd,
+                    "\n".join([question.title or "", *(o.name for o in question.options)]),
+                )
             ),
             features=_features(question, asking.asker.features),
             deciders=asking.options.approval_deciders,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from agent_runner.cli.options import Json, StateDir, Token, Url, client
+from agent_runner.cli.options import Json, StateDir, Token, Url, client, named_folder
 from agent_runner.cli.terminal import fail, out, show_json, show_table
 from agent_runner.errors import AgentRunnerError
 from agent_runner.quoting import path
@@ -45,7 +45,10 @@ def add_agent(
         str,
         typer.Option("--type", help="claude-code, gemini, factory-droid, custom or replay."),
     ],
-    cwd: Annotated[Path | None, typer.Option(help="Its working folder [here].")] = None,
+    cwd: Annotated[
+        Path | None,
+        typer.Option(parser=named_folder, metavar="FOLDER", help="Its working folder [here]."),
+    ] = None,
     comm_mode: Annotated[
         str, typer.Option(help="headless, tmux, or shadow: both, compared.")
     ] = "headless",

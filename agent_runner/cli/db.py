@@ -220,7 +220,7 @@ def _size(count: int) -> str:
 
 def _folder(state_dir: Path | None) -> tuple[Folder, Settings]:
     settings = load_settings(None, {("state_dir",): state_dir})
-    return Folder(settings.state_dir.expanduser()), settings
+    return Folder(settings.state_dir), settings
 
 
 def _report(

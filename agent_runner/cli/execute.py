@@ -176,6 +176,8 @@ class _Printer:
                 self._note(f"{event['state']}: {event.get('error')} [{event.get('code')}]")
                 if event.get("hint"):
                     self._note(f"hint: {event['hint']}")
+                if event.get("resetsAt"):
+                    self._note(f"resets at: {event['resetsAt']}")
 
     def _text(self, text: str) -> None:
         text = clean(text)

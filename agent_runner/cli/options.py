@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from agent_runner.client.http import DEFAULT_URL, URL_VARIABLE, Client, kept_token, kept_url
+from agent_runner.folders import absolute
 from agent_runner.settings import default_state_dir
+
+
+def named_folder(text: str) -> Path:
+    """The folder that an option names; a usage error if it names none."""
+    try:
+        return absolute(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
 
 Url = Annotated[
     str | None,
@@ -33,6 +43,8 @@ StateDir = Annotated[
     typer.Option(
         "--state-dir",
         envvar="AGENT_RUNNER_STATE_DIR",
+        parser=named_folder,
+        metavar="FOLDER",
         help="Folder of the database, the token and the raw logs.",
     ),
 ]

@@ -21,6 +21,7 @@ from agent_runner.app.log_sink import LogSink
 from agent_runner.app.memory import keep_small
 from agent_runner.app.server import serve as serve_forever
 from agent_runner.app.state_dir import StateDir
+from agent_runner.cli.options import named_folder
 from agent_runner.cli.terminal import fail, out
 from agent_runner.doctor.examine import clis
 from agent_runner.doctor.report import CliFinding
@@ -36,7 +37,11 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on [8420]; 0: any free.")] = None,
     state_dir: Annotated[
         Path | None,
-        typer.Option(help="Database, token and raw logs [~/.local/state/agent-runner]."),
+        typer.Option(
+            parser=named_folder,
+            metavar="FOLDER",
+            help="Database, token and raw logs [~/.local/state/agent-runner].",
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(envvar=CONFIG_VARIABLE, help="YAML file with settings.")
@@ -93,7 +98,7 @@ async def _announce(context: Context, url: str, token: str | None) -> None:
 
 
 async def _say(context: Context, url: str, token: str | None) -> None:
-    state = StateDir(context.settings.state_dir.expanduser())
+    state = StateDir(context.settings.state_dir)
     out.print(f"agent-runner {context.version} listens on {url}")
     out.print(f"  state   {state.root}")
     out.print(f"  token   {_shown(context, state, token)}")

@@ -12,6 +12,7 @@ from agent_runner.agents.registry import ADAPTERS
 from agent_runner.doctor.login import LOGINS
 from agent_runner.doctor.report import CliFinding, Finding, Report
 from agent_runner.process import capabilities
+from agent_runner.process.condition import Condition, condition_of, lying_about, told
 from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import find, output, version_in
 from agent_runner.process.warden import Warden, open_warden
@@ -23,7 +24,7 @@ _LOW_DISK = 1 << 30
 
 def machine(settings: Settings) -> list[Finding]:
     """Python, SQLite, disk."""
-    state = settings.state_dir.expanduser()
+    state = settings.state_dir
     place = state
     while not place.exists():
         place = place.parent
@@ -58,6 +59,14 @@ def containment() -> Finding:
     )
 
 
+def _absence(program: str, env: Mapping[str, str]) -> str:
+    lying = lying_about(program, env, None)
+    condition = None if lying is None else condition_of(lying)
+    if lying is not None and condition not in (None, Condition.ABSENT):
+        return told(lying, condition)
+    return "not installed"
+
+
 async def cli(
     warden: Warden, adapter: Adapter, settings: Settings, env: Mapping[str, str]
 ) -> CliFinding:
@@ -71,7 +80,7 @@ async def cli(
             path=None,
             version=None,
             logged_in=None,
-            login="not installed",
+            login=_absence(wanted, env),
             fix=adapter.install_hint,
         )
     child = child_environment(env, adapter.child_env())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 # What any program needs to find its files, its language, its proxy and its certificates.
 COMMON = (
@@ -31,6 +32,17 @@ COMMON = (
     "SSL_CERT_DIR",
     "NODE_EXTRA_CA_CERTS",
 )
+PATHS = frozenset(
+    (
+        *("HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"),
+        *(name for name in COMMON if name.startswith("XDG_")),
+        *("CLAUDE_CONFIG_DIR", "GOOGLE_APPLICATION_CREDENTIALS"),
+        *("GEMINI_CLI_HOME", "GEMINI_CLI_SYSTEM_SETTINGS_PATH", "GEMINI_CLI_TRUSTED_FOLDERS_PATH"),
+        *("FACTORY_HOME_OVERRIDE", "FACTORY_LOG_FILE", "FACTORY_RUNTIME_SETTINGS_PATH"),
+    )
+)
+"""Variables that name one path: it is meant from the folder of the service, not of an agent."""
+
 _COMMON_PREFIX = "LC_"
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 _NEVER = ("AGENT_RUNNER_TOKEN",)
@@ -49,6 +61,14 @@ def led_by(env: Mapping[str, str], program: str) -> dict[str, str]:
     return {**env, "PATH": os.pathsep.join([*first, *(one for one in path if one not in first)])}
 
 
+def _whole(path: str) -> str:
+    if path[:1] in ("", os.sep, "~"):
+        return path
+    with suppress(FileNotFoundError):  # there is no present folder any more
+        return os.path.abspath(path)
+    return path
+
+
 def child_environment(
     parent: Mapping[str, str],
     allowed: Iterable[str],
@@ -57,7 +77,7 @@ def child_environment(
     """What a child gets: COMMON and `allowed` names from `parent`, then each layer over it."""
     names = {*COMMON, *allowed}
     env = {
-        name: value
+        name: _whole(value) if name in PATHS else value
         for name, value in parent.items()
         if name in names or name.startswith(_COMMON_PREFIX)
     }

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
+from typing import NamedTuple
 
 import anyio
 
@@ -40,13 +41,16 @@ def _version_of(folder: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", folder.parent.name)]
 
 
-def find(program: str, env: Mapping[str, str]) -> Path | None:
-    """The path of `program`: itself if it has a slash, else from PATH, else a usual place."""
+def find(program: str, env: Mapping[str, str], base: str | None = None) -> Path | None:
+    """The path of `program`: itself if it has a slash, else from PATH, else a usual place.
+
+    It is absolute: a relative one is meant from `base`, one in PATH from the present folder.
+    """
     if os.sep in program:
-        path = os.path.join(os.getcwd(), os.path.expanduser(program))
+        path = os.path.join(base or os.getcwd(), os.path.expanduser(program))
         return Path(path) if os.path.isfile(path) and os.access(path, os.X_OK) else None
     if found := shutil.which(program, path=env.get("PATH", os.defpath)):
-        return Path(found)
+        return Path(found).absolute()
     places = os.pathsep.join(str(place) for place in usual_places(Path.home()))
     found = shutil.which(program, path=places)
     return Path(found) if found else None
@@ -103,6 +107,23 @@ def version_in(text: str) -> str | None:
     """The first version number in a CLI's answer: `2.1.197 (Claude Code)` -> `2.1.197`."""
     match = _VERSION.search(text)
     return match.group(0) if match else None
+
+
+class Installed(NamedTuple):
+    """Which file a program was; another one in its place is another program."""
+
+    path: str
+    changed_ns: int | None
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Installed:
+        """The one that is there now."""
+        try:
+            found = path.stat()
+        except OSError:
+            return cls(str(path), None, 0)
+        return cls(str(path), found.st_mtime_ns, found.st_ino)
 
 
 class Versions:

@@ -168,7 +168,7 @@ class Headless:
             await live.go(request.prompt)
         except SpawnError as error:
             await live.end(0)
-            raise launch_error(error, request.options) from error
+            raise launch_error(error, request.options, live.program.path) from error
 
     async def turn(
         self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool

@@ -17,8 +17,16 @@ from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.folders import remove
 from agent_runner.process.child import spawn
+from agent_runner.process.condition import (
+    PASSING,
+    Condition,
+    condition_after,
+    condition_of,
+    lying_about,
+    told,
+)
 from agent_runner.process.environment import child_environment, led_by
-from agent_runner.process.programs import Versions, find
+from agent_runner.process.programs import Installed, Versions, find
 from agent_runner.process.redact import secrets_in
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
 from agent_runner.runners.live import LiveCli, Place
@@ -32,17 +40,23 @@ OWN_FILES = ("token", "agent-runner.db*", "raw/**", "private/**", "backups/**")
 
 
 class LaunchError(Exception):
-    """The CLI could not be started: a failure code, what happened, what to do."""
+    """The CLI could not be started: a failure code, what happened, what to do.
 
-    def __init__(self, code: FailureCode, message: str, hint: str | None = None) -> None:
+    `passing` is what an installer at work may have caused: it is worth another try.
+    """
+
+    def __init__(
+        self, code: FailureCode, message: str, hint: str | None = None, *, passing: bool = False
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
+        self.passing = passing
 
 
-def launch_error(error: SpawnError, options: AgentOptions) -> LaunchError:
-    """What `error` means to the agent with these options."""
+def launch_error(error: SpawnError, options: AgentOptions, program: str) -> LaunchError:
+    """What `error` means to the agent with these options, whose program lies at that path."""
     if error.what == "roots":
         return _not_allowed(options.cwd)
     if error.what == "cwd":
@@ -51,7 +65,33 @@ def launch_error(error: SpawnError, options: AgentOptions) -> LaunchError:
             str(error),
             "create it, or PATCH the agent with another cwd",
         )
-    return LaunchError(FailureCode.SPAWN_FAILED, str(error))
+    condition = condition_after(Path(program), error.errno) if error.what == "program" else None
+    if condition is None:
+        return LaunchError(FailureCode.SPAWN_FAILED, str(error))
+    return _cannot_run(Path(program), condition)
+
+
+_HINTS = {
+    Condition.DANGLING: "an update of the CLI may have broken off: install it anew, or set "
+    "`programs`",
+    Condition.FOLDER: "set `programs`, or the agent's command, to the program itself",
+    Condition.NOT_EXECUTABLE: "chmod +x it, or install the CLI anew",
+    Condition.EMPTY: "an update of the CLI is under way, or broke off: send the prompt again in a "
+    "moment, else install it anew",
+    Condition.HALF_WRITTEN: "an update of the CLI is under way, or broke off, or it is made for "
+    "another machine: send the prompt again in a moment, else install it anew",
+    Condition.BUSY: "an update of the CLI is under way: send the prompt again when it is over",
+    Condition.NO_INTERPRETER: "install what it needs, or have it in the service's PATH",
+}
+
+
+def _cannot_run(path: Path, condition: Condition, install_hint: str | None = None) -> LaunchError:
+    missing = (Condition.ABSENT, Condition.DANGLING, Condition.FOLDER, Condition.NOT_EXECUTABLE)
+    code = FailureCode.CLI_NOT_FOUND if condition in missing else FailureCode.SPAWN_FAILED
+    hint = _HINTS.get(condition)
+    if install_hint is not None:
+        hint = install_hint if hint is None else f"{hint} ({install_hint})"
+    return LaunchError(code, told(path, condition), hint, passing=condition in PASSING)
 
 
 log = structlog.get_logger(__name__)
@@ -91,14 +131,34 @@ class Launcher:
         self._secrets = secrets
         self._env = dict(env)
         self._versions = Versions(warden)
+        self._found: dict[str, Path] = {}
 
-    def find(self, adapter: Adapter, program: str | None = None) -> Path:
-        """The adapter's program; LaunchError `cli_not_found` with the line that installs it."""
+    def find(self, adapter: Adapter, program: str | None = None, cwd: str | None = None) -> Path:
+        """The adapter's program; LaunchError `cli_not_found` with the line that installs it.
+
+        A relative path of an agent's own command is meant from its `cwd`.
+        """
         wanted = self._programs.get(adapter.type) or program or adapter.program
-        path = find(wanted, self._env)
+        path = find(wanted, self._env, cwd)
         if path is None:
-            raise _not_found(wanted, adapter.install_hint)
+            raise self._absent(wanted, adapter.install_hint, cwd)
+        self._found[wanted] = path
         return path
+
+    def _absent(self, wanted: str, install_hint: str, cwd: str | None) -> LaunchError:
+        """Why it is not found. It may be back in a moment if it was there before, or may come."""
+        lying = lying_about(wanted, self._env, cwd)
+        condition = None if lying is None else condition_of(lying)
+        if lying is not None and condition not in (None, Condition.ABSENT):
+            return _cannot_run(lying, condition, install_hint)
+        before = self._found.get(wanted)
+        if before is not None:
+            hint = f"an update may be under way: send the prompt again, else {install_hint}"
+            message = f"{before} was there before, and is gone"
+            return LaunchError(FailureCode.CLI_NOT_FOUND, message, hint, passing=True)
+        error = _not_found(wanted, install_hint)
+        error.passing = lying is not None and lying.parent.is_dir()
+        return error
 
     def find_tmux(self) -> Path:
         """The tmux that holds the UIs; LaunchError `cli_not_found` if there is none."""
@@ -107,10 +167,18 @@ class Launcher:
             raise _not_found(self._programs.get(TMUX) or TMUX, TMUX_INSTALL_HINT)
         return path
 
+    def replaced(self, live: LiveCli) -> bool:
+        """True if the program of a living process is another one by now; told once."""
+        now = Installed.of(Path(live.program.path))
+        if now == live.program or now.changed_ns is None:
+            return False
+        live.program = now
+        return True
+
     def roots_of(self, cwd: str) -> list[str]:
         """The folders of which one must hold what `cwd` leads to: an own one, or those allowed."""
         own = [root for root in self._own_roots if Path(cwd).is_relative_to(root)]
-        roots = own or [root.expanduser() for root in self._allowed_roots]
+        roots = own or self._allowed_roots
         return [str(root.resolve()) for root in roots]
 
     def may_enter(self, cwd: str) -> bool:
@@ -189,7 +257,10 @@ class Launcher:
         private = self._private_dir / process_id
         options = self._guarded(adapter, options)
         launch = adapter.launch(options, form, resume=resume, private_dir=str(private))
-        path = self.find(adapter, launch.argv[0])
+        path = self.find(adapter, launch.argv[0], options.cwd)
+        condition = condition_of(path)
+        if condition is not None:
+            raise _cannot_run(path, condition, adapter.install_hint)
         argv = [str(path), *launch.argv[1:], *more_args]
         files = launch.files
         if launch.terminal is not None:
@@ -223,12 +294,13 @@ class Launcher:
             )
         except SpawnError as error:
             self.clean(process_id)
-            raise launch_error(error, options) from error
+            raise launch_error(error, options, argv[0]) from error
         return LiveCli(
             child,
             adapter.session(options, form, resume=resume),
             form,
             place=place,
+            program=Installed.of(path),
             raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),
             secrets=[*self._secrets, *secrets_in(environment)],
             line_limit=self._line_limit,

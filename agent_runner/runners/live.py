@@ -29,6 +29,7 @@ from agent_runner.latch import Latch
 from agent_runner.process.child import Child
 from agent_runner.process.identity import ProcessIdentity, has_ended, ticks_now
 from agent_runner.process.lines import OversizeLine
+from agent_runner.process.programs import Installed
 from agent_runner.runners.background import Background
 from agent_runner.runners.limits import Limits
 from agent_runner.runners.outbox import Outbox
@@ -65,6 +66,7 @@ class LiveCli:
         form: Form,
         *,
         place: Place,
+        program: Installed,
         raw: RawOutput,
         secrets: Iterable[str],
         line_limit: int,
@@ -73,6 +75,7 @@ class LiveCli:
     ) -> None:
         self.form = form
         self.place = place
+        self.program = program
         self.session_id: str | None = None
         self.cli_version: str | None = None
         self.gone = Latch()

@@ -162,6 +162,7 @@ class ActiveRun:
             code=outcome.code,
             error=outcome.error,
             hint=outcome.hint,
+            resets_at=outcome.resets_at,
             mode=run.mode,
             reason=run.reason,
             form=outcome.form or self.form,

@@ -23,6 +23,10 @@ from conversation_store.store import Store
 
 RESUME_ATTEMPTS = 2
 RESUME_PAUSE_S = 1.0
+LAUNCH_PATIENCE_S = 2.0
+"""For so long a program that an installer may be replacing is tried again."""
+
+LAUNCH_PAUSE_S = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +85,8 @@ class Attempts:
         live = await self._headless.kept(self._request)
         if live is not None:
             await self._begin(live, (RunState.STARTING, RunState.RUNNING))
+            if self._headless.launcher.replaced(live):
+                await self._updated(live)
             verdict = await self._turn(live, self._request, cold=False)
             if verdict.ok or live.alive or live.last_output is not None or self._stopped:
                 return live, verdict
@@ -173,11 +179,29 @@ class Attempts:
     async def _on_new(
         self, session_id: str | None, request: RunRequest | None = None
     ) -> tuple[LiveCli, TurnCompleted]:
-        """A process is written down while it is held, and does nothing before that.
+        """The turn on a new process; `request` stands in the place of the run's own.
 
-        `request` stands in the place of the run's own.
+        A program that an installer is just putting in its place is waited for a moment.
         """
         request = request or self._request
+        deadline = anyio.current_time() + LAUNCH_PATIENCE_S
+        missed: str | None = None
+        while True:
+            try:
+                live = await self._begun(session_id, request)
+                break
+            except LaunchError as error:
+                if not error.passing or anyio.current_time() >= deadline:
+                    raise
+                missed = error.message
+            with anyio.move_on_after(LAUNCH_PAUSE_S):
+                await self._active.asked.wait()
+        if missed is not None:
+            await self._active.emit([Notice(code="cli_awaited", level="info", message=missed)])
+        return live, await self._turn(live, request, cold=True)
+
+    async def _begun(self, session_id: str | None, request: RunRequest) -> LiveCli:
+        """A process is written down while it is held, and does nothing before that."""
         if self._stopped:
             raise NotBegunError
         process_id = wire.new_id("proc")
@@ -197,7 +221,7 @@ class Attempts:
         if begins:
             await self._begin(live, (RunState.RUNNING,))
         self._active.live = live
-        return live, await self._turn(live, request, cold=True)
+        return live
 
     async def _write_down(self, live: LiveCli) -> None:
         run, identity, now = self._active.run, live.identity, wire.now()
@@ -248,6 +272,16 @@ class Attempts:
 
     async def _turn(self, live: LiveCli, request: RunRequest, *, cold: bool) -> TurnCompleted:
         return await self._headless.turn(live, request, self._active, self._active, cold=cold)
+
+    async def _updated(self, live: LiveCli) -> None:
+        notice = Notice(
+            code="cli_updated",
+            level="info",
+            message="the CLI's program was replaced since this process began, which goes on as "
+            "the one before; the next process is the new one",
+            data={"program": live.program.path, "runs": live.cli_version},
+        )
+        await self._active.emit([notice])
 
     async def _resume_failed(self, attempt: int, verdict: TurnCompleted) -> None:
         notice = Notice(

@@ -17,6 +17,7 @@ from agent_runner.approvals.desk import Desk
 from agent_runner.bus.channel import Batch
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
+from agent_runner.events import Notice
 from agent_runner.routing.plan import CommMode, Plan, Source
 from agent_runner.routing.router import Leg, Router
 from agent_runner.runners.headless import Headless, RunRequest
@@ -24,8 +25,16 @@ from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.attempts import Attempts, NotBegunError
 from agent_runner.runs.background import BackgroundRun
+from agent_runner.runs.hints import HINTS
 from agent_runner.runs.mirrors.mirrors import Mirrors
-from agent_runner.runs.outcome import both, failed, finished_event, judge, stopped
+from agent_runner.runs.outcome import (
+    both,
+    failed,
+    finished_event,
+    judge,
+    stopped,
+    with_hint,
+)
 from agent_runner.runs.queue import Ticket
 from agent_runner.settings import Settings, Timeouts
 from conversation_store.errors import StoreError
@@ -225,6 +234,8 @@ class RunDriver:
         if version is None:
             with anyio.move_on_after(VERSION_WAIT_S):
                 version = await self._headless.launcher.version(agent.type)
+        if version is not None:
+            await self._tell_version(active, version)
         return msgspec.structs.replace(
             judge(verdict, active.stop_reason, adapter_for(agent.type)),
             form=live.form,
@@ -233,9 +244,22 @@ class RunDriver:
             exit_code=live.exit_code,
         )
 
+    async def _tell_version(self, active: ActiveRun, version: str) -> None:
+        """Note that the conversation's CLI is another one than in its run before this."""
+        before = await self._store.runs.version_before(active.run)
+        if before is None or before == version:
+            return
+        notice = Notice(
+            code="cli_version_changed",
+            level="info",
+            message=f"the CLI is {version}; it was {before} in the conversation's last run",
+            data={"version": version, "before": before},
+        )
+        await active.emit([notice])
+
     async def _finish(self, active: ActiveRun, outcome: RunOutcome) -> None:
         outcome = msgspec.structs.replace(
-            outcome,
+            with_hint(outcome),
             turn_id=wire.new_id("turn") if outcome.answer is not None else None,
             metadata=active.run.metadata,
         )
@@ -248,6 +272,7 @@ class RunDriver:
                 state=RunState.FAILED,
                 code=FailureCode.INTERNAL,
                 error="what the run did, or its end, could not be stored",
+                hint=HINTS[FailureCode.INTERNAL],
             )
             await self._commit_end(active, outcome, now)
         self._desk.run_ended(active.run_id)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 
+from agent_runner import wire
 from agent_runner.agents.base import Adapter
+from agent_runner.agents.resets import from_epoch, future, reset_time
+from agent_runner.agents.wordings.table import wording_of
 from agent_runner.errors import FailureCode
 from agent_runner.events import RunFinished, TurnCompleted, Usage
 from agent_runner.runs.active import StopReason
+from agent_runner.runs.hints import HINTS
 from conversation_store.records import RunOutcome
 from conversation_store.states import RunState
 
@@ -27,24 +33,13 @@ _STOPPED = {
     StopReason.SHUTDOWN: (RunState.INTERRUPTED, FailureCode.INTERRUPTED, "the service stopped"),
 }
 
-_HINTS: dict[str, str] = {
-    FailureCode.SESSION_NOT_FOUND: "end the conversation (POST /agents/{agentId}/end-session) "
-    "and send the prompt again",
-    FailureCode.NO_RESULT: "the state folder's raw/ has all that the CLI printed in this run",
-    FailureCode.BACKGROUND_LOST: "send a prompt that has the work done again; a longer "
-    "timeouts.sessionLifetimeMs lets a process live for it",
-    FailureCode.NO_ANSWER: "send the prompt again; if that stays so, end the conversation "
-    "(POST /agents/{agentId}/end-session) first",
-    FailureCode.BLOCKED_BY_HOOK: "change the prompt, or the hook in the CLI's own settings",
-    FailureCode.GAVE_UP: "ask for less at a time, or end the conversation and start a new one",
-    FailureCode.CLI_USAGE: "check the agent's extraArgs against the installed version",
-    FailureCode.CONTEXT_TOO_LONG: "end the conversation and start a new one",
-    FailureCode.MEMORY_LIMIT: "raise resources.memoryBytes of the agent, or give it less to do",
-    FailureCode.CPU_LIMIT: "raise resources.cpuS of the agent",
-    FailureCode.PROCESS_LIMIT: "raise resources.processes of the agent",
-    FailureCode.OUTPUT_LIMIT: "raise resources.outputBytes of the agent",
-    FailureCode.OOM_KILLED: "give the machine more memory, or set resources.memoryBytes",
-}
+# Ends that pass by themselves, perhaps at a time that is told.
+_RESET = (
+    FailureCode.RATE_LIMITED,
+    FailureCode.BILLING,
+    FailureCode.OVERLOADED,
+    FailureCode.API_ERROR,
+)
 
 
 def stopped(reason: StopReason) -> RunOutcome:
@@ -74,11 +69,10 @@ def judge(verdict: TurnCompleted, stop_reason: StopReason | None, adapter: Adapt
         outcome = stopped(stop_reason)
     else:
         code = verdict.code or FailureCode.CLI_ERROR
-        outcome = failed(
-            code,
-            verdict.error or "the CLI reported a failure without a text",
-            adapter.login_hint if verdict.code == FailureCode.AUTH_REQUIRED else _HINTS.get(code),
-        )
+        error = verdict.error or "the CLI reported a failure without a text"
+        outcome = failed(code, error, _hint(code, error, adapter))
+        if code in _RESET:
+            outcome = msgspec.structs.replace(outcome, resets_at=_resets_at(verdict, error))
     return msgspec.structs.replace(
         outcome,
         answer=verdict.text,
@@ -86,6 +80,28 @@ def judge(verdict: TurnCompleted, stop_reason: StopReason | None, adapter: Adapt
         usage=msgspec.to_builtins(verdict.usage) if verdict.usage is not None else None,
         cost_usd=verdict.cost_usd,
     )
+
+
+def _hint(code: str, error: str, adapter: Adapter) -> str | None:
+    wording = wording_of(error, code)
+    if wording is not None and wording.code == code and wording.hint is not None:
+        return wording.hint
+    return adapter.login_hint if code == FailureCode.AUTH_REQUIRED else None
+
+
+def _resets_at(verdict: TurnCompleted, error: str) -> str | None:
+    now = datetime.now(UTC)
+    given = None if verdict.resets_at is None else from_epoch(verdict.resets_at)
+    moment = None if given is None else future(given, now)
+    moment = moment or reset_time(error, now)
+    return None if moment is None else wire.utc_text(moment)
+
+
+def with_hint(outcome: RunOutcome) -> RunOutcome:
+    """The end of a run with what its code advises, where nobody knew better."""
+    if outcome.hint is not None or outcome.code is None:
+        return outcome
+    return msgspec.structs.replace(outcome, hint=HINTS.get(outcome.code))
 
 
 def finished_event(outcome: RunOutcome) -> RunFinished:
@@ -102,4 +118,5 @@ def finished_event(outcome: RunOutcome) -> RunFinished:
         exit_code=outcome.exit_code,
         usage=msgspec.convert(outcome.usage, Usage | None),
         cost_usd=outcome.cost_usd,
+        resets_at=outcome.resets_at,
     )

@@ -16,7 +16,7 @@ from agent_runner.errors import FailureCode
 from agent_runner.events import BackgroundLost, BackgroundTask
 from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity
-from agent_runner.runs.outcome import finished_event
+from agent_runner.runs.outcome import finished_event, with_hint
 from agent_runner.runs.recovery import Recovered
 from conversation_store.records import ProcessRecord, RunOutcome, RunRecord, StoredEvent
 from conversation_store.states import RunState
@@ -136,7 +136,7 @@ async def interrupt(
         known.answer, known.partial = verdict.text or known.answer, False
     started_at = known.started_at or run.started_at
     outcome = msgspec.structs.replace(
-        outcome,
+        with_hint(outcome),
         answer=known.answer,
         partial=known.partial,
         turn_id=None if known.answer is None else wire.new_id("turn"),

@@ -129,6 +129,7 @@ def event_text(event: dict[str, Any]) -> Text | None:
             return words(f"{event['level']}: {event.get('message') or event['code']}", "yellow")
         case "run.finished":
             error = f": {event['error']}" if event.get("error") else ""
-            return words(f"{event['state']}{error}", "green" if event["success"] else "red")
+            until = f" (resets at {event['resetsAt']})" if event.get("resetsAt") else ""
+            return words(f"{event['state']}{error}{until}", "green" if event["success"] else "red")
         case _:
             return None

@@ -82,3 +82,14 @@ def test_a_folder_of_the_system_stays_behind_the_users(tmp_path: Path) -> None:
     assert led_by(env, "/usr/bin/no-such-cli") == env
     assert led_by({"PATH": "/a"}, "/usr/bin/no-such-cli")["PATH"] == "/usr/bin:/a"
     assert led_by({"PATH": "/a"}, "no-such-cli")["PATH"].endswith("/a")
+
+
+def test_a_path_in_a_variable_is_meant_from_the_folder_of_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    parent = {"CLAUDE_CONFIG_DIR": "conf/", "HOME": "/h", "TMPDIR": "", "LANG": "C"}
+    env = child_environment(parent, ("CLAUDE_CONFIG_DIR",), {"XDG_DATA_HOME": "own"})
+    assert env["CLAUDE_CONFIG_DIR"] == str(tmp_path / "conf")
+    assert (env["HOME"], env["TMPDIR"], env["LANG"]) == ("/h", "", "C")
+    assert env["XDG_DATA_HOME"] == "own"

@@ -92,6 +92,16 @@ def test_a_path_is_itself(home: Path) -> None:
     assert find("~/x y/claude", {"PATH": ""}) == made
 
 
+def test_a_program_is_found_from_everywhere(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative folder in PATH, and a relative path from the folder that it is meant from."""
+    made = make(home / "bin/some-cli")
+    monkeypatch.chdir(home)
+    assert find("some-cli", {"PATH": "bin"}) == made
+    assert find("./bin/some-cli", {}) == home / "./bin/some-cli"
+    assert find("./some-cli", {}, str(home / "bin")) == made
+    assert find("./some-cli", {}) is None
+
+
 @pytest.mark.parametrize(
     ("text", "version"),
     [

@@ -10,12 +10,21 @@ from agent_runner.tui.words import event_text
 
 LOST = {"type": "background.lost", "reason": "shutdown", "tasks": [{"title": "the survey"}, {}]}
 
+LIMITED = {
+    "type": "run.finished",
+    "state": "failed",
+    "success": False,
+    "error": "too much",
+    "resetsAt": "2027-01-01T00:00:00.000Z",
+}
+
 
 @pytest.mark.parametrize(
     ("event", "text"),
     [
         ({"type": "run.started", "trigger": "background"}, "goes on by itself"),
         ({"type": "run.started"}, None),
+        (LIMITED, "failed: too much (resets at 2027-01-01T00:00:00.000Z)"),
         (LOST, "lost: the survey, work (shutdown)"),
     ],
 )

@@ -1,0 +1,61 @@
+"""Words that several CLIs and libraries use, and that alone say little: the last to count."""
+
+from __future__ import annotations
+
+from agent_runner.agents.wordings.row import Wording
+from agent_runner.errors import FailureCode as Code
+
+_NODE = "https://nodejs.org/api/errors.html"
+_SHIM = "choose a version for the agent's folder, or set `programs` to the program itself"
+_BROKEN = "install the CLI anew: an update broke off, or its install scripts were not run"
+_HTTP = "https://www.rfc-editor.org/rfc/rfc9110.html"
+
+WORDINGS = (
+    # --- programs that only stand for another one ----------------------------------------------
+    Wording("No version is set for command claude", r"no version is set for (command|shim)",
+            Code.CLI_NOT_FOUND, "https://asdf-vm.com/guide/getting-started.html", hint=_SHIM),
+    Wording("mise ERROR claude is not a valid shim.", r"is not a valid shim", Code.CLI_NOT_FOUND,
+            "https://mise.jdx.dev/dev-tools/shims.html", hint=_SHIM),
+    Wording("The `claude' command exists in these Node versions:",
+            r"command exists in these \w+ versions", Code.CLI_NOT_FOUND,
+            "https://github.com/nodenv/nodenv", hint=_SHIM),
+    Wording("Volta error: Could not find executable \"claude\"",
+            r"could not find executable \"|volta error: node is not available", Code.CLI_NOT_FOUND,
+            "https://docs.volta.sh/guide/understanding", hint=_SHIM),
+    Wording("Error: claude native binary not installed.",
+            r"native binary (was )?not (installed|found)|postinstall did not run",
+            Code.CLI_NOT_FOUND, "https://github.com/anthropics/claude-code/issues/50270",
+            hint=_BROKEN),
+    Wording("Error: Cannot find module '/usr/lib/node_modules/@google/gemini-cli/dist/index.js'",
+            r"cannot find (module|package) '.{0,200}(claude|gemini|droid|factory)",
+            Code.SPAWN_FAILED, _NODE, hint=_BROKEN),
+    Wording("SyntaxError: Unexpected end of input",
+            r"syntaxerror: (unexpected end of input|invalid or unexpected token)",
+            Code.SPAWN_FAILED, _NODE, hint=_BROKEN),
+    Wording("this exceeds the model's context",
+            r"exceeds? the .{0,30}context|context (window|length) (is |was )?(exceeded|too)"
+            r"|input token count", Code.CONTEXT_TOO_LONG, _HTTP),
+    Wording("rejected by content moderation", r"content moderati", Code.REFUSED, _HTTP),
+    Wording("authentication failed",
+            r"authentication (failed|required)|failed to authenticate|unauthorized"
+            r"|unauthenticated", Code.AUTH_REQUIRED, _HTTP, 401),
+    Wording("no prompt provided", r"no prompt provided|prompt is required", Code.NO_INPUT,
+            "parsers of command lines"),
+    Wording("error: unknown option '--nope'",
+            r"unknown option|unknown argument|unknown command|invalid --|not enough arguments"
+            r"|option .{0,80} (argument missing|is invalid)|allowed choices|invalid values",
+            Code.CLI_USAGE, "parsers of command lines"),
+    Wording("invalid model", r"invalid model", Code.MODEL_NOT_FOUND, _HTTP),
+    Wording("Overloaded", r"overloaded", Code.OVERLOADED, _HTTP),
+    Wording("Too Many Requests", r"rate.?limit|too many requests|hit your .{0,20}limit|quota",
+            Code.RATE_LIMITED, _HTTP, 429),
+    Wording("Payment Required: see Plans & Billing",
+            r"payment required|billing|credit balance|usage.exhausted", Code.BILLING, _HTTP, 402),
+    Wording("connect ECONNREFUSED 127.0.0.1:1",
+            r"econnrefused|econnreset|enotfound|etimedout|eai_again|api error: terminated"
+            r"|connection (error|refused|reset)|fetch failed|socket hang up"
+            r"|unable to connect|network error|incomplete json segment|premature close"
+            r"|request timed out|certificate (verification failed|has expired)"
+            r"|self.signed certificate|unable to verify the first certificate",
+            Code.CONNECTION_FAILED, _NODE),
+)  # fmt: skip

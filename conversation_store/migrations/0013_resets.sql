@@ -1,0 +1,2 @@
+-- When the limit that failed a run ends, where its CLI says so.
+ALTER TABLE runs ADD COLUMN resets_at TEXT;
