@@ -42,6 +42,7 @@ class FailureCode(StrEnum):
     STRUCTURED_OUTPUT = "structured_output"
     PERMISSION_DENIED = "permission_denied"
     SESSION_NOT_FOUND = "session_not_found"
+    SESSION_BROKEN = "session_broken"
     SESSION_IN_USE = "session_in_use"
     UNTRUSTED_FOLDER = "untrusted_folder"
     NO_INPUT = "no_input"

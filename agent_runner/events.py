@@ -157,11 +157,15 @@ class SessionClosed(AgentEvent, frozen=True, kw_only=True, tag="session.closed")
 
 
 class SessionQuarantined(AgentEvent, frozen=True, kw_only=True, tag="session.quarantined"):
-    """The CLI could not resume its session; a new one is started and knows nothing of it."""
+    """The CLI could not go on with its session; a new one is started.
+
+    It is told the `history_turns` last messages of the conversation, and knows nothing else of it.
+    """
 
     session_id: str
     attempts: int
     error: str | None = None
+    history_turns: int = 0
 
 
 # --- what the agent does (made by the adapters) ---------------------------------------------

@@ -155,6 +155,13 @@ class Headless:
         self._tasks.start_soon(self._serve, live, request.conversation_id)
         return live
 
+    def takes_long_prompts(self, request: RunRequest) -> bool:
+        """False if the prompt is pasted into a UI, where only short ones arrive as they are."""
+        if not request.terminal:
+            return True
+        ui = self.launcher.ui(request.agent_type, request.options)
+        return ui is not None and bool(ui.editor)
+
     def _check_prompt(self, request: RunRequest) -> None:
         if request.terminal:
             self.launcher.check_prompt(request.agent_type, request.options, request.prompt)

@@ -33,6 +33,7 @@ from agent_runner.runners.live import LiveCli, Place
 from agent_runner.runners.raw_output import RawOutput
 from agent_runner.runners.session_files import set_back
 from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven, find_tmux
+from agent_runner.schemas.terminal import Profile
 from agent_runner.settings import ResourceSettings
 
 OWN_FILES = ("token", "agent-runner.db*", "raw/**", "private/**", "backups/**")
@@ -220,9 +221,14 @@ class Launcher:
 
     def check_prompt(self, agent_type: str, options: AgentOptions, prompt: str) -> None:
         """LaunchError `prompt_refused` if the CLI's own UI would not take the prompt for text."""
-        launch = adapter_for(agent_type).launch(options, Form.TERMINAL, resume=None, private_dir="")
-        if launch.terminal is not None and (refusal := launch.terminal.refusal(prompt)):
+        ui = self.ui(agent_type, options)
+        if ui is not None and (refusal := ui.refusal(prompt)):
             raise LaunchError(FailureCode.PROMPT_REFUSED, refusal.why, refusal.hint)
+
+    def ui(self, agent_type: str, options: AgentOptions) -> Profile | None:
+        """What the CLI's own UI is like, if it has one."""
+        adapter = adapter_for(agent_type)
+        return adapter.launch(options, Form.TERMINAL, resume=None, private_dir="").terminal
 
     def check(self, options: AgentOptions, live: LiveCli) -> bool:
         """True if a living process is where a new one would start.

@@ -26,12 +26,15 @@ from agent_runner.events import (
     BackgroundLost,
     BackgroundTask,
     FileChanged,
+    MessageCompleted,
     MessageDelta,
     Notice,
     Oversize,
     ParseError,
     PermissionRequested,
     PermissionResolved,
+    ReasoningCompleted,
+    ReasoningDelta,
     SessionStarted,
     ToolCompleted,
     ToolStarted,
@@ -75,6 +78,7 @@ _DEEDS = (
     Unknown,
     Oversize,
 )
+_WORDS = (MessageDelta, MessageCompleted, ReasoningDelta, ReasoningCompleted)
 
 
 WhenAsking = Callable[[], Awaitable[Sequence[AgentEvent]]]
@@ -85,7 +89,8 @@ class ActiveRun:
     """Takes the run's events to its conversation's channel; `asked` is set to stop it.
 
     `recorder` takes what a mirror is compared with. `acted` once a tool began, or asked to, or
-    something could not be read: nothing is run again after it.
+    something could not be read: nothing is run again after it. `said` once there was a word of
+    the agent's.
     `when_asking` is called when somebody is asked; what changes by that is published.
     `done` without an `outcome`: the service stopped while the run was queued, and will start it
     when it is up again.
@@ -120,6 +125,7 @@ class ActiveRun:
         self.stop_reason: StopReason | None = None
         self._stopped_again = False
         self.acted = False
+        self.said = False
         self.recorder: Recorder | None = None
         self.when_asking: WhenAsking | None = None
         self.done = Latch()
@@ -245,6 +251,8 @@ class ActiveRun:
         for event in events:
             if isinstance(event, ParseError | Unknown):
                 self.broken_lines += 1
+            if isinstance(event, _WORDS) and event.text.strip():
+                self.said = True
             if isinstance(event, _DEEDS) or (isinstance(event, MessageDelta) and self._opaque):
                 self.acted = True
             if isinstance(event, PermissionRequested) and event.request_id in self._to_ask:

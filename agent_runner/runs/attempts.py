@@ -15,6 +15,7 @@ from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun
+from agent_runner.runs.history import MOST_TURNS, with_history
 from agent_runner.runs.resumption import Resumption
 from agent_runner.schemas import supervised
 from conversation_store.records import ApprovalRecord, Move, ProcessRecord
@@ -27,6 +28,18 @@ LAUNCH_PATIENCE_S = 2.0
 """For so long a program that an installer may be replacing is tried again."""
 
 LAUNCH_PAUSE_S = 0.1
+
+_OF_THE_SESSION = frozenset(
+    {
+        FailureCode.SESSION_NOT_FOUND,
+        FailureCode.SESSION_BROKEN,
+        FailureCode.CLI_ERROR,
+        FailureCode.CLI_KILLED,
+        FailureCode.NO_RESULT,
+        FailureCode.PROTOCOL_ERROR,
+    }
+)
+"""Ends of a turn that did nothing which a session may cause that cannot be gone on with."""
 
 log = structlog.get_logger(__name__)
 
@@ -88,22 +101,61 @@ class Attempts:
             if self._headless.launcher.replaced(live):
                 await self._updated(live)
             verdict = await self._turn(live, self._request, cold=False)
-            if verdict.ok or live.alive or live.last_output is not None or self._stopped:
+            died = not live.alive and live.last_output is None
+            if self._stopped or not (died or self._may_be_the_session(verdict)):
                 return live, verdict
-            # It had died since its last turn, or at the prompt: nothing was done with it.
+            # Nothing was done with it: it had died, at the prompt perhaps, or cannot go on.
             log.info("warm_process_replaced", run_id=self._active.run_id, pid=live.pid)
+            await self._headless.drop(self._request.conversation_id)
         conversation = await self._store.conversations.get(self._request.conversation_id)
         session_id = conversation.session_id
-        if session_id is not None:
-            self._headless.set_back(self._request, session_id)
-            for attempt in range(1, RESUME_ATTEMPTS + 1):
-                live, verdict = await self._on_new(session_id)
-                unknown = verdict.code == FailureCode.SESSION_NOT_FOUND
-                if not unknown or self._stopped or self._active.acted:
-                    return live, verdict
-                await self._resume_failed(attempt, verdict)
-            await self._quarantine(session_id, verdict)
-        return await self._on_new(None)
+        if session_id is None:
+            return await self._on_new(None)
+        self._headless.set_back(self._request, session_id)
+        for attempt in range(1, RESUME_ATTEMPTS + 1):
+            live, verdict = await self._on_new(session_id)
+            if self._stopped or not self._may_be_the_session(verdict):
+                return live, verdict
+            await self._headless.drop(self._request.conversation_id)
+            await self._resume_failed(attempt, verdict)
+        return await self._in_new_session(session_id, verdict)
+
+    def _may_be_the_session(self, verdict: TurnCompleted) -> bool:
+        """True if nothing was done or said, for a reason that may lie in the session's history."""
+        if verdict.ok or self._active.acted or self._active.said:
+            return False
+        if verdict.code == FailureCode.NO_ANSWER:
+            return not (verdict.usage and verdict.usage.output_tokens)
+        return verdict.code in _OF_THE_SESSION
+
+    async def _in_new_session(
+        self, session_id: str, failure: TurnCompleted
+    ) -> tuple[LiveCli, TurnCompleted]:
+        """Give the session up, unless a new one does no better: then it was not to blame."""
+        request = self._request
+        conversation = await self._store.conversations.get(request.conversation_id)
+        prompt, given = request.prompt, 0
+        if self._headless.takes_long_prompts(request):
+            after = max(0, conversation.last_turn_seq - MOST_TURNS - 1)
+            turns = await self._store.conversations.turns(
+                request.conversation_id, after=after, limit=MOST_TURNS + 1
+            )
+            earlier = [turn for turn in turns if turn.run_id != self._active.run_id]
+            prompt, given = with_history(earlier, prompt)
+        await self._quarantine(session_id, failure, given)
+        live, verdict = await self._on_new(None, msgspec.structs.replace(request, prompt=prompt))
+        unknown = failure.code == FailureCode.SESSION_NOT_FOUND
+        if not unknown and not self._stopped and self._may_be_the_session(verdict):
+            await self._headless.drop(request.conversation_id)
+            await self._store.conversations.set_session(
+                request.conversation_id, session_id, now=wire.now()
+            )
+            text = "a new session did no better: the conversation keeps the one it had"
+            data = {"sessionId": session_id}
+            notice = Notice(code="session_kept", level="warning", message=text, data=data)
+            await self._active.emit([notice])
+            live.session_id = session_id
+        return live, verdict
 
     @property
     def _stopped(self) -> bool:
@@ -292,12 +344,15 @@ class Attempts:
         )
         await self._active.emit([notice])
 
-    async def _quarantine(self, session_id: str, verdict: TurnCompleted) -> None:
+    async def _quarantine(self, session_id: str, verdict: TurnCompleted, given: int) -> None:
         """Give the session up: the conversation goes on in a new one, and says so."""
         await self._store.conversations.set_session(
             self._request.conversation_id, None, now=wire.now()
         )
         event = SessionQuarantined(
-            session_id=session_id, attempts=RESUME_ATTEMPTS, error=verdict.error
+            session_id=session_id,
+            attempts=RESUME_ATTEMPTS,
+            error=verdict.error,
+            history_turns=given,
         )
         await self._active.emit([event])

@@ -26,6 +26,8 @@ HINTS: dict[str, str] = {
     FailureCode.PERMISSION_DENIED: "allow the tool (allowedTools), or `permissions: allow`",
     FailureCode.SESSION_NOT_FOUND: "end the conversation (POST /agents/{agentId}/end-session) "
     "and send the prompt again",
+    FailureCode.SESSION_BROKEN: "end the conversation (POST /agents/{agentId}/end-session) "
+    "and send the prompt again",
     FailureCode.SESSION_IN_USE: "end the process that has the session open, or end the session "
     "here",
     FailureCode.UNTRUSTED_FOLDER: "start the CLI in the folder once by hand and trust it",

@@ -271,12 +271,16 @@ async def test_a_session_that_is_gone_is_quarantined(serving: Serving, tmp_path:
             now=agent.created_at,
         )
         second = await start(context, changed, "two")
-        assert (await ended(second)).answer == "echo: two"
+        answer = (await ended(second)).answer
+        assert answer is not None
+        assert answer.endswith("two")
+        assert "user: one\n\nassistant: echo: one\n\n" in answer
         events = await payloads(context, second)
         failed = [e for e in events if e.get("code") == "session_resume_failed"]
         assert [e["data"]["attempt"] for e in failed] == [1, 2]
         (quarantined,) = [e for e in events if e["type"] == "session.quarantined"]
         assert quarantined["sessionId"] == first.session_id
+        assert quarantined["historyTurns"] == 2
         assert second.session_id not in (None, first.session_id)
         assert (await run(context, changed, "three")).state == "succeeded"
         assert await context.store.runs.open_runs() == []

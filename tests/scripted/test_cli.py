@@ -55,7 +55,7 @@ async def test_a_session_that_is_gone_cannot_be_resumed(
         await ended(await start(context, agent, "one"))
     async with serving(**way.limits) as context:
         second = await start(context, agent, "two")
-        assert (await ended(second)).answer == "echo: two"
+        assert str((await ended(second)).answer).endswith("two")
         events = [
             event
             async for page in context.store.events.of_run(second.run_id, after=0, until=99)

@@ -112,6 +112,8 @@ WORDINGS = (
             r"not available with the claude .{0,20}plan", Code.MODEL_NOT_FOUND, _CLI, None,
             (Code.AUTH_REQUIRED,)),
     # --- the CLI itself ---------------------------------------------------------------------------
+    Wording("API Error: 400 due to tool use concurrency issues.", r"tool use concurrency issues",
+            Code.SESSION_BROKEN, "printed by 2.1.329", 400, (Code.INVALID_REQUEST,)),
     Wording("No conversation found with session ID: x", r"no conversation found",
             Code.SESSION_NOT_FOUND, f"{_RECORDED}/session-unknown"),
     Wording("Error: Session ID x is already in use.", r"session id .{0,80} is already in use",

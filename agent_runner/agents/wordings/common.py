@@ -10,7 +10,26 @@ _SHIM = "choose a version for the agent's folder, or set `programs` to the progr
 _BROKEN = "install the CLI anew: an update broke off, or its install scripts were not run"
 _HTTP = "https://www.rfc-editor.org/rfc/rfc9110.html"
 
+_MESSAGES = "https://docs.anthropic.com/en/api/messages"
+_OF_HISTORY = (Code.INVALID_REQUEST, Code.API_ERROR)
+
 WORDINGS = (
+    # --- a history that the model's service refuses, whatever the next prompt is -----------------
+    Wording("messages.2: `tool_use` ids were found without `tool_result` blocks immediately after",
+            r"tool_use.{0,80}without.{0,40}tool_result|unexpected .{0,4}tool_use_id"
+            r"|tool_result.{0,80}corresponding.{0,20}tool_use", Code.SESSION_BROKEN, _MESSAGES, 400,
+            _OF_HISTORY),
+    Wording("messages.5.content.0: `thinking` blocks in the latest assistant message cannot be "
+            "modified", r"thinking.{0,120}cannot be modified|messages\.\d+(\.content)?\b",
+            Code.SESSION_BROKEN, _MESSAGES, 400, _OF_HISTORY),
+    Wording("Please ensure that function call turn comes immediately after a user turn",
+            r"function (call|response) turn comes immediately|number of function response parts",
+            Code.SESSION_BROKEN, "https://ai.google.dev/gemini-api/docs/function-calling", 400,
+            _OF_HISTORY),
+    Wording("An assistant message with 'tool_calls' must be followed by tool messages",
+            r"tool_calls.{0,20} must be followed by|no tool output found for function call",
+            Code.SESSION_BROKEN, "https://platform.openai.com/docs/guides/function-calling", 400,
+            _OF_HISTORY),
     # --- programs that only stand for another one ----------------------------------------------
     Wording("No version is set for command claude", r"no version is set for (command|shim)",
             Code.CLI_NOT_FOUND, "https://asdf-vm.com/guide/getting-started.html", hint=_SHIM),
