@@ -15,7 +15,10 @@ class Reply(BaseModel):
 
 
 class AgentReply(Reply):
-    """An agent as registered; `error` says why its options cannot be used, if they cannot."""
+    """An agent as registered; `error` says why its options cannot be used, if they cannot.
+
+    Of each secret in the options there is a `*`; sent back in a PATCH it changes nothing.
+    """
 
     agent_id: str
     type: str

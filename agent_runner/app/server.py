@@ -26,6 +26,7 @@ from agent_runner.app.service import running_service
 from agent_runner.app.state_dir import StateDir
 from agent_runner.errors import AgentRunnerError, BadRequestError, UnavailableError
 from agent_runner.hosts import is_loopback
+from agent_runner.runners.secrets import Secrets
 from agent_runner.settings import LimitSettings, ServerSettings, Settings
 
 log = structlog.get_logger(__name__)
@@ -108,8 +109,12 @@ def _notice_dead_peers(listener: socket.socket, patience_ms: int) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-async def serve(settings: Settings, announce: Announce, load: Callable[[], Settings]) -> None:
+async def serve(
+    settings: Settings, announce: Announce, load: Callable[[], Settings], secrets: Secrets
+) -> None:
     """Run the service until SIGINT or SIGTERM; `announce` is called when it takes requests.
+
+    `secrets` learns what may stand in no text.
 
     At SIGHUP the configuration is read again by `load` and only checked: what is wrong with
     it is logged, and a restart would apply it.
@@ -132,7 +137,7 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
         _notice_dead_peers(listener, settings.limits.stream_send_ms)
         token = settings.server.token or state.token() if settings.server.auth == "token" else None
         async with anyio.create_task_group() as tasks:
-            secrets = [token] if token is not None else []
+            secrets.add([token] if token is not None else [])
             async with running_service(
                 settings, state, descriptors=descriptors, secrets=secrets
             ) as context:

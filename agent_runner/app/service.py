@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.guard import Guard
+from agent_runner.agents.secrets import secrets_of
 from agent_runner.api.context import Context
 from agent_runner.app.doctor_watch import watch_clis
 from agent_runner.app.endless import endless
@@ -43,6 +44,7 @@ from agent_runner.routing.terminals import Terminals
 from agent_runner.routing.toggles import Toggles
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
+from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.warm import WarmPool
 from agent_runner.runs.mirrors.evidence import Evidence, check_tmux_may_go
 from agent_runner.runs.mirrors.git import Git
@@ -68,12 +70,12 @@ async def running_service(
     state: StateDir,
     env: Mapping[str, str] = os.environ,
     descriptors: int | None = None,
-    secrets: Sequence[str] = (),
+    secrets: Secrets | None = None,
 ) -> AsyncIterator[Context]:
     """The service on a claimed state folder, ready for requests.
 
-    CLIs get the soft limit of `descriptors`, or the service's own. `secrets` are masked in all
-    that they print.
+    CLIs get the soft limit of `descriptors`, or the service's own. `secrets` learns what is
+    masked in all that is kept and told.
     At the end runs are stopped, streams ended, processes gone, the store closed.
     """
     async with (
@@ -87,12 +89,14 @@ async def running_service(
         circuits = Circuits(store, settings.breaker)
         toggles = Toggles(store)
         guards = Guards(store, toggles, settings.fallback.automatic)
-        launcher = _launcher(settings, state, warden, env, secrets)
+        launcher = _launcher(settings, state, warden, env, secrets or Secrets())
         recovery = Recovery(
             store, RawFiles(state.raw), settings.limits.line_bytes, launcher.secrets_of
         )
         report, queued = await _settle(store, state, settings, circuits, toggles, recovery)
         guards.load()
+        for agent in await store.agents.all():
+            launcher.secrets.of(agent.options)
         bus = Bus(store, tasks)
         mailbox = Mailbox(store.tickets)
         hooks = Hooks(store, settings.hooks, tasks, env)
@@ -173,9 +177,12 @@ def _launcher(
     state: StateDir,
     warden: Warden,
     env: Mapping[str, str],
-    secrets: Sequence[str],
+    secrets: Secrets,
 ) -> Launcher:
     limits = settings.limits
+    addresses = [webhook.url for webhook in settings.hooks.webhooks]
+    secrets.add(secrets_of({"command": [*settings.hooks.command, *addresses]}))
+    secrets.add(webhook.secret for webhook in settings.hooks.webhooks)
     return Launcher(
         warden,
         private_dir=state.private,
@@ -186,7 +193,7 @@ def _launcher(
         allowed_roots=settings.allowed_roots,
         own_roots=(state.mirrors, state.workspace),
         state_dir=state.root,
-        secrets=[*secrets, *(webhook.secret for webhook in settings.hooks.webhooks)],
+        secrets=secrets,
         env=env,
     )
 

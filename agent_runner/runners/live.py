@@ -366,7 +366,10 @@ class LiveCli:
 
     def _received(self, line: bytes | OversizeLine) -> Received:
         if not isinstance(line, OversizeLine):
-            return self._session.receive(line)
+            received = self._session.receive(line)
+            if (original := self._stdout.originals.get(line)) is not None:
+                self._session.unmasked(original)
+            return received
         offset = self._raw.offset(line.offset)
         told = Oversize(length_bytes=line.length, sha256=line.sha256, raw_offset=offset)
         received = self._session.receive_oversize(line.kept)

@@ -38,7 +38,7 @@ DEFENCES = (
     ),
     Defence(
         2, "what came before the end is a line", _STDOUT,
-        "await self._take(self._framer.flush())", "self._framer.flush()",
+        "await self._pass(self._framer.flush())", "self._framer.flush()",
     ),
     Defence(
         3, "control characters are read as they stand", _SALVAGE,

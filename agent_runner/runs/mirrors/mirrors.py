@@ -255,7 +255,7 @@ class Mirrors:
             output=recorder.output(outcome.answer),
             tool_calls=recorder.calls,
             files=files,
-            diff=diff,
+            diff=diff and self._headless.launcher.secrets.masked(diff),
         )
         return Side(figures=figures, body=body, roots=mirror.workspace.origin_roots)
 
@@ -327,7 +327,7 @@ class Mirrors:
             output=recorder.output(outcome.answer),
             tool_calls=recorder.calls,
             files=files,
-            diff=diff,
+            diff=diff and self._headless.launcher.secrets.masked(diff),
         )
         figures = recorder.figures(outcome)
         mirror.session_id = outcome.session_id
