@@ -30,6 +30,8 @@ from agent_runner.agents.registry import adapter_for
 from agent_runner.agents.screen_options import ScreenOptions
 from agent_runner.agents.shell import MOST_PARTS
 from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READING_TOOLS
+from agent_runner.api.replies import TroubleReply
+from agent_runner.app.background import LONGEST_PAUSE_S, PAUSE_S, SHOWN_S
 from agent_runner.approvals import hooks
 from agent_runner.cli.db import db
 from agent_runner.cli.main import application
@@ -190,6 +192,14 @@ def test_what_supervision_shows_has_its_name() -> None:
     tags = {str(event.__struct_config__.tag) for event in get_args(AnyEvent)}
     assert shown
     assert set(shown) <= tags | set(FailureCode)
+
+
+def test_every_trouble_of_health_is_explained() -> None:
+    shown = first_cells(
+        DATABASE.parent / "supervision.md", "When something beside the requests fails"
+    )
+    assert shown == [*get_args(TroubleReply.model_fields["code"].annotation)]
+    assert (PAUSE_S, LONGEST_PAUSE_S, SHOWN_S) == (1.0, 60.0, 60.0)
 
 
 def test_supervision_takes_the_times_it_says() -> None:

@@ -11,14 +11,13 @@ from importlib.metadata import version
 
 import anyio
 import structlog
-from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.guard import Guard
 from agent_runner.agents.secrets import secrets_of
 from agent_runner.api.context import Context
+from agent_runner.app.background import Background
 from agent_runner.app.doctor_watch import watch_clis
-from agent_runner.app.endless import endless
 from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.refusal import refused
 from agent_runner.app.state_dir import StateDir
@@ -30,7 +29,7 @@ from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
 from agent_runner.folders import remove
 from agent_runner.maintenance.caretaker import Caretaker
-from agent_runner.maintenance.nightly import every_night
+from agent_runner.maintenance.nightly import Nightly, every_night
 from agent_runner.maintenance.retention import Retention
 from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.process.identity import ProcessIdentity, boot_id
@@ -54,6 +53,7 @@ from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
 from agent_runner.runs.recovery import Recovery
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
+from agent_runner.troubles import Troubles
 from conversation_store.errors import StoreError, StoreUnusableError
 from conversation_store.lease import Owner
 from conversation_store.records import RunRecord
@@ -71,21 +71,26 @@ async def running_service(
     env: Mapping[str, str] = os.environ,
     descriptors: int | None = None,
     secrets: Secrets | None = None,
+    troubles: Troubles | None = None,
 ) -> AsyncIterator[Context]:
     """The service on a claimed state folder, ready for requests.
 
     CLIs get the soft limit of `descriptors`, or the service's own. `secrets` learns what is
-    masked in all that is kept and told.
+    masked in all that is kept and told, `troubles` whom to ask for what /health tells.
     At the end runs are stopped, streams ended, processes gone, the store closed.
     """
     async with (
         _opened(state) as store,
         watch_loop(),
         open_warden(state.umask, descriptors) as warden,
-        anyio.create_task_group() as tasks,
+        anyio.create_task_group() as task_group,
     ):
+        tasks = Background(task_group)
+        troubles = troubles or Troubles()
+        troubles.watch(tasks.troubles)
         watch = StoreWatch(store, state.database, state.backups)
-        tasks.start_soon(endless, "store watch", watch.run)
+        troubles.watch(watch.troubles)
+        tasks.keep("store watch", watch.run)
         circuits = Circuits(store, settings.breaker)
         toggles = Toggles(store)
         guards = Guards(store, toggles, settings.fallback.automatic)
@@ -123,18 +128,18 @@ async def running_service(
         )
         if settings.maintenance.enabled:
             retention = Retention(store, settings.maintenance)
-            nights = partial(
-                every_night, caretaker, retention, settings.maintenance, lambda: runs.idle
-            )
-            tasks.start_soon(endless, "maintenance", nights)
+            nightly = Nightly.after(settings.maintenance.hour, caretaker)
+            troubles.watch(nightly.troubles)
+            nights = partial(every_night, nightly, caretaker, retention, lambda: runs.idle)
+            tasks.keep("maintenance", nights)
         try:
             for run in queued:
                 await _resume(runs, store, run)
-            tasks.start_soon(endless, "approvals", desk.keep_time)
-            tasks.start_soon(endless, "toggles", toggles.keep_time)
+            tasks.keep("approvals", desk.keep_time)
+            tasks.keep("toggles", toggles.keep_time)
             if settings.fallback.automatic.enabled:
                 doctor = partial(watch_clis, store, router, warden, settings, env)
-                tasks.start_soon(endless, "doctor", doctor)
+                tasks.keep("doctor", doctor)
             if hooks.any:
                 await hooks.tell_waiting()
             yield Context(
@@ -156,6 +161,7 @@ async def running_service(
                 reconciliation=report,
                 watch=watch,
                 caretaker=caretaker,
+                troubles=troubles,
                 version=version("agent-runner"),
                 env=env,
             )
@@ -169,7 +175,7 @@ async def running_service(
                 desk.feed.close()
                 toggles.feed.close()
                 await bus.close()
-            tasks.cancel_scope.cancel()
+            task_group.cancel_scope.cancel()
 
 
 def _launcher(
@@ -199,7 +205,7 @@ def _launcher(
 
 
 def _headless(
-    settings: Settings, launcher: Launcher, store: Store, bus: Bus, tasks: TaskGroup
+    settings: Settings, launcher: Launcher, store: Store, bus: Bus, tasks: Background
 ) -> Headless:
     limits, supervision = settings.limits, settings.supervision
 
@@ -218,8 +224,8 @@ def _headless(
         limits.warm_memory_floor_bytes,
         tell,
     )
-    tasks.start_soon(endless, "warm processes", pool.keep_time)
-    tasks.start_soon(endless, "memory", pool.keep_memory)
+    tasks.keep("warm processes", pool.keep_time)
+    tasks.keep("memory", pool.keep_memory)
     return Headless(launcher, pool, tasks, forget)
 
 
@@ -230,7 +236,7 @@ def _mirrors(
     headless: Headless,
     store: Store,
     bus: Bus,
-    tasks: TaskGroup,
+    tasks: Background,
     env: Mapping[str, str],
     guard: Guard,
 ) -> Mirrors:

@@ -29,6 +29,7 @@ from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
 from agent_runner.replay.transcripts import DEMO_AGENT
 from agent_runner.runners.secrets import Secrets
+from agent_runner.troubles import Troubles
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,8 @@ def serve(
     keep_small()
     secrets = Secrets()
     sink = _log_to_stderr(secrets)
+    troubles = Troubles()
+    troubles.watch(sink.troubles)
     overrides: dict[tuple[str, ...], Any] = {
         ("server", "host"): host,
         ("server", "port"): port,
@@ -72,6 +75,7 @@ def serve(
             _announce,
             load,
             secrets,
+            troubles,
             backend_options={"use_uvloop": sys.platform != "win32"},
         )
     except AgentRunnerError as error:

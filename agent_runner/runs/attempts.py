@@ -5,7 +5,6 @@ from __future__ import annotations
 import anyio
 import msgspec
 import structlog
-from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.approvals.desk import Desk
@@ -17,6 +16,7 @@ from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.resumption import Resumption
 from agent_runner.schemas import supervised
+from agent_runner.tasks import Tasks
 from conversation_store.records import ApprovalRecord, Move, ProcessRecord
 from conversation_store.states import RunState
 from conversation_store.store import Store
@@ -43,7 +43,7 @@ class Attempts:
         store: Store,
         headless: Headless,
         desk: Desk,
-        tasks: TaskGroup,
+        tasks: Tasks,
         active: ActiveRun,
         request: RunRequest,
     ) -> None:

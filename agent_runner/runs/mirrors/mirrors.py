@@ -10,7 +10,6 @@ import anyio
 import msgspec
 import structlog
 from anyio import to_thread
-from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.guard import Guard
@@ -27,6 +26,7 @@ from agent_runner.runs.mirrors.leg import MirrorLeg, NotIsolatedError, options_f
 from agent_runner.runs.mirrors.recorder import Recorder
 from agent_runner.runs.mirrors.workspace import Workspace
 from agent_runner.settings import Settings
+from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
 from conversation_store.records import (
     AgentRecord,
@@ -92,7 +92,7 @@ class Mirrors:
         bus: Bus,
         headless: Headless,
         git: Git,
-        tasks: TaskGroup,
+        tasks: Tasks,
         settings: Settings,
         folder: Path,
         guard: Guard,
