@@ -44,6 +44,7 @@ from agent_runner.routing.plan import Source
 from agent_runner.runners.live import _ASK_SHARE
 from agent_runner.runs import mirrors
 from agent_runner.runs.attempts import RESUME_ATTEMPTS
+from agent_runner.runs.mirrors.workspace import MOST_WITHIN
 from agent_runner.schemas.decode import Drift
 from agent_runner.schemas.supervised import (
     MESSAGE_CHARACTERS,
@@ -372,7 +373,7 @@ def test_the_words_of_the_shadow_runbook_are_those_of_the_code() -> None:
     )
     for word in words("`skippedBecause`"):
         assert f'"{word}"' in source, word
-    for word in ("snapshot_late", "history_partial", "files_not_compared"):
+    for word in ("snapshot_late", "history_partial", "files_not_compared", "entries_left_out"):
         assert f"`{word}`" in SHADOW
         assert f'"{word}"' in source
     assert set(re.findall(r"`(\w+_(?:partial|late))`", SHADOW)) == set(UNFAIR)
@@ -390,6 +391,7 @@ def test_the_numbers_of_the_shadow_runbook_are_those_of_the_code() -> None:
     assert CriteriaSettings().model_dump() == msgspec.structs.asdict(limits)
     assert ShadowSettings().similar_at == SIMILAR_AT == 0.8
     assert "at least 80 % alike" in text
+    assert f"up to {MOST_WITHIN}." in text
     assert f"the first {LONGEST_TEXT >> 10} KiB of each answer" in text
     assert f"are {FAR_APART:g} times the other's" in text
     assert f"| `sample` | {limits.least_comparisons} comparisons" in text
