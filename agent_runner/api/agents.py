@@ -20,6 +20,7 @@ from agent_runner.api.replies import AgentListReply, AgentReply, EndSessionReply
 from agent_runner.api.routes import Endpoint
 from agent_runner.approvals.life import life_of
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
+from agent_runner.home import home
 from agent_runner.routing.options import changed_options
 from agent_runner.routing.plan import CommMode, check_comm_mode
 from agent_runner.runners.launcher import resources_of
@@ -71,7 +72,9 @@ def _is_dir(path: Path) -> bool:
 def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options in their stored form, tried on the adapter so that nonsense fails now."""
     ctx.headless.launcher.secrets.of(options)
-    options["cwd"] = _checked_cwd(ctx, options.get("cwd") or str(Path.home()))
+    options["cwd"] = _checked_cwd(
+        ctx, options.get("cwd") or str(home() or ctx.settings.allowed_roots[0])
+    )
     typed = msgspec.convert(options, AgentOptions)
     adapter = adapter_for(agent_type)
     check_type_of(adapter, typed)
