@@ -32,10 +32,12 @@ from agent_runner.agents.shell import MOST_PARTS
 from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READING_TOOLS
 from agent_runner.api.replies import TroubleReply
 from agent_runner.app.background import LONGEST_PAUSE_S, PAUSE_S, SHOWN_S
+from agent_runner.app.clock_watch import CHECK_S
 from agent_runner.approvals import hooks
 from agent_runner.cli.db import db
 from agent_runner.cli.main import application
 from agent_runner.cli.shadow import shadow
+from agent_runner.clock import TOLERANCE_S
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import AnyEvent
 from agent_runner.maintenance.watch import WAL_ALARM_BYTES
@@ -201,6 +203,7 @@ def test_every_trouble_of_health_is_explained() -> None:
     )
     assert shown == [*get_args(TroubleReply.model_fields["code"].annotation)]
     assert (PAUSE_S, LONGEST_PAUSE_S, SHOWN_S) == (1.0, 60.0, 60.0)
+    assert (CHECK_S, TOLERANCE_S) == (1.0, 2.0)
 
 
 def test_supervision_takes_the_times_it_says() -> None:

@@ -17,6 +17,7 @@ from agent_runner.agents.guard import Guard
 from agent_runner.agents.secrets import secrets_of
 from agent_runner.api.context import Context
 from agent_runner.app.background import Background
+from agent_runner.app.clock_watch import watch_clock
 from agent_runner.app.doctor_watch import watch_clis
 from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.refusal import refused
@@ -25,6 +26,7 @@ from agent_runner.approvals.desk import Desk
 from agent_runner.approvals.hooks import Hooks
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.mailbox import Mailbox
+from agent_runner.clock import Clock
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
 from agent_runner.folders import remove
@@ -92,7 +94,8 @@ async def running_service(
         troubles.watch(watch.troubles)
         tasks.keep("store watch", watch.run)
         circuits = Circuits(store, settings.breaker)
-        toggles = Toggles(store)
+        clock = Clock()
+        toggles = Toggles(store, clock)
         guards = Guards(store, toggles, settings.fallback.automatic)
         launcher = _launcher(settings, state, warden, env, secrets or Secrets())
         recovery = Recovery(
@@ -103,10 +106,10 @@ async def running_service(
         for agent in await store.agents.all():
             launcher.secrets.of(agent.options)
         bus = Bus(store, tasks)
-        mailbox = Mailbox(store.tickets)
+        mailbox = Mailbox(store.tickets, clock)
         hooks = Hooks(store, settings.hooks, tasks, env)
         guard = Guard({str(state.root.absolute()), str(state.root.resolve())}, env)
-        desk = Desk(store, bus, settings.approvals, hooks.tell, guard)
+        desk = Desk(store, bus, settings.approvals, hooks.tell, guard, clock)
         headless = _headless(settings, launcher, store, bus, tasks)
         terminals = Terminals(settings.programs, env, enabled=settings.tmux.enabled)
         router = Router(
@@ -127,7 +130,7 @@ async def running_service(
             give_up=runs.give_up,
         )
         if settings.maintenance.enabled:
-            retention = Retention(store, settings.maintenance)
+            retention = Retention(store, settings.maintenance, clock)
             nightly = Nightly.after(settings.maintenance.hour, caretaker)
             troubles.watch(nightly.troubles)
             nights = partial(every_night, nightly, caretaker, retention, lambda: runs.idle)
@@ -137,6 +140,7 @@ async def running_service(
                 await _resume(runs, store, run)
             tasks.keep("approvals", desk.keep_time)
             tasks.keep("toggles", toggles.keep_time)
+            tasks.keep("clock", partial(watch_clock, clock, store, toggles, desk))
             if settings.fallback.automatic.enabled:
                 doctor = partial(watch_clis, store, router, warden, settings, env)
                 tasks.keep("doctor", doctor)
@@ -299,6 +303,8 @@ async def _settle(
         )
         await circuits.load()
         await toggles.load()
+        longest_s = settings.approvals.longest_ms / 1000
+        await store.deadlines.bound(latest=wire.later(wire.now(), longest_s))
         await _offer_demo(store, state)
     except StoreUnusableError as error:
         raise await refused(error, state) from error

@@ -64,6 +64,11 @@ class Redactor:
         data = self._held + chunk if self._held else chunk
         return self._pass(data, max(_begun(secret, data) for secret in self._secrets))
 
+    @property
+    def held(self) -> int:
+        """How many bytes are held back."""
+        return len(self._held)
+
     def flush(self) -> bytes:
         """What was held back, at the end of the stream."""
         return self._pass(self._held, 0)

@@ -525,7 +525,7 @@ class LiveCli:
             finally:
                 await self.background.finish()
             events += self._unfinished.end(last)
-            await self._settle([self._limits.explained(event) for event in events])
+            await self._settle([self._explained(event) for event in events])
         finally:
             if not self.turn_over:
                 self._end_turn(
@@ -533,6 +533,15 @@ class LiveCli:
                         ok=False, code=FailureCode.NO_RESULT, error="the CLI ended without a result"
                     )
                 )
+
+    def _explained(self, event: AgentEvent) -> AgentEvent:
+        """A verdict without a result, with the reason that the CLI's session does not know."""
+        event = self._limits.explained(event)
+        lost = isinstance(event, TurnCompleted) and event.code == FailureCode.NO_RESULT
+        if not (lost and self._stdout.was_cut):
+            return event
+        error = "another program emptied the CLI's output file before its end was read"
+        return msgspec.structs.replace(event, code=FailureCode.OUTPUT_LOST, error=error)
 
     def _end_turn(self, verdict: TurnCompleted) -> None:
         self._verdict = verdict

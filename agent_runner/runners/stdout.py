@@ -51,6 +51,7 @@ class Stdout:
         self._redactor = Redactor(secrets)
         self._framer = LineFramer(line_limit)
         self._line_at = 0
+        self._cuts = 0
         self._left = self._limit = output_limit or math.inf
         self._end_grace = end_grace
         self._take = take
@@ -73,6 +74,8 @@ class Stdout:
             if not chunk:
                 break
             self.last = anyio.current_time()
+            if self._child.cuts != self._cuts:
+                await self._note_cut()
             self._left -= len(chunk)
             if self._left < 0 and not self._limits.over:
                 await self._end_for_output()
@@ -114,6 +117,17 @@ class Stdout:
             hidden[:] = [part for part in hidden if part[0] >= self._line_at]
         await self._take(lines)
         self.originals.clear()
+
+    @property
+    def was_cut(self) -> bool:
+        """True if something of the stream may be lost: somebody has emptied its file."""
+        return self._child.cuts > 0
+
+    async def _note_cut(self) -> None:
+        self._cuts = self._child.cuts
+        self._raw.cut(self._redactor.held)
+        message = "another program has emptied the CLI's output file: some of it may be lost"
+        await self._tell([Notice(code="output_cut", level="warning", message=message)])
 
     async def _end_for_output(self) -> None:
         limit = round(self._limit)
