@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conversation_store.writer import Transaction, Writer
+from conversation_store.writer import Transaction, Urgency, Writer
 
 
 class Deadlines:
@@ -23,11 +23,12 @@ class Deadlines:
             moves = ("move_approvals", "move_tickets", "move_toggles")
             return sum(len(transaction.run(name, parameters)) for name in moves)
 
-        return await self._writer.submit(unit, durable=True)
+        return await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
     async def bound(self, *, latest: str) -> int:
         """Let no approval wait for longer than until `latest`; how many would have."""
         return await self._writer.submit(
             lambda transaction: len(transaction.run("bound_approvals", {"latest": latest})),
             durable=True,
+            urgency=Urgency.RELIEF,
         )

@@ -101,10 +101,10 @@ async def running_service(
         recovery = Recovery(
             store, RawFiles(state.raw), settings.limits.line_bytes, launcher.secrets_of
         )
-        report, queued = await _settle(store, state, settings, circuits, toggles, recovery)
+        report, queued = await _settle(
+            store, state, settings, circuits, toggles, recovery, launcher.secrets
+        )
         guards.load()
-        for agent in await store.agents.all():
-            launcher.secrets.of(agent.options)
         bus = Bus(store, tasks)
         mailbox = Mailbox(store.tickets, clock)
         hooks = Hooks(store, settings.hooks, tasks, env)
@@ -285,6 +285,7 @@ async def _settle(
     circuits: Circuits,
     toggles: Toggles,
     recovery: Recovery,
+    secrets: Secrets,
 ) -> tuple[Reconciliation, list[RunRecord]]:
     """What is done on an opened store before traffic is accepted.
 
@@ -303,6 +304,8 @@ async def _settle(
         )
         await circuits.load()
         await toggles.load()
+        for agent in await store.agents.all():
+            secrets.of(agent.options)
         longest_s = settings.approvals.longest_ms / 1000
         await store.deadlines.bound(latest=wire.later(wire.now(), longest_s))
         await _offer_demo(store, state)

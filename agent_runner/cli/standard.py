@@ -10,10 +10,10 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TextIO
+from contextlib import suppress
+from typing import NoReturn, TextIO
 
-from typing_extensions import Buffer
-
+_ERRORS = "backslashreplace"
 READER_GONE = 141
 """The exit code: 128 and the number of SIGPIPE."""
 
@@ -28,48 +28,51 @@ def open_all() -> None:
             os.set_inheritable(descriptor, True)
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115 (until the end)
-    sys.stdout = _text(_Output(1), sys.stdout)
-    sys.stderr = _text(_Quiet(2), sys.stderr)
-
-
-class _Output(io.RawIOBase):
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def isatty(self) -> bool:
-        return os.isatty(self._descriptor)
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Buffer, /) -> int:
-        try:
-            return os.write(self._descriptor, data)
-        except OSError as error:
-            # What is still buffered goes there: it would be an error again at the very end.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._descriptor)
-            os.close(nowhere)
-            if isinstance(error, BrokenPipeError):
-                raise SystemExit(READER_GONE) from None
-            raise OSError(error.errno, f"standard output: {error.strerror}") from error
-
-
-class _Quiet(_Output):
-    def write(self, data: Buffer, /) -> int:
-        try:
-            return os.write(self._descriptor, data)
-        except OSError:
-            return memoryview(data).nbytes
-
-
-def _text(raw: _Output, before: TextIO | None) -> TextIO:
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw),
-        encoding=getattr(before, "encoding", None) or "utf-8",
-        errors="backslashreplace",
-        line_buffering=raw.fileno() == 2 or raw.isatty(),
+    sys.stdout = _Stdout(
+        io.BufferedWriter(_raw(1)), _encoding(sys.stdout), _ERRORS, line_buffering=os.isatty(1)
     )
+    # What cannot be written is not kept to be tried again.
+    sys.stderr = _Stderr(_raw(2), _encoding(sys.stderr), _ERRORS, write_through=True)
+
+
+class _Stdout(io.TextIOWrapper):
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            _lose(error)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            _lose(error)
+
+
+def _lose(error: OSError) -> NoReturn:
+    # What is still buffered goes there: it would be an error again at the very end.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    if isinstance(error, BrokenPipeError):
+        raise SystemExit(READER_GONE) from None
+    raise OSError(error.errno, f"standard output: {error.strerror}") from error
+
+
+class _Stderr(io.TextIOWrapper):
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def _raw(descriptor: int) -> io.FileIO:
+    return io.FileIO(descriptor, "w", closefd=False)
+
+
+def _encoding(before: TextIO | None) -> str:
+    return getattr(before, "encoding", None) or "utf-8"

@@ -6,8 +6,8 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import quote, quote_plus
 
+from agent_runner import quoting
 from agent_runner.process.secrecy import masked_in_text
 
 SHORTEST_CODED = 8
@@ -26,7 +26,7 @@ def forms_of(secret: str) -> set[bytes]:
     escaped = {json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
     twice = {json.dumps(form, ensure_ascii=False)[1:-1] for form in escaped}
     data = secret.encode("utf-8", "surrogateescape")
-    in_url = {quote(data, safe=""), quote(data), quote_plus(data)}
+    in_url = set(quoting.parameter(data))
     forms = {form.encode("utf-8", "surrogateescape") for form in escaped | twice | in_url}
     return {data, *forms, *_coded(data)}
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agent_runner import quoting
 from agent_runner.agents import secrets
 from agent_runner.process.redact import secrets_in
 
@@ -45,7 +46,7 @@ class Secrets:
             if not self._known:
                 return text
             longest_first = sorted(self._known, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._pattern = re.compile("|".join(map(quoting.regex, longest_first)))
         return self._pattern.sub(lambda found: "*" * len(found[0]), text)
 
     def _remember(self, found: Iterable[str]) -> None:

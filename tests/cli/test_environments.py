@@ -95,6 +95,8 @@ def test_a_state_folder_of_another_user_is_told_with_its_owner(folder: Path, wha
     stranger.interpreter()
     state = folder / "above" / "state"
     state.mkdir(parents=True)
+    for path in (state.parent, state):
+        path.chmod(0o755)  # whatever the umask of an earlier test
     os.chown(state, stranger.UID, stranger.UID)
     taken = {"above": state.parent, "root": state}.get(what, state / what)
     if what in ("above", "root"):

@@ -482,7 +482,7 @@ DEFENCES = (
     ),
     Defence(
         86, "what nobody decides expires", "agent_runner/approvals/desk.py",
-        "for approval_id in await self._approvals.due(now=wire.now(), limit=PAGE):",
+        "for approval_id in await self._approvals.due(now=self._clock.now(), limit=PAGE):",
         "for approval_id in list[str]():",
     ),
     Defence(
