@@ -49,6 +49,7 @@ class FailureCode(StrEnum):
     PROMPT_REFUSED = "prompt_refused"
     UNDELIVERED = "undelivered"
     NO_RESULT = "no_result"
+    OUTPUT_LOST = "output_lost"
     NO_ANSWER = "no_answer"
     BLOCKED_BY_HOOK = "blocked_by_hook"
     GAVE_UP = "gave_up"

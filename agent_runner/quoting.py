@@ -12,7 +12,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Sequence
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 _OF_A_RULE = re.compile(r"[*?\[\]\\(),!#\s]", re.ASCII)
 
@@ -40,6 +40,11 @@ def json_text(text: str) -> str:
 def path(*words: str) -> str:
     """A URL's path of these words, `/agents/NAME`: each a single segment, whatever is in it."""
     return "".join(f"/{quote(word, safe='')}" for word in words)
+
+
+def parameter(data: bytes) -> list[str]:
+    """The ways in which programs write a value in a URL: strictly, with its `/`, as of a form."""
+    return [quote(data, safe=""), quote(data), quote_plus(data)]
 
 
 def tmux(words: Iterable[str]) -> list[str]:

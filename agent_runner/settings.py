@@ -6,6 +6,7 @@ import os
 import re
 from base64 import b64decode
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,6 +26,7 @@ from pydantic.alias_generators import to_camel
 
 from agent_runner.errors import BadRequestError
 from agent_runner.folders import absolute
+from agent_runner.home import home
 
 Milliseconds = Annotated[int, Field(ge=1)]
 PROGRAMS = ("claude-code", "factory-droid", "gemini", "tmux")
@@ -87,17 +89,29 @@ Program = Annotated[str, AfterValidator(_program)]
 
 
 def default_state_dir() -> Path:
-    """`$XDG_STATE_HOME/agent-runner`, usually `~/.local/state/agent-runner`."""
+    """`$XDG_STATE_HOME/agent-runner`, usually `~/.local/state/agent-runner`.
+
+    BadRequestError `no_home` for a user who has no home folder.
+    """
     base = os.environ.get("XDG_STATE_HOME", "")
     # A relative one is to be ignored, says its specification.
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".local/state") / "agent-runner"
+    if os.path.isabs(base):
+        return Path(base) / "agent-runner"
+    if (own := home()) is None:
+        raise BadRequestError(
+            "no_home",
+            f"there is no home folder: HOME is not set, and uid {os.getuid()} has no passwd entry",
+            hint="set HOME, or say where the state folder is by AGENT_RUNNER_STATE_DIR",
+        )
+    return own / ".local/state/agent-runner"
 
 
 def _default_roots() -> list[Path]:
-    try:
-        return [Path.home(), Path.cwd()]
-    except FileNotFoundError:  # the folder it was started in is gone
-        return [Path.home()]
+    """The home folder and the start folder, as far as there are such."""
+    roots = [*filter(None, [home()])]
+    with suppress(FileNotFoundError):  # the folder it was started in is gone
+        roots.append(Path.cwd())
+    return roots or [Path(os.sep, "nonexistent")]
 
 
 class _Section(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -59,7 +59,7 @@ def seconds_between(first: str, second: str) -> float:
 
 def seconds_since(moment: str) -> float:
     """How long ago `moment` (as `now` gives it) was by the wall clock, which may be set back."""
-    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    return seconds_between(moment, now())
 
 
 def new_id(prefix: str) -> str:

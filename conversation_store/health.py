@@ -11,6 +11,7 @@ class Health:
     """Set by the store, on the event loop, whenever a write shows what the database can do."""
 
     def __init__(self) -> None:
+        self.folding_failed: str | None = None
         self.fault: Fault | None = None
         self._changed = anyio.Event()
 

@@ -18,6 +18,7 @@ from conversation_store.committer import Committer
 from conversation_store.comparisons import Comparisons
 from conversation_store.connection import Connection, connect
 from conversation_store.conversations import Conversations, current_conversations
+from conversation_store.deadlines import Deadlines
 from conversation_store.errors import StoreFullError, StoreUnusableError
 from conversation_store.events import Events
 from conversation_store.faults import Fault, StoreState, fault_of
@@ -62,6 +63,7 @@ class Store:
         self.toggles = Toggles(writer, readers)
         self.tickets = Tickets(writer, readers)
         self.comparisons = Comparisons(writer, readers)
+        self.deadlines = Deadlines(writer)
         self.integrity = Integrity(path, writer)
 
 

@@ -144,7 +144,13 @@ class Writer:
             batches = self._batches
             await anyio.sleep(IDLE_S)
             if batches == self._batches and self.health.fault is None:
-                done, fault = await self._connection.run(self._committer.fold)
+                try:
+                    done, fault = await self._connection.run(self._committer.fold)
+                except Exception as error:
+                    # A log that is folded later harms nobody; the writer without this task would.
+                    self.health.folding_failed = str(error)
+                    continue
+                self.health.folding_failed = None
                 self.health.set(fault)
                 if fault is not None:
                     self._wake()

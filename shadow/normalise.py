@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from shadow.times import without_times
+
 MOST_LEVELS = 50
 """Nesting of a value that is looked into; what lies deeper becomes `<deep>`."""
 
@@ -19,14 +21,6 @@ _ANSI = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _RULES = (
-    (
-        re.compile(
-            r"\b\d{4}-\d{2}-\d{2}"
-            r"(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?)?\b"
-        ),
-        "<time>",
-    ),
-    (re.compile(r"\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?(?: ?[AaPp][Mm])?\b"), "<time>"),
     (
         re.compile(
             r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE
@@ -56,6 +50,7 @@ def normalise(text: str, roots: Sequence[str] = ()) -> str:
     for root in sorted(filter(None, roots), key=len, reverse=True):
         if root.strip("/"):
             text = re.sub(re.escape(root.rstrip("/")) + _AFTER_ROOT, "<cwd>", text)
+    text = without_times(text)
     for pattern, word in _RULES:
         text = pattern.sub(word, text)
     return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip()

@@ -15,7 +15,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import hypothesis
@@ -176,6 +176,7 @@ class Service:
         self.cwd = cwd
         self.state_dir = cwd / "state"
         self.process: subprocess.Popen[str]
+        self.stderr: int | IO[str] = subprocess.STDOUT
         self.url = ""
         self.token = ""
 
@@ -186,7 +187,7 @@ class Service:
             env=self.env,
             cwd=self._cwd,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=self.stderr,
             text=True,
         )
         self.output = ""

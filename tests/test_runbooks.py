@@ -30,10 +30,14 @@ from agent_runner.agents.registry import adapter_for
 from agent_runner.agents.screen_options import ScreenOptions
 from agent_runner.agents.shell import MOST_PARTS
 from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READING_TOOLS
+from agent_runner.api.replies import TroubleReply
+from agent_runner.app.background import LONGEST_PAUSE_S, PAUSE_S, SHOWN_S
+from agent_runner.app.clock_watch import CHECK_S
 from agent_runner.approvals import hooks
 from agent_runner.cli.db import db
 from agent_runner.cli.main import application
 from agent_runner.cli.shadow import shadow
+from agent_runner.clock import TOLERANCE_S
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import AnyEvent
 from agent_runner.maintenance.watch import WAL_ALARM_BYTES
@@ -42,6 +46,7 @@ from agent_runner.routing.plan import Source
 from agent_runner.runners.live import _ASK_SHARE
 from agent_runner.runs import mirrors
 from agent_runner.runs.attempts import RESUME_ATTEMPTS
+from agent_runner.runs.mirrors.workspace import MOST_WITHIN
 from agent_runner.schemas.decode import Drift
 from agent_runner.schemas.supervised import (
     MESSAGE_CHARACTERS,
@@ -190,6 +195,15 @@ def test_what_supervision_shows_has_its_name() -> None:
     tags = {str(event.__struct_config__.tag) for event in get_args(AnyEvent)}
     assert shown
     assert set(shown) <= tags | set(FailureCode)
+
+
+def test_every_trouble_of_health_is_explained() -> None:
+    shown = first_cells(
+        DATABASE.parent / "supervision.md", "When something beside the requests fails"
+    )
+    assert shown == [*get_args(TroubleReply.model_fields["code"].annotation)]
+    assert (PAUSE_S, LONGEST_PAUSE_S, SHOWN_S) == (1.0, 60.0, 60.0)
+    assert (CHECK_S, TOLERANCE_S) == (1.0, 2.0)
 
 
 def test_supervision_takes_the_times_it_says() -> None:
@@ -362,7 +376,7 @@ def test_the_words_of_the_shadow_runbook_are_those_of_the_code() -> None:
     )
     for word in words("`skippedBecause`"):
         assert f'"{word}"' in source, word
-    for word in ("snapshot_late", "history_partial", "files_not_compared"):
+    for word in ("snapshot_late", "history_partial", "files_not_compared", "entries_left_out"):
         assert f"`{word}`" in SHADOW
         assert f'"{word}"' in source
     assert set(re.findall(r"`(\w+_(?:partial|late))`", SHADOW)) == set(UNFAIR)
@@ -380,6 +394,7 @@ def test_the_numbers_of_the_shadow_runbook_are_those_of_the_code() -> None:
     assert CriteriaSettings().model_dump() == msgspec.structs.asdict(limits)
     assert ShadowSettings().similar_at == SIMILAR_AT == 0.8
     assert "at least 80 % alike" in text
+    assert f"up to {MOST_WITHIN}." in text
     assert f"the first {LONGEST_TEXT >> 10} KiB of each answer" in text
     assert f"are {FAR_APART:g} times the other's" in text
     assert f"| `sample` | {limits.least_comparisons} comparisons" in text

@@ -152,6 +152,13 @@ class Session(Protocol):
         """Read one line (without its newline). Never raises on foreign input."""
         ...
 
+    def unmasked(self, line: bytes) -> None:
+        """The line just received, as it came: secrets were masked in what was received.
+
+        For what has to go back to the CLI as it was, and for nothing else.
+        """
+        ...
+
     def receive_oversize(self, line: bytes) -> Received:
         """Read what is left of a line over the limit: as `receive`, its long texts are cut.
 

@@ -58,6 +58,11 @@ _OPTIONS = [
 _UNSOLICITED = frozenset({"task-notification", "channel", "peer", "coordinator"})
 
 
+class _Asked(msgspec.Struct):
+    request_id: str
+    request: Any
+
+
 class ClaudeSession(SessionBase):
     """One Claude Code process, one-shot or warm: the protocol is the same."""
 
@@ -71,6 +76,7 @@ class ClaudeSession(SessionBase):
         self._asked: dict[str, str] = {}
         self._asked_count = 0
         self._requests: dict[str, control.CanUseTool] = {}
+        self._inputs: dict[str, dict[str, Any]] = {}
         self._cost = 0.0
         self._limits = Limits()
         self._error: str | None = None
@@ -135,7 +141,7 @@ class ClaudeSession(SessionBase):
         question = self._questions.pop(request_id)
         request = self._requests.pop(request_id)
         if answer.allow:
-            changed = request.input if answer.updated_input is None else answer.updated_input
+            changed = self._input_of(request_id, request, answer.updated_input)
             if answer.answers is not None:
                 changed = {**changed, "answers": answer.answers}
             body: dict[str, Any] = {"behavior": "allow", "updatedInput": changed}
@@ -151,6 +157,29 @@ class ClaudeSession(SessionBase):
                 body["interrupt"] = True
                 self._interrupting = True
         return _answer_line(request_id, body)
+
+    def unmasked(self, line: bytes) -> None:
+        """Keep the input of a question: it goes back as it is."""
+        try:
+            asked = msgspec.json.decode(line, type=_Asked)
+        except (msgspec.MsgspecError, ValueError):
+            return  # salvaged from a broken line: what was shown goes back
+        if asked.request_id in self._requests and isinstance(asked.request, dict):
+            given = asked.request.get("input")
+            if isinstance(given, dict):
+                self._inputs[asked.request_id] = given
+
+    def _input_of(
+        self, request_id: str, shown: control.CanUseTool, updated: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """The input to run with; what nobody has changed is what the CLI has sent."""
+        own = self._inputs.pop(request_id, shown.input)
+        if updated is None:
+            return own
+        return {
+            name: own.get(name) if name in own and value == shown.input.get(name) else value
+            for name, value in updated.items()
+        }
 
     # --- work that outlives its turn -----------------------------------------------------------
 
@@ -207,6 +236,7 @@ class ClaudeSession(SessionBase):
     def withdraw(self, request_id: str, message: str, *, by: str = "cli") -> list[AgentEvent]:
         """See `SessionBase`."""
         self._requests.pop(request_id, None)
+        self._inputs.pop(request_id, None)
         return super().withdraw(request_id, message, by=by)
 
     def _owner(self, message: c.Assistant | c.User | c.StreamEvent) -> int | None:

@@ -106,6 +106,10 @@ class ReplaySession:
         """See `base.Session`."""
         return self._session.close_after_prompt
 
+    def unmasked(self, line: bytes) -> None:
+        """See `base.Session`."""
+        self._session.unmasked(line)
+
     def receive(self, line: bytes) -> Received:
         """See `base.Session`."""
         return self._announced(self._session.receive(line))

@@ -80,6 +80,9 @@ class SessionBase(LineReader):
         """Nothing."""
         return Received()
 
+    def unmasked(self, line: bytes) -> None:
+        """Nothing of a question goes back with its answer."""
+
     @property
     def features(self) -> frozenset[Feature]:
         """Nothing but allow and deny."""

@@ -91,6 +91,10 @@ class SupervisedSession:
             return self.inner.receive(line)
         return self._events(line) or self.inner.receive(line)
 
+    def unmasked(self, line: bytes) -> None:
+        """See `base.Session`."""
+        self.inner.unmasked(line)
+
     def receive_oversize(self, line: bytes) -> Received:
         """See `base.Session`. No event of the protocol is that long."""
         return self.inner.receive_oversize(line)

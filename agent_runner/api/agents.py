@@ -13,21 +13,29 @@ from starlette.responses import Response
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for, check_type_of, forms_of
+from agent_runner.agents.secrets import masked, restored
 from agent_runner.api.bodies import EmptyBody, OptionsBody, PatchAgentBody, RegisterBody, read_body
 from agent_runner.api.context import Context, context
 from agent_runner.api.replies import AgentListReply, AgentReply, EndSessionReply
 from agent_runner.api.routes import Endpoint
 from agent_runner.approvals.life import life_of
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
+from agent_runner.home import home
 from agent_runner.routing.options import changed_options
 from agent_runner.routing.plan import CommMode, check_comm_mode
 from agent_runner.runners.launcher import resources_of
-from conversation_store.errors import RecordConflictError
+from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.records import AgentRecord
 
 
 def json_reply(value: Any, status: int = 200) -> Response:
     """`value` as JSON."""
     return Response(wire.encode(value), status, media_type="application/json")
+
+
+def shown(agent: AgentRecord) -> AgentRecord:
+    """An agent as it is told of: the names of its secrets and no values."""
+    return msgspec.structs.replace(agent, options=masked(agent.options))
 
 
 def _checked_cwd(ctx: Context, value: str) -> str:
@@ -63,7 +71,10 @@ def _is_dir(path: Path) -> bool:
 
 def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options in their stored form, tried on the adapter so that nonsense fails now."""
-    options["cwd"] = _checked_cwd(ctx, options.get("cwd") or str(Path.home()))
+    ctx.headless.launcher.secrets.of(options)
+    options["cwd"] = _checked_cwd(
+        ctx, options.get("cwd") or str(home() or ctx.settings.allowed_roots[0])
+    )
     typed = msgspec.convert(options, AgentOptions)
     adapter = adapter_for(agent_type)
     check_type_of(adapter, typed)
@@ -90,6 +101,7 @@ async def register(request: Request) -> Response:
     body = await read_body(request, RegisterBody)
     mode = check_comm_mode(body.comm_mode)
     given = {name: value for name, value in _given(body).items() if value is not None}
+    given = restored(given, await _options_of(ctx, body.agent_id))
     options = _checked_options(ctx, body.type, given)
     try:
         agent = await ctx.store.agents.add(
@@ -103,33 +115,43 @@ async def register(request: Request) -> Response:
                 f"agent {body.agent_id!r} exists with other settings",
                 hint="PATCH it, or DELETE it first",
             ) from error
-        return json_reply(agent)
-    return json_reply(agent, 201)
+        return json_reply(shown(agent))
+    return json_reply(shown(agent), 201)
+
+
+async def _options_of(ctx: Context, agent_id: str) -> dict[str, Any]:
+    try:
+        return (await ctx.store.agents.get(agent_id)).options
+    except RecordNotFoundError:
+        return {}
 
 
 async def list_agents(request: Request) -> Response:
     """Every agent."""
-    return json_reply({"agents": await context(request).store.agents.all()})
+    agents = await context(request).store.agents.all()
+    return json_reply({"agents": [shown(agent) for agent in agents]})
 
 
 async def get_agent(request: Request) -> Response:
     """One agent."""
-    return json_reply(await context(request).store.agents.get(request.path_params["agentId"]))
+    agent = await context(request).store.agents.get(request.path_params["agentId"])
+    return json_reply(shown(agent))
 
 
 async def patch_agent(request: Request) -> Response:
-    """Change what is given; it counts from the next run on."""
+    """Change what is given; it counts from the next run on. A `*` keeps a secret as it is."""
     ctx = context(request)
     body = await read_body(request, PatchAgentBody)
     async with ctx.changing:
         agent = await ctx.store.agents.get(request.path_params["agentId"])
-        options = _checked_options(ctx, agent.type, changed_options(agent, _given(body)))
+        given = restored(_given(body), agent.options)
+        options = _checked_options(ctx, agent.type, changed_options(agent, given))
         given_mode = body.comm_mode if "comm_mode" in body.model_fields_set else agent.comm_mode
         mode = check_comm_mode(given_mode or CommMode.HEADLESS)
         changed = await ctx.store.agents.change(
             agent.agent_id, comm_mode=mode, options=options, now=wire.now()
         )
-    return json_reply(changed)
+    return json_reply(shown(changed))
 
 
 async def delete_agent(request: Request) -> Response:

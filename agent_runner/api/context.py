@@ -25,6 +25,7 @@ from agent_runner.runs.mirrors.mirrors import Mirrors
 from agent_runner.runs.reconcile import Reconciliation
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
+from agent_runner.troubles import Troubles
 from conversation_store.store import Store
 
 
@@ -50,6 +51,7 @@ class Context:
     reconciliation: Reconciliation
     watch: StoreWatch
     caretaker: Caretaker
+    troubles: Troubles
     version: str
     env: Mapping[str, str]
     changing: anyio.Lock = field(default_factory=anyio.Lock)

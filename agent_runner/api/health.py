@@ -14,7 +14,10 @@ from agent_runner.api.routes import Endpoint
 
 
 async def health(request: Request) -> Response:
-    """200 while the service can keep what it is given; 503 with the store's state otherwise."""
+    """200 while the service can keep what it is given; 503 with the store's state otherwise.
+
+    `status` is `degraded` while something beside the requests does not work: see `troubles`.
+    """
     return _unwell(request) or _well(request, "ok")
 
 
@@ -30,15 +33,25 @@ async def ready(request: Request) -> Response:
 
 def _well(request: Request, status: str) -> Response:
     ctx = context(request)
-    return json_reply({"status": status, "version": ctx.version, "store": ctx.watch.health()})
+    troubles = ctx.troubles.present()
+    return json_reply(
+        {
+            "status": "degraded" if troubles and status == "ok" else status,
+            "version": ctx.version,
+            "store": ctx.watch.health(),
+            "troubles": troubles,
+        }
+    )
 
 
 def _unwell(request: Request) -> Response | None:
     """A problem with the store's own code, if it is not well."""
-    store = context(request).watch.health()
+    ctx = context(request)
+    store = ctx.watch.health()
     if store.code is None:
         return None
-    return problem(503, store.code, store.detail or "", extra={"store": store})
+    extra = {"store": store, "troubles": ctx.troubles.present()}
+    return problem(503, store.code, store.detail or "", extra=extra)
 
 
 async def openapi(request: Request) -> Response:

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from agent_runner import wire
+from agent_runner.api.context import context
 from agent_runner.api.hints import HINTS
 from agent_runner.errors import AgentRunnerError, DecidedError, FailureCode, UnavailableError
 from conversation_store.errors import (
@@ -95,8 +96,13 @@ def problem_of(error: AgentRunnerError) -> Response:
     )
 
 
-async def on_error(_: Request, error: Exception) -> Response:
-    """The answer to an exception from a handler."""
+async def on_error(request: Request, error: Exception) -> Response:
+    """The answer to an exception from a handler, without a secret that it may hold."""
+    secrets = context(request).headless.launcher.secrets
+    if isinstance(error, (AgentRunnerError, StoreError)):
+        error.message = secrets.masked(error.message)
+    if isinstance(error, AgentRunnerError) and error.hint is not None:
+        error.hint = secrets.masked(error.hint)
     if isinstance(error, AgentRunnerError):
         return problem_of(error)
     if isinstance(error, StoreError):

@@ -15,7 +15,10 @@ class Reply(BaseModel):
 
 
 class AgentReply(Reply):
-    """An agent as registered; `error` says why its options cannot be used, if they cannot."""
+    """An agent as registered; `error` says why its options cannot be used, if they cannot.
+
+    Of each secret in the options there is a `*`; sent back in a PATCH it changes nothing.
+    """
 
     agent_id: str
     type: str
@@ -420,12 +423,29 @@ class StoreHealthReply(Reply):
     backup: str | None
 
 
+class TroubleReply(Reply):
+    """Something beside the requests that does not work now: a stable code and the newest reason."""
+
+    code: Literal[
+        "log_not_written",
+        "background_work_failing",
+        "background_task_failed",
+        "maintenance_failed",
+        "wal_not_folded",
+    ]
+    what: str
+    since: str
+    count: int
+    detail: str
+
+
 class HealthReply(Reply):
-    """The service lives."""
+    """The service lives; `status` is ok, degraded (see `troubles`) or ready."""
 
     status: str
     version: str
     store: StoreHealthReply
+    troubles: list[TroubleReply]
 
 
 class ProblemReply(Reply):

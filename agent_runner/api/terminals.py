@@ -40,7 +40,7 @@ async def agent_terminal(request: Request) -> Response:
         text = await capture(launcher.find_tmux(), folder, history)
         if text is None:
             continue
-        text = clean(text)
+        text = launcher.secrets.masked(clean(text))
         if named(request, "application/json", "text/plain") == "text/plain":
             return Response(text, media_type="text/plain; charset=utf-8")
         live = living[process.process_id]

@@ -14,8 +14,7 @@ from agent_runner.api.context import context
 from agent_runner.api.replies import TicketListReply, TicketReply
 from agent_runner.api.routes import IDEMPOTENCY_KEY, Endpoint, Query
 from agent_runner.api.runs import idempotency_key
-from agent_runner.bus.mailbox import state_of
-from agent_runner.wire import now
+from agent_runner.bus.mailbox import Mailbox
 from conversation_store.records import TicketRecord
 
 _PAGE = 50
@@ -24,9 +23,9 @@ _WAIT_MS = 30_000
 _LONGEST_WAIT_MS = 600_000
 
 
-def _body(ticket: TicketRecord) -> dict[str, Any]:
+def _body(mailbox: Mailbox, ticket: TicketRecord) -> dict[str, Any]:
     body: dict[str, Any] = msgspec.to_builtins(ticket)
-    return {**body, "state": state_of(ticket)}
+    return {**body, "state": mailbox.state_of(ticket)}
 
 
 async def send(request: Request) -> Response:
@@ -42,7 +41,7 @@ async def send(request: Request) -> Response:
         expires_ms=body.expires_ms,
         key=idempotency_key(request),
     )
-    return json_reply(_body(ticket), 202)
+    return json_reply(_body(ctx.mailbox, ticket), 202)
 
 
 async def pending(request: Request) -> Response:
@@ -50,10 +49,10 @@ async def pending(request: Request) -> Response:
     ctx = context(request)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
     limit = integer_parameter(request, "limit", _PAGE, low=1, high=_LONGEST_PAGE)
-    page = await ctx.store.tickets.pending(
-        agent.agent_id, now=now(), after=request.query_params.get("after"), limit=limit
+    page = await ctx.mailbox.pending(
+        agent.agent_id, after=request.query_params.get("after"), limit=limit
     )
-    reply: dict[str, Any] = {"tickets": [_body(ticket) for ticket in page]}
+    reply: dict[str, Any] = {"tickets": [_body(ctx.mailbox, ticket) for ticket in page]}
     if len(page) == limit:
         reply["nextAfter"] = page[-1].ticket_id
     return json_reply(reply)
@@ -64,13 +63,14 @@ async def reply(request: Request) -> Response:
     body = await read_body(request, ReplyBody)
     mailbox = context(request).mailbox
     ticket = await mailbox.reply(body.ticket_id, body.content, body.metadata, by=body.by)
-    return json_reply(_body(ticket))
+    return json_reply(_body(mailbox, ticket))
 
 
 async def get_reply(request: Request) -> Response:
     """A ticket with its reply, if there is one."""
-    tickets = context(request).store.tickets
-    return json_reply(_body(await tickets.get(request.path_params["ticketId"])))
+    ctx = context(request)
+    ticket = await ctx.store.tickets.get(request.path_params["ticketId"])
+    return json_reply(_body(ctx.mailbox, ticket))
 
 
 async def wait(request: Request) -> Response:
@@ -78,7 +78,7 @@ async def wait(request: Request) -> Response:
     milliseconds = integer_parameter(request, "timeoutMs", _WAIT_MS, high=_LONGEST_WAIT_MS)
     mailbox = context(request).mailbox
     ticket = await mailbox.wait(request.path_params["ticketId"], milliseconds / 1000)
-    return json_reply(_body(ticket))
+    return json_reply(_body(mailbox, ticket))
 
 
 ENDPOINTS = (

@@ -9,6 +9,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from agent_runner.plain_text import clean
+from agent_runner.runners.secrets import Secrets
 
 
 def plain_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -18,6 +19,20 @@ def plain_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float)) else clean(str(value))
+
+
+class MaskedValues:
+    """A processor that masks the `secrets` known by then; it comes after `plain_values`."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        """Mask every text."""
+        return {
+            name: self._secrets.masked(value) if isinstance(value, str) else value
+            for name, value in event.items()
+        }
 
 
 class Forwarding(logging.Handler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -54,7 +55,8 @@ class _LoopWatch:
             silent = time.monotonic() - beat
             if silent > self._longest and told != beat:
                 told = beat
-                log.warning("event_loop_blocked", seconds=round(silent, 1), at=self._stack())
+                with contextlib.suppress(Exception):  # the next silence is looked for in any case
+                    log.warning("event_loop_blocked", seconds=round(silent, 1), at=self._stack())
 
     def _stack(self) -> str:
         frame = sys._current_frames().get(self._thread)

@@ -26,7 +26,9 @@ from agent_runner.app.service import running_service
 from agent_runner.app.state_dir import StateDir
 from agent_runner.errors import AgentRunnerError, BadRequestError, UnavailableError
 from agent_runner.hosts import is_loopback
+from agent_runner.runners.secrets import Secrets
 from agent_runner.settings import LimitSettings, ServerSettings, Settings
+from agent_runner.troubles import Troubles
 
 log = structlog.get_logger(__name__)
 
@@ -108,8 +110,16 @@ def _notice_dead_peers(listener: socket.socket, patience_ms: int) -> None:
             listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-async def serve(settings: Settings, announce: Announce, load: Callable[[], Settings]) -> None:
+async def serve(
+    settings: Settings,
+    announce: Announce,
+    load: Callable[[], Settings],
+    secrets: Secrets,
+    troubles: Troubles,
+) -> None:
     """Run the service until SIGINT or SIGTERM; `announce` is called when it takes requests.
+
+    `secrets` learns what may stand in no text, `troubles` whom to ask for what /health tells.
 
     At SIGHUP the configuration is read again by `load` and only checked: what is wrong with
     it is logged, and a restart would apply it.
@@ -132,9 +142,9 @@ async def serve(settings: Settings, announce: Announce, load: Callable[[], Setti
         _notice_dead_peers(listener, settings.limits.stream_send_ms)
         token = settings.server.token or state.token() if settings.server.auth == "token" else None
         async with anyio.create_task_group() as tasks:
-            secrets = [token] if token is not None else []
+            secrets.add([token] if token is not None else [])
             async with running_service(
-                settings, state, descriptors=descriptors, secrets=secrets
+                settings, state, descriptors=descriptors, secrets=secrets, troubles=troubles
             ) as context:
                 server = _server(context, token)
 
@@ -215,6 +225,8 @@ async def _check_at_hangup(load: Callable[[], Settings]) -> None:
                 load()
             except AgentRunnerError as error:
                 log.error("config_invalid", error=error.message, kept="the present one")
+            except Exception:  # whatever is wrong in a file, the service goes on
+                log.exception("config_not_checked", kept="the present one")
             else:
                 log.info("config_valid", applied="at the next start")
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
 import anyio
 import structlog
-from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.guard import Guard
+from agent_runner.agents.secrets import secrets_of
 from agent_runner.api.context import Context
+from agent_runner.app.background import Background
+from agent_runner.app.clock_watch import watch_clock
 from agent_runner.app.doctor_watch import watch_clis
-from agent_runner.app.endless import endless
 from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.refusal import refused
 from agent_runner.app.state_dir import StateDir
@@ -25,11 +26,12 @@ from agent_runner.approvals.desk import Desk
 from agent_runner.approvals.hooks import Hooks
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.mailbox import Mailbox
+from agent_runner.clock import Clock
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
 from agent_runner.folders import remove
 from agent_runner.maintenance.caretaker import Caretaker
-from agent_runner.maintenance.nightly import every_night
+from agent_runner.maintenance.nightly import Nightly, every_night
 from agent_runner.maintenance.retention import Retention
 from agent_runner.maintenance.watch import StoreWatch
 from agent_runner.process.identity import ProcessIdentity, boot_id
@@ -43,6 +45,7 @@ from agent_runner.routing.terminals import Terminals
 from agent_runner.routing.toggles import Toggles
 from agent_runner.runners.headless import Headless
 from agent_runner.runners.launcher import Launcher
+from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.warm import WarmPool
 from agent_runner.runs.mirrors.evidence import Evidence, check_tmux_may_go
 from agent_runner.runs.mirrors.git import Git
@@ -52,6 +55,7 @@ from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
 from agent_runner.runs.recovery import Recovery
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
+from agent_runner.troubles import Troubles
 from conversation_store.errors import StoreError, StoreUnusableError
 from conversation_store.lease import Owner
 from conversation_store.records import RunRecord
@@ -68,36 +72,44 @@ async def running_service(
     state: StateDir,
     env: Mapping[str, str] = os.environ,
     descriptors: int | None = None,
-    secrets: Sequence[str] = (),
+    secrets: Secrets | None = None,
+    troubles: Troubles | None = None,
 ) -> AsyncIterator[Context]:
     """The service on a claimed state folder, ready for requests.
 
-    CLIs get the soft limit of `descriptors`, or the service's own. `secrets` are masked in all
-    that they print.
+    CLIs get the soft limit of `descriptors`, or the service's own. `secrets` learns what is
+    masked in all that is kept and told, `troubles` whom to ask for what /health tells.
     At the end runs are stopped, streams ended, processes gone, the store closed.
     """
     async with (
         _opened(state) as store,
         watch_loop(),
         open_warden(state.umask, descriptors) as warden,
-        anyio.create_task_group() as tasks,
+        anyio.create_task_group() as task_group,
     ):
+        tasks = Background(task_group)
+        troubles = troubles or Troubles()
+        troubles.watch(tasks.troubles)
         watch = StoreWatch(store, state.database, state.backups)
-        tasks.start_soon(endless, "store watch", watch.run)
+        troubles.watch(watch.troubles)
+        tasks.keep("store watch", watch.run)
         circuits = Circuits(store, settings.breaker)
-        toggles = Toggles(store)
+        clock = Clock()
+        toggles = Toggles(store, clock)
         guards = Guards(store, toggles, settings.fallback.automatic)
-        launcher = _launcher(settings, state, warden, env, secrets)
+        launcher = _launcher(settings, state, warden, env, secrets or Secrets())
         recovery = Recovery(
             store, RawFiles(state.raw), settings.limits.line_bytes, launcher.secrets_of
         )
-        report, queued = await _settle(store, state, settings, circuits, toggles, recovery)
+        report, queued = await _settle(
+            store, state, settings, circuits, toggles, recovery, launcher.secrets
+        )
         guards.load()
         bus = Bus(store, tasks)
-        mailbox = Mailbox(store.tickets)
+        mailbox = Mailbox(store.tickets, clock)
         hooks = Hooks(store, settings.hooks, tasks, env)
         guard = Guard({str(state.root.absolute()), str(state.root.resolve())}, env)
-        desk = Desk(store, bus, settings.approvals, hooks.tell, guard)
+        desk = Desk(store, bus, settings.approvals, hooks.tell, guard, clock)
         headless = _headless(settings, launcher, store, bus, tasks)
         terminals = Terminals(settings.programs, env, enabled=settings.tmux.enabled)
         router = Router(
@@ -118,19 +130,20 @@ async def running_service(
             give_up=runs.give_up,
         )
         if settings.maintenance.enabled:
-            retention = Retention(store, settings.maintenance)
-            nights = partial(
-                every_night, caretaker, retention, settings.maintenance, lambda: runs.idle
-            )
-            tasks.start_soon(endless, "maintenance", nights)
+            retention = Retention(store, settings.maintenance, clock)
+            nightly = Nightly.after(settings.maintenance.hour, caretaker)
+            troubles.watch(nightly.troubles)
+            nights = partial(every_night, nightly, caretaker, retention, lambda: runs.idle)
+            tasks.keep("maintenance", nights)
         try:
             for run in queued:
                 await _resume(runs, store, run)
-            tasks.start_soon(endless, "approvals", desk.keep_time)
-            tasks.start_soon(endless, "toggles", toggles.keep_time)
+            tasks.keep("approvals", desk.keep_time)
+            tasks.keep("toggles", toggles.keep_time)
+            tasks.keep("clock", partial(watch_clock, clock, store, toggles, desk))
             if settings.fallback.automatic.enabled:
                 doctor = partial(watch_clis, store, router, warden, settings, env)
-                tasks.start_soon(endless, "doctor", doctor)
+                tasks.keep("doctor", doctor)
             if hooks.any:
                 await hooks.tell_waiting()
             yield Context(
@@ -152,6 +165,7 @@ async def running_service(
                 reconciliation=report,
                 watch=watch,
                 caretaker=caretaker,
+                troubles=troubles,
                 version=version("agent-runner"),
                 env=env,
             )
@@ -165,7 +179,7 @@ async def running_service(
                 desk.feed.close()
                 toggles.feed.close()
                 await bus.close()
-            tasks.cancel_scope.cancel()
+            task_group.cancel_scope.cancel()
 
 
 def _launcher(
@@ -173,9 +187,12 @@ def _launcher(
     state: StateDir,
     warden: Warden,
     env: Mapping[str, str],
-    secrets: Sequence[str],
+    secrets: Secrets,
 ) -> Launcher:
     limits = settings.limits
+    addresses = [webhook.url for webhook in settings.hooks.webhooks]
+    secrets.add(secrets_of({"command": [*settings.hooks.command, *addresses]}))
+    secrets.add(webhook.secret for webhook in settings.hooks.webhooks)
     return Launcher(
         warden,
         private_dir=state.private,
@@ -186,13 +203,13 @@ def _launcher(
         allowed_roots=settings.allowed_roots,
         own_roots=(state.mirrors, state.workspace),
         state_dir=state.root,
-        secrets=[*secrets, *(webhook.secret for webhook in settings.hooks.webhooks)],
+        secrets=secrets,
         env=env,
     )
 
 
 def _headless(
-    settings: Settings, launcher: Launcher, store: Store, bus: Bus, tasks: TaskGroup
+    settings: Settings, launcher: Launcher, store: Store, bus: Bus, tasks: Background
 ) -> Headless:
     limits, supervision = settings.limits, settings.supervision
 
@@ -211,8 +228,8 @@ def _headless(
         limits.warm_memory_floor_bytes,
         tell,
     )
-    tasks.start_soon(endless, "warm processes", pool.keep_time)
-    tasks.start_soon(endless, "memory", pool.keep_memory)
+    tasks.keep("warm processes", pool.keep_time)
+    tasks.keep("memory", pool.keep_memory)
     return Headless(launcher, pool, tasks, forget)
 
 
@@ -223,7 +240,7 @@ def _mirrors(
     headless: Headless,
     store: Store,
     bus: Bus,
-    tasks: TaskGroup,
+    tasks: Background,
     env: Mapping[str, str],
     guard: Guard,
 ) -> Mirrors:
@@ -268,6 +285,7 @@ async def _settle(
     circuits: Circuits,
     toggles: Toggles,
     recovery: Recovery,
+    secrets: Secrets,
 ) -> tuple[Reconciliation, list[RunRecord]]:
     """What is done on an opened store before traffic is accepted.
 
@@ -286,6 +304,10 @@ async def _settle(
         )
         await circuits.load()
         await toggles.load()
+        for agent in await store.agents.all():
+            secrets.of(agent.options)
+        longest_s = settings.approvals.longest_ms / 1000
+        await store.deadlines.bound(latest=wire.later(wire.now(), longest_s))
         await _offer_demo(store, state)
     except StoreUnusableError as error:
         raise await refused(error, state) from error

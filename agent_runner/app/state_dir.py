@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent_runner.denied import remedy
 from agent_runner.errors import UnavailableError
 
 
@@ -36,17 +38,21 @@ class StateDir:
     def claim(self) -> Iterator[None]:
         """Make the folder and keep it for this process.
 
-        UnavailableError `state_dir_in_use` if another service has it.
+        UnavailableError `state_dir_in_use` if another service has it, `state_dir_unusable` if it
+        cannot be had, or something of ours in it.
         """
         self.umask = os.umask(0o077)
         try:
             for folder in (self.root, self.raw, self.private, self.mirrors, self.workspace):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.chmod(0o700)
+            self._check_rights()
             lock = os.open(self._lock_file, os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
             raise UnavailableError(
-                "state_dir_unusable", f"the state folder cannot be used: {error}"
+                "state_dir_unusable",
+                f"the state folder cannot be used: {error}",
+                hint=remedy(error) or "choose another by --state-dir or AGENT_RUNNER_STATE_DIR",
             ) from error
         try:
             try:
@@ -62,6 +68,14 @@ class StateDir:
             yield
         finally:
             os.close(lock)
+
+    def _check_rights(self) -> None:
+        """PermissionError names what an earlier service, of another user, has left."""
+        beside = self.root.glob(f"{self.database.name}*")
+        for path in (self.raw, self.private, self.mirrors, self.backups, self.token_file, *beside):
+            needed = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+            if path.exists() and not os.access(path, needed):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
     @contextmanager
     def address(self, url: str) -> Iterator[None]:

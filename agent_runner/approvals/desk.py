@@ -22,6 +22,7 @@ from agent_runner.approvals.life import extension, life_of, warning
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.feed import PAGE, Feed
 from agent_runner.bus.frames import new_event
+from agent_runner.clock import Clock
 from agent_runner.errors import GoneError
 from agent_runner.events import PermissionRequested
 from agent_runner.runners.sink import Asker, Resolution
@@ -61,12 +62,14 @@ class Desk:
         settings: ApprovalSettings,
         requested: Callable[[ApprovalRecord], None],
         guard: Guard,
+        clock: Clock,
     ) -> None:
         self._approvals = store.approvals
         self._bus = bus
         self.feed = Feed(store.approvals)
         self._settings = settings
         self._requested = requested
+        self._clock = clock
         self.guard = guard
         self._askers: dict[str, Asking] = {}
         self._settled: dict[str, anyio.Event] = {}
@@ -79,7 +82,7 @@ class Desk:
 
         None if just this was asked before, or the run is over.
         """
-        question, now = asking.question, wire.now()
+        question, now = asking.question, self._clock.now()
         life = life_of(self._settings, asking.options)
         new = NewApproval(
             approval_id=wire.new_id("appr"),
@@ -132,7 +135,7 @@ class Desk:
             if asking.asker is asker and asking.question.request_id in ids:
                 moved = await self._commit(
                     asking.conversation_id,
-                    partial(self._approvals.move_over, approval_id, run_id, now=wire.now()),
+                    partial(self._approvals.move_over, approval_id, run_id, now=self._clock.now()),
                 )
                 if moved is not None:
                     self._askers[approval_id] = msgspec.structs.replace(asking, run_id=run_id)
@@ -147,7 +150,7 @@ class Desk:
         approval = await self._approvals.get(approval_id)
         await self._commit(
             approval.conversation_id,
-            lambda: self._approvals.void(approval_id, reason=reason, now=wire.now()),
+            lambda: self._approvals.void(approval_id, reason=reason, now=self._clock.now()),
         )
         self._askers.pop(approval_id, None)
 
@@ -186,7 +189,7 @@ class Desk:
                 via=decision.via,
                 reason=decision.message,
                 delivered=asking is not None,
-                now=wire.now(),
+                now=self._clock.now(),
             ),
         )
         if decided is not None:
@@ -202,7 +205,7 @@ class Desk:
         GoneError if it is decided or its time is over; BadRequestError `extension_too_long`.
         """
         approval = await self._approvals.get(approval_id)
-        given = extension(self._settings, approval, by_ms)
+        given = extension(self._settings, approval, by_ms, now=self._clock.now())
         moved = await self._commit(
             approval.conversation_id,
             lambda: self._approvals.extend(
@@ -210,7 +213,7 @@ class Desk:
                 by_ms=given.by_ms,
                 expires_at=given.expires_at,
                 warn_at=given.warn_at,
-                now=wire.now(),
+                now=self._clock.now(),
             ),
         )
         if moved is None:
@@ -269,7 +272,7 @@ class Desk:
         return await self._commit(
             approval.conversation_id,
             lambda: self._approvals.move_delivery(
-                approval.approval_id, source, target, error=error, now=wire.now()
+                approval.approval_id, source, target, error=error, now=self._clock.now()
             ),
         )
 
@@ -287,18 +290,23 @@ class Desk:
                 log.warning("approvals_not_looked_at", code=error.code)
             wait = self._settings.check_ms / 1000
             if moment is not None:
-                wait = min(wait, max(_SOONEST_S, -wire.seconds_since(moment)))
+                left = wire.seconds_between(self._clock.now(), moment)
+                wait = min(wait, max(_SOONEST_S, left))
             with anyio.move_on_after(wait):
                 await self._earlier.wait()
 
+    def wake(self) -> None:
+        """Look anew: what waits may have another end by now."""
+        self._earlier.set()
+
     async def _look(self) -> None:
-        for approval_id in await self._approvals.due(now=wire.now(), limit=PAGE):
+        for approval_id in await self._approvals.due(now=self._clock.now(), limit=PAGE):
             await self._expire(approval_id)
-        for approval_id in await self._approvals.to_warn(now=wire.now(), limit=PAGE):
+        for approval_id in await self._approvals.to_warn(now=self._clock.now(), limit=PAGE):
             approval = await self._approvals.get(approval_id)
             await self._commit(
                 approval.conversation_id,
-                partial(self._approvals.warn, approval_id, now=wire.now()),
+                partial(self._approvals.warn, approval_id, now=self._clock.now()),
             )
 
     async def _expire(self, approval_id: str) -> None:
@@ -311,7 +319,7 @@ class Desk:
                 approval_id,
                 reason=f"nobody decided by {approval.expires_at}",
                 delivered=asking is not None,
-                now=wire.now(),
+                now=self._clock.now(),
             ),
         )
         if expired is not None:

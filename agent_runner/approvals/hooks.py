@@ -19,10 +19,10 @@ from functools import partial
 
 import anyio
 import structlog
-from anyio.abc import TaskGroup
 
 from agent_runner.bus.feed import PAGE
 from agent_runner.settings import HookSettings, Webhook, signing_key
+from agent_runner.tasks import Tasks
 from conversation_store.approvals import REQUESTED, event_payload
 from conversation_store.errors import RecordNotFoundError, StoreError
 from conversation_store.records import ApprovalRecord
@@ -53,7 +53,7 @@ class Hooks:
     """Each approval is told to each hook once, again and again until it is taken or given up."""
 
     def __init__(
-        self, store: Store, settings: HookSettings, tasks: TaskGroup, env: Mapping[str, str]
+        self, store: Store, settings: HookSettings, tasks: Tasks, env: Mapping[str, str]
     ) -> None:
         self._store = store
         self._settings = settings

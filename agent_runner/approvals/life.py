@@ -38,7 +38,9 @@ class Extension(msgspec.Struct, frozen=True):
     warn_at: str
 
 
-def extension(settings: ApprovalSettings, approval: ApprovalRecord, by_ms: int | None) -> Extension:
+def extension(
+    settings: ApprovalSettings, approval: ApprovalRecord, by_ms: int | None, *, now: str
+) -> Extension:
     """That by `by_ms`, else by as long as it was to wait at first.
 
     BadRequestError `extension_too_long` if that is too far ahead.
@@ -49,7 +51,7 @@ def extension(settings: ApprovalSettings, approval: ApprovalRecord, by_ms: int |
     left, expires_at = 0.0, ""
     with suppress(OverflowError):
         expires_at = wire.later(approval.expires_at, by_ms / 1000)
-        left = -wire.seconds_since(expires_at)
+        left = wire.seconds_between(now, expires_at)
     if not expires_at or left > settings.longest_ms / 1000:
         raise BadRequestError(
             "extension_too_long",

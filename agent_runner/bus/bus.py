@@ -5,9 +5,9 @@ from __future__ import annotations
 from weakref import WeakValueDictionary
 
 import structlog
-from anyio.abc import TaskGroup
 
 from agent_runner.bus.channel import Channel
+from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
 from conversation_store.store import Store
 
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 class Bus:
     """Gives the one channel of a conversation, which lives as long as anyone holds it."""
 
-    def __init__(self, store: Store, tasks: TaskGroup) -> None:
+    def __init__(self, store: Store, tasks: Tasks) -> None:
         self._store = store
         self._tasks = tasks
         self._channels: WeakValueDictionary[str, Channel] = WeakValueDictionary()

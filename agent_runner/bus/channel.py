@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, contextmanager
 import anyio
 import msgspec
 import structlog
-from anyio.abc import TaskGroup
 
 from agent_runner.bus.frames import (
     FRAME_END,
@@ -24,6 +23,7 @@ from agent_runner.bus.open_items import OpenItems, closes
 from agent_runner.bus.subscriber import Subscriber
 from agent_runner.events import AgentEvent, event_type
 from agent_runner.latch import Latch
+from agent_runner.tasks import Tasks
 from conversation_store.records import Move, NewEvent, StoredEvent
 from conversation_store.store import Store
 
@@ -61,7 +61,7 @@ class Channel:
     replay and live: no gap, no duplicate.
     """
 
-    def __init__(self, conversation_id: str, store: Store, tasks: TaskGroup, last_seq: int) -> None:
+    def __init__(self, conversation_id: str, store: Store, tasks: Tasks, last_seq: int) -> None:
         self.conversation_id = conversation_id
         self._store = store
         self._tasks = tasks

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import anyio
 
 from agent_runner import wire
+from agent_runner.clock import Clock
 from agent_runner.errors import ConflictError, GoneError
 from conversation_store.records import TicketRecord
 from conversation_store.tickets import Tickets
@@ -17,8 +18,9 @@ TicketState = Literal["pending", "replied", "expired"]
 class Mailbox:
     """Every message and reply is in the store before anyone hears of it."""
 
-    def __init__(self, tickets: Tickets) -> None:
+    def __init__(self, tickets: Tickets, clock: Clock | None = None) -> None:
         self._tickets = tickets
+        self._clock = clock or Clock()
         self._waiting: dict[str, set[anyio.Event]] = {}
         self._closed = False
 
@@ -36,7 +38,7 @@ class Mailbox:
 
         ConflictError `idempotency_key_reused` if that message was another one.
         """
-        now = wire.now()
+        now = self._clock.now()
         ticket = TicketRecord(
             ticket_id=wire.new_id("tick"),
             agent_id=agent_id,
@@ -62,7 +64,9 @@ class Mailbox:
 
         ConflictError `already_replied` for another, GoneError `ticket_expired` if it is late.
         """
-        given = await self._tickets.reply(ticket_id, content, metadata, by=by, now=wire.now())
+        given = await self._tickets.reply(
+            ticket_id, content, metadata, by=by, now=self._clock.now()
+        )
         ticket = await self._tickets.get(ticket_id)
         if given:
             for waiting in self._waiting.get(ticket_id, ()):
@@ -82,9 +86,9 @@ class Mailbox:
         waiting.add(replied)
         try:
             ticket = await self._tickets.get(ticket_id)
-            if state_of(ticket) != "pending" or self._closed:
+            if self.state_of(ticket) != "pending" or self._closed:
                 return ticket
-            left = wire.seconds_between(wire.now(), ticket.expires_at)
+            left = wire.seconds_between(self._clock.now(), ticket.expires_at)
             with anyio.move_on_after(min(seconds, left)):
                 await replied.wait()
             return await self._tickets.get(ticket_id)
@@ -93,16 +97,21 @@ class Mailbox:
             if not waiting:
                 del self._waiting[ticket_id]
 
+    async def pending(self, agent_id: str, *, after: str | None, limit: int) -> list[TicketRecord]:
+        """What waits for the agent's reply, oldest first, after the ticket `after`."""
+        return await self._tickets.pending(
+            agent_id, now=self._clock.now(), after=after, limit=limit
+        )
+
+    def state_of(self, ticket: TicketRecord) -> TicketState:
+        """Where a ticket stands now."""
+        if ticket.replied_at is not None:
+            return "replied"
+        return "expired" if ticket.expires_at <= self._clock.now() else "pending"
+
     def close(self) -> None:
         """Let nobody wait any longer."""
         self._closed = True
         for waiting in self._waiting.values():
             for replied in waiting:
                 replied.set()
-
-
-def state_of(ticket: TicketRecord) -> TicketState:
-    """Where a ticket stands now."""
-    if ticket.replied_at is not None:
-        return "replied"
-    return "expired" if ticket.expires_at <= wire.now() else "pending"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -11,6 +10,10 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+
+from agent_runner.cli.standard import open_all
+from agent_runner.denied import remedy
+from agent_runner.errors import AgentRunnerError
 
 _PLACES = {
     "serve": "serve:serve",
@@ -77,10 +80,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; what cannot be printed is told in short."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started it
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (until the end)
-        getattr(sys, name).reconfigure(errors="backslashreplace")
+    open_all()
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     # What is imported stays: looking through it for garbage would be a tenth of the start.
     gc.disable()
@@ -88,9 +88,17 @@ def main() -> None:
     gc.freeze()
     gc.enable()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except AgentRunnerError as error:
+        from agent_runner.cli.terminal import failed  # 30 ms that --version need not take
+
+        sys.exit(failed(error))
     except OSError as error:
-        sys.exit(f"error: {error}")
+        hint = remedy(error)
+        sys.exit(f"error: {error}" + (f"\nhint:  {hint}" if hint else ""))
 
 
 if __name__ == "__main__":

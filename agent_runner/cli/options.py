@@ -60,6 +60,8 @@ def service_of(
     url: str | None, token: str | None, state_dir: Path | None
 ) -> tuple[str, str | None]:
     """The URL and the token of the service that is meant."""
+    if url and token:
+        return url, token
     folder = state_dir or default_state_dir()
     return url or kept_url(folder), token or kept_token(folder)
 

@@ -16,7 +16,7 @@ import typer
 from agent_runner import quoting
 from agent_runner.api.context import Context
 from agent_runner.app.configuration import CONFIG_VARIABLE, load_settings
-from agent_runner.app.log_format import Forwarding, plain_values
+from agent_runner.app.log_format import Forwarding, MaskedValues, plain_values
 from agent_runner.app.log_sink import LogSink
 from agent_runner.app.memory import keep_small
 from agent_runner.app.server import serve as serve_forever
@@ -28,6 +28,8 @@ from agent_runner.doctor.report import CliFinding
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
 from agent_runner.replay.transcripts import DEMO_AGENT
+from agent_runner.runners.secrets import Secrets
+from agent_runner.troubles import Troubles
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +58,10 @@ def serve(
     configuration file and logs what is wrong with it.
     """
     keep_small()
-    sink = _log_to_stderr()
+    secrets = Secrets()
+    sink = _log_to_stderr(secrets)
+    troubles = Troubles()
+    troubles.watch(sink.troubles)
     overrides: dict[tuple[str, ...], Any] = {
         ("server", "host"): host,
         ("server", "port"): port,
@@ -69,6 +74,8 @@ def serve(
             load(),
             _announce,
             load,
+            secrets,
+            troubles,
             backend_options={"use_uvloop": sys.platform != "win32"},
         )
     except AgentRunnerError as error:
@@ -141,7 +148,7 @@ def _line(finding: CliFinding) -> str:
     return line + (f"   log in: {finding.fix}" if finding.fix else "")
 
 
-def _log_to_stderr() -> LogSink:
+def _log_to_stderr(secrets: Secrets) -> LogSink:
     sink = LogSink(sys.stderr)
     structlog.configure(
         processors=[
@@ -150,6 +157,7 @@ def _log_to_stderr() -> LogSink:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             plain_values,
+            MaskedValues(secrets),
             structlog.processors.LogfmtRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

@@ -75,11 +75,15 @@ def stream_over() -> UnavailableError:
 
 def fail(error: AgentRunnerError, *, as_json: bool = False) -> NoReturn:
     """Say what went wrong and what to do, and leave."""
+    raise typer.Exit(failed(error, as_json=as_json))
+
+
+def failed(error: AgentRunnerError, *, as_json: bool = False) -> ExitCode:
+    """Say what went wrong and what to do; the code to leave with."""
     if as_json:
         show_json({"code": error.code, "error": error.message, "hint": error.hint})
     else:
         err.print(f"error: {quoted(error.message)} [{quoted(error.code)}]")
         if error.hint:
             err.print(f"hint:  {quoted(error.hint)}")
-    code = ExitCode.UNREACHABLE if error.code == "service_unreachable" else ExitCode.FAILED
-    raise typer.Exit(code)
+    return ExitCode.UNREACHABLE if error.code == "service_unreachable" else ExitCode.FAILED

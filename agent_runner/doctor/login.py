@@ -5,17 +5,23 @@ Presence only: a key that is there may still be wrong, and the first run then sa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from agent_runner.home import home
 from agent_runner.process.environment import led_by
 from agent_runner.process.programs import output
 from agent_runner.process.warden import Warden
 
 Login = tuple[bool | None, str]
+
+
+def _home(env: Mapping[str, str], override: str) -> Path:
+    return Path(env.get(override) or env.get("HOME") or home() or os.sep)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -42,7 +48,7 @@ async def claude(warden: Warden, path: Path, env: Mapping[str, str]) -> Login:
 
 async def gemini(_: Warden, __: Path, env: Mapping[str, str]) -> Login:
     """No status command: its settings name the method, keys are in the environment."""
-    home = Path(env.get("GEMINI_CLI_HOME") or env.get("HOME", "~")).expanduser() / ".gemini"
+    home = _home(env, "GEMINI_CLI_HOME") / ".gemini"
     if env.get("GEMINI_API_KEY") or env.get("GOOGLE_API_KEY"):
         return True, "by API key"
     security = _json(home / "settings.json").get("security")
@@ -57,7 +63,7 @@ async def gemini(_: Warden, __: Path, env: Mapping[str, str]) -> Login:
 
 async def droid(_: Warden, __: Path, env: Mapping[str, str]) -> Login:
     """Droid runs with a Factory key or login, or air-gapped with models of one's own."""
-    home = Path(env.get("FACTORY_HOME_OVERRIDE") or env.get("HOME", "~")).expanduser() / ".factory"
+    home = _home(env, "FACTORY_HOME_OVERRIDE") / ".factory"
     if env.get("FACTORY_API_KEY"):
         return True, "by API key"
     models = _json(home / "settings.json").get("customModels")

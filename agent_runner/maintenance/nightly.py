@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio
 import structlog
 
+from agent_runner import wire
 from agent_runner.errors import UnavailableError
 from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.retention import Retention
-from agent_runner.settings import MaintenanceSettings
+from agent_runner.troubles import Trouble
 from conversation_store.errors import StoreError
 from conversation_store.integrity.stats import DatabaseStats
 
@@ -42,6 +43,12 @@ class Nightly:
         self._last = last
         self._started = monotonic
         self._done: float | None = None
+        self._failed: Trouble | None = None
+
+    @classmethod
+    def after(cls, hour: int, caretaker: Caretaker) -> Nightly:
+        """After what an earlier service has done."""
+        return cls(hour, caretaker.newest_backup_time(), _elapsed())
 
     def due(self, local: datetime, monotonic: float) -> bool:
         """True if it is to be done now."""
@@ -60,27 +67,43 @@ class Nightly:
         self._last = local
         self._done = monotonic
 
+    def ended(self, reason: str | None) -> None:
+        """Note how it ended: well, or why not."""
+        before, self._failed = self._failed, None
+        if reason is not None:
+            self._failed = Trouble(
+                code="maintenance_failed",
+                what="maintenance",
+                since=before.since if before is not None else wire.now(),
+                count=before.count + 1 if before is not None else 1,
+                detail=reason,
+            )
+
+    def troubles(self) -> Iterator[Trouble]:
+        """That the last night did not end well, until one does."""
+        if self._failed is not None:
+            yield self._failed
+
 
 async def every_night(
-    caretaker: Caretaker,
-    retention: Retention,
-    settings: MaintenanceSettings,
-    idle: Callable[[], bool],
+    nightly: Nightly, caretaker: Caretaker, retention: Retention, idle: Callable[[], bool]
 ) -> None:
     """Do it whenever it is due; runs for ever. `idle` says that nothing runs, to shrink then."""
-    nightly = Nightly(settings.hour, caretaker.newest_backup_time(), _elapsed())
     while True:
         await anyio.sleep(_LOOK_S)
         if nightly.due(_local(), _elapsed()):
             nightly.done(_local(), _elapsed())
-            await one_night(caretaker, retention, idle)
+            nightly.ended("it was not finished")
+            nightly.ended(await one_night(caretaker, retention, idle))
 
 
-async def one_night(caretaker: Caretaker, retention: Retention, idle: Callable[[], bool]) -> None:
+async def one_night(
+    caretaker: Caretaker, retention: Retention, idle: Callable[[], bool]
+) -> str | None:
     """Back up, check the backup, forget what is old, shrink.
 
     A check of the database itself would keep its log growing under load: it is made if there
-    is no backup to check, and then nothing is forgotten. A failure is told, and raises not.
+    is no backup to check, and then nothing is forgotten. A failure is told, and returned.
     """
     backup: Path | None = None
     try:
@@ -93,6 +116,8 @@ async def one_night(caretaker: Caretaker, retention: Retention, idle: Callable[[
             await caretaker.vacuum()
     except (StoreError, UnavailableError, OSError) as error:
         log.error("nightly_maintenance_failed", error=str(error))
+        return str(error)
+    return None
 
 
 async def _check(caretaker: Caretaker, backup: Path | None) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from agent_runner import wire
+from agent_runner.clock import Clock
 from agent_runner.settings import MaintenanceSettings
 from conversation_store.store import Store
 
@@ -24,13 +25,16 @@ class _Forget(Protocol):
 class Retention:
     """Forgets a few rows at a time, so that runs write in between."""
 
-    def __init__(self, store: Store, settings: MaintenanceSettings) -> None:
+    def __init__(
+        self, store: Store, settings: MaintenanceSettings, clock: Clock | None = None
+    ) -> None:
         self._store = store
+        self._clock = clock or Clock()
         self._settings = settings
 
     async def forget(self) -> tuple[int, int]:
         """How many comparisons lost their outputs, and how many tickets were removed."""
-        settings, now = self._settings, wire.now()
+        settings, now = self._settings, self._clock.for_ages()
         outputs = await _all(self._store.comparisons.empty_old, now, settings.keep_outputs_days)
         tickets = await _all(self._store.tickets.delete_old, now, settings.keep_tickets_days)
         if outputs or tickets:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
 import structlog
 
 from agent_runner import wire
+from agent_runner.troubles import Trouble
 from conversation_store.faults import StoreState
 from conversation_store.integrity.backups import backups
 from conversation_store.records import Record
@@ -36,6 +38,7 @@ class StoreWatch:
     def __init__(self, store: Store, database: Path, backup_folder: Path) -> None:
         self.fenced = anyio.Event()
         self._health = store.health
+        self._folds_since: str | None = None
         self._wal = Wal(database)
         self._wal_is_large = False
         self._backups = backup_folder
@@ -46,6 +49,19 @@ class StoreWatch:
         if self._health.state is not self._told.state:
             self._tell()
         return self._told
+
+    def troubles(self) -> Iterator[Trouble]:
+        """That the write-ahead log cannot be folded, beside what `health` tells."""
+        reason = self._health.folding_failed
+        self._folds_since = (self._folds_since or wire.now()) if reason is not None else None
+        if reason is not None and self._folds_since is not None:
+            yield Trouble(
+                code="wal_not_folded",
+                what="store",
+                since=self._folds_since,
+                count=1,
+                detail=reason,
+            )
 
     async def run(self) -> None:
         """Tell of each change; runs for ever."""

@@ -20,6 +20,7 @@ from agent_runner.latch import Latch
 from agent_runner.process import tree
 from agent_runner.process.identity import MARKER, ProcessIdentity, boot_id
 from agent_runner.process.readable import Readable
+from agent_runner.process.spool import Spool
 from agent_runner.process.warden import Ends, SpawnError, TreeLimits, Warden
 
 CHUNK = 1 << 18
@@ -54,7 +55,7 @@ class Child:
         self._give_back = ends.give_back
         self._heard: Latch | None = None
         self._stdin: int | None = ends.stdin
-        self._spooled = spool is not None
+        self._spool = None if spool is None else Spool(spool)
         self._stdout = output
         self._stderr = ends.stderr
         self._stdout_ready, self._stderr_ready = Readable(output), Readable(ends.stderr)
@@ -77,6 +78,11 @@ class Child:
     def exit_code(self) -> int | None:
         """Its exit code, negative for a signal; None while it runs."""
         return self._exit_code
+
+    @property
+    def cuts(self) -> int:
+        """How often the file that is its stdout was emptied by somebody else."""
+        return 0 if self._spool is None else self._spool.cuts
 
     @property
     def empty(self) -> bool:
@@ -108,11 +114,11 @@ class Child:
         A file has no end that it tells of: a spooled stream ends with its process, which
         some task must `wait` for.
         """
-        if not self._spooled:
+        if self._spool is None:
             return await _read(self._stdout, self._stdout_ready)
         while True:
             over = self._exited
-            if (data := os.read(self._stdout, CHUNK)) or over:
+            if (data := self._spool.read(CHUNK)) or over:
                 return data
             await anyio.sleep(_SPOOL_POLL_S)
 

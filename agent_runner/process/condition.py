@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from agent_runner.home import home
 from agent_runner.process.programs import usual_places
 
 _HEAD = 128
@@ -70,7 +71,7 @@ def lying_about(program: str, env: Mapping[str, str], base: str | None) -> Path 
     """What bears the name of a program that was not found, where it is looked for."""
     if os.sep in program:
         return Path(os.path.join(base or os.getcwd(), os.path.expanduser(program)))
-    folders = [*os.get_exec_path(dict(env)), *map(str, usual_places(Path.home()))]
+    folders = [*os.get_exec_path(dict(env)), *map(str, usual_places(home() or Path(os.sep)))]
     paths = (Path(folder, program).absolute() for folder in folders if folder)
     return next((path for path in paths if os.path.lexists(path)), None)
 

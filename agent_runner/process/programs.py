@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import anyio
 
+from agent_runner.home import home
 from agent_runner.process.child import spawn
 from agent_runner.process.environment import led_by
 from agent_runner.process.warden import SpawnError, Warden
@@ -51,7 +52,7 @@ def find(program: str, env: Mapping[str, str], base: str | None = None) -> Path 
         return Path(path) if os.path.isfile(path) and os.access(path, os.X_OK) else None
     if found := shutil.which(program, path=env.get("PATH", os.defpath)):
         return Path(found).absolute()
-    places = os.pathsep.join(str(place) for place in usual_places(Path.home()))
+    places = os.pathsep.join(str(place) for place in usual_places(home() or Path(os.sep)))
     found = shutil.which(program, path=places)
     return Path(found) if found else None
 

@@ -57,6 +57,35 @@ class RawLog:
         return self._descriptor
 
 
+class Spooled:
+    """The log that a program writes by itself: what is found to be secret is masked in it.
+
+    It stays the program's file, whatever becomes of its name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor: int | None = None
+        with suppress(OSError):  # then nothing can be masked, nor has the program a file
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    @property
+    def size(self) -> int:
+        """How long it is now."""
+        return 0 if self._descriptor is None else os.fstat(self._descriptor).st_size
+
+    def overwrite(self, offset: int, data: bytes) -> None:
+        """Put `data` in the place of as many bytes; those that are there no more stay away."""
+        if self._descriptor is not None and (data := data[: max(0, self.size - offset)]):
+            with suppress(OSError):
+                os.pwrite(self._descriptor, data, offset)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
 def overwrite(path: Path, offset: int, data: bytes) -> None:
     """Put `data` in the place of as many bytes at `offset` of a log that another writes."""
     descriptor = os.open(path, os.O_WRONLY)

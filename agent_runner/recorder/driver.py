@@ -57,6 +57,9 @@ class PlainSession:
         """The text itself."""
         return text.encode()
 
+    def unmasked(self, line: bytes) -> None:
+        """Nothing goes back."""
+
     def receive(self, line: bytes) -> Received:
         """Lines are kept, not read."""
         return Received()

@@ -10,6 +10,7 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.bus.feed import Feed
+from agent_runner.clock import Clock
 from agent_runner.errors import BadRequestError, NotFoundError
 from conversation_store.errors import StoreError
 from conversation_store.records import ToggleRecord
@@ -28,8 +29,9 @@ Watcher = Callable[[Key], None]
 class Toggles:
     """Every change is committed with its audit entry before it counts, and then counts at once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock | None = None) -> None:
         self._store = store
+        self._clock = clock or Clock()
         self.feed = Feed(store.toggles)
         self._standing: dict[Key, ToggleRecord] = {}
         self._changing = anyio.Lock()
@@ -40,27 +42,32 @@ class Toggles:
         """Have `watcher` called with the key of each toggle that an operator changes."""
         self._watcher = watcher
 
+    def wake(self) -> None:
+        """Look anew: what stands may have another end by now."""
+        self._changed.set()
+
     async def load(self) -> None:
-        """Take up what stands."""
-        for toggle in await self._store.toggles.all():
-            self._standing[key_of(toggle)] = toggle
+        """Take up what stands, with its present end."""
+        async with self._changing:
+            found = await self._store.toggles.all()
+            self._standing = {key_of(toggle): toggle for toggle in found}
 
     def all(self) -> list[ToggleRecord]:
         """Every toggle in force, the narrowest scopes first."""
-        now = wire.now()
+        now = self._clock.now()
         found = [toggle for toggle in self._standing.values() if not expired(toggle, now)]
         return sorted(found, key=lambda toggle: (toggle.scope, toggle.name))
 
     def get(self, key: Key) -> ToggleRecord | None:
         """The toggle in force at just this place."""
         toggle = self._standing.get(key)
-        return toggle if toggle is not None and not expired(toggle, wire.now()) else None
+        return toggle if toggle is not None and not expired(toggle, self._clock.now()) else None
 
     def standing(self, agent_id: str, agent_type: str) -> ToggleRecord | None:
         """The toggle that speaks for an agent."""
         if not self._standing:
             return None
-        return standing(self._standing, agent_id, agent_type, wire.now())
+        return standing(self._standing, agent_id, agent_type, self._clock.now())
 
     async def set(
         self, key: Key, mode: str, cause: Cause, *, expires_ms: int | None = None
@@ -68,7 +75,7 @@ class Toggles:
         """Set an operator's toggle in the place of what stood there."""
         if expires_ms is not None and not 0 < expires_ms <= LONGEST_S * 1000:
             raise BadRequestError("invalid_body", "expiresMs: longer than a year")
-        now = wire.now()
+        now = self._clock.now()
         toggle = ToggleRecord(
             scope=key[0].value,
             name=key[1],
@@ -119,7 +126,7 @@ class Toggles:
         """Clear toggles as their time comes; runs for ever."""
         while True:
             self._changed = anyio.Event()
-            now = wire.now()
+            now = self._clock.now()
             left = math.inf
             for toggle in list(self._standing.values()):
                 if expired(toggle, now):
@@ -141,7 +148,7 @@ class Toggles:
     ) -> ToggleRecord | None:
         async with self._changing:
             cleared = await self._store.toggles.clear(
-                key[0].value, key[1], cause, now=wire.now(), only_since=only_since
+                key[0].value, key[1], cause, now=self._clock.now(), only_since=only_since
             )
             if cleared is not None:
                 self._standing.pop(key, None)

@@ -8,7 +8,6 @@ from typing import Protocol
 import anyio
 import msgspec
 import structlog
-from anyio.abc import TaskGroup
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for, forms_of
@@ -24,6 +23,7 @@ from agent_runner.runners.sink import Sink
 from agent_runner.runners.warm import Kept, WarmPool
 from agent_runner.runners.watchdog import Watchdog
 from agent_runner.settings import Timeouts
+from agent_runner.tasks import Tasks
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class Gone(Protocol):
 class Headless:
     """Runs prompts; one at a time per conversation is the caller's promise."""
 
-    def __init__(self, launcher: Launcher, pool: WarmPool, tasks: TaskGroup, on_gone: Gone) -> None:
+    def __init__(self, launcher: Launcher, pool: WarmPool, tasks: Tasks, on_gone: Gone) -> None:
         self.launcher = launcher
         self.pool = pool
         self._tasks = tasks

@@ -27,10 +27,10 @@ from agent_runner.process.condition import (
 )
 from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import Installed, Versions, find
-from agent_runner.process.redact import secrets_in
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
 from agent_runner.runners.live import LiveCli, Place
 from agent_runner.runners.raw_output import RawOutput
+from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.session_files import set_back
 from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven, find_tmux
 from agent_runner.schemas.terminal import Profile
@@ -102,7 +102,7 @@ class Launcher:
     """Finds programs and starts them with the environment that an agent may have.
 
     An agent's program starts in one of `allowed_roots`, a mirror's or the demo's in one of
-    `own_roots`. `secrets` are masked in what it prints, beside those of its environment.
+    `own_roots`. What `secrets` knows of an agent is masked in what its program prints.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Launcher:
         allowed_roots: Sequence[Path],
         own_roots: Sequence[Path],
         state_dir: Path,
-        secrets: Sequence[str],
+        secrets: Secrets,
         env: Mapping[str, str] = os.environ,
     ) -> None:
         self._warden = warden
@@ -129,7 +129,7 @@ class Launcher:
         self._allowed_roots = allowed_roots
         self._own_roots = own_roots
         self._state_dir = str(state_dir.resolve())
-        self._secrets = secrets
+        self.secrets = secrets
         self._env = dict(env)
         self._versions = Versions(warden)
         self._found: dict[str, Path] = {}
@@ -308,7 +308,7 @@ class Launcher:
             place=place,
             program=Installed.of(path),
             raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),
-            secrets=[*self._secrets, *secrets_in(environment)],
+            secrets=self.secrets.of(msgspec.to_builtins(options), environment),
             line_limit=self._line_limit,
             output_limit=limits.output_bytes,
             end_grace=end_grace,
@@ -337,7 +337,7 @@ class Launcher:
     def secrets_of(self, agent_type: str, options: AgentOptions) -> list[str]:
         """What is masked in the output of an agent's CLI."""
         environment = self._environment(adapter_for(agent_type), {}, options.env)
-        return [*self._secrets, *secrets_in(environment)]
+        return self.secrets.of(msgspec.to_builtins(options), environment)
 
     def clean(self, process_id: str) -> None:
         """Remove the private files of a process that is gone; they may hold secrets."""

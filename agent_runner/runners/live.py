@@ -366,7 +366,10 @@ class LiveCli:
 
     def _received(self, line: bytes | OversizeLine) -> Received:
         if not isinstance(line, OversizeLine):
-            return self._session.receive(line)
+            received = self._session.receive(line)
+            if (original := self._stdout.originals.get(line)) is not None:
+                self._session.unmasked(original)
+            return received
         offset = self._raw.offset(line.offset)
         told = Oversize(length_bytes=line.length, sha256=line.sha256, raw_offset=offset)
         received = self._session.receive_oversize(line.kept)
@@ -522,7 +525,7 @@ class LiveCli:
             finally:
                 await self.background.finish()
             events += self._unfinished.end(last)
-            await self._settle([self._limits.explained(event) for event in events])
+            await self._settle([self._explained(event) for event in events])
         finally:
             if not self.turn_over:
                 self._end_turn(
@@ -530,6 +533,15 @@ class LiveCli:
                         ok=False, code=FailureCode.NO_RESULT, error="the CLI ended without a result"
                     )
                 )
+
+    def _explained(self, event: AgentEvent) -> AgentEvent:
+        """A verdict without a result, with the reason that the CLI's session does not know."""
+        event = self._limits.explained(event)
+        lost = isinstance(event, TurnCompleted) and event.code == FailureCode.NO_RESULT
+        if not (lost and self._stdout.was_cut):
+            return event
+        error = "another program emptied the CLI's output file before its end was read"
+        return msgspec.structs.replace(event, code=FailureCode.OUTPUT_LOST, error=error)
 
     def _end_turn(self, verdict: TurnCompleted) -> None:
         self._verdict = verdict

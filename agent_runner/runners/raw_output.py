@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent_runner.process.raw_log import RawLog, overwrite
+from agent_runner.process.raw_log import RawLog, Spooled
 
 
 class RawOutput:
@@ -53,9 +53,14 @@ class RawOutput:
         at, self._received = self._received, self._received + len(chunk)
         if not self.spooled:
             return self._stdout.write(chunk)
-        if masked:
-            overwrite(self._path.with_suffix(".stdout"), self.offset(at), chunk)
+        if masked and self._spool is not None:
+            gone = max(0, self._base - at)
+            self._spool.overwrite(self.offset(at), chunk[gone:])
         return self._received <= self._limit
+
+    def cut(self, held: int) -> None:
+        """A spooled program's file was emptied, when `held` bytes more had been read of it."""
+        self._base, self._spooled_before = self._received + held, 0
 
     def stderr(self, chunk: bytes) -> None:
         """Keep bytes of stderr."""
@@ -70,11 +75,14 @@ class RawOutput:
         """Give the descriptors back."""
         self._stdout.close()
         self._stderr.close()
+        if self._spool is not None:
+            self._spool.close()
 
     def _open(self, path: Path) -> None:
         self._path = path
         self._base = self._received
         stdout = path.with_suffix(".stdout")
-        self._spooled_before = stdout.stat().st_size if self.spooled and stdout.exists() else 0
+        self._spool = Spooled(stdout) if self.spooled else None
+        self._spooled_before = 0 if self._spool is None else self._spool.size
         self._stdout = RawLog(stdout, self._limit)
         self._stderr = RawLog(path.with_suffix(".stderr"), self._limit)

@@ -26,7 +26,8 @@ class Stdout:
     """Passes lines on as they come; ends the program when it prints more than it may.
 
     `last` is when something last came, by the monotonic clock. `take` gets the lines, `tell`
-    what there is to say of the stream itself.
+    what there is to say of the stream itself. `originals` has those lines as they came in which
+    something was masked: who answers a line has to give back what stood there.
     """
 
     def __init__(
@@ -43,11 +44,14 @@ class Stdout:
         tell: Tell,
     ) -> None:
         self.last: float | None = None
+        self.originals: dict[bytes, bytes] = {}
         self._child = child
         self._raw = raw
         self._limits = limits
         self._redactor = Redactor(secrets)
         self._framer = LineFramer(line_limit)
+        self._line_at = 0
+        self._cuts = 0
         self._left = self._limit = output_limit or math.inf
         self._end_grace = end_grace
         self._take = take
@@ -70,17 +74,19 @@ class Stdout:
             if not chunk:
                 break
             self.last = anyio.current_time()
+            if self._child.cuts != self._cuts:
+                await self._note_cut()
             self._left -= len(chunk)
             if self._left < 0 and not self._limits.over:
                 await self._end_for_output()
             clear = self._redactor.feed(chunk)
             await self._keep(clear, masked=clear != chunk)
-            await self._take(self._framer.feed(clear))
+            await self._pass(self._framer.feed(clear))
             await anyio.lowlevel.checkpoint()
         if held := self._redactor.flush():
-            await self._keep(held, masked=False)
-            await self._take(self._framer.feed(held))
-        await self._take(self._framer.flush())
+            await self._keep(held, masked=b"*" in held)
+            await self._pass(self._framer.feed(held))
+        await self._pass(self._framer.flush())
 
     async def quiet_after_exit(self) -> None:
         """Wait for the program's exit and then, once it is read, for silence.
@@ -92,6 +98,36 @@ class Stdout:
         while seen != self._raw.received or not self._waits:
             seen = self._raw.received
             await anyio.sleep(QUIET_S)
+
+    async def _pass(self, lines: Lines) -> None:
+        hidden = self._redactor.hidden
+        for line in lines:
+            start, length = (
+                self._line_at,
+                line.length if isinstance(line, OversizeLine) else len(line),
+            )
+            self._line_at += length + 1
+            parts = [part for part in hidden if start <= part[0] < self._line_at]
+            if parts and not isinstance(line, OversizeLine):
+                original = bytearray(line)
+                for at, part in parts:
+                    original[at - start : at - start + len(part)] = part
+                self.originals[line] = bytes(original)
+        if hidden:
+            hidden[:] = [part for part in hidden if part[0] >= self._line_at]
+        await self._take(lines)
+        self.originals.clear()
+
+    @property
+    def was_cut(self) -> bool:
+        """True if something of the stream may be lost: somebody has emptied its file."""
+        return self._child.cuts > 0
+
+    async def _note_cut(self) -> None:
+        self._cuts = self._child.cuts
+        self._raw.cut(self._redactor.held)
+        message = "another program has emptied the CLI's output file: some of it may be lost"
+        await self._tell([Notice(code="output_cut", level="warning", message=message)])
 
     async def _end_for_output(self) -> None:
         limit = round(self._limit)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import anyio
 import msgspec
 import structlog
-from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.approvals.desk import Desk
@@ -18,6 +17,7 @@ from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.history import MOST_TURNS, with_history
 from agent_runner.runs.resumption import Resumption
 from agent_runner.schemas import supervised
+from agent_runner.tasks import Tasks
 from conversation_store.records import ApprovalRecord, Move, ProcessRecord
 from conversation_store.states import RunState
 from conversation_store.store import Store
@@ -56,7 +56,7 @@ class Attempts:
         store: Store,
         headless: Headless,
         desk: Desk,
-        tasks: TaskGroup,
+        tasks: Tasks,
         active: ActiveRun,
         request: RunRequest,
     ) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import anyio
 import msgspec
 import structlog
-from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.custom import CustomAdapter
@@ -37,6 +36,7 @@ from agent_runner.runs.outcome import (
 )
 from agent_runner.runs.queue import Ticket
 from agent_runner.settings import Settings, Timeouts
+from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from conversation_store.states import RunState
@@ -56,7 +56,7 @@ class RunDriver:
         headless: Headless,
         router: Router,
         desk: Desk,
-        tasks: TaskGroup,
+        tasks: Tasks,
         settings: Settings,
         raw_dir: Path,
         mirrors: Mirrors,

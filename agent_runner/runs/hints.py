@@ -34,6 +34,8 @@ HINTS: dict[str, str] = {
     FailureCode.NO_INPUT: "report it, with the run's raw log",
     FailureCode.PROMPT_REFUSED: "write the prompt another way, or run it headless",
     FailureCode.UNDELIVERED: "run the prompt headless; the notices show the terminal's screen",
+    FailureCode.OUTPUT_LOST: "keep log rotators away from the state folder's raw/: the service "
+    "bounds it by itself (`logs.*`); see what was done, and send the prompt again",
     FailureCode.NO_RESULT: "the state folder's raw/ has all that the CLI printed in this run",
     FailureCode.NO_ANSWER: "send the prompt again; if that stays so, end the conversation "
     "(POST /agents/{agentId}/end-session) first",

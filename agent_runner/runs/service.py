@@ -10,7 +10,6 @@ import anyio
 import anyio.lowlevel
 import msgspec
 import structlog
-from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
@@ -43,6 +42,7 @@ from agent_runner.runs.reconcile import interrupt
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.rotation import Rotation
 from agent_runner.settings import Settings, Timeouts
+from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, RunRecord
 from conversation_store.runs import NewRun
@@ -70,7 +70,7 @@ class RunService:
         headless: Headless,
         router: Router,
         desk: Desk,
-        tasks: TaskGroup,
+        tasks: Tasks,
         settings: Settings,
         raw_dir: Path,
         mirrors: Mirrors,
@@ -284,6 +284,7 @@ class RunService:
             )
         finally:
             del self._active[active.run_id]
+            active.done.set()
 
     def _enter(self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue) -> None:
         self._active[active.run_id] = active
@@ -474,6 +475,7 @@ class RunService:
             await self._driver.drive(active, agent, ticket)
         finally:
             del self._active[active.run_id]
+            active.done.set()
             queue.leave(ticket)
         # Who waits for the end goes first.
         await anyio.lowlevel.checkpoint()

@@ -69,7 +69,7 @@ def test_patch_changes_what_is_given_and_null_resets(
         "cwd": str(folder),
         "model": "n",
         "maxTurns": 3,
-        "env": {"A": "1"},
+        "env": {"A": "*"},
         "permissions": "allow",
     }
     nothing = dict.fromkeys(("model", "maxTurns", "env", "permissions", "cwd"))
@@ -81,6 +81,56 @@ def test_patch_changes_what_is_given_and_null_resets(
     assert outcome(client.patch("/agents/a", json={"cwd": "/"})) == (403, "cwd_not_allowed")
     assert client.get("/agents/a").json() == before
     assert client.patch("/agents/a", json={}).json()["options"] == reset
+
+
+def test_secrets_are_shown_as_an_asterisk_which_keeps_them(
+    client: httpx.Client, agent: dict[str, Any], folder: Path
+) -> None:
+    secret = "s3cr3t-0123456789-abcdef"
+    script = folder / "tool.sh"
+    script.write_text('cat >/dev/null; printf %s "$TRACKER" >told; echo "it is $TRACKER"')
+    given = {
+        **agent,
+        "type": "custom",
+        "command": ["/bin/sh", str(script), f"--password={secret}"],
+        "env": {"TRACKER": secret, "FLAG": "true"},
+    }
+    shown = client.post("/agents/register", json=given).json()
+    assert shown["options"]["env"] == {"TRACKER": "*", "FLAG": "*"}
+    assert shown["options"]["command"] == ["/bin/sh", str(script), "--password=*"]
+    assert client.get("/agents/a").json() == shown
+    assert secret not in client.get("/agents").text
+    again = client.post("/agents/register", json=given)
+    assert (again.status_code, again.json()) == (200, shown)
+    again = client.post("/agents/register", json={**given, **shown["options"]})
+    assert (again.status_code, again.json()) == (200, shown)
+    other = {**given, "env": {"TRACKER": "another", "FLAG": "true"}}
+    assert outcome(client.post("/agents/register", json=other)) == (409, "agent_exists")
+
+    changed = client.patch("/agents/a", json=shown["options"]).json()
+    assert changed["options"] == shown["options"]
+    added = client.patch("/agents/a", json={"env": {"TRACKER": "*", "NEW": "n"}}).json()
+    assert added["options"]["env"] == {"TRACKER": "*", "NEW": "*"}
+    refused = client.patch("/agents/a", json={"env": {"TRACKER": "*", "GONE": "*"}})
+    assert outcome(refused) == (422, "nothing_to_keep")
+    assert "GONE" in refused.json()["error"]
+    unknown = client.post("/agents/register", json={**given, "agentId": "b", "env": {"A": "*"}})
+    assert outcome(unknown) == (422, "nothing_to_keep")
+
+    answer = client.post("/agents/a/execute", json={"prompt": "x"}).json()
+    assert (folder / "told").read_text() == secret
+    assert answer["content"] == f"it is {'*' * len(secret)}"
+    log = client.get(f"/agents/a/logs/{answer['runId']}/stdout")
+    assert secret not in log.text
+
+
+def test_an_error_holds_no_secret(client: httpx.Client, agent: dict[str, Any]) -> None:
+    secret = "s3cr3t-0123456789-abcdef"
+    for body in ({"cwd": f"no/{secret}"}, {"cwd": f"{agent['cwd']}/{secret}"}):
+        given = {**agent, **body, "env": {"TRACKER": secret}}
+        answer = client.post("/agents/register", json=given)
+        assert answer.status_code == 422
+        assert f"/{'*' * len(secret)}" in answer.json()["error"]
 
 
 def test_permissions_are_a_word_or_rules(client: httpx.Client, agent: dict[str, Any]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from agent_runner.app.log_format import plain_values
+from agent_runner.app.log_format import MaskedValues, plain_values
 from agent_runner.plain_text import clean
+from agent_runner.runners.secrets import Secrets
 from tests.conftest import Service
 
 EVIL = "why\x1b]52;c;cHduZWQ=\x07\x1b[2J\x9b31m\rfake\u202e\u2028x"
@@ -49,3 +50,11 @@ def test_the_token_is_not_told_to_a_file_or_a_pipe(service: Service) -> None:
     assert len(service.token) == 32
     service.stop()
     assert service.token not in service.output
+
+
+def test_a_secret_is_in_no_line() -> None:
+    secrets = Secrets()
+    secrets.of({"env": {"TRACKER": "s3cr3t-0123456789"}})
+    event = {"event": "x", "error": "it said s3cr3t-0123456789", "count": 3}
+    masked = MaskedValues(secrets)(None, "error", event)
+    assert masked == {"event": "x", "error": f"it said {'*' * 17}", "count": 3}

@@ -38,7 +38,7 @@ DEFENCES = (
     ),
     Defence(
         2, "what came before the end is a line", _STDOUT,
-        "await self._take(self._framer.flush())", "self._framer.flush()",
+        "await self._pass(self._framer.flush())", "self._framer.flush()",
     ),
     Defence(
         3, "control characters are read as they stand", _SALVAGE,
@@ -482,7 +482,7 @@ DEFENCES = (
     ),
     Defence(
         86, "what nobody decides expires", "agent_runner/approvals/desk.py",
-        "for approval_id in await self._approvals.due(now=wire.now(), limit=PAGE):",
+        "for approval_id in await self._approvals.due(now=self._clock.now(), limit=PAGE):",
         "for approval_id in list[str]():",
     ),
     Defence(

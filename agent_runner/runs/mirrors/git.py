@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -47,10 +47,16 @@ class Git:
         self._env = child_environment(env, (), _ENV)
         self._timeout = timeout
 
-    async def run(self, folder: Path, *words: str, env: Mapping[str, str] | None = None) -> bytes:
-        """The output of `git words` in `folder`; GitError if it fails."""
+    async def run(
+        self,
+        folder: Path,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        codes: Sequence[int] = (0,),
+    ) -> bytes:
+        """The output of `git words` in `folder`; GitError if it leaves with none of `codes`."""
         code, data = await self._capture(folder, words, env, MOST_BYTES)
-        if code != 0:
+        if code not in codes:
             raise GitError(f"git {words[0]} failed ({code})")
         return data
 
@@ -70,7 +76,7 @@ class Git:
             *("--git-common-dir", "--show-object-format"),
         )
         try:
-            lines = os.fsdecode(await self.run(cwd, *words)).splitlines()
+            lines = os.fsdecode(await self.run(cwd, *words)).rstrip("\n").split("\n")
         except GitError:
             return None
         if len(lines) != 4:

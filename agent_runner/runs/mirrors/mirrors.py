@@ -10,7 +10,6 @@ import anyio
 import msgspec
 import structlog
 from anyio import to_thread
-from anyio.abc import TaskGroup
 
 from agent_runner import wire
 from agent_runner.agents.guard import Guard
@@ -27,6 +26,7 @@ from agent_runner.runs.mirrors.leg import MirrorLeg, NotIsolatedError, options_f
 from agent_runner.runs.mirrors.recorder import Recorder
 from agent_runner.runs.mirrors.workspace import Workspace
 from agent_runner.settings import Settings
+from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
 from conversation_store.records import (
     AgentRecord,
@@ -34,6 +34,7 @@ from conversation_store.records import (
     Figures,
     LegBody,
     NewComparison,
+    Reason,
     RunOutcome,
 )
 from conversation_store.states import RunState
@@ -45,6 +46,7 @@ log = structlog.get_logger(__name__)
 SHADOW, SELF = "shadow", "self"
 SERVICE_STOPPED = "service_stopped"
 _COPY_AFTER_S = 0.05
+_MOST_NAMED = 10
 _START_AFTER_S = 1.0
 """The primary gets its prompt to its CLI first: until that has printed something, or so long."""
 _OF_NO_LEG = frozenset(
@@ -92,7 +94,7 @@ class Mirrors:
         bus: Bus,
         headless: Headless,
         git: Git,
-        tasks: TaskGroup,
+        tasks: Tasks,
         settings: Settings,
         folder: Path,
         guard: Guard,
@@ -255,7 +257,7 @@ class Mirrors:
             output=recorder.output(outcome.answer),
             tool_calls=recorder.calls,
             files=files,
-            diff=diff,
+            diff=diff and self._headless.launcher.secrets.masked(diff),
         )
         return Side(figures=figures, body=body, roots=mirror.workspace.origin_roots)
 
@@ -321,13 +323,15 @@ class Mirrors:
         if partial_history or leg.lost_session:
             mirror.notes.append("history_partial")
         files, diff = await workspace.changes(mirror=True)
+        if workspace.left_out:
+            mirror.notes.append("entries_left_out")
         if files is None:
             mirror.notes.append("files_not_compared")
         body = LegBody(
             output=recorder.output(outcome.answer),
             tool_calls=recorder.calls,
             files=files,
-            diff=diff,
+            diff=diff and self._headless.launcher.secrets.masked(diff),
         )
         figures = recorder.figures(outcome)
         mirror.session_id = outcome.session_id
@@ -348,7 +352,7 @@ class Mirrors:
         result = ComparisonResult(
             verdict=outcome.verdict,
             similarity=outcome.similarity,
-            reasons=outcome.reasons,
+            reasons=[*outcome.reasons, *_left_out(mirror.workspace.left_out)],
             notes=mirror.notes,
             isolation=mirror.workspace.isolation,
             primary_figures=primary.figures,
@@ -398,3 +402,11 @@ class Mirrors:
             log.exception("mirror_not_removed", run_id=mirror.new.run_id)
         self._at_work.discard(mirror.key)
         self._keys.discard(mirror.key)
+
+
+def _left_out(entries: list[str]) -> list[Reason]:
+    if not entries:
+        return []
+    more = f" and {len(entries) - _MOST_NAMED} more" if len(entries) > _MOST_NAMED else ""
+    named = ", ".join(entries[:_MOST_NAMED])
+    return [Reason(code="entries_left_out", text=f"neither copied nor compared: {named}{more}")]

@@ -3,32 +3,37 @@
 In a git repository the mirror gets a repository of its own on a copy of the work tree: the same
 branch, index, uncommitted and untracked files, its objects borrowed from the user's. It is no
 `git worktree`, which would share refs, configuration and stash with the user's repository: a
-branch or a stash that a mirror makes is gone with its folder. It has no remote to push to.
+branch or a stash that a mirror makes is gone with its folder. It has no remote to push to. The
+repositories within (submodules, clones, linked work trees) get the same.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 from functools import partial
 from pathlib import Path
 
 from anyio import to_thread
 
 from agent_runner.folders import remove
-from agent_runner.runs.mirrors.files import TooLargeToCopyError, copy, everything_in
+from agent_runner.runs.mirrors.files import Copier, TooLargeToCopyError, everything_in
 from agent_runner.runs.mirrors.git import Git, GitError, Repository
+from agent_runner.runs.mirrors.tracked import Tracked
 from agent_runner.settings import ShadowSettings
 from conversation_store.records import FileChange
 from conversation_store.states import Isolation
 
-_CHANGES = {"A": "added", "D": "deleted", "M": "modified", "T": "modified"}
+MOST_WITHIN = 50
+"""Repositories within one that are copied; more are left out."""
+
+
+_CUT = "\n[cut]\n"
 
 
 class Workspace:
     """One leg's folder below the state folder; `cwd` is where its CLI runs.
 
     `take` makes it, `changes` says what was done in either tree since, `remove` ends it.
+    `left_out` names what is neither copied nor compared, and why.
     """
 
     def __init__(self, git: Git, folder: Path, origin: Path, settings: ShadowSettings) -> None:
@@ -39,13 +44,10 @@ class Workspace:
         self._origin = origin
         self._settings = settings
         self._tree = folder / "tree"
-        self._track = folder / "track"
-        self._index = folder / "base-index"
-        self._mirror_index = folder / "mirror-index"
         self._top = origin
-        self._base: str | None = None
-        self._mirror_base: str | None = None
-        self._all = False
+        self._tracked: list[Tracked] = []
+        self._told = True
+        self.left_out: list[str] = []
 
     @property
     def raw_path(self) -> Path:
@@ -77,7 +79,7 @@ class Workspace:
                 await self._take_folder()
         except TooLargeToCopyError:
             self.isolation, self.cwd = Isolation.READ_ONLY, self._origin
-            self._base = self._mirror_base = None
+            self._told = False
             await to_thread.run_sync(remove, self._tree)
 
     async def changes(self, *, mirror: bool) -> tuple[list[FileChange] | None, str | None]:
@@ -85,24 +87,19 @@ class Workspace:
 
         (None, None) if that cannot be told.
         """
-        base = self._mirror_base if mirror else self._base
-        if base is None:
+        if not (self._told and self._tracked):
             return None, None
-        top = self._tree if mirror else self._top
-        index = self._mirror_index if mirror else self._index.with_name("primary-index")
+        files: list[FileChange] = []
+        text, most = "", self._settings.output_bytes
         try:
-            tree = await self._tree_of(top, index)
-            env = self._env(top, index)
-            words = ("diff-tree", "-r", "--no-renames", base, tree)
-            raw = await self._git.run(top, *words[:2], "-z", *words[2:], env=env)
-            shown = ("diff-tree", "-p", "--no-color", "--no-ext-diff", "--no-textconv")
-            diff, whole = await self._git.beginning(
-                top, *shown, *words[1:], env=env, most=self._settings.output_bytes
-            )
+            for tracked in self._tracked:
+                some, diff, whole = await tracked.changes(mirror=mirror, most=most)
+                files += some
+                text += diff if whole or text.endswith(_CUT) else f"{diff}{_CUT}"
+                most = max(1, most - len(diff.encode()))
         except (GitError, OSError):
             return None, None
-        text = diff.decode("utf-8", "replace")
-        return _file_changes(raw), text if whole else f"{text}\n[cut]\n"
+        return files, text
 
     async def remove(self) -> None:
         """Remove the folder."""
@@ -119,110 +116,111 @@ class Workspace:
         if not inside.is_relative_to(top):
             return False
         within = inside.relative_to(top)
+        copier = self._copier(top)
         try:
-            refs = await self._git.run(top, "for-each-ref", "--format=%(objectname) %(refname)")
-            await self._open_track(repository)
-            base, listed = await self._settle_base(top)
-            paths = [os.fsdecode(name) for name in listed.split(b"\0") if name]
-            known = any(Path(path).is_relative_to(within) for path in paths)
+            first = self._track(top, self._tree, "", repository)
+            names = await first.begin()
+            known = any(Path(name).is_relative_to(within) for name in names)
             if not known and any(inside.iterdir()):
                 return False
-            moved = await self._copy(top, paths)
-            self._top, self._mirror_base = top, base
-            if moved:
-                self._mirror_base = await self._tree_of(self._tree, self._mirror_index)
-            init = ("init", "--quiet", "--template=", f"--object-format={repository.format}")
-            await self._git.run(self._tree, *init)
-            await to_thread.run_sync(self._furnish, repository, refs)
+            await self._copy(copier, names)
+            self._top = top
+            await self._track_within(first, copier)
+            if copier.moved:
+                for tracked in self._tracked:
+                    await tracked.begin_mirror()
+            for tracked in self._tracked:
+                await self._furnish(tracked)
         except GitError:
+            self._forget()
             await to_thread.run_sync(self._make)
             return False
-        self._base = base
+        self.left_out += copier.left_out
         self.cwd = self._tree / within
         await to_thread.run_sync(partial(self.cwd.mkdir, parents=True, exist_ok=True))
         self.isolation = Isolation.WORKTREE
         return True
 
     async def _take_folder(self) -> None:
-        self._all, self._top = True, self._origin
+        self._forget()
+        self._top = self._origin
+        copier = self._copier(self._origin)
         paths = await to_thread.run_sync(list, everything_in(self._origin))
-        await self._copy(self._origin, paths)
+        await self._copy(copier, paths)
+        self.left_out += copier.left_out
         self.cwd, self.isolation = self._tree, Isolation.COPY
         try:
-            await self._git.run(self._folder, "init", "--quiet", "--bare", "--template=", "track")
-            self._base, _ = await self._settle_base(self._origin)
-            self._mirror_base = await self._tree_of(self._tree, self._mirror_index)
+            first = self._track(self._origin, self._tree, "", None)
+            await first.begin()
+            await self._track_within(first, None)
+            for tracked in self._tracked:
+                if tracked.repository is not None and not (tracked.tree / ".git").exists():
+                    await self._furnish(tracked)
+                await tracked.begin_mirror()
         except GitError:
-            self._base = self._mirror_base = None
+            self._told = False
 
-    async def _open_track(self, repository: Repository) -> None:
-        """A repository beside the copy, in which both trees are told apart from the first."""
-        form = f"--object-format={repository.format}"
-        words = ("init", "--quiet", "--bare", "--template=", form, "track")
-        await self._git.run(self._folder, *words)
+    def _forget(self) -> None:
+        self._tracked.clear()
+        self.left_out.clear()
 
-        def fill() -> None:
-            _borrow(self._track, repository)
-            if (repository.folder / "index").exists():
-                shutil.copy2(repository.folder / "index", self._index)
+    def _track(self, top: Path, tree: Path, name: str, repository: Repository | None) -> Tracked:
+        number = len(self._tracked)
+        tracked = Tracked(self._git, self._folder, number, top, tree, name, repository)
+        self._tracked.append(tracked)
+        return tracked
 
-        await to_thread.run_sync(fill)
+    async def _track_within(self, outer: Tracked, copier: Copier | None) -> None:
+        """Track every repository within, and those within them; copy them with `copier`."""
+        for path in outer.within:
+            top, tree = outer.top / path, outer.tree / path
+            repository = await self._git.repository(top)
+            if repository is None or repository.top != top.resolve():
+                continue  # a submodule that was not checked out: an empty folder
+            name = f"{outer.name}/{path}".lstrip("/")
+            if len(self._tracked) > MOST_WITHIN:
+                self.left_out.append(f"{name} (one of over {MOST_WITHIN} repositories)")
+                continue
+            inner = self._track(top, tree, name, repository)
+            names = await inner.begin()
+            if copier is not None:
+                await self._copy(copier, [f"{name}/{one}" for one in names])
+                await to_thread.run_sync(partial(tree.mkdir, parents=True, exist_ok=True))
+            await self._track_within(inner, copier)
 
-    async def _settle_base(self, top: Path) -> tuple[str, bytes]:
-        """The tree as it is now, and the names in it. An index that cannot be used is left out."""
-        try:
-            tree = await self._tree_of(top, self._index, fresh=False)
-        except GitError:
-            self._index.unlink(missing_ok=True)
-            tree = await self._tree_of(top, self._index, fresh=False)
-        listed = await self._git.run(top, "ls-files", "-z", env=self._env(top, self._index))
-        return tree, listed
+    def _copier(self, source: Path) -> Copier:
+        return Copier(
+            source,
+            self._tree,
+            most_files=self._settings.copy_files,
+            most_bytes=self._settings.copy_bytes,
+        )
 
-    async def _tree_of(self, top: Path, index: Path, *, fresh: bool = True) -> str:
-        if fresh and self._index.exists():
-            await to_thread.run_sync(shutil.copy2, self._index, index)
-        env = self._env(top, index)
-        await self._git.run(top, "add", "--all", *(("--force",) if self._all else ()), env=env)
-        return (await self._git.run(top, "write-tree", env=env)).decode().strip()
+    async def _copy(self, copier: Copier, paths: list[str]) -> None:
+        await to_thread.run_sync(copier.copy, paths)
 
-    async def _copy(self, source: Path, paths: list[str]) -> bool:
-        """True if a link was changed."""
-        bounds = {
-            "most_files": self._settings.copy_files,
-            "most_bytes": self._settings.copy_bytes,
-        }
-        return await to_thread.run_sync(partial(copy, source, self._tree, paths, **bounds))
-
-    def _furnish(self, repository: Repository, refs: bytes) -> None:
-        """Have the mirror's repository stand where the user's stands."""
-        folder = self._tree / ".git"
-        _borrow(folder, repository)
-        (folder / "packed-refs").write_bytes(b"# pack-refs with: sorted \n" + refs)
-        shutil.copyfile(repository.folder / "HEAD", folder / "HEAD")
-        if (repository.folder / "index").exists():
-            shutil.copy2(repository.folder / "index", folder / "index")
-
-    def _env(self, top: Path, index: Path) -> dict[str, str]:
-        return {
-            "GIT_DIR": str(self._track),
-            "GIT_WORK_TREE": str(top),
-            "GIT_INDEX_FILE": str(index),
-        }
-
-
-def _borrow(folder: Path, repository: Repository) -> None:
-    info = folder / "objects" / "info"
-    info.mkdir(parents=True, exist_ok=True)
-    (info / "alternates").write_text(f"{repository.common / 'objects'}\n")
+    async def _furnish(self, tracked: Tracked) -> None:
+        """Make the copy a repository that stands where the user's stands."""
+        repository = tracked.repository
+        assert repository is not None
+        words = ("for-each-ref", "--format=%(objectname) %(refname)")
+        refs = await self._git.run(tracked.top, *words)
+        init = ("init", "--quiet", "--template=", f"--object-format={repository.format}")
+        await self._git.run(tracked.tree, *init)
+        sparse = await to_thread.run_sync(_sparse, repository)
+        if sparse is not None:
+            for setting in ("core.sparseCheckout", "core.sparseCheckoutCone"):
+                asked = await self._git.run(
+                    tracked.top, "config", "--type=bool", "--get", setting, codes=(0, 1)
+                )
+                if value := asked.decode().strip():
+                    await self._git.run(tracked.tree, "config", setting, value)
+        await to_thread.run_sync(tracked.furnish, refs, sparse)
 
 
-def _file_changes(raw: bytes) -> list[FileChange]:
-    """The output of `diff-tree -z`: `:mode mode hash hash letter`, path, and so on."""
-    found: list[FileChange] = []
-    parts = raw.split(b"\0")
-    for head, path in zip(parts[::2], parts[1::2], strict=False):
-        _, _, _, content, letter = head.decode().split(" ")
-        change = _CHANGES.get(letter[:1], letter)
-        name = path.decode("utf-8", "replace")
-        found.append(FileChange(path=name, change=change, content=content))
-    return found
+def _sparse(repository: Repository) -> bytes | None:
+    """Which files a sparse checkout has; None if it is none."""
+    try:
+        return (repository.folder / "info" / "sparse-checkout").read_bytes()
+    except OSError:
+        return None

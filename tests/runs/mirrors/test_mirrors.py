@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal as signals
 import stat
 import time
@@ -313,6 +314,36 @@ async def test_a_later_turn_has_its_history(serving: Serving, tmp_path: Path) ->
         assert found[-1].comparison.notes == ["history_partial"]
 
 
+async def test_what_is_left_out_is_told(serving: Serving, tmp_path: Path) -> None:
+    repository = make(tmp_path / "work")
+    os.mkfifo(repository / "pipe")
+    async with serving(shadow=SELF) as context:
+        await ended(await start(context, await shadowed(context, repository), "hello"))
+        (found,) = await compared(context)
+        assert found.comparison.verdict == "match"
+        assert found.comparison.notes == ["entries_left_out"]
+        told = {reason.code: reason.text for reason in found.comparison.reasons}
+        assert "pipe (a pipe)" in told["entries_left_out"]
+
+
+async def test_a_diff_holds_no_secret_of_the_agents(
+    serving: Serving, tmp_path: Path, state_dir: Path
+) -> None:
+    repository, secret = make(tmp_path / "work"), "s3cr3t-0123456789"
+    gate = tmp_path / "gate"
+    async with serving(shadow=SELF) as context:
+        agent = await shadowed(context, repository, env={"TRACKER": secret})
+        written = {"write": "kept.txt", "content": f"{secret}\n"}
+        active = await start(context, agent, [{"wait": str(gate)}, written, {"text": "x"}])
+        await taken(state_dir)
+        gate.touch()
+        await ended(active)
+        (found,) = await compared(context)
+        for leg in (found.primary, found.mirror):
+            assert leg is not None
+            assert f"+{'*' * len(secret)}\n" in (leg.diff or "")
+
+
 async def test_a_sample_of_headless_with_itself(serving: Serving, tmp_path: Path) -> None:
     repository = make(tmp_path / "work")
     async with serving(shadow={**SELF, "self_share": 1.0}) as context:
@@ -346,7 +377,7 @@ async def test_a_folder_without_git_is_copied_and_a_large_one_only_read(
         (found,) = await compared(context)
         assert (found.comparison.isolation, found.comparison.verdict) == ("copy", "match")
         active = await start(context, agent, script)
-        await taken(state_dir, "mirror-index")
+        await taken(state_dir, "mirror-index-0")
         gate.touch()
         await ended(active)
         found = (await compared(context, 2))[-1]
