@@ -168,6 +168,17 @@ class SessionQuarantined(AgentEvent, frozen=True, kw_only=True, tag="session.qua
     history_turns: int = 0
 
 
+class SessionContinued(AgentEvent, frozen=True, kw_only=True, tag="session.continued_elsewhere"):
+    """Somebody went on with the CLI's session by hand; what was said there is in `turn_ids`.
+
+    Those turns of the conversation belong to no run. The next prompt goes to a new process, which
+    knows them.
+    """
+
+    session_id: str
+    turn_ids: list[str]
+
+
 # --- what the agent does (made by the adapters) ---------------------------------------------
 
 
@@ -515,6 +526,7 @@ AnyEvent = (
     | SessionWarning
     | SessionClosed
     | SessionQuarantined
+    | SessionContinued
     | SessionStarted
     | PermissionModeChanged
     | MessageDelta

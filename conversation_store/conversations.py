@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from conversation_store import free_json
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.events import append_events
 from conversation_store.readers import Readers
-from conversation_store.records import ConversationRecord, TurnRecord
+from conversation_store.records import ConversationRecord, NewEvent, StoredEvent, TurnRecord
 from conversation_store.remembered import Remembered
 from conversation_store.writer import Row, Transaction, Urgency, Writer
 
@@ -27,6 +29,7 @@ def _conversation(row: Row) -> ConversationRecord:
         created_at=row[6],
         updated_at=row[7],
         session_at=row[8],
+        session_mark=row[9],
     )
 
 
@@ -163,6 +166,40 @@ class Conversations:
             )
 
         await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def mark_session(self, conversation_id: str, mark: str) -> None:
+        """Keep how far the file of the CLI's session is known, in the caller's own words."""
+
+        def unit(transaction: Transaction) -> None:
+            transaction.run("mark_session", {"conversation_id": conversation_id, "mark": mark})
+
+        await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def add_from_session(
+        self, conversation_id: str, turns: Sequence[TurnRecord], mark: str, event: NewEvent
+    ) -> list[StoredEvent]:
+        """Add what was said in the CLI's session by another hand, and tell of it by `event`.
+
+        The seqs of `turns` are the store's to give. One transaction with the mark behind them.
+        """
+
+        def unit(transaction: Transaction) -> list[StoredEvent]:
+            for turn in turns:
+                append_turn(
+                    transaction,
+                    conversation_id,
+                    turn_id=turn.turn_id,
+                    role=turn.role,
+                    direction=turn.direction,
+                    content=turn.content,
+                    run_id=None,
+                    metadata=turn.metadata,
+                    now=turn.created_at,
+                )
+            transaction.run("mark_session", {"conversation_id": conversation_id, "mark": mark})
+            return append_events(transaction, conversation_id, None, [event])
+
+        return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 
     async def turns(self, conversation_id: str, *, after: int, limit: int) -> list[TurnRecord]:
         """Messages in order, those with a seq above `after`."""

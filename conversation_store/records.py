@@ -37,7 +37,10 @@ class AgentRecord(Record, frozen=True, kw_only=True):
 
 
 class ConversationRecord(Record, frozen=True, kw_only=True):
-    """An agent's chat; `session_id` is the CLI's own, for resume, known since `session_at`."""
+    """An agent's chat; `session_id` is the CLI's own, for resume, known since `session_at`.
+
+    `session_mark` is how far that session's file is known (JSON).
+    """
 
     conversation_id: str
     agent_id: str
@@ -48,6 +51,7 @@ class ConversationRecord(Record, frozen=True, kw_only=True):
     created_at: str
     updated_at: str
     session_at: str | None
+    session_mark: str | None = None
 
 
 class TurnRecord(Record, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ CREATE TABLE conversations (
   last_turn_seq INTEGER NOT NULL DEFAULT 0,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL
-, session_at TEXT);
+, session_at TEXT, session_mark TEXT);
 
 CREATE TABLE runs (
   run_id TEXT NOT NULL PRIMARY KEY,

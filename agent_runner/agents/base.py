@@ -17,6 +17,7 @@ import msgspec
 
 from agent_runner.agents.permissions import Permissions, Preset
 from agent_runner.agents.screen_options import ScreenOptions
+from agent_runner.agents.session_log import Entry
 from agent_runner.errors import BadRequestError
 from agent_runner.events import AgentEvent, BackgroundTask
 from agent_runner.schemas.terminal import Profile
@@ -256,6 +257,14 @@ class Adapter(Protocol):
 
         A warm process that resumes a session in the minute of its file's name overwrites it.
         """
+        ...
+
+    def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """Glob patterns of the JSONL file in which the CLI keeps what was said in a session."""
+        ...
+
+    def log_entry(self, line: dict[str, Any]) -> Entry | None:
+        """What a line of that file holds; None for what says nothing."""
         ...
 
     def child_env(self) -> tuple[str, ...]:

@@ -10,14 +10,16 @@ stdin is open the process stays until everything is read. So `close_after_prompt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
-from agent_runner.agents import claude_ui, flags
+from agent_runner import quoting
+from agent_runner.agents import claude_log, claude_ui, flags
 from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
 from agent_runner.agents.claude_session import ClaudeSession
 from agent_runner.agents.claude_terminal import ClaudeTerminal
+from agent_runner.agents.session_log import Entry
 
 PERMISSION_MODES = (
     "default",
@@ -114,6 +116,15 @@ class ClaudeAdapter:
     def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """Their names tell no time."""
         return []
+
+    def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """See `base.Adapter`."""
+        home = env.get("CLAUDE_CONFIG_DIR") or f"{env.get('HOME', '')}/.claude"
+        return [f"{quoting.glob(home)}/projects/*/{quoting.glob(session_id)}.jsonl"]
+
+    def log_entry(self, line: dict[str, Any]) -> Entry | None:
+        """See `base.Adapter`."""
+        return claude_log.entry(line)
 
     def child_env(self) -> tuple[str, ...]:
         """Credentials and endpoints of Anthropic, Bedrock and Vertex, and the CLI's own home."""

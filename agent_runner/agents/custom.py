@@ -12,7 +12,7 @@ command that reads its prompt from stdin must not be run a second time in a term
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from agent_runner.agents import flags, screen_ui
 from agent_runner.agents.acp_answers import mcp_servers
@@ -22,6 +22,7 @@ from agent_runner.agents.claude_session import ClaudeSession
 from agent_runner.agents.droid_session import DroidSession
 from agent_runner.agents.gemini_session import GeminiSession
 from agent_runner.agents.screen_terminal import ScreenTerminal
+from agent_runner.agents.session_log import Entry
 from agent_runner.agents.supervised_session import Inner, SupervisedSession
 from agent_runner.agents.text_session import TextSession
 from agent_runner.errors import BadRequestError
@@ -102,6 +103,14 @@ class CustomAdapter:
     def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """Their names tell no time."""
         return []
+
+    def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """Where a user's own command keeps its session, if it has one, is not known."""
+        return []
+
+    def log_entry(self, line: dict[str, Any]) -> Entry | None:
+        """See `session_log`."""
+        return None
 
     def child_env(self) -> tuple[str, ...]:
         """Nothing beyond what every child gets; `options.env` adds to it."""

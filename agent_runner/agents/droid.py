@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from agent_runner.agents import droid_ui, flags
+from agent_runner import quoting
+from agent_runner.agents import droid_log, droid_ui, flags
 from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
 from agent_runner.agents.droid_rpc_session import DroidRpcSession
 from agent_runner.agents.droid_session import DroidSession
 from agent_runner.agents.droid_terminal import DroidTerminal
+from agent_runner.agents.session_log import Entry
 from agent_runner.errors import BadRequestError
 
 AUTONOMY = ("off", "low", "medium", "high", "unsafe")
@@ -112,6 +114,15 @@ class DroidAdapter:
     def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """Their names tell no time."""
         return []
+
+    def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """See `base.Adapter`."""
+        home = env.get("FACTORY_HOME_OVERRIDE") or env.get("HOME", "")
+        return [f"{quoting.glob(home)}/.factory/sessions/*/{quoting.glob(session_id)}.jsonl"]
+
+    def log_entry(self, line: dict[str, Any]) -> Entry | None:
+        """See `base.Adapter`."""
+        return droid_log.entry(line)
 
     def child_env(self) -> tuple[str, ...]:
         """Keys, endpoints and the CLI's own home."""

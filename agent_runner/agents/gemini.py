@@ -11,15 +11,16 @@ names its session twice, here and over the protocol.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from agent_runner import quoting
-from agent_runner.agents import flags, gemini_ui
+from agent_runner.agents import flags, gemini_log, gemini_ui
 from agent_runner.agents.acp_answers import mcp_servers
 from agent_runner.agents.acp_session import AcpSession
 from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
 from agent_runner.agents.gemini_session import GeminiSession
 from agent_runner.agents.gemini_terminal import GeminiTerminal
+from agent_runner.agents.session_log import Entry
 
 APPROVAL_MODES = ("default", "auto_edit", "yolo", "plan")
 
@@ -99,6 +100,14 @@ class GeminiAdapter:
             return []
         name = f"tmp/*/chats/session-*-{quoting.glob(session_id[:8])}.json*"
         return [f"{quoting.glob(home)}/{folder}{name}" for folder in (".gemini/", "")]
+
+    def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """See `base.Adapter`."""
+        return self.session_files(env, session_id)
+
+    def log_entry(self, line: dict[str, Any]) -> Entry | None:
+        """See `base.Adapter`."""
+        return gemini_log.entry(line)
 
     def child_env(self) -> tuple[str, ...]:
         """Keys, endpoints and the CLI's own home."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -24,6 +24,7 @@ from agent_runner.agents.base import (
     Session,
 )
 from agent_runner.agents.claude_session import ClaudeSession
+from agent_runner.agents.session_log import Entry
 from agent_runner.errors import BadRequestError
 from agent_runner.events import AgentEvent, BackgroundTask, Notice, SessionStarted
 from agent_runner.replay import player
@@ -75,6 +76,14 @@ class ReplayAdapter:
     def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """Their names tell no time."""
         return []
+
+    def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """It keeps none."""
+        return []
+
+    def log_entry(self, line: dict[str, Any]) -> Entry | None:
+        """See `session_log`."""
+        return None
 
     def child_env(self) -> tuple[str, ...]:
         """Nothing."""

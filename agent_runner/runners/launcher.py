@@ -28,6 +28,7 @@ from agent_runner.process.condition import (
 from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import Installed, Versions, find
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
+from agent_runner.runners import session_log
 from agent_runner.runners.live import LiveCli, Place
 from agent_runner.runners.raw_output import RawOutput
 from agent_runner.runners.secrets import Secrets
@@ -333,6 +334,12 @@ class Launcher:
             set_back(patterns)
         except OSError as error:  # the CLI then says that it does not know the session
             log.warning("session_not_set_back", session_id=session_id, error=str(error))
+
+    def session_log(self, agent_type: str, options: AgentOptions, session_id: str) -> Path | None:
+        """The file in which the CLI keeps the session; None if there is none, or none is known."""
+        adapter = adapter_for(agent_type)
+        environment = self._environment(adapter, {}, options.env)
+        return session_log.find(adapter.session_log(environment, session_id))
 
     def secrets_of(self, agent_type: str, options: AgentOptions) -> list[str]:
         """What is masked in the output of an agent's CLI."""

@@ -35,6 +35,7 @@ from agent_runner.runs.outcome import (
     with_hint,
 )
 from agent_runner.runs.queue import Ticket
+from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.settings import Settings, Timeouts
 from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
@@ -60,9 +61,11 @@ class RunDriver:
         settings: Settings,
         raw_dir: Path,
         mirrors: Mirrors,
+        sessions: SessionWatch,
     ) -> None:
         self._store = store
         self._mirrors = mirrors
+        self._sessions = sessions
         self._headless = headless
         self._desk = desk
         self._router = router
@@ -78,10 +81,15 @@ class RunDriver:
         """
         outcome: RunOutcome | None = None
         begun = anyio.current_time()
+        waits = not ticket.ready.is_set()
         try:
             outcome = await self._wait_for_turn(active, ticket)
             if outcome is None:
                 begun = anyio.current_time()
+                if waits:
+                    await self._sessions.look(
+                        active.agent_type, active.options, active.run.conversation_id
+                    )
                 outcome = await self._run(active, agent)
             elif self._stays_queued(active):
                 active.done.set()

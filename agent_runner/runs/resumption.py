@@ -94,6 +94,11 @@ class Resumption:
         return _PROMPT.format(calls="\n\n".join(calls))
 
 
+def is_prompt(text: str) -> bool:
+    """True if a session was told `text` to have its approved calls made again."""
+    return text.startswith(_PROMPT.partition("{calls}")[0])
+
+
 def _answer(approval: ApprovalRecord) -> Answer:
     decision = approval.decision or {}
     return Answer(

@@ -41,6 +41,7 @@ from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.reconcile import interrupt
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.rotation import Rotation
+from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.settings import Settings, Timeouts
 from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
@@ -86,7 +87,10 @@ class RunService:
         self._raw_files = RawFiles(raw_dir)
         self._rotation = Rotation(store, self._raw_files, settings.logs)
         self._mirrors = mirrors
-        self._driver = RunDriver(store, headless, router, desk, tasks, settings, raw_dir, mirrors)
+        self._sessions = SessionWatch(store, bus, headless)
+        self._driver = RunDriver(
+            store, headless, router, desk, tasks, settings, raw_dir, mirrors, self._sessions
+        )
         # Each is there while somebody uses it.
         self._queues = WeakValueDictionary[str, AgentQueue]()
         self._accepting = WeakValueDictionary[str, anyio.Lock]()
@@ -134,11 +138,21 @@ class RunService:
                     hint="wait for it, cancel it, or ask with busy: queue",
                 )
             queue.check_room()
+            if not len(queue):
+                await self._look_at_session(agent, options, request.conversation_id)
             begins_first = awaited and request.idempotency_key is None and not len(queue)
             active = await self._accept(
                 agent, options, request, timeouts, queue, durable=not begins_first
             )
         return Accepted(active.run_id, active, reattached=False)
+
+    async def _look_at_session(
+        self, agent: AgentRecord, options: AgentOptions, wanted: str | None
+    ) -> None:
+        """Before the prompt is in the conversation: what came by another hand stands before it."""
+        conversation_id, is_new = await self._conversation(agent.agent_id, wanted)
+        if not is_new:
+            await self._sessions.look(agent.type, options, conversation_id)
 
     async def resume(self, run: RunRecord) -> None:
         """Drive a run that an earlier service had not begun, or that an approval holds."""
@@ -285,6 +299,15 @@ class RunService:
         finally:
             del self._active[active.run_id]
             active.done.set()
+            self._settle(active)
+
+    def _settle(self, active: ActiveRun) -> None:
+        """Have the session's file looked at once the CLI has written the turn."""
+        conversation_id = active.run.conversation_id
+        if active.session_id and not self._sessions.has_none(conversation_id, active.session_id):
+            self._tasks.start_soon(
+                self._sessions.settle, active.agent_type, active.options, conversation_id
+            )
 
     def _enter(self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue) -> None:
         self._active[active.run_id] = active
@@ -477,6 +500,7 @@ class RunService:
             del self._active[active.run_id]
             active.done.set()
             queue.leave(ticket)
+            self._settle(active)
         # Who waits for the end goes first.
         await anyio.lowlevel.checkpoint()
         await self._rotation.after(agent.agent_id, active.run_id)

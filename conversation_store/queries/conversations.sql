@@ -4,18 +4,18 @@ VALUES (:conversation_id, :agent_id, 'open', :now, :now);
 
 -- name: get_conversation
 SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,
-  created_at, updated_at, session_at
+  created_at, updated_at, session_at, session_mark
 FROM conversations WHERE conversation_id = :conversation_id;
 
 -- name: current_conversation
 SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,
-  created_at, updated_at, session_at
+  created_at, updated_at, session_at, session_mark
 FROM conversations WHERE agent_id = :agent_id AND state = 'open'
 ORDER BY conversation_id DESC LIMIT 1;
 
 -- name: list_conversations
 SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,
-  created_at, updated_at, session_at
+  created_at, updated_at, session_at, session_mark
 FROM conversations WHERE agent_id = :agent_id AND conversation_id < :before
 ORDER BY conversation_id DESC LIMIT :limit;
 
@@ -40,6 +40,9 @@ UPDATE conversations SET
   session_at = CASE WHEN session_id = :session_id THEN session_at ELSE :now END,
   session_id = :session_id, updated_at = :now
 WHERE conversation_id = :conversation_id;
+
+-- name: mark_session
+UPDATE conversations SET session_mark = :mark WHERE conversation_id = :conversation_id;
 
 -- name: reserve_event_seqs
 UPDATE conversations SET last_event_seq = last_event_seq + :count
