@@ -111,6 +111,11 @@ def event_text(event: dict[str, Any]) -> Text | None:
             return words(f"\n> {event['prompt'][:2000]}", "bold")
         case "run.started" if event.get("trigger") == "background":
             return words("\n> (goes on by itself)", "bold")
+        case "session.quarantined":
+            told = f"knows the last {given} messages" if (given := event["historyTurns"]) else "new"
+            return words(f"the CLI's session is lost; the next one is {told}", "yellow")
+        case "session.continued_elsewhere":
+            return words("(somebody went on with this session by hand)", "yellow")
         case "background.lost":
             return words(f"lost: {lost_text(event)}", "red")
         case "message.completed":

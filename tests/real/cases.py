@@ -99,6 +99,22 @@ class RealCases:
         reused = turn.of("run.started")[0].get("reused", False)
         assert reused is (real.form is not Form.ONE_SHOT)
 
+    def test_gone_on_with_by_hand(self, real: Real) -> None:
+        """The model hears both of what we said and of what somebody said in their terminal."""
+        if not real.cli.by_hand:
+            pytest.skip("its headless form goes on with a session by its own service only")
+        agent = real.agent("by-hand")
+        first = agent.turn("remember APPLES", says("I know APPLES."))
+        assert succeeded(first)
+        agent.by_hand("remember PEARS", first.run["sessionId"], says("I know PEARS."))
+        agent.heard_by_hand(("inbound", "remember PEARS"), ("outbound", "I know PEARS."))
+        turn = agent.turn("what do you know?", says("Both."))
+        assert succeeded(turn)
+        assert turn.run["sessionId"] == first.run["sessionId"]
+        self.assert_remembers(real, "APPLES", "PEARS", "I know PEARS.", "what do you know?")
+        assert len(turn.of("session.continued_elsewhere")) == 1
+        assert succeeded(agent.turn("and again", says("Still both.")))
+
     def test_restart(self, real: Real) -> None:
         """Another process goes on with the session, after the service was away."""
         agent = real.agent("restart")

@@ -17,14 +17,17 @@ class Cli:
 
     `tools` are the agent's options that let it write files and run commands unasked.
     `resumes` is whether its one-shot form goes on with an earlier session offline. `no_model`
-    is how its provider says that it does not know a model.
+    is how its provider says that it does not know a model. `own_words` are prompts that its UI
+    takes for commands. `by_hand` goes on with a session in a terminal of somebody's own.
     """
 
     suite: Suite
     version: str
     tools: dict[str, Any]
+    own_words: tuple[str, ...] = ("/help",)
     no_model: str = "model: no-such-model"
     resumes: bool = True
+    by_hand: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -36,14 +39,23 @@ CLAUDE = Cli(
     suite=CLAUDE_SUITE,
     version="2.1.329",
     tools={"permissionMode": "acceptEdits", "allowedTools": ["Bash", "Write"]},
+    own_words=("/model", "exit", " quit", ":q", ":wq", ":q!"),
+    by_hand=("-p", "--resume", "{session}", "{prompt}"),
     env={"CLAUDE_CODE_MAX_RETRIES": "1"},
 )
 GEMINI = Cli(
     suite=GEMINI_SUITE,
     version="0.61.0",
     tools={"permissionMode": "yolo"},
+    by_hand=("--resume", "{session}", "-p", "{prompt}"),
     no_model="models/no-such-model is not found for API version v1beta, or is not supported "
     "for generateContent. Call ListModels to see the list of available models.",
 )
-DROID = Cli(suite=DROID_SUITE, version="0.215.0", tools={"permissionMode": "low"}, resumes=False)
+DROID = Cli(
+    suite=DROID_SUITE,
+    version="0.215.0",
+    tools={"permissionMode": "low"},
+    resumes=False,
+    own_words=("/help", "exit", " QUIT"),
+)
 ALL = (CLAUDE, GEMINI, DROID)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from agent_runner.agents.base import Form
 from agent_runner.recorder.models import Reply, Shell, Sleep
@@ -81,6 +87,53 @@ class TerminalCases(Asking):
         turn = agent.turn("go on", says("Still here."))
         assert succeeded(turn)
         assert turn.run["content"] == "Still here."
+
+    @pytest.mark.parametrize("keys", ["C-o", "/model Enter", "!"])
+    def test_what_somebody_left_open_is_left(self, terminal: Real, keys: str) -> None:
+        """A transcript, a menu, shell mode: the prompt is taken in the same UI."""
+        agent = terminal.agent(f"left-{keys[-3:]}".replace(" ", "").replace("!", "shell"))
+        assert succeeded(agent.turn("say it", says("One.")))
+        before = self.shown(terminal, agent)["pid"]
+        for key in keys.split():
+            self.press(terminal, agent, key)
+            wait_until(self.rests(terminal, agent), "the UI rests")
+        turn = agent.turn("and again", says("Two."))
+        assert succeeded(turn)
+        assert turn.run["content"] == "Two."
+        assert self.shown(terminal, agent)["pid"] == before
+
+    def test_a_prompt_that_the_submit_key_would_change(self, terminal: Real) -> None:
+        agent = terminal.agent("submitted")
+        for prompt in ("ends in \\", "see :de"):
+            turn = agent.turn(prompt, says("Taken."))
+            assert succeeded(turn)
+            self.assert_asked(terminal, json.dumps(prompt)[1:-1])
+
+    def test_a_word_of_the_ui_is_refused(self, terminal: Real) -> None:
+        agent = terminal.agent("leaving")
+        for prompt in terminal.cli.own_words:
+            with terminal.service.client() as client:
+                answer = client.post(f"/agents/{agent.name}/execute", json={"prompt": prompt})
+            assert (answer.status_code, answer.json()["code"]) == (422, "prompt_refused")
+        agent.end_session()
+        assert succeeded(agent.turn("do not exit", says("I stay.")))
+
+    def shown(self, real: Real, agent: Agent) -> dict[str, Any]:
+        with real.service.client() as client:
+            found: dict[str, Any] = client.get(f"/agents/{agent.name}/terminal").json()
+        return found
+
+    def rests(self, real: Real, agent: Agent) -> Callable[[], bool]:
+        """True when the screen has been the same for half a second."""
+        last: list[tuple[float, str]] = []
+
+        def rests() -> bool:
+            text = self.shown(real, agent)["text"]
+            if not last or last[-1][1] != text:
+                last.append((time.monotonic(), text))
+            return time.monotonic() - last[-1][0] > 0.5
+
+        return rests
 
     def press(self, real: Real, agent: Agent, key: str) -> None:
         with real.service.client() as client:

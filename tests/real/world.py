@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -44,6 +45,7 @@ class Real:
 
     def __init__(self, cli: Cli, form: Form, program: Path, root: Path, model: ModelServer) -> None:
         self.cli, self.form, self.model, self.root = cli, form, model, root
+        self.program = program
         self.home = root / "home"
         for folder in (self.home, root / "tmp", root / "work"):
             folder.mkdir(parents=True, mode=0o700)
@@ -68,7 +70,7 @@ class Real:
         argv = [sys.executable, "-m", "agent_runner.cli.main", "serve", "--port", "0"]
         argv += ["--state-dir", str(root / "state"), "--config", str(config)]
         # As a user's shell would have it: the CLI's own variables stand in our environment.
-        env = {
+        self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "TMPDIR": str(root / "tmp"),
@@ -77,7 +79,7 @@ class Real:
             "LANG": "C.UTF-8",
             **{name: self._fill(value) for name, value in cli.suite.env.items()},
         }
-        self.service = Service(argv, env, root)
+        self.service = Service(argv, self.env, root)
         self.service.start()
 
     def _fill(self, text: str) -> str:
@@ -239,6 +241,10 @@ class Agent:
         self._durable: list[bytes] = []
         self._said: list[tuple[str, str]] = []
 
+    def heard_by_hand(self, *said: tuple[str, str]) -> None:
+        """The conversation is to have these too, before the next prompt."""
+        self._said += said
+
     def begin(self, prompt: str, *replies: Reply) -> Pending:
         """Send a prompt to which the model will answer `replies`."""
         self.real.model.script(list(replies))
@@ -254,6 +260,21 @@ class Agent:
             answer = client.post(path, json={"prompt": prompt}, timeout=PATIENCE_S)
         body: dict[str, Any] = answer.json()
         return body
+
+    def by_hand(self, prompt: str, session: str, *replies: Reply) -> None:
+        """Go on with a session of the CLI in a terminal of somebody's own."""
+        real = self.real
+        real.model.script(list(replies))
+        words = [word.format(session=session, prompt=prompt) for word in real.cli.by_hand]
+        subprocess.run(
+            [str(real.program), *words],
+            cwd=self.cwd,
+            env={**real.env, **real.cli.env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=PATIENCE_S,
+        )
 
     def cancel(self) -> None:
         with self.real.service.client() as client:
