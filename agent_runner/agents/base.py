@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -200,6 +200,11 @@ class Session(Protocol):
     @property
     def resting(self) -> bool:
         """True while no turn is on: neither a prompt's nor one that the CLI began by itself."""
+        ...
+
+    @property
+    def typed(self) -> Collection[str]:
+        """Prompts that somebody gave the process at its own terminal, the last of them."""
         ...
 
     @property

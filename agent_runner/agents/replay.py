@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -96,6 +96,8 @@ class ReplayAdapter:
 
 class ReplaySession:
     """A ClaudeSession whose every turn begins with the notice `replay`."""
+
+    typed: Collection[str] = ()
 
     def __init__(self, options: AgentOptions, form: Form, transcript: str) -> None:
         self._session = ClaudeSession(options, form, None)

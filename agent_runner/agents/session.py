@@ -7,6 +7,7 @@ one TurnCompleted, if need be when the process is gone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from agent_runner.agents.base import (
@@ -101,6 +102,11 @@ class SessionBase(LineReader):
     def resting(self) -> bool:
         """True while no turn is on."""
         return not self._prompts
+
+    @property
+    def typed(self) -> Collection[str]:
+        """It has no terminal of its own."""
+        return ()
 
     @property
     def untold(self) -> bool:

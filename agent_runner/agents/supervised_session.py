@@ -8,6 +8,7 @@ answered here.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Protocol
 
 from agent_runner.agents.base import Exit, Feature, PermissionAnswer, Received, Session
@@ -49,6 +50,7 @@ class SupervisedSession:
     """`inner` with the events of the protocol taken out of what the command prints."""
 
     reads_stderr = True
+    typed: Collection[str] = ()
 
     def __init__(self, inner: Inner, *, json_stdout: bool) -> None:
         self.inner = inner

@@ -6,7 +6,8 @@ reads the CLI's hooks and transcript.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections import deque
+from collections.abc import Collection, Container, Sequence
 from typing import Any, ClassVar
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
@@ -29,7 +30,10 @@ from agent_runner.wire import encode
 SCREEN_LIMIT = 4000
 """Most characters of a screen that an event shows."""
 
+MOST_TYPED = 100
+
 _SHOWN = 400
+_PROMPT_HOOKS = ("UserPromptSubmit", "BeforeAgent")
 
 
 class TerminalSession(SessionBase):
@@ -45,6 +49,12 @@ class TerminalSession(SessionBase):
         self._held: dict[str, dict[str, Any]] = {}
         self._end: t.Exited | t.Failed | None = None
         self._blocked: str | None = None
+        self._typed = deque[str](maxlen=MOST_TYPED)
+
+    @property
+    def typed(self) -> Collection[str]:
+        """See `base.Session`."""
+        return self._typed
 
     # --- to the driver -------------------------------------------------------------------
 
@@ -104,6 +114,8 @@ class TerminalSession(SessionBase):
         self.saw(type(message).__name__)
         match message:
             case t.Hook():
+                if not self._prompts and message.event.get("hook_event_name") in _PROMPT_HOOKS:
+                    self._typed.append(str(message.event.get("prompt")))
                 return self._hook(message, line)
             case t.HookGone():
                 self._held.pop(str(message.id), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from agent_runner.agents.base import Exit, Feature, Form, PermissionAnswer, Received, Session
@@ -43,6 +44,7 @@ class PlainSession:
     reads_stderr = False
     features: frozenset[Feature] = frozenset()
     resting = True
+    typed: Collection[str] = ()
 
     def __init__(self) -> None:
         self.background: list[BackgroundTask] = []

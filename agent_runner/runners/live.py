@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,11 @@ class LiveCli:
     def features(self) -> frozenset[Feature]:
         """What an answer to this CLI may hold besides allow or deny."""
         return self._session.features
+
+    @property
+    def typed(self) -> Collection[str]:
+        """See `base.Session`."""
+        return self._session.typed
 
     @property
     def alive(self) -> bool:

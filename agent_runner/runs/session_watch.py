@@ -5,6 +5,9 @@ keep knows nothing of it, and its next turn would leave it behind: the process i
 one resumes the session with all that is in it, and the conversation gets those turns, which
 belong to no run.
 
+What somebody types at the terminal of our own process is taken over as well, and the process
+lives on.
+
 Before a prompt the session's file is looked at, which is a stat; it is read only when it has
 grown, and after each turn of ours, once the CLI has written it.
 """
@@ -39,6 +42,8 @@ WRITTEN_S = 0.4
 """So long after a turn its CLI has written the file (recorded: up to 0.1 s)."""
 
 MOST_TURNS = 1000
+MOST_KNOWN = 10_000
+"""Conversations whose files are remembered; another one's is read again."""
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +136,7 @@ class SessionWatch:
         file = await self._file(agent_type, options, conversation_id, session_id)
         seen = None if file is None else look(file)
         if file is None or seen is None:
-            self._known[conversation_id] = _Known(session_id, None, None)
+            self._note(conversation_id, _Known(session_id, None, None))
             return
         mark = _mark_of(conversation)
         if mark is None or seen.size < mark.offset:
@@ -159,7 +164,13 @@ class SessionWatch:
             await self._take_over(conversation, reading.said, behind)
         elif behind != mark:
             await self._store.conversations.mark_session(conversation_id, _json(behind))
-        self._known[conversation_id] = _Known(session_id, file, seen)
+        self._note(conversation_id, _Known(session_id, file, seen))
+
+    def _note(self, conversation_id: str, known: _Known) -> None:
+        self._known.pop(conversation_id, None)
+        self._known[conversation_id] = known
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
 
     async def _file(
         self, agent_type: str, options: AgentOptions, conversation_id: str, session_id: str
@@ -175,7 +186,10 @@ class SessionWatch:
         self, conversation: ConversationRecord, said: list[Said], mark: Mark
     ) -> None:
         conversation_id, now = conversation.conversation_id, wire.now()
-        await self._headless.drop(conversation_id)
+        live = self._headless.pool.peek(conversation_id)
+        typed = {_plain(text) for text in (live.typed if live is not None else ())}
+        if any(one.role == "user" and _plain(one.text) not in typed for one in said):
+            await self._headless.drop(conversation_id)
         turns = [
             TurnRecord(
                 turn_id=wire.new_id("turn"),

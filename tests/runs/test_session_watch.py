@@ -152,6 +152,24 @@ def test_our_own_turns_are_no_other_hands(
     assert not [e for e in talk.events() if e["type"] == "session.continued_elsewhere"]
 
 
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_what_is_typed_in_our_own_ui_comes_in_and_the_ui_lives_on(
+    chat: Callable[..., Chat],
+) -> None:
+    talk = chat({"tmux": {}}, "tmux")
+    talk.say("APPLES")
+    talk.settled()
+    before = talk.pids()
+    with talk.service.client() as client:
+        shown = client.get("/agents/worker/terminal").json()
+    words = ["tmux", "-S", "t", "send-keys", "-t", shown["session"], "PEARS", "Enter"]
+    subprocess.run(words, cwd=Path(shown["socket"]).parent, check=True)
+    wait_until(lambda: "echo: PEARS" in next(talk.home.glob("projects/*/*.jsonl")).read_text())
+    talk.say("both?")
+    assert [text for text, owned in talk.turns() if not owned] == ["PEARS", "echo: PEARS"]
+    assert talk.pids() == before
+
+
 def test_after_a_kill_and_a_restart(chat: Callable[..., Chat]) -> None:
     talk = chat({})
     talk.say("APPLES")
