@@ -161,6 +161,8 @@ class SessionWatch:
         if reading.said:
             if not takes_over:
                 return  # it may not be over: the next prompt takes it over
+            # Known to the register from here on, whether or not a process has run yet.
+            self._headless.launcher.secrets_of(agent_type, options)
             await self._take_over(conversation, reading.said, behind)
         elif behind != mark:
             await self._store.conversations.mark_session(conversation_id, _json(behind))
@@ -197,7 +199,7 @@ class SessionWatch:
                 seq=0,
                 role=one.role,
                 direction="inbound" if one.role == "user" else "outbound",
-                content=one.text,
+                content=self._headless.launcher.secrets.masked(one.text),
                 run_id=None,
                 metadata={"origin": "session", "sessionId": mark.session_id, "at": one.at},
                 created_at=now,

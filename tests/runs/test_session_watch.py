@@ -170,6 +170,19 @@ def test_what_is_typed_in_our_own_ui_comes_in_and_the_ui_lives_on(
     assert talk.pids() == before
 
 
+def test_a_secret_that_was_said_by_hand_is_masked(chat: Callable[..., Chat]) -> None:
+    talk = chat({})
+    secret = "sk-canary-0123456789abcdef"
+    env = {"CLAUDE_CONFIG_DIR": str(talk.home), "API_KEY": secret}
+    with talk.service.client() as client:
+        client.patch("/agents/worker", json={"env": env})
+    talk.say("APPLES")
+    talk.by_hand(f"it is {secret}")
+    talk.say("both?")
+    said = [text for text, owned in talk.turns() if not owned]
+    assert said == [f"it is {'*' * len(secret)}", f"echo: it is {'*' * len(secret)}"]
+
+
 def test_after_a_kill_and_a_restart(chat: Callable[..., Chat]) -> None:
     talk = chat({})
     talk.say("APPLES")
