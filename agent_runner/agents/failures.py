@@ -22,6 +22,7 @@ _BY_STATUS = {
     402: FailureCode.BILLING,
     403: FailureCode.AUTH_REQUIRED,
     404: FailureCode.MODEL_NOT_FOUND,
+    407: FailureCode.CONNECTION_FAILED,
     408: FailureCode.CONNECTION_FAILED,
     413: FailureCode.CONTEXT_TOO_LONG,
     422: FailureCode.INVALID_REQUEST,
@@ -48,8 +49,8 @@ _TYPE = re.compile(rf"\b(?:{'|'.join(_BY_TYPE)})\b")
 
 # Statuses in a provider's error text: `API Error: 529 ...`, `"code":503`, `status 401`.
 _STATUS = re.compile(
-    r"""(?:^|API Error:?|["']?code["']?\s*:|status(?: code)?:?|HTTP|rejected\s\()"""
-    r"""\s*(\d{3})\b(?![.,:]\d)"""
+    r"""(?:^|[A-Za-z]*Error:?|["']?code["']?\s*:|status(?: code)?:?|HTTP(?:/[\d.]+)?"""
+    r"""|rejected\s\()\s*(\d{3})\b(?![.,:]\d)"""
 )
 
 

@@ -65,6 +65,9 @@ _ZONE = re.compile(
     r"\s*(?:\((?P<named>[^()\n]{1,64})\)"
     r"|(?P<bare>(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?\b|Z\b|[A-Z]{2,5}\b|[A-Z][a-z]+/[A-Za-z_/]+))?"
 )
+_HOURS = {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
+"""The zones that RFC 5322 (4.3) gives a meaning; the word alone names many others."""
+
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?")
 
 
@@ -205,6 +208,8 @@ def _zone(text: str, at: int, local: tzinfo | None) -> tzinfo | None:
         return local
     if name in ("Z", "UTC", "GMT"):
         return UTC
+    if name in _HOURS:
+        return timezone(timedelta(hours=_HOURS[name]))
     if offset := _OFFSET.fullmatch(name):
         size = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
         return timezone(size if offset[1] == "+" else -size)

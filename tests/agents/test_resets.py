@@ -65,7 +65,7 @@ def test_a_time(text: str, moment: str) -> None:
     [
         "", "resets", "please try again later", "resets in a while", "closed until further notice",
         "resets 8pm (Mars/Olympus)", "resets 8pm (../../etc/passwd)", "resets 8pm (\x00)",
-        "resets 8pm PST", "resets 13pm", "resets 0am", "resets 25:00", "resets 9:99",
+        "resets 8pm IST", "resets 13pm", "resets 0am", "resets 25:00", "resets 9:99",
         "resets Feb 30, 9am", "resets Nov 29, 9am", "resets Nov 30, 9:59 pm", "retry in 0s",
         "Claude AI usage limit reached|1764547200", "usage limit reached|9999999999",
         "resets in 9999999 days", "resets 2030-01-01 at 00:00 UTC", "resets 0000-00-00 at 00:00",
@@ -88,6 +88,9 @@ def test_no_time(text: str) -> None:
         ("2026-11-01T05:00", "resets 1:30am (America/New_York)", "2026-11-01T05:30:00"),
         ("2026-11-01T05:45", "resets 1:30am (America/New_York)", "2026-11-01T06:30:00"),
         ("2026-11-01T06:45", "resets 1:30am (America/New_York)", "2026-11-02T06:30:00"),
+        # The words for which RFC 5322 has a zone.
+        ("2026-12-01T02:00", "resets Thursday at 10am (PST)", "2026-12-03T18:00:00"),
+        ("2026-07-01T02:00", "resets 8pm EDT", "2026-07-02T00:00:00"),
         # The day is that of the zone, not that of UTC.
         ("2026-12-01T02:00", "resets today at 10pm (America/New_York)", "2026-12-01T03:00:00"),
         ("2026-12-31T23:00", "resets Jan 1, 1am (Asia/Tokyo)", None),

@@ -26,6 +26,10 @@ WORDINGS = (
     Wording("5-hour limit reached ∙ resets 3pm",
             r"(5-hour|five-hour|session|weekly|daily|monthly|opus|sonnet) limit reached",
             Code.RATE_LIMITED, f"{_ISSUES}/9046"),
+    Wording("Spending cap reached resets 1am",
+            r"\b(limit|cap) reached\b.{0,10}resets"
+            r"|(spend(ing)?|usage) (cap|limit)s? (reached|exceeded|resets?\b)", Code.RATE_LIMITED,
+            f"{_ISSUES}/9046"),
     Wording("You've hit your limit · resets Feb 7, 11am (Asia/Seoul)",
             r"you.ve hit your limit", Code.RATE_LIMITED, f"{_ISSUES}/22976", 429),
     Wording("You've hit your session limit · resets 12:50pm (Europe/Paris)",
@@ -58,8 +62,8 @@ WORDINGS = (
     Wording("This service is disabled for your org", r"service is disabled for your org",
             Code.BILLING, _CLI, 429, (Code.RATE_LIMITED, Code.AUTH_REQUIRED), _ADMIN),
     Wording("Extra usage is required for long context requests.",
-            r"(extra usage is required|requires (extra usage|usage credits))", Code.BILLING,
-            f"{_ISSUES}/45192", 429, (Code.RATE_LIMITED,), _CREDITS),
+            r"(extra usage|usage credits) (is|are) required|requires (extra usage|usage credits)",
+            Code.BILLING, f"{_ISSUES}/45192", 429, (Code.RATE_LIMITED,), _CREDITS),
     Wording("Your credit balance is too low to access the Anthropic API.",
             r"credit balance (is )?too low", Code.BILLING, f"{_RECORDED}/credit-balance", 400,
             (Code.RATE_LIMITED, Code.AUTH_REQUIRED)),
@@ -94,7 +98,8 @@ WORDINGS = (
     Wording("AWS credentials expired or invalid",
             r"aws (credentials|authentication).{0,20}(expired|invalid|failed)"
             r"|google cloud authentication failed|security token .{0,40}(expired|invalid)"
-            r"|could not load the default credentials", Code.AUTH_REQUIRED, _CLI, None, (),
+            r"|(could not load|unable to locate) (the default )?credentials"
+            r"|sso (session|token).{0,60}(expired|invalid)", Code.AUTH_REQUIRED, _CLI, None, (),
             "renew the cloud provider's credentials for the user that the service runs as"),
     # --- the service, the request ----------------------------------------------------------------
     Wording("API Error: Server is temporarily limiting requests (not your usage limit)",
@@ -103,6 +108,12 @@ WORDINGS = (
             529),
     Wording("Prompt is too long", r"prompt is too long|conversation too long",
             Code.CONTEXT_TOO_LONG, f"{_RECORDED}/prompt-too-long", 400),
+    Wording("input length and `max_tokens` exceed context limit: 190000 + 21333 > 200000",
+            r"exceeds? context limit", Code.CONTEXT_TOO_LONG, _API, 400),
+    Wording("Claude's response exceeded the 32000 output token maximum.",
+            r"exceeded the .{0,20}output token maximum", Code.MAX_OUTPUT, _CLI, None, (),
+            "ask for the answer in parts, or set CLAUDE_CODE_MAX_OUTPUT_TOKENS in the agent's "
+            "`env`"),
     Wording("API Error: Claude Code is unable to respond to this request, which appears to "
             "violate our Usage Policy", r"safeguards flagged|violate our usage policy",
             Code.REFUSED, _CLI),
@@ -111,6 +122,11 @@ WORDINGS = (
     Wording("Claude Opus is not available with the Claude Pro plan",
             r"not available with the claude .{0,20}plan", Code.MODEL_NOT_FOUND, _CLI, None,
             (Code.AUTH_REQUIRED,)),
+    Wording("The provided model identifier is invalid.",
+            r"model identifier is invalid|access to the model with the specified model"
+            r"|on-demand throughput isn.t supported", Code.MODEL_NOT_FOUND,
+            "https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html",
+            400, (Code.AUTH_REQUIRED,)),
     # --- the CLI itself ---------------------------------------------------------------------------
     Wording("API Error: 400 due to tool use concurrency issues.", r"tool use concurrency issues",
             Code.SESSION_BROKEN, "printed by 2.1.329", 400, (Code.INVALID_REQUEST,)),

@@ -8,6 +8,12 @@ from agent_runner.errors import FailureCode as Code
 _NODE = "https://nodejs.org/api/errors.html"
 _SHIM = "choose a version for the agent's folder, or set `programs` to the program itself"
 _BROKEN = "install the CLI anew: an update broke off, or its install scripts were not run"
+_SHELL = "https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html"
+_NEEDS = "install what the program needs, or have it in the service's PATH"
+_BETWEEN = (
+    "something between answered in place of the model's service: check the proxy, the firewall and "
+    "the base URL (ANTHROPIC_BASE_URL and its like)"
+)
 _HTTP = "https://www.rfc-editor.org/rfc/rfc9110.html"
 
 _MESSAGES = "https://docs.anthropic.com/en/api/messages"
@@ -41,6 +47,14 @@ WORDINGS = (
     Wording("Volta error: Could not find executable \"claude\"",
             r"could not find executable \"|volta error: node is not available", Code.CLI_NOT_FOUND,
             "https://docs.volta.sh/guide/understanding", hint=_SHIM),
+    Wording("sh: 1: claude: not found",
+            r"\b(claude|gemini|droid|codex): (command )?not found", Code.CLI_NOT_FOUND, _SHELL,
+            hint="what `programs` names only calls another program, which is not there: install "
+            "that, or set `programs` to it"),
+    Wording("/usr/bin/env: 'node': No such file or directory",
+            r"\benv: .{1,60}: no such file or directory"
+            r"|\b(node|bun|deno|python3?): (command )?not found", Code.SPAWN_FAILED, _SHELL,
+            hint=_NEEDS),
     Wording("Error: claude native binary not installed.",
             r"native binary (was )?not (installed|found)|postinstall did not run",
             Code.CLI_NOT_FOUND, "https://github.com/anthropics/claude-code/issues/50270",
@@ -51,6 +65,15 @@ WORDINGS = (
     Wording("SyntaxError: Unexpected end of input",
             r"syntaxerror: (unexpected end of input|invalid or unexpected token)",
             Code.SPAWN_FAILED, _NODE, hint=_BROKEN),
+    # --- another than the model's service answers ---------------------------------------------
+    Wording("407 Proxy Authentication Required", r"proxy authentication required",
+            Code.CONNECTION_FAILED, _HTTP, 407, (Code.AUTH_REQUIRED,),
+            "the proxy wants a login: give one in HTTPS_PROXY of the agent's `env`"),
+    Wording("403 <html><head><title>403 Forbidden</title></head>",
+            r"\b40[347]\b.{0,40}<(!doctype |html)|<html.{0,1500}"
+            r"(forbidden|access denied|just a moment|attention required|blocked)"
+            r"|\b404 page not found", Code.CONNECTION_FAILED, _HTTP, 403,
+            (Code.AUTH_REQUIRED, Code.MODEL_NOT_FOUND), _BETWEEN),
     Wording("this exceeds the model's context",
             r"exceeds? the .{0,30}context|context (window|length) (is |was )?(exceeded|too)"
             r"|input token count", Code.CONTEXT_TOO_LONG, _HTTP),
@@ -74,7 +97,9 @@ WORDINGS = (
             r"econnrefused|econnreset|enotfound|etimedout|eai_again|api error: terminated"
             r"|connection (error|refused|reset)|fetch failed|socket hang up"
             r"|unable to connect|network error|incomplete json segment|premature close"
-            r"|request timed out|certificate (verification failed|has expired)"
-            r"|self.signed certificate|unable to verify the first certificate",
+            r"|request timed out|stream idle timeout|ehostunreach|enetunreach|\bepipe\b"
+            r"|certificate (verification failed|has expired)|cert_has_expired"
+            r"|self.signed.cert(ificate)?|unable to verify the first certificate"
+            r"|local.issuer.cert(ificate)?|unable_to_verify_leaf|ssl routines",
             Code.CONNECTION_FAILED, _NODE),
 )  # fmt: skip

@@ -10,6 +10,11 @@ _ISSUES = "https://github.com/google-gemini/gemini-cli/issues"
 _RECORDED = "fixtures/gemini/0.61.0"
 
 WORDINGS = (
+    Wording("Quota exceeded for metric: generate_content_free_tier_requests, limit: 0, model: x",
+            r"quota.{0,300}\blimit: 0\b", Code.RATE_LIMITED,
+            "https://ai.google.dev/gemini-api/docs/rate-limits", 429, (),
+            "the account's plan has no quota for this model: PATCH the agent's model, or enable "
+            "billing for the key's project"),
     Wording("You exceeded your current quota, please check your plan and billing details. "
             "Please retry in 39.07s.", r"exceeded your current quota", Code.RATE_LIMITED,
             "https://ai.google.dev/gemini-api/docs/rate-limits", 429),
@@ -25,6 +30,13 @@ WORDINGS = (
     Wording("This API method requires billing to be enabled.", r"requires billing to be enabled",
             Code.BILLING, "https://cloud.google.com/billing/docs/how-to/modify-project", 403,
             (Code.AUTH_REQUIRED,), "enable billing for the key's Google Cloud project"),
+    Wording("Generative Language API has not been used in project 1 before or it is disabled.",
+            r"api has not been used in project", Code.AUTH_REQUIRED,
+            "https://cloud.google.com/apis/docs/getting-started", 403, (),
+            "enable the API in the key's Google Cloud project; the error names the page"),
+    Wording("Your current account is not eligible for Gemini Code Assist for individuals",
+            r"not eligible for gemini code assist", Code.AUTH_REQUIRED, f"{_ISSUES}/3953", None, (),
+            "set GEMINI_API_KEY, or log in with another account"),
     Wording("API key not valid. Please pass a valid API key.",
             r"api key (not valid|not found|expired|was reported as leaked)", Code.AUTH_REQUIRED,
             _API, 400),

@@ -6,6 +6,7 @@ from agent_runner.agents.wordings.row import Wording
 from agent_runner.errors import FailureCode as Code
 
 _API = "https://platform.openai.com/docs/guides/error-codes/api-errors"
+_CODEX = "https://github.com/openai/codex/blob/main/codex-rs/protocol/src/error.rs"
 _ISSUES = "https://github.com/openai/codex/issues"
 
 WORDINGS = (
@@ -24,4 +25,12 @@ WORDINGS = (
             r"maximum context length|context.length.exceeded", Code.CONTEXT_TOO_LONG, _API, 400),
     Wording("The model `x` does not exist or you do not have access to it.",
             r"does not exist or you do not have access", Code.MODEL_NOT_FOUND, _API, 404),
+    Wording("Quota exceeded. Check your plan and billing details.",
+            r"quota exceeded\. check your plan", Code.BILLING, _CODEX, 429, (Code.RATE_LIMITED,)),
+    Wording("Your access token could not be refreshed because your refresh token was already used. "
+            "Please log out and sign in again.",
+            r"token could not be refreshed|log out and sign in again", Code.AUTH_REQUIRED, _CODEX,
+            401),
+    Wording("Selected model is at capacity. Please try a different model.",
+            r"model is at capacity", Code.OVERLOADED, _CODEX, 503),
 )  # fmt: skip
