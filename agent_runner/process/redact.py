@@ -31,6 +31,12 @@ def forms_of(secret: str) -> set[bytes]:
     return {data, *forms, *_coded(data)}
 
 
+def all_forms(secrets: Iterable[str]) -> list[bytes]:
+    """Every form of every secret, the longest first."""
+    forms = {form for secret in set(secrets) for form in forms_of(secret)}
+    return sorted(forms, key=len, reverse=True)
+
+
 def _coded(data: bytes) -> Iterator[bytes]:
     """What of its base64 does not depend on what stands before and after it."""
     for before in range(3):
@@ -50,12 +56,18 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in set(secrets) for form in forms_of(secret)}
-        self._secrets = sorted(forms, key=len, reverse=True)
+        self._secrets = all_forms(secrets)
         self.hidden: list[tuple[int, bytes]] = []
         self._held = b""
         self._masked = 0
         self._at = 0
+
+    @classmethod
+    def of_forms(cls, forms: list[bytes]) -> Redactor:
+        """One of many for the same secrets, whose `all_forms` are at hand."""
+        made = cls()
+        made._secrets = forms
+        return made
 
     def feed(self, chunk: bytes) -> bytes:
         """What of the stream can be passed on."""

@@ -38,6 +38,7 @@ from agent_runner.runners.raw_output import RawOutput
 from agent_runner.runners.sink import Resolution, Sink
 from agent_runner.runners.stderr import Stderr
 from agent_runner.runners.stdout import QUIET_S, Stdout
+from agent_runner.runners.text_mask import TextMask
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +93,7 @@ class LiveCli:
         self._tool_started = False
         self._session_opened = False
         self._unfinished = Unfinished()
+        self._mask = TextMask(secrets)
         self._tools_since = 0
         self.questions = Questions()
         self.background = Background(
@@ -394,7 +396,7 @@ class LiveCli:
             # It printed this itself: unlike a heartbeat by HTTP, it shows that it has started.
             self._stdout.last = anyio.current_time()
             self.heartbeat()
-        return received.events
+        return self._mask.events(received.events)
 
     async def _settle(self, events: Sequence[AgentEvent]) -> None:
         passed: list[AgentEvent] = []
@@ -521,7 +523,8 @@ class LiveCli:
         events = self._limits.untold()
         end = Exit(code=self._child.exit_code, stderr_tail=self._stderr.tail)
         behind: Received | None = self._session.finish_background()
-        last = self._session.finish(end)
+        held, last = self._mask.end(self._session.finish(end))
+        self._unfinished.take(held)
         try:
             try:
                 while behind is not None:

@@ -17,6 +17,7 @@ from agent_runner.events import AgentEvent, TurnCompleted
 from agent_runner.process.lines import LineFramer, OversizeLine
 from agent_runner.process.raw_log import overwrite
 from agent_runner.process.redact import Redactor
+from agent_runner.runners.text_mask import TextMask
 
 _CHUNK = 1 << 20
 
@@ -54,15 +55,16 @@ def read(printing: Printing, logs: Sequence[Path], turn: int) -> Printed:
     over: FileNotFoundError if that is the log of `turn`.
     """
     session = printing.session()
-    unfinished = Unfinished()
+    unfinished, mask = Unfinished(), TextMask(printing.secrets)
     printed = Printed([], [])
     own: list[AgentEvent] = []
 
     def take(received: Received | None) -> None:
         while received is not None:
             into = own if received.behind is None else printed.behind
-            unfinished.take(received.events, received.behind)
-            for event in received.events:
+            events = mask.events(received.events)
+            unfinished.take(events, received.behind)
+            for event in events:
                 if isinstance(event, TurnCompleted):
                     into += _cut(unfinished, event, received.behind)
                 if not event.ephemeral:
@@ -82,7 +84,9 @@ def read(printing: Printing, logs: Sequence[Path], turn: int) -> Printed:
             printed.own = own
     take(session.finish_background())
     printed.behind += unfinished.end_background(partial=True, helpers=True)
-    last = unfinished.end(session.finish(Exit(code=None)))
+    held, rest = mask.end(session.finish(Exit(code=None)))
+    unfinished.take(held)
+    last = unfinished.end(rest)
     own += (event for event in last if not isinstance(event, TurnCompleted))
     return printed
 

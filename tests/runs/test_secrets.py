@@ -76,3 +76,18 @@ async def test_what_was_asked_with_a_secret_in_it_runs_as_it_was_asked(
         await context.desk.decide(second.approval_id, approve(second, updated_input=changed))
         assert (await ended(active)).state == "succeeded"
         assert ran(log) == [given, {**given, "why": "y"}]
+
+
+@pytest.mark.parametrize("type_", ["claude-code", "gemini", "factory-droid"])
+async def test_a_secret_in_pieces_is_masked_in_the_pieces_and_in_the_whole(
+    serving: Serving, tmp_path: Path, type_: str
+) -> None:
+    secret = "s3cr3t-0123456789"
+    async with serving() as context:
+        agent = await add_agent(context, tmp_path, agent_type=type_, env={"TRACKER": secret})
+        active = await start(context, agent, [{"text": f"it is {secret}, true", "deltas": 9}])
+        outcome = await ended(active)
+        assert outcome.answer == f"it is {'*' * len(secret)}, true"
+        events = [json.loads(event.payload) for event in await events_of(context, active.run_id)]
+        told = [json.dumps(event) for event in events if event["type"] != "run.queued"]
+        assert not any("s3cr3t" in text for text in told)

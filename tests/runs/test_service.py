@@ -40,11 +40,15 @@ pytestmark = pytest.mark.anyio
 
 
 async def add_agent(
-    context: Context, cwd: Path, name: str = "worker", **options: Any
+    context: Context,
+    cwd: Path,
+    name: str = "worker",
+    agent_type: str = "claude-code",
+    **options: Any,
 ) -> AgentRecord:
     return await context.store.agents.add(
         name,
-        agent_type="claude-code",
+        agent_type=agent_type,
         comm_mode="headless",
         options={"cwd": str(cwd), **options},
         now=wire.now(),
