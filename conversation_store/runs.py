@@ -329,6 +329,11 @@ class Runs:
         )
         return [str(row[0]) for row in rows]
 
+    async def before(self, run_id: str, conversation_id: str, limit: int) -> list[RunRecord]:
+        """The conversation's last runs of prompts that are older than `run_id`, newest first."""
+        given = {"run_id": run_id, "conversation_id": conversation_id, "limit": limit}
+        return [_run(row) for row in await self._readers.read("runs_before", given)]
+
     async def open_runs(self) -> list[RunRecord]:
         """Every run that is not over, oldest first."""
         return [_run(row) for row in await self._readers.read("open_runs", {})]

@@ -38,8 +38,8 @@ class _Item:
 class TextMask:
     """Takes the events of a process in their order.
 
-    What may be the beginning of a secret is held back until the next piece of its text, the end
-    of the turn or that of the process.
+    What may be the beginning of a secret is held back until the next piece of its text or its
+    end, the turn's or the process's.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -74,10 +74,12 @@ class TextMask:
             if event.text:
                 event = msgspec.structs.replace(event, text=self._text(event.text))
         elif isinstance(event, MessageCompleted | ReasoningCompleted):
-            if self._items.pop(event.item_id, None) is not None:
+            item = self._items.pop(event.item_id, None)
+            if item is not None:
+                yield from _rest(item)
                 event = msgspec.structs.replace(event, text=self._text(event.text))
-        elif isinstance(event, ToolStarted):
-            self._items.pop(event.tool_call_id, None)
+        elif isinstance(event, ToolStarted) and event.tool_call_id in self._items:
+            yield from _rest(self._items.pop(event.tool_call_id))
         yield event
 
     def _piece(self, delta: _Delta) -> Iterator[AgentEvent]:

@@ -14,6 +14,7 @@ from agent_runner.runners.headless import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun
+from agent_runner.runs.fruitless import last_fruitless, may_be_the_session
 from agent_runner.runs.history import MOST_TURNS, with_history
 from agent_runner.runs.resumption import Resumption
 from agent_runner.schemas import supervised
@@ -28,18 +29,6 @@ LAUNCH_PATIENCE_S = 2.0
 """For so long a program that an installer may be replacing is tried again."""
 
 LAUNCH_PAUSE_S = 0.1
-
-_OF_THE_SESSION = frozenset(
-    {
-        FailureCode.SESSION_NOT_FOUND,
-        FailureCode.SESSION_BROKEN,
-        FailureCode.CLI_ERROR,
-        FailureCode.CLI_KILLED,
-        FailureCode.NO_RESULT,
-        FailureCode.PROTOCOL_ERROR,
-    }
-)
-"""Ends of a turn that did nothing which a session may cause that cannot be gone on with."""
 
 log = structlog.get_logger(__name__)
 
@@ -111,6 +100,11 @@ class Attempts:
         session_id = conversation.session_id
         if session_id is None:
             return await self._on_new(None)
+        ids = (self._request.conversation_id, self._active.run_id)
+        last = await last_fruitless(self._store, *ids, RESUME_ATTEMPTS)
+        if last is not None:
+            failure = TurnCompleted(ok=False, code=last.code, error=last.error)
+            return await self._in_new_session(session_id, failure)
         self._headless.set_back(self._request, session_id)
         for attempt in range(1, RESUME_ATTEMPTS + 1):
             live, verdict = await self._on_new(session_id)
@@ -126,7 +120,7 @@ class Attempts:
             return False
         if verdict.code == FailureCode.NO_ANSWER:
             return not (verdict.usage and verdict.usage.output_tokens)
-        return verdict.code in _OF_THE_SESSION
+        return may_be_the_session(verdict.code, verdict.error)
 
     async def _in_new_session(
         self, session_id: str, failure: TurnCompleted
@@ -145,7 +139,7 @@ class Attempts:
         await self._quarantine(session_id, failure, given)
         live, verdict = await self._on_new(None, msgspec.structs.replace(request, prompt=prompt))
         unknown = failure.code == FailureCode.SESSION_NOT_FOUND
-        if not unknown and not self._stopped and self._may_be_the_session(verdict):
+        if not unknown and self._did_no_better(live, verdict):
             await self._headless.drop(request.conversation_id)
             await self._store.conversations.set_session(
                 request.conversation_id, session_id, now=wire.now()
@@ -156,6 +150,11 @@ class Attempts:
             await self._active.emit([notice])
             live.session_id = session_id
         return live, verdict
+
+    def _did_no_better(self, live: LiveCli, verdict: TurnCompleted) -> bool:
+        if self._stopped:
+            return live.last_output is None and not verdict.ok
+        return self._may_be_the_session(verdict)
 
     @property
     def _stopped(self) -> bool:

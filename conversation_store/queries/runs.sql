@@ -50,6 +50,13 @@ SELECT conversation_id FROM runs WHERE run_id = :run_id;
 -- name: runs_of_conversation
 SELECT run_id FROM runs WHERE conversation_id = :conversation_id ORDER BY run_id;
 
+-- name: runs_before
+SELECT run_id, conversation_id, agent_id, state, code, error, hint, mode, reason, form,
+  cli_version, session_id, exit_code, usage, cost_usd, metadata, timeout_ms, timeouts,
+  queued_at, started_at, finished_at, duration_ms, request_hash, route, trigger, caused_by, resets_at
+FROM runs WHERE conversation_id = :conversation_id AND run_id < :run_id AND trigger = 'prompt'
+ORDER BY run_id DESC LIMIT :limit;
+
 -- name: version_before
 SELECT cli_version FROM runs WHERE conversation_id = :conversation_id AND run_id < :run_id
   AND cli_version IS NOT NULL

@@ -100,10 +100,15 @@ async def add_agent(
 
 
 async def start(
-    context: Context, agent: AgentRecord, script: Script | str, timeout_ms: int | None = None
+    context: Context,
+    agent: AgentRecord,
+    script: Script | str,
+    timeout_ms: int | None = None,
+    silence_ms: int | None = None,
 ) -> ActiveRun:
     prompt = script if isinstance(script, str) else json.dumps(script)
-    timeouts = {"commandMs": timeout_ms} if timeout_ms is not None else {}
+    given = {"commandMs": timeout_ms, "noOutputMs": silence_ms}
+    timeouts = {name: value for name, value in given.items() if value is not None}
     accepted = await context.runs.execute(
         agent.agent_id, ExecuteRequest(prompt=prompt, timeouts=timeouts)
     )

@@ -58,8 +58,12 @@ def test_texts_side_by_side_are_masked_each_by_itself() -> None:
 def test_the_whole_text_and_the_turn_s_are_masked_where_pieces_made_them() -> None:
     mask = TextMask([SECRET])
     mask.events(pieces(SECRET, 4))
-    message, turn = mask.events(
-        [MessageCompleted(item_id="i", text=SECRET), TurnCompleted(ok=True, text=SECRET)]
+    _, message, turn = mask.events(
+        [
+            *pieces("hun", 3),
+            MessageCompleted(item_id="i", text=SECRET),
+            TurnCompleted(ok=True, text=SECRET),
+        ]
     )
     assert isinstance(message, MessageCompleted)
     assert isinstance(turn, TurnCompleted)
@@ -81,6 +85,13 @@ def test_thoughts_and_inputs_in_pieces_are_masked_too() -> None:
     given_input = "".join(event.json for event in told if isinstance(event, ToolInputDelta))
     assert thought == MASKED
     assert given_input == f'{{"command": "echo {MASKED}"}}'
+
+
+def test_the_pieces_make_the_whole_text_when_it_is_complete() -> None:
+    mask = TextMask([SECRET])
+    told = mask.events([*pieces("a hunt", 3), MessageCompleted(item_id="i", text="a hunt")])
+    assert joined(told) == "a hunt"
+    assert isinstance(told[-1], MessageCompleted)
 
 
 def test_what_only_begins_like_a_secret_comes_at_the_turn_s_end() -> None:

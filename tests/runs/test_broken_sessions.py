@@ -25,6 +25,7 @@ BROKEN: dict[str, Script] = {
     "ends without a word": [{"die": 0}],
     "ends in other words": [{"stderr": "Z\u00fcrich says: cannot rehydrate"}, {"die": 3}],
     "is refused by the model's service": [{"error": UNPAIRED, "status": 400}],
+    "is refused in words that nobody knows": [{"error": "Z\u00fcrich: no", "status": 400}],
 }
 
 
@@ -88,6 +89,9 @@ STANDS: dict[str, Script] = {
     "after a tool": [{"tool": "Bash", "input": {"command": "ls"}}, {"die": 3}],
     "after a word": [{"text": "I begin."}, {"die": 3}],
     "for a limit of the account": [{"error": "rate limited", "status": 429}],
+    "for what the request is refused in any session": [
+        {"error": "User location is not supported for the API use.", "status": 400}
+    ],
     "for a login": [{"error": "authentication failed", "status": 401}],
     "for the service's trouble": [{"error": "overloaded", "status": 529}],
 }
@@ -108,6 +112,33 @@ async def test_what_is_no_matter_of_the_session_leaves_it_alone(
         assert "session.quarantined" not in types
         conversation = await context.store.conversations.get(first.run.conversation_id)
         assert conversation.session_id == first.session_id
+
+
+LASTING: dict[str, tuple[Script, str]] = {
+    "hangs": ([{"hang": True}], "stalled"),
+    "prints what nobody can read": ([{"line": "{{{ broken"}, {"die": 1}], "cli_error"),
+}
+
+
+@pytest.mark.parametrize(("steps", "code"), LASTING.values(), ids=LASTING)
+async def test_one_that_costs_two_prompts_is_given_up_at_the_third(
+    serving: Serving, tmp_path: Path, steps: Script, code: str
+) -> None:
+    async with serving(warm_processes=0) as context:
+        agent = await add_agent(context, "worker", "claude-code", tmp_path)
+        first = await start(context, agent, "one")
+        await ended(first)
+        agent = await resumed_with(context, agent, steps)
+        for number in range(2):
+            failing = await start(context, agent, f"try {number}", silence_ms=500)
+            assert (await ended(failing)).code == code
+        last = await start(context, agent, "at last")
+        outcome = await ended(last)
+        assert outcome.state == "succeeded"
+        assert "assistant: echo: one" in (outcome.answer or "")
+        (given_up,) = [e for e in await told(context, last) if e["type"] == "session.quarantined"]
+        assert given_up["sessionId"] == first.session_id
+        assert given_up["error"]
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")

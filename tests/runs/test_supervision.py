@@ -183,7 +183,7 @@ async def test_the_shortest_time_counts_whatever_came_before(
         kept = await add_agent(context, tmp_path, "kept")
         await run(context, kept, "hello")
         (first,) = context.headless.living
-        times = {"timeouts": {"sessionIdleMs": 100}}
+        times: dict[str, Any] = {"timeouts": {"sessionIdleMs": 100}}
         for name in ("soon", "sooner"):
             await run(context, await add_agent(context, tmp_path, name, **times), "hello")
 

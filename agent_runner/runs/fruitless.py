@@ -1,0 +1,70 @@
+"""Whether the last runs of a conversation's session did nothing at all, each in its own way."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agent_runner.agents.wordings.table import wording_of
+from agent_runner.errors import FailureCode
+from conversation_store.records import RunRecord
+from conversation_store.store import Store
+
+_OF_THE_SESSION = frozenset(
+    {
+        FailureCode.SESSION_NOT_FOUND,
+        FailureCode.SESSION_BROKEN,
+        FailureCode.CLI_ERROR,
+        FailureCode.CLI_KILLED,
+        FailureCode.NO_RESULT,
+        FailureCode.PROTOCOL_ERROR,
+    }
+)
+_HANGS = (FailureCode.START_TIMEOUT, FailureCode.STALLED)
+_FRUIT = frozenset(
+    {
+        "message.completed",
+        "reasoning.completed",
+        "tool.started",
+        "tool.completed",
+        "file.changed",
+        "permission.requested",
+        "session.quarantined",
+    }
+)
+
+
+def may_be_the_session(code: str | None, error: str | None) -> bool:
+    """True for ends of a turn that a session may cause that cannot be gone on with.
+
+    A request that the model's service refuses in words that are known is refused for these.
+    """
+    if code == FailureCode.INVALID_REQUEST:
+        return wording_of(error or "", code) is None
+    return code in _OF_THE_SESSION
+
+
+async def last_fruitless(
+    store: Store, conversation_id: str, run_id: str, most: int
+) -> RunRecord | None:
+    """The conversation's run before `run_id`, if the `most` before it all failed with no word.
+
+    A CLI that hangs, or prints what nobody can read, gets no second process in one run: only the
+    next prompts show that it does so in this session each time.
+    """
+    earlier = await store.runs.before(run_id, conversation_id, most)
+    if len(earlier) < most:
+        return None
+    for each in earlier:
+        if not (each.code in _HANGS or may_be_the_session(each.code, each.error)):
+            return None
+        if await _told_anything(store, each.run_id):
+            return None
+    return earlier[0]
+
+
+async def _told_anything(store: Store, run_id: str) -> bool:
+    async for page in store.events.of_run(run_id, after=0, until=2**62):
+        for event in page:
+            if msgspec.json.decode(event.payload)["type"] in _FRUIT:
+                return True
+    return False
