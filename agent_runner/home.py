@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -16,3 +17,14 @@ def home() -> Path | None:
     except KeyError:
         return None
     return Path(known) if known else None
+
+
+def settle() -> None:
+    """Make a relative HOME absolute, once and at the start.
+
+    Programs that are started in another folder would look for another one there.
+    """
+    named = os.environ.get("HOME", "")
+    if named and not os.path.isabs(named):
+        with suppress(FileNotFoundError):  # the folder it was started in is gone
+            os.environ["HOME"] = os.path.abspath(named)

@@ -25,7 +25,7 @@ _BEGIN, _END = r"(?<![\w.])", r"(?![\w]|\.\d)"
 DATES = tuple(
     re.compile(pattern)
     for pattern in (
-        r"\b\d{4}-\d{2}-\d{2}"
+        r"\b\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
         r"(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?)?\b",
         # Mon Nov 30 17:05:09 UTC 2026; [30/Nov/2026:17:05:09 +0000]
         rf"{_BEGIN}{_WEEKDAY}{_MONTH} +{_DAY} +{_SECONDS} +{_YEAR}{_END}",

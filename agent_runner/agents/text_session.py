@@ -6,8 +6,11 @@ The prompt goes to stdin, which is then closed. Exit 0 is success, for there is 
 from __future__ import annotations
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, Received
+from agent_runner.agents.failures import code_for_text, error_line
 from agent_runner.agents.session import SessionBase
 from agent_runner.agents.text_items import TextItems
+from agent_runner.agents.wordings.table import LOOKED_AT
+from agent_runner.errors import FailureCode
 from agent_runner.events import AgentEvent, TurnCompleted
 
 
@@ -40,6 +43,13 @@ class TextSession(SessionBase):
     def receive_oversize(self, line: bytes) -> Received:
         """Nothing: text has no ends."""
         return Received()
+
+    def _exit_verdict(self, end: Exit) -> tuple[FailureCode, str]:
+        """Many say on stdout why they fail: what stderr does not tell is looked for there."""
+        code, error = super()._exit_verdict(end)
+        line = error_line((self._text.last or "")[-LOOKED_AT:])
+        known = code_for_text(line) if code is FailureCode.CLI_ERROR else None
+        return (known, line) if known is not None else (code, error)
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """The exit code is the verdict."""

@@ -66,7 +66,7 @@ def _answer(active: ActiveRun, background: Background = None) -> Response:
     if active.outcome is None:
         raise UnavailableError(
             "shutting_down",
-            f"the service is shutting down; run {active.run_id} is queued and starts with it again",
+            f"the service is shutting down; run {active.run_id} is kept, and goes on with it again",
             hint=f"GET /runs/{active.run_id} when the service is up",
         )
     run = active.record()

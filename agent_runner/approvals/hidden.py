@@ -51,8 +51,11 @@ _KINDS: tuple[tuple[str, str, Risk], ...] = (
     ("blanks that are not the usual one", f"[{_BLANKS}]", Risk.MEDIUM),
     ("more marks than a letter has", f"[{_MARK}]{{{MOST_MARKS + 1},}}", Risk.MEDIUM),
 )  # fmt: skip
-# The flags of England, Scotland, Wales and the like: what they are written with is seen.
-_FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
+# The flags of England, Scotland and Wales are all that are seen of what tags can write.
+_FLAG = "|".join(
+    "\U0001f3f4" + "".join(chr(0xE0000 + ord(letter)) for letter in name) + "\U000e007f"
+    for name in ("gbeng", "gbsct", "gbwls")
+)
 _HIDDEN = re.compile(
     "|".join(
         (f"(?P<flag>{_FLAG})", *(f"(?P<k{n}>(?:{kind[1]})+)" for n, kind in enumerate(_KINDS)))

@@ -20,7 +20,7 @@ agents = typer.Typer(help="Registered agents.", no_args_is_help=True)
 def list_agents(
     as_json: Json = False, url: Url = None, token: Token = None, state_dir: StateDir = None
 ) -> None:
-    """List registered agents."""
+    """List registered agents; with --json each secret among their options is a `*`."""
     try:
         with client(url, token, state_dir) as service:
             found = service.get("/agents")["agents"]
@@ -96,7 +96,7 @@ def show_agent(
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
-    """Print one agent as JSON."""
+    """Print one agent as JSON; each secret among its options is a `*`."""
     try:
         with client(url, token, state_dir) as service:
             show_json(service.get(path("agents", name)))

@@ -74,7 +74,7 @@ def show(
     token: Token = None,
     state_dir: StateDir = None,
 ) -> None:
-    """Show all that an approval asks, byte for byte as it would run."""
+    """Show all that an approval asks, as it would run; what hides stands as a code, <U+202E>."""
     try:
         with client(url, token, state_dir) as service:
             found = service.get(path("approvals", approval))

@@ -54,7 +54,8 @@ def execute(
     The answer goes to stdout; tools, notices and the end go to stderr. With --json every
     event is one line on stdout. Exit code: 0 succeeded, 1 failed, 3 cancelled, 4 timed
     out, 5 interrupted, 6 no service. Put -- before a prompt that begins with a dash. Ctrl-C
-    cancels the run; a second one leaves it to the service.
+    cancels the run; a second one leaves it to the service. In a CLI's terminal UI (--mode
+    tmux) a prompt that the UI takes as its own, such as `exit` or `/help`, is refused.
     """
     body: dict[str, Any] = {"prompt": sys.stdin.read() if prompt == "-" else prompt}
     if conversation is not None:

@@ -14,6 +14,7 @@ import typer
 from agent_runner.cli.standard import open_all
 from agent_runner.denied import remedy
 from agent_runner.errors import AgentRunnerError
+from agent_runner.home import settle
 
 _PLACES = {
     "serve": "serve:serve",
@@ -81,6 +82,7 @@ def _root(
 def main() -> None:
     """Run the command line; what cannot be printed is told in short."""
     open_all()
+    settle()
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     # What is imported stays: looking through it for garbage would be a tenth of the start.
     gc.disable()

@@ -122,4 +122,7 @@ def _interpreter(path: Path) -> str:
     program = next(iter(words), "an interpreter")
     if program.endswith("/env") and os.path.exists(program) and len(words) > 1:
         program = words[1] if shutil.which(words[1]) is None else program
-    return program[:_LONGEST_INTERPRETER]
+    program = program[:_LONGEST_INTERPRETER]
+    if line.endswith("\r"):
+        return f"{program} with a carriage return behind it (its lines end as on Windows)"
+    return program

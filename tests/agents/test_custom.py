@@ -37,6 +37,21 @@ def test_a_bad_exit_is_a_failure(code: int, stderr: str, failure: str) -> None:
     assert driver.end(code, stderr)[-1]["code"] == failure
 
 
+@pytest.mark.parametrize(
+    ("said", "stderr", "failure"),
+    [
+        ("You've hit your usage limit, try again in 5 hours", "", "rate_limited"),
+        ("some words", "", "cli_error"),
+        ("You've hit your usage limit", "Error: Invalid API key", "auth_required"),
+    ],
+)
+def test_why_it_failed_may_stand_on_stdout(said: str, stderr: str, failure: str) -> None:
+    driver = Driver("custom", Form.ONE_SHOT, command=["x"])
+    driver.prompt()
+    driver.take(said)
+    assert driver.end(1, stderr)[-1]["code"] == failure
+
+
 def test_silence_is_an_empty_answer() -> None:
     driver = Driver("custom", Form.ONE_SHOT, command=["true"])
     driver.prompt()

@@ -47,6 +47,23 @@ def relative(
     assert not (tmp_path / "work" / "state").exists()
 
 
+def test_a_relative_home(make_service: Callable[..., Service], tmp_path: Path) -> None:
+    """Its programs, which run in other folders, have the same one."""
+    service = make_service()
+    service.stop()
+    at = service.argv.index("--state-dir")
+    del service.argv[at : at + 2]
+    service.env["HOME"] = "home"
+    service.start()
+    service.state_dir = tmp_path / "home/.local/state/agent-runner"
+    assert str(service.state_dir) in service.output
+    assert service.run("Hello", "demo").json()["success"] is True
+    work = tmp_path / "work"
+    work.mkdir()
+    service.register("homely", type="custom", command=["sh", "-c", 'echo "$HOME"'], cwd=str(work))
+    assert service.run("x", "homely").json()["content"].strip() == str(tmp_path / "home")
+
+
 OPTIONS: dict[str, Any] = {
     "systemPrompt": "be brief",
     "mcpServers": {"x": {"command": "true"}},

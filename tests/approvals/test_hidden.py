@@ -34,6 +34,9 @@ HIDDEN = {
     "zero width": "ls a\u200bb",
     "joiner in a word": "ls a\u200db",
     "tags": "ls " + "".join(chr(0xE0000 + ord(c)) for c in "rm -rf /"),
+    "tags in a flag": "ls \U0001f3f4"
+    + "".join(chr(0xE0000 + ord(c)) for c in "rmrf")
+    + "\U000e007f",
     "tags after a flag": "ls \U0001f3f4" + "".join(chr(0xE0000 + ord(c)) for c in "rm -rf /"),
     "variation selector": "ls a\ufe0f",
     "more variation selectors": "ls a" + "\U000e0100\U000e0101",

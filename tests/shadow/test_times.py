@@ -76,6 +76,8 @@ def test_times_among_words(text: str, told: str) -> None:
     "text",
     [
         "1.2.3",
+        "2026-13-45",
+        "2026-00-10",
         "v30.11.2026",
         "30.11.2026.1",
         "version 10.11.12",
