@@ -1,4 +1,7 @@
-"""Factory Droid's session file, `sessions/<cwd>/<session id>.jsonl`. Recorded: 0.215.0."""
+"""Factory Droid's session file, `sessions/<cwd>/<session id>.jsonl`. Recorded: 0.215.0.
+
+What the CLI itself tells the user, or the model, is a user's message with a `visibility`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ def entry(line: dict[str, Any]) -> Entry | None:
     if line.get("type") != "message" or not isinstance(message, dict):
         return None
     text, told = text_of(message.get("content")), message.get("role")
-    said = bool(text.strip()) and not text.lstrip().startswith("<system-")
+    said = bool(text.strip()) and message.get("visibility") is None
+    said = said and not text.lstrip().startswith("<system-")
     return Entry(
         entry_id=word(line.get("id")),
         parent=word(line.get("parentId")),

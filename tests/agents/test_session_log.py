@@ -63,6 +63,20 @@ LINES: list[tuple[str, dict[str, Any], tuple[str | None, str] | None]] = [
         },
         (None, ""),
     ),
+    (
+        "factory-droid",
+        {
+            "type": "message",
+            "id": U2,
+            "parentId": U1,
+            "message": {
+                "role": "user",
+                "content": [block("text", "Request cancelled by user")],
+                "visibility": "llm_only",
+            },
+        },
+        (None, ""),
+    ),
     ("factory-droid", {"type": "agent_turn_outcome", "turnId": U2}, None),
     ("gemini", {"id": U2, "type": "user", "content": [{"text": "hi"}]}, ("user", "hi")),
     (
