@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import glob as _glob
 import json
+import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote, quote_plus
 
 _OF_A_RULE = re.compile(r"[*?\[\]\\(),!#\s]", re.ASCII)
+
+
+_NOT_PLAIN = re.compile(r"[^\w@%+=:,./-]", re.ASCII)
+
+
+def is_plain(text: str) -> bool:
+    """True if a shell, and whoever splits at blanks, takes `text` for one word as it is."""
+    return bool(text) and not _NOT_PLAIN.search(text)
 
 
 def glob(text: str) -> str:
@@ -58,6 +67,16 @@ def tmux(words: Iterable[str]) -> list[str]:
 def env(argv: Sequence[str]) -> list[str]:
     """`argv` behind the assignments of `env`, which takes a program with a `=` for one more."""
     return ["sh", "-c", 'exec "$0" "$@"', *argv] if "=" in argv[0] else list(argv)
+
+
+def name(text: str) -> str:
+    """`text` where names in braces are filled in (`tmux.places`, a profile's hook files)."""
+    return text.replace("{", "{{}")
+
+
+def path_entries(folders: Iterable[str]) -> list[str]:
+    """Those of the folders that PATH can name: nothing quotes a `:` there."""
+    return [folder for folder in folders if os.pathsep not in folder]
 
 
 def rule(place: str) -> str:

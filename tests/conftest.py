@@ -294,7 +294,8 @@ def _program(constants: dict[str, Any]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _services(fakes: dict[str, str], folder: Path) -> Iterator[Callable[..., Service]]:
+def services_in(fakes: dict[str, str], folder: Path) -> Iterator[Callable[..., Service]]:
+    """Starts services whose home and state folder lie in `folder`; all end with it."""
     services: list[Service] = []
 
     def make(
@@ -344,7 +345,7 @@ def make_service(fakes: dict[str, str], tmp_path: Path) -> Iterator[Callable[...
     `server`, `programs` and all else (`limits`) are sections of their config; `constants`
     change what cannot be set, for tests of long waits: `{"agent_runner.x.NAME": value}`.
     """
-    with _services(fakes, tmp_path) as make:
+    with services_in(fakes, tmp_path) as make:
         yield make
 
 
@@ -356,7 +357,7 @@ def module_service(
     fakes: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ModuleService]:
     """The same for a whole module of tests that do not disturb each other."""
-    with _services(fakes, tmp_path_factory.mktemp("service")) as make:
+    with services_in(fakes, tmp_path_factory.mktemp("service")) as make:
         yield make
 
 

@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_runner import quoting
+from agent_runner.tmux.places import Names
 
 ROOT = Path(__file__).parent.parent
 META = "#{}()[]$`;&|<>*?!~^%\"'\\=-:@,. \t\n\u00e9\u2028"
@@ -104,6 +105,31 @@ def test_a_permission_rule(name: str) -> None:
         (folder / ".gitignore").write_text(f"{pattern}\n")
         words = ["git", "-C", str(folder), "check-ignore", "-q", "--", f"./{name}x"]
         assert subprocess.run(words, check=False).returncode == 0
+
+
+@given(TEXTS, st.sampled_from(["url", "folder", "command"]))
+def test_a_name_of_a_profile(text: str, name: str) -> None:
+    """It fills in the names of the profile, and none that a value holds."""
+    given_ = "{}{{url}}"
+    names = Names({}, **{name: given_})
+    assert names.fill(f"{quoting.name(text)}{{{name}}}") == f"{text}{given_}"
+
+
+@given(TEXTS)
+@REAL
+def test_a_plain_word(text: str) -> None:
+    word = text.encode(errors="replace").decode()
+    if quoting.is_plain(word):
+        done = subprocess.run(["sh", "-c", f"printf %s {word}"], capture_output=True, check=True)
+        assert done.stdout.decode() == word
+    assert quoting.is_plain("/home/ann/.local/state/agent-runner/private/proc_1/editor")
+
+
+@given(st.lists(TEXTS))
+def test_the_entries_of_path(folders: list[str]) -> None:
+    kept = quoting.path_entries(folders)
+    assert [one for one in folders if one in kept] == kept
+    assert not kept or os.pathsep.join(kept).split(os.pathsep) == kept
 
 
 @given(TEXTS, TEXTS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from agent_runner import quoting
 from agent_runner.schemas.terminal import Dialog, Profile, Refusal, Wait
 
 SETTINGS = "droid-settings.json"
@@ -31,7 +32,7 @@ def profile(model: str | None, resume: str | None) -> Profile:
         "hooks": {name: [{"matcher": "*", "hooks": [hook]}] for name in HOOKS}
     }
     if model:
-        settings["model"] = model
+        settings["model"] = quoting.name(model)
     idle = Wait(screen=_BOX, absent=_BUSY)
     return Profile(
         home=["{FACTORY_HOME_OVERRIDE}/.factory", "~/.factory"],

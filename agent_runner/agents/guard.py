@@ -44,7 +44,7 @@ class Guard:
         self._follow = follow
         self._folders = [posixpath.normpath(folder) for folder in folders]
         self._env = {name: env[name] for name in _VARIABLES if env.get(name)}
-        names = {posixpath.basename(folder) for folder in self._folders}
+        names = {_QUOTING.sub("", posixpath.basename(folder)) for folder in self._folders}
         self._endings = [f"{name}/{file}" for name in names for file in TOLD_FILES]
 
     def refuses(self, tool: str, kind: str | None, given: dict[str, Any], cwd: str) -> bool:
@@ -86,7 +86,8 @@ class Guard:
         for folder in self._folders:
             wanted = folder.split("/")
             matched = len(parts) >= len(wanted) and all(
-                fnmatchcase(part, pattern) for part, pattern in zip(wanted, parts, strict=False)
+                pattern == part or fnmatchcase(part, pattern)
+                for part, pattern in zip(wanted, parts, strict=False)
             )
             own = cwd != folder and _within(cwd, folder) and _within(whole, cwd)
             if matched and not own:

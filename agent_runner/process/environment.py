@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from agent_runner import quoting
+
 # What any program needs to find its files, its language, its proxy and its certificates.
 COMMON = (
     "PATH",
@@ -57,7 +59,11 @@ def led_by(env: Mapping[str, str], program: str) -> dict[str, str]:
     """
     path = env.get("PATH", os.defpath).split(os.pathsep)
     folders = dict.fromkeys((os.path.dirname(program), os.path.dirname(os.path.realpath(program))))
-    first = [one for one in folders if os.path.isabs(one) and not (one in _SYSTEM and one in path)]
+    first = [
+        one
+        for one in quoting.path_entries(folders)
+        if os.path.isabs(one) and not (one in _SYSTEM and one in path)
+    ]
     return {**env, "PATH": os.pathsep.join([*first, *(one for one in path if one not in first)])}
 
 

@@ -52,8 +52,8 @@ def find(program: str, env: Mapping[str, str], base: str | None = None) -> Path 
         return Path(path) if os.path.isfile(path) and os.access(path, os.X_OK) else None
     if found := shutil.which(program, path=env.get("PATH", os.defpath)):
         return Path(found).absolute()
-    places = os.pathsep.join(str(place) for place in usual_places(home() or Path(os.sep)))
-    found = shutil.which(program, path=places)
+    usual = (shutil.which(place / program) for place in usual_places(home() or Path(os.sep)))
+    found = next(filter(None, usual), None)
     return Path(found) if found else None
 
 

@@ -116,17 +116,19 @@ class Driver:
         words = [sys.executable, "-I", "-S", passing, secret]
         self.names.set("command", quoting.shell(words))
         for place, text in self.profile["hook_files"].items():
-            _write_private(self.names.place([place]), _fill_known(text, self.names))
+            _write_private(self.names.place([place]), fill_known(text, self.names))
         if self.profile["transcript"]:
             found = glob.glob(self.names.fill(self.profile["transcript"], quoting.glob) or "")
             if found:
                 self._follow(found[0], old=True)
         editor = Delivery.write_editor(self.folder)
-        env = {"EDITOR": editor, "VISUAL": editor, **self.profile["env"]}
+        if not quoting.is_plain(editor):
+            editor = self._plain(editor)
+        more = {name: self.names.fill(value) or "" for name, value in self.profile["env"].items()}
         pid = self.pane.start(
             self.setup["argv"],
             self.setup["cwd"],
-            {key: self.names.fill(value) or "" for key, value in env.items()},
+            {"EDITOR": editor, "VISUAL": editor, **more},
             size=(self.setup["columns"], self.setup["rows"]),
             history=self.setup["history"],
         )
@@ -136,6 +138,11 @@ class Driver:
         os.set_blocking(0, False)
         self.selector.register(0, selectors.EVENT_READ, self._read_commands)
         self.say("started", socket=os.path.join(self.folder, SOCKET), session=SESSION, pid=pid)
+
+    def _plain(self, path: str) -> str:
+        """Another path of a file in the private folder: a CLI may split EDITOR or run a shell."""
+        folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return f"/proc/{os.getpid()}/fd/{folder}/{os.path.basename(path)}"
 
     def _watch(self, pid: int, what: str) -> int | None:
         try:
@@ -495,13 +502,16 @@ def _zombie(pid: int) -> tuple[int | None, int | None] | None:
     return (None, number) if number else (os.WEXITSTATUS(status), None)
 
 
-def _fill_known(text: str, names: Names) -> str:
-    """The JSON `text` with `{url}`, `{command}` and `{folder}` filled in; other braces are its."""
+def fill_known(text: str, names: Names) -> str:
+    """The JSON `text` with `{url}`, `{command}` and `{folder}` filled in, and `{{}` for a brace.
+
+    Other braces are its own.
+    """
 
     def one(found: re.Match[str]) -> str:
         return quoting.json_text(names.fill(found[0]) or "")
 
-    return re.sub(r"\{(url|command|folder)\}", one, text)
+    return re.sub(r"\{(?:\{|url|command|folder)\}", one, text)
 
 
 def _write_private(path: str, text: str) -> str:

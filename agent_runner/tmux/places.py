@@ -7,11 +7,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_NAME = re.compile(r"\{(\w+)(?::(\d+))?\}")
+_NAME = re.compile(r"\{(?:\{\}|(\w+)(?::(\d+))?\})")
 
 
 class Names:
-    """What `{name}` stands for: the names given, or else variables of the environment."""
+    """What `{name}` stands for: the names given, or else variables of the environment.
+
+    `{{}` is a brace (`quoting.name`).
+    """
 
     def __init__(self, env: Mapping[str, str], **given: str) -> None:
         self._env = env
@@ -27,6 +30,8 @@ class Names:
 
         def one(found: re.Match[str]) -> str:
             nonlocal missing
+            if found[1] is None:
+                return "{"
             value = self._given.get(found[1]) or self._env.get(found[1]) or ""
             missing = missing or not value
             return quoted(value[-int(found[2]) :] if found[2] else value)
@@ -34,7 +39,7 @@ class Names:
         filled = _NAME.sub(one, text)
         if missing:
             return None
-        return os.path.expanduser(filled) if filled.startswith("~") else filled
+        return os.path.expanduser(filled) if text.startswith("~") else filled
 
     def place(self, paths: list[str]) -> str:
         """The first of `paths` whose names are all set; "" if there is none."""

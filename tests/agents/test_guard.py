@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,13 @@ def test_links_are_followed(tmp_path: Path) -> None:
 def test_the_folder_is_no_workspace_itself() -> None:
     assert refused("Read", {"file_path": "token"}, cwd=STATE)
     assert not refused("Read", {"file_path": "x"}, cwd=f"{STATE}/mirrors/one")
+
+
+@pytest.mark.parametrize("name", ["[a]", "x[!b]", "a*", "{b}", "it's", "a\\b", "#(x)"])
+def test_a_folder_whose_name_is_a_pattern(name: str) -> None:
+    guard = Guard([f"/data/{name}"], {})
+    assert guard.refuses("Read", None, {"file_path": f"/data/{name}/token"}, CWD)
+    assert guard.refuses(
+        "Bash", None, {"command": f"cat {shlex.quote(f'/data/{name}/token')}"}, CWD
+    )
+    assert not guard.refuses("Read", None, {"file_path": "/data/other/token"}, CWD)

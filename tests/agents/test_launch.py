@@ -12,6 +12,8 @@ from agent_runner.agents.base import AgentOptions, Form, Launch, check_session_i
 from agent_runner.agents.registry import ADAPTERS, adapter_for
 from agent_runner.agents.screen_options import ScreenOptions
 from agent_runner.errors import BadRequestError
+from agent_runner.tmux.driver import fill_known
+from agent_runner.tmux.places import Names
 
 UI = ScreenOptions()
 REAL = ("claude-code", "gemini", "factory-droid")
@@ -108,6 +110,17 @@ def test_gemini_flags() -> None:
     assert warm.env["GEMINI_SYSTEM_MD"] == "/private/system.md"
     assert warm.env["GEMINI_CLI_TRUST_WORKSPACE"] == "true"
     assert warm.env["GEMINI_CLI_NO_RELAUNCH"] == "1"
+
+
+@pytest.mark.parametrize("model", ["{url}", "{command}", "{folder}", "{{}", "{{url}}", 'a"}'])
+def test_no_name_of_the_profile_is_filled_in_a_model(model: str) -> None:
+    ui = launch("factory-droid", Form.TERMINAL, model=model).terminal
+    assert ui is not None
+    (text,) = ui.hook_files.values()
+    names = Names({}, url="http://x", command='"c"', folder="/f")
+    settings = json.loads(fill_known(text, names))
+    assert settings["model"] == model
+    assert settings["hooks"]["SessionStart"][0]["hooks"][0]["command"] == '"c"'
 
 
 def test_droid_flags() -> None:

@@ -93,3 +93,9 @@ def test_a_path_in_a_variable_is_meant_from_the_folder_of_the_service(
     assert env["CLAUDE_CONFIG_DIR"] == str(tmp_path / "conf")
     assert (env["HOME"], env["TMPDIR"], env["LANG"]) == ("/h", "", "C")
     assert env["XDG_DATA_HOME"] == "own"
+
+
+def test_a_folder_that_path_cannot_name_is_left_out() -> None:
+    """It would be two, the second one in whatever folder the CLI works in."""
+    env = {"PATH": "/usr/bin:/bin"}
+    assert led_by(env, "/home/ann/a:bin/some-cli") == env

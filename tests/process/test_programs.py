@@ -51,6 +51,16 @@ def test_usual_places(home: Path, place: str) -> None:
     assert find("some-cli-of-ours", {"PATH": ""}) == made
 
 
+def test_a_home_that_path_cannot_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "a:b"
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "b/.local/bin/some-cli-of-ours")
+    assert find("some-cli-of-ours", {"PATH": ""}) is None
+    made = make(home / ".local/bin/some-cli-of-ours")
+    assert find("some-cli-of-ours", {"PATH": ""}) == made
+
+
 def test_the_newest_node_comes_first(home: Path) -> None:
     """By its numbers: 9 is older than 22, and 9.9 older than 9.11."""
     for version in ("v9.9.9", "v9.11.0", "v22.9.0", "v22.11.1"):

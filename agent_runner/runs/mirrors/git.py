@@ -1,4 +1,7 @@
-"""Runs git so that the user's repository stays as it is: no hook, no lock, no prompt, no gc."""
+"""Runs git so that the user's repository stays as it is, and runs nothing that it names.
+
+No hook, no lock, no prompt, no gc, no fetch.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,14 @@ _SETTINGS = (
     # A file that was copied with its time is known by its size and time alone.
     *("core.trustctime=false", "core.checkStat=minimal"),
 )
-_ENV = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+_ENV = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+    # An object that a partial clone lacks is not fetched: the repository says by which program.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+}
 
 
 class GitError(Exception):
