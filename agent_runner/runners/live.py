@@ -374,7 +374,8 @@ class LiveCli:
     def _received(self, line: bytes | OversizeLine) -> Received:
         if not isinstance(line, OversizeLine):
             received = self._session.receive(line)
-            if (original := self._stdout.originals.get(line)) is not None:
+            originals = self._stdout.originals
+            if originals and (original := originals.get(line)) is not None:
                 self._session.unmasked(original)
             return received
         offset = self._raw.offset(line.offset)

@@ -5,12 +5,10 @@ The lines were masked when they were read: a secret is whole in none of them. No
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from agent_runner import quoting
 from agent_runner.events import (
     AgentEvent,
     MessageCompleted,
@@ -24,6 +22,8 @@ from agent_runner.events import (
 from agent_runner.process.redact import Redactor, all_forms
 
 _Delta = MessageDelta | ReasoningDelta | ToolInputDelta
+_DELTAS = (MessageDelta, ReasoningDelta, ToolInputDelta)
+_TEXTS = frozenset((*_DELTAS, MessageCompleted, ReasoningCompleted, ToolStarted, TurnCompleted))
 _BEGINNING = 3
 
 
@@ -44,13 +44,14 @@ class TextMask:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._forms = all_forms(secrets)
-        self._begins = _beginnings(self._forms)
+        self._begins = {_decoded(form)[:_BEGINNING] for form in self._forms}
+        self._ends = {begin[:length] for begin in self._begins for length in range(1, _BEGINNING)}
         self._items: dict[str, _Item] = {}
         self._whole: tuple[str, str] = ("", "")
 
     def events(self, events: list[AgentEvent]) -> list[AgentEvent]:
         """The events without a secret in what their pieces make together."""
-        if not self._forms:
+        if not self._forms or _TEXTS.isdisjoint(map(type, events)):
             return events
         return [masked for event in events for masked in self._masked(event)]
 
@@ -66,14 +67,14 @@ class TextMask:
         return [delta for item in items for delta in _rest(item)]
 
     def _masked(self, event: AgentEvent) -> Iterator[AgentEvent]:
-        if isinstance(event, _Delta):
+        if isinstance(event, _DELTAS):
             yield from self._piece(event)
             return
         if isinstance(event, TurnCompleted):
             yield from self._flush()
             if event.text:
                 event = msgspec.structs.replace(event, text=self._text(event.text))
-        elif isinstance(event, MessageCompleted | ReasoningCompleted):
+        elif isinstance(event, (MessageCompleted, ReasoningCompleted)):
             item = self._items.pop(event.item_id, None)
             if item is not None:
                 yield from _rest(item)
@@ -89,13 +90,19 @@ class TextMask:
             item = self._items[key] = _Item(self._forms)
         item.last = delta
         text = delta.json if isinstance(delta, ToolInputDelta) else delta.text
-        if not item.redactor.held and not self._begins.search(text):
+        if not item.redactor.held and not self._may_begin(text):
             yield delta
             return
         clear = _decoded(item.redactor.feed(_encoded(text)))
         item.redactor.hidden.clear()
         if clear:
             yield _with(delta, clear)
+
+    def _may_begin(self, text: str) -> bool:
+        """True if a secret may begin in a piece of a text, or in its last characters."""
+        if text[-1:] in self._ends or text[-2:] in self._ends:
+            return True
+        return any(map(text.__contains__, self._begins))
 
     def _text(self, text: str) -> str:
         """A whole text, masked; its turn may have the same one, and megabytes of it."""
@@ -117,14 +124,6 @@ def _with(delta: _Delta, text: str) -> AgentEvent:
     if isinstance(delta, ToolInputDelta):
         return msgspec.structs.replace(delta, json=text)
     return msgspec.structs.replace(delta, text=text)
-
-
-def _beginnings(forms: Iterable[bytes]) -> re.Pattern[str]:
-    """Finds a form's first characters, or fewer of them at a text's end."""
-    begins = {_decoded(form)[:_BEGINNING] for form in forms}
-    whole = "|".join(sorted(map(quoting.regex, begins)))
-    ends = {begin[:length] for begin in begins for length in range(1, _BEGINNING)}
-    return re.compile(rf"{whole}|(?:{'|'.join(sorted(map(quoting.regex, ends)))})\Z")
 
 
 def _encoded(text: str) -> bytes:
