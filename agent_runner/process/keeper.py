@@ -59,6 +59,7 @@ PR_SET_CHILD_SUBREAPER = 36
 LIFELINE_GRACE_S = 0.5
 RESWEEP_S = 0.02
 CALM_POLL_S = 0.5
+OOM_COUNT_S = 2.0
 TENSE_POLL_S = 0.1
 SOFT_SHARE = 0.8
 FREEZE_ROUNDS = 50
@@ -144,7 +145,8 @@ class Keeper:
         self.warned = False
         self.limited = False
         self.poll_s = CALM_POLL_S
-        self.oom_before = 0
+        self.oom_kills = (0, 0)
+        self.next_count = 0.0
         self.cpu_before = 0.0
 
     def run(self) -> bool:
@@ -171,7 +173,7 @@ class Keeper:
         for descriptor in streams:
             os.close(descriptor)
         self.limits = json.loads(spec)["limits"]
-        self.oom_before = oom_kills()
+        self.oom_kills = (oom_kills(), oom_kills())
         self.cpu_before = cpu_of_the_ended()
         self.watch()
         self.held.close()
@@ -291,7 +293,7 @@ class Keeper:
                     self.tell_start()
                 code = os.waitstatus_to_exitcode(status)
                 oom = code == -signal.SIGKILL and not self.killing and not self.limited
-                self.say(exit=code, oom=oom and oom_kills() > self.oom_before)
+                self.say(exit=code, oom=oom and oom_kills() > self.oom_kills[0])
 
     def tree(self) -> list[int]:
         """All below; where /proc does not tell, the CLI's process group, as kill(2) has it."""
@@ -299,8 +301,15 @@ class Keeper:
             return descendants(os.getpid())
         return [] if self.exited else [-self.child]
 
+    def count_oom_kills(self) -> None:
+        """The kernel counts for the whole machine: only what is new says something of our end."""
+        if time.monotonic() >= self.next_count:
+            self.next_count = time.monotonic() + OOM_COUNT_S
+            self.oom_kills = (self.oom_kills[1], oom_kills())
+
     def look(self) -> None:
         """Hold the tree against its limits."""
+        self.count_oom_kills()
         if not self.limits:
             return
         tree = descendants(os.getpid())
