@@ -22,7 +22,7 @@ from agent_runner.cli.main import application
 from agent_runner.cli.terminal import ExitCode
 from agent_runner.client.http import Client
 from tests.conftest import ModuleService, Script, Service
-from tests.faults.trial import LONGEST_S
+from tests.faults.trial import LONGEST_S, wait_until
 
 
 def command(*argv: str, env: dict[str, str] | None = None, given: bytes = b"") -> Any:
@@ -483,6 +483,12 @@ def test_what_cannot_be_printed_is_told_in_short(service: Service) -> None:
     assert (done.returncode, b"Traceback" in done.stderr) == (ExitCode.OK, False)
 
 
+def said_last(service: Service, agent: str) -> str:
+    with service.client() as client:
+        page = client.get(f"/agents/{agent}/conversation").json()
+    return str(page["turns"][-1]["content"])
+
+
 def test_what_goes_on_after_an_answer_is_shown(live: Service, tmp_path: Path) -> None:
     live.register("behind")
     gate = tmp_path / "gate"
@@ -493,6 +499,9 @@ def test_what_goes_on_after_an_answer_is_shown(live: Service, tmp_path: Path) ->
     (row,) = [line for line in out.splitlines() if line.startswith("behind")]
     assert "the survey" in row
     gate.touch()
+    # A prompt that comes while the CLI tells of it would be waiting for that, too.
+    wait_until(lambda: "the survey" not in call(live, "sessions")[1])
+    wait_until(lambda: said_last(live, "behind") == "All green.")
     script: Script = [{"background": [], "told": "Green."}, {"text": "Begun."}]
     argv = ["exec", "behind", "--until", "settled", json.dumps(script)]
     code, out, err = call(live, *argv)
