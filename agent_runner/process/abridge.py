@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 _PLAIN = re.compile(rb'[^"]*')
-_TEXT = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+# An escape that the end of a piece cuts is none of it: its rest is still to come.
+_TEXT = re.compile(
+    rb'(?:[^"\\]++|\\[^u]|\\u(?:[0-9a-fA-F]{4}|(?![0-9a-fA-F]{0,3}\Z)))*+', re.DOTALL
+)
 _CUT_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)$")
 
 
@@ -64,7 +67,6 @@ class Abridger:
         if end == len(piece):
             return end
         if piece[end : end + 1] == b"\\":
-            # The rest of the escape is still to come.
             self._escape = piece[end:]
             return len(piece)
         self._kept += b'"'

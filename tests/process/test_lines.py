@@ -8,6 +8,7 @@ import tracemalloc
 from itertools import pairwise
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,6 +111,13 @@ def test_what_is_kept_of_an_oversize_line_is_the_line_with_its_texts_cut(
         assert text.startswith(cut.replace("\ufffd", "").rstrip("\ud83d"))
         assert 5 < len(cut) < 80
     assert kept(line, [], 300) == kept(line, cuts, 300)
+
+
+@pytest.mark.parametrize("cut", range(80, 130))
+def test_an_escape_that_two_pieces_share_is_not_cut_in_the_middle(cut: int) -> None:
+    line = json.dumps({"type": "x", "text": "\u0001" * 400, "id": 5}).encode()
+    for limit in (290, 300, 310):
+        assert json.loads(kept(line, [cut], limit))["id"] == 5
 
 
 def test_little_is_kept_of_an_oversize_line_whatever_it_is() -> None:
