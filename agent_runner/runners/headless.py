@@ -116,7 +116,7 @@ class Headless:
         LaunchError if no process could start where it is, or if its UI is not given such a
         prompt: it is left alone then.
         """
-        self._check_prompt(request)
+        self.check_prompt(request)
         form = self.form_for(request)
         found = self.pool.peek(request.conversation_id)
         if found is not None and not self.launcher.check(request.options, found):
@@ -130,7 +130,6 @@ class Headless:
         No process of the conversation may live besides it: `session_in_use` if one cannot
         be ended.
         """
-        self._check_prompt(request)
         if (stuck := self._stuck.get(request.conversation_id)) is not None:
             if not await tree.end(stuck):
                 raise LaunchError(
@@ -155,14 +154,15 @@ class Headless:
         self._tasks.start_soon(self._serve, live, request.conversation_id)
         return live
 
-    def takes_long_prompts(self, request: RunRequest) -> bool:
-        """False if the prompt is pasted into a UI, where only short ones arrive as they are."""
+    def takes(self, request: RunRequest) -> bool:
+        """True if the prompt arrives as it is, however long: in a UI, by an editor."""
         if not request.terminal:
             return True
         ui = self.launcher.ui(request.agent_type, request.options)
-        return ui is not None and bool(ui.editor)
+        return ui is not None and bool(ui.editor) and ui.refusal(request.prompt) is None
 
-    def _check_prompt(self, request: RunRequest) -> None:
+    def check_prompt(self, request: RunRequest) -> None:
+        """LaunchError `prompt_refused` if the prompt is for a UI that is not given such a one."""
         if request.terminal:
             self.launcher.check_prompt(request.agent_type, request.options, request.prompt)
 

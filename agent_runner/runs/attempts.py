@@ -19,7 +19,7 @@ from agent_runner.runs.history import MOST_TURNS, with_history
 from agent_runner.runs.resumption import Resumption
 from agent_runner.schemas import supervised
 from agent_runner.tasks import Tasks
-from conversation_store.records import ApprovalRecord, Move, ProcessRecord
+from conversation_store.records import ApprovalRecord, ConversationRecord, Move, ProcessRecord
 from conversation_store.states import RunState
 from conversation_store.store import Store
 
@@ -38,7 +38,10 @@ class NotBegunError(Exception):
 
 
 class Attempts:
-    """Runs one prompt; a process that cannot serve it is replaced as long as nothing was done."""
+    """Runs one prompt; a process that cannot serve it is replaced as long as nothing was done.
+
+    `began_process` once it has started one of its own.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Attempts:
         self._tasks = tasks
         self._active = active
         self._request = request
+        self.began_process = False
 
     async def run(self) -> tuple[LiveCli, TurnCompleted]:
         """The verdict, and the process that gave it.
@@ -104,7 +108,7 @@ class Attempts:
         last = await last_fruitless(self._store, *ids, RESUME_ATTEMPTS)
         if last is not None:
             failure = TurnCompleted(ok=False, code=last.code, error=last.error)
-            return await self._in_new_session(session_id, failure)
+            return await self._in_new_session(conversation, failure)
         self._headless.set_back(self._request, session_id)
         for attempt in range(1, RESUME_ATTEMPTS + 1):
             live, verdict = await self._on_new(session_id)
@@ -112,7 +116,7 @@ class Attempts:
                 return live, verdict
             await self._headless.drop(self._request.conversation_id)
             await self._resume_failed(attempt, verdict)
-        return await self._in_new_session(session_id, verdict)
+        return await self._in_new_session(conversation, verdict)
 
     def _may_be_the_session(self, verdict: TurnCompleted) -> bool:
         """True if nothing was done or said, for a reason that may lie in the session's history."""
@@ -123,21 +127,14 @@ class Attempts:
         return may_be_the_session(verdict.code, verdict.error)
 
     async def _in_new_session(
-        self, session_id: str, failure: TurnCompleted
+        self, conversation: ConversationRecord, failure: TurnCompleted
     ) -> tuple[LiveCli, TurnCompleted]:
         """Give the session up, unless a new one does no better: then it was not to blame."""
-        request = self._request
-        conversation = await self._store.conversations.get(request.conversation_id)
-        prompt, given = request.prompt, 0
-        if self._headless.takes_long_prompts(request):
-            after = max(0, conversation.last_turn_seq - MOST_TURNS - 1)
-            turns = await self._store.conversations.turns(
-                request.conversation_id, after=after, limit=MOST_TURNS + 1
-            )
-            earlier = [turn for turn in turns if turn.run_id != self._active.run_id]
-            prompt, given = with_history(earlier, prompt)
+        session_id = conversation.session_id
+        assert session_id is not None
+        request, given = await self._with_history(conversation)
         await self._quarantine(session_id, failure, given)
-        live, verdict = await self._on_new(None, msgspec.structs.replace(request, prompt=prompt))
+        live, verdict = await self._on_new(None, request)
         unknown = failure.code == FailureCode.SESSION_NOT_FOUND
         if not unknown and self._did_no_better(live, verdict):
             await self._headless.drop(request.conversation_id)
@@ -150,6 +147,17 @@ class Attempts:
             await self._active.emit([notice])
             live.session_id = session_id
         return live, verdict
+
+    async def _with_history(self, conversation: ConversationRecord) -> tuple[RunRequest, int]:
+        """The request behind the conversation's last messages, and how many it was given."""
+        after = max(0, conversation.last_turn_seq - MOST_TURNS - 1)
+        turns = await self._store.conversations.turns(
+            conversation.conversation_id, after=after, limit=MOST_TURNS + 1
+        )
+        earlier = [turn for turn in turns if turn.run_id != self._active.run_id]
+        prompt, given = with_history(earlier, self._request.prompt)
+        request = msgspec.structs.replace(self._request, prompt=prompt)
+        return (request, given) if self._headless.takes(request) else (self._request, 0)
 
     def _did_no_better(self, live: LiveCli, verdict: TurnCompleted) -> bool:
         if self._stopped:
@@ -196,6 +204,7 @@ class Attempts:
             raise LaunchError(FailureCode.RESUME_FAILED, "the CLI had not opened a session yet")
         self._headless.set_back(self._request, conversation.session_id)
         request = msgspec.structs.replace(self._request, prompt=resumption.prompt())
+        self._headless.check_prompt(request)
         return await self._on_new(conversation.session_id, request)
 
     async def _tool_again(self, resumption: Resumption) -> tuple[LiveCli, TurnCompleted]:
@@ -258,6 +267,7 @@ class Attempts:
         process_id = wire.new_id("proc")
         live = await self._headless.start(request, session_id, process_id)
         live.session_id = session_id
+        self.began_process = True
         launcher, agent_type = self._headless.launcher, request.agent_type
         if not launcher.version_known(agent_type):
             # Asked now, so that it is known at the end, if the CLI does not tell it by itself.

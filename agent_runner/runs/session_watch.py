@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
@@ -94,6 +95,8 @@ class SessionWatch:
         self._bus = bus
         self._headless = headless
         self._known: dict[str, _Known] = {}
+        # Each is there while somebody uses it.
+        self._reading = WeakValueDictionary[str, anyio.Lock]()
 
     async def look(self, agent_type: str, options: AgentOptions, conversation_id: str) -> None:
         """Before a prompt: take over what is new by another hand, and end what does not know it."""
@@ -122,12 +125,15 @@ class SessionWatch:
         return known is not None and known.session_id == session_id and known.file is None
 
     async def _read(
-        self,
-        agent_type: str,
-        options: AgentOptions,
-        conversation_id: str,
-        *,
-        takes_over: bool,
+        self, agent_type: str, options: AgentOptions, conversation_id: str, *, takes_over: bool
+    ) -> None:
+        """One at a time: an older reading must not put the mark back behind a newer one."""
+        lock = self._reading.setdefault(conversation_id, anyio.Lock(fast_acquire=True))
+        async with lock:
+            await self._read_alone(agent_type, options, conversation_id, takes_over=takes_over)
+
+    async def _read_alone(
+        self, agent_type: str, options: AgentOptions, conversation_id: str, *, takes_over: bool
     ) -> None:
         conversation = await self._store.conversations.get(conversation_id)
         session_id = conversation.session_id

@@ -142,15 +142,20 @@ async def test_one_that_costs_two_prompts_is_given_up_at_the_third(
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
-def test_in_its_own_ui(make_service: Callable[..., Service], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("said", "given"), [("plain", True), ("in\u200bvisible", False)])
+def test_in_its_own_ui(
+    make_service: Callable[..., Service], tmp_path: Path, said: str, given: bool
+) -> None:
+    """What its UI would change is not told to it, and stops nothing."""
     service = make_service(tmux={})
     env = {"CLAUDE_CONFIG_DIR": str(tmp_path / "claude")}
     service.register("worker", commMode="tmux", env=env)
-    first = service.run("one").json()
+    first = service.run([{"text": said}]).json()
     with service.client() as client:
         changed = {"env": {**env, "SCRIPTED_ON_RESUME": json.dumps([{"die": 3}])}}
         assert client.patch("/agents/worker", json=changed).status_code == 200
     second = service.run("two").json()
     assert second["status"] == "succeeded", second
-    assert "assistant: echo: one" in second["content"]
+    assert (f"assistant: {said}" in second["content"]) == given
+    assert second["content"].endswith("two")
     assert second["sessionId"] != first["sessionId"]

@@ -8,16 +8,22 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
+from anyio import to_thread
 
+from agent_runner.runners.session_log import lines_from
+from agent_runner.runs import session_watch
+from agent_runner.runs.session_watch import SessionWatch
 from tests.api.frames import data_of, replayed
-from tests.conftest import Service
-from tests.faults.trial import wait_until
+from tests.conftest import Service, Serving
+from tests.faults.trial import add_agent, ended, start, wait_until
 
 FORMS = [
     pytest.param({}, "headless", id="warm"),
@@ -225,3 +231,49 @@ def test_a_file_that_was_written_anew_or_is_gone_is_no_error(chat: Callable[...,
     file.unlink()
     talk.say("three")
     assert all(owned for _, owned in talk.turns())
+
+
+@pytest.mark.anyio
+async def test_a_slow_reading_does_not_put_the_mark_back(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one after our turn has read the file, another hand writes, and a prompt comes."""
+    env = {"CLAUDE_CONFIG_DIR": str(tmp_path)}
+    async with serving() as context:
+        agent = await add_agent(context, "worker", "claude-code", tmp_path, env=env)
+        active = await start(context, agent, "APPLES")
+        await ended(active)
+        watch = SessionWatch(context.store, context.bus, context.headless)
+        of = (agent.type, active.options, active.run.conversation_id)
+        (file,) = tmp_path.glob("projects/*/*.jsonl")
+        read, go_on = threading.Event(), threading.Event()
+
+        def slow(path: Path, begin: int) -> tuple[list[bytes], int]:
+            found = lines_from(path, begin)
+            if not read.is_set():
+                read.set()
+                assert go_on.wait(20)
+            return found
+
+        monkeypatch.setattr(session_watch, "lines_from", slow)
+        looked = anyio.Event()
+
+        async def look() -> None:
+            await watch.look(*of)
+            looked.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch.settle, *of)
+            await to_thread.run_sync(read.wait)
+            said = {"type": "user", "uuid": "theirs", "message": {"content": "PEARS"}}
+            with file.open("a") as chat:
+                chat.write(json.dumps(said) + "\n")
+            tasks.start_soon(look)
+            with anyio.move_on_after(1):
+                await looked.wait()
+            go_on.set()
+        await watch.look(*of)
+        turns = await context.store.conversations.turns(
+            active.run.conversation_id, after=0, limit=99
+        )
+        assert [turn.content for turn in turns if turn.run_id is None] == ["PEARS"]

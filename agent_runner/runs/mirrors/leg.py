@@ -116,6 +116,7 @@ class MirrorLeg:
         )
 
     async def _attempt(self, session_id: str | None) -> TurnCompleted:
+        self._headless.check_prompt(self._request)
         live = await self._headless.start(self._request, session_id, wire.new_id("proc"))
         try:
             await self._store.processes.add(self._record(live))
