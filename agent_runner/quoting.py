@@ -16,8 +16,6 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote, quote_plus
 
 _OF_A_RULE = re.compile(r"[*?\[\]\\(),!#\s]", re.ASCII)
-
-
 _NOT_PLAIN = re.compile(r"[^\w@%+=:,./-]", re.ASCII)
 
 

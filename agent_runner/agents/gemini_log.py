@@ -10,7 +10,8 @@ from typing import Any
 from agent_runner.agents.session_log import Entry, Role, text_of, word
 
 _ROLES: dict[Any, Role] = {"user": "user", "gemini": "assistant"}
-_BEHIND = ("\n--- Content from referenced files ---", "\n<system_note>")
+ADDED = ("\n--- Content from referenced files ---", "\n<system_note>")
+"""Begins of what the CLI puts behind a prompt: files and agents that it names."""
 
 
 def entry(line: dict[str, Any]) -> Entry | None:
@@ -19,7 +20,7 @@ def entry(line: dict[str, Any]) -> Entry | None:
     if role is None:
         return None
     text = text_of(line.get("content"))
-    for added in _BEHIND:
+    for added in ADDED:
         text = text.partition(added)[0] if role == "user" else text
     said = bool(text.strip()) and not text.startswith("<session_context>")
     return Entry(

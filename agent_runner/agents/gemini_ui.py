@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent_runner import quoting
+from agent_runner.agents.gemini_log import ADDED
 from agent_runner.schemas.terminal import Dialog, Profile, Refusal, Seed, Wait
 
 HOMES = ("{GEMINI_CLI_HOME}/.gemini", "~/.gemini")
@@ -49,7 +51,7 @@ def profile(resume: str | None) -> Profile:
         transcript_field="transcript_path",
         transcript_types=("user", "gemini", "info", "error", "warning"),
         editor=["C-g"],
-        adds=r"\n(?:--- Content from referenced files ---|<system_note>)",
+        adds="|".join(map(quoting.regex, ADDED)),
         env={HOOK: "{command}"},
         dialogs=[Dialog(pattern=r"Do you trust", keys=["Enter"])],
         turn_dialogs=[Dialog(pattern=_OTHER_MODEL, keys=["{1}"])],

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from agent_runner.home import home
-from agent_runner.process.programs import usual_places
+from agent_runner.process.programs import named, usual_places
 
 _HEAD = 128
 _LONGEST_INTERPRETER = 80
@@ -70,7 +70,7 @@ def condition_after(path: Path, number: int) -> Condition | None:
 def lying_about(program: str, env: Mapping[str, str], base: str | None) -> Path | None:
     """What bears the name of a program that was not found, where it is looked for."""
     if os.sep in program:
-        return Path(os.path.join(base or os.getcwd(), os.path.expanduser(program)))
+        return named(program, base)
     folders = [*os.get_exec_path(dict(env)), *map(str, usual_places(home() or Path(os.sep)))]
     paths = (Path(folder, program).absolute() for folder in folders if folder)
     return next((path for path in paths if os.path.lexists(path)), None)

@@ -42,14 +42,19 @@ def _version_of(folder: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", folder.parent.name)]
 
 
+def named(program: str, base: str | None) -> Path:
+    """The place that a program with a slash in its name names; a relative one from `base`."""
+    return Path(os.path.join(base or os.getcwd(), os.path.expanduser(program)))
+
+
 def find(program: str, env: Mapping[str, str], base: str | None = None) -> Path | None:
     """The path of `program`: itself if it has a slash, else from PATH, else a usual place.
 
     It is absolute: a relative one is meant from `base`, one in PATH from the present folder.
     """
     if os.sep in program:
-        path = os.path.join(base or os.getcwd(), os.path.expanduser(program))
-        return Path(path) if os.path.isfile(path) and os.access(path, os.X_OK) else None
+        path = named(program, base)
+        return path if path.is_file() and os.access(path, os.X_OK) else None
     if found := shutil.which(program, path=env.get("PATH", os.defpath)):
         return Path(found).absolute()
     usual = (shutil.which(place / program) for place in usual_places(home() or Path(os.sep)))

@@ -251,8 +251,8 @@ class ActiveRun:
         for event in events:
             if isinstance(event, ParseError | Unknown):
                 self.broken_lines += 1
-            if isinstance(event, _WORDS) and event.text.strip():
-                self.said = True
+            if not self.said and isinstance(event, _WORDS):
+                self.said = bool(event.text.strip())
             if isinstance(event, _DEEDS) or (isinstance(event, MessageDelta) and self._opaque):
                 self.acted = True
             if isinstance(event, PermissionRequested) and event.request_id in self._to_ask:

@@ -242,7 +242,7 @@ class RunDriver:
         if version is None:
             with anyio.move_on_after(VERSION_WAIT_S):
                 version = await self._headless.launcher.version(agent.type)
-        if version is not None:
+        if version is not None and attempts.began_process:
             await self._tell_version(active, version)
         return msgspec.structs.replace(
             judge(verdict, active.stop_reason, adapter_for(agent.type)),

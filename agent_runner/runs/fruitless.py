@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from agent_runner.agents.wordings.table import wording_of
 from agent_runner.errors import FailureCode
 from conversation_store.records import RunRecord
@@ -64,7 +62,6 @@ async def last_fruitless(
 
 async def _told_anything(store: Store, run_id: str) -> bool:
     async for page in store.events.of_run(run_id, after=0, until=2**62):
-        for event in page:
-            if msgspec.json.decode(event.payload)["type"] in _FRUIT:
-                return True
+        if any(event.type in _FRUIT for event in page):
+            return True
     return False

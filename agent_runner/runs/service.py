@@ -138,21 +138,22 @@ class RunService:
                     hint="wait for it, cancel it, or ask with busy: queue",
                 )
             queue.check_room()
-            if not len(queue):
-                await self._look_at_session(agent, options, request.conversation_id)
+            conversation, is_new = await self._conversation(agent_id, request.conversation_id)
+            if not (is_new or len(queue)):
+                # What came by another hand stands before the prompt.
+                await self._sessions.look(agent.type, options, conversation)
             begins_first = awaited and request.idempotency_key is None and not len(queue)
             active = await self._accept(
-                agent, options, request, timeouts, queue, durable=not begins_first
+                agent,
+                options,
+                request,
+                timeouts,
+                queue,
+                conversation=conversation,
+                is_new=is_new,
+                durable=not begins_first,
             )
         return Accepted(active.run_id, active, reattached=False)
-
-    async def _look_at_session(
-        self, agent: AgentRecord, options: AgentOptions, wanted: str | None
-    ) -> None:
-        """Before the prompt is in the conversation: what came by another hand stands before it."""
-        conversation_id, is_new = await self._conversation(agent.agent_id, wanted)
-        if not is_new:
-            await self._sessions.look(agent.type, options, conversation_id)
 
     async def resume(self, run: RunRecord) -> None:
         """Drive a run that an earlier service had not begun, or that an approval holds."""
@@ -207,10 +208,11 @@ class RunService:
         timeouts: Timeouts,
         queue: AgentQueue,
         *,
+        conversation: str,
+        is_new: bool,
         durable: bool,
     ) -> ActiveRun:
         plan = self._router.plan(agent, request.mode)
-        conversation, is_new = await self._conversation(agent.agent_id, request.conversation_id)
         keyed = request.idempotency_key is not None
         run = NewRun(
             run_id=wire.new_id("run"),

@@ -120,9 +120,12 @@ class Delivery:
         """Close what covers the box of a UI that is at no work; False if that does not help."""
         if self._left == LEAVES or not self._ui.covered():
             return False
+        self._press_leave()
+        return True
+
+    def _press_leave(self) -> None:
         self._left += 1
         self._ui.press(self._ui.profile["leave"])
-        return True
 
     # --- into the box --------------------------------------------------------------------
 
@@ -135,8 +138,7 @@ class Delivery:
         os.replace(prompt + ".new", prompt)
         for number in range(HANDOVERS):
             if number and self._ui.idle():
-                self._left += 1
-                self._ui.press(self._ui.profile["leave"])
+                self._press_leave()
             self._ui.press(self._ui.profile["editor"])
             if self._ui.wait(lambda: os.path.exists(handed), self._ui.profile["handover_s"]):
                 with open(
