@@ -184,8 +184,8 @@ DEFENCES = (
     ),
     Defence(
         36, "a program must be executable", "agent_runner/process/programs.py",
-        "return Path(path) if os.path.isfile(path) and os.access(path, os.X_OK) else None",
-        "return Path(path)",
+        "return path if path.is_file() and os.access(path, os.X_OK) else None",
+        "return path",
     ),
     Defence(
         37, "the folder is looked at first", "agent_runner/runners/launcher.py",
