@@ -183,9 +183,9 @@ DEFENCES = (
         '"processes": len(tree)', '"processes": 1',
     ),
     Defence(
-        36, "a program must be executable", "agent_runner/process/programs.py",
-        "return path if path.is_file() and os.access(path, os.X_OK) else None",
-        "return path",
+        36, "a program that is none is told as not found", "agent_runner/runners/launcher.py",
+        "FailureCode.CLI_NOT_FOUND if condition in missing else FailureCode.SPAWN_FAILED",
+        "FailureCode.SPAWN_FAILED",
     ),
     Defence(
         37, "the folder is looked at first", "agent_runner/runners/launcher.py",
