@@ -51,7 +51,7 @@ load: ## Bursts, faults, a fallback in the middle, shadow, a soak; a table (ARGS
 
 record: ## Record the real CLIs anew (fixtures/)
 	@$(PYTHON) .ci/bootstrap.py real
-	@$(BIN)/agent-runner record $(ARGS)
+	@$(BIN)/python -m recorder $(ARGS)
 
 bench: ## Measure, beside a peer or a limit
 	@$(PYTHON) .ci/bootstrap.py dev

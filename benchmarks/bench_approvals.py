@@ -31,9 +31,9 @@ from benchmarks.harness import (
     verdict,
 )
 from conversation_store.records import Move, NewApproval
-from conversation_store.runs import NewRun
+from conversation_store.sqlite.runs import NewRun
+from conversation_store.sqlite.store import open_store
 from conversation_store.states import ApprovalKind, RunState
-from conversation_store.store import open_store
 
 QUESTIONS = 300
 PENDING = 1000

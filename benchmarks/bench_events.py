@@ -12,10 +12,10 @@ import msgspec
 from claude_agent_sdk._internal.message_parser import parse_message
 
 from agent_runner.agents.base import AgentOptions, Form
-from agent_runner.agents.claude_session import ClaudeSession
-from agent_runner.schemas.claude import LINES, StreamEvent
-from agent_runner.schemas.claude_stream import STREAM
-from agent_runner.schemas.decode import Drift
+from agent_runner.agents.claude.protocol import ClaudeSession
+from agent_runner.agents.claude.schema import LINES, StreamEvent
+from agent_runner.agents.claude.stream_schema import STREAM
+from agent_runner.decoding.decode import Drift
 from benchmarks.flood import IDS, tool_lines
 from benchmarks.harness import HERE, columns, connected, heading, register, row, service, verdict
 

@@ -43,9 +43,9 @@ from benchmarks.harness import (
     verdict,
 )
 from conversation_store.records import AgentRecord
-from conversation_store.store import open_store
-from conversation_store.toggles import Cause
-from fallback.standing import Scope
+from conversation_store.sqlite.store import open_store
+from conversation_store.sqlite.toggles import Cause
+from fallback.precedence import Scope
 
 DECISIONS = 5000
 TOGGLES = 100

@@ -29,7 +29,7 @@ from benchmarks.harness import (
     service,
     verdict,
 )
-from conversation_store.store import open_store
+from conversation_store.sqlite.store import open_store
 
 SAMPLES = 40
 TOGETHER = 200

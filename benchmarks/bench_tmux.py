@@ -17,9 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent_runner.recorder.cases.claude import SUITE
-from agent_runner.recorder.install import install
-from agent_runner.recorder.isolation import leave_network
+from recorder.cases.claude import SUITE
+from recorder.install import install
+from recorder.isolation import leave_network
+
 from agent_runner.tmux.pane import Pane
 from benchmarks.bench_warm import Bench, model
 from benchmarks.harness import (

@@ -25,17 +25,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from recorder.cases.case import Suite
+from recorder.cases.claude import SUITE as CLAUDE
+from recorder.cases.droid import SUITE as DROID
+from recorder.cases.gemini import SUITE as GEMINI
+from recorder.install import cache_folder, install
+from recorder.manifest import Cli, find, load
 
 from agent_runner.agents.base import Adapter, AgentOptions, Exit, Form, Session
 from agent_runner.agents.registry import adapter_for
 from agent_runner.events import AgentEvent, MessageCompleted, MessageDelta, SessionStarted
 from agent_runner.events import TurnCompleted as Verdict
-from agent_runner.recorder.cases.case import Suite
-from agent_runner.recorder.cases.claude import SUITE as CLAUDE
-from agent_runner.recorder.cases.droid import SUITE as DROID
-from agent_runner.recorder.cases.gemini import SUITE as GEMINI
-from agent_runner.recorder.install import cache_folder, install
-from agent_runner.recorder.manifest import Cli, find, load
 from benchmarks.harness import (
     Service,
     columns,
@@ -69,7 +69,7 @@ FIRST_EVENTS = (SessionStarted, MessageDelta, MessageCompleted)
 @contextmanager
 def model() -> Iterator[str]:
     """The base URL of a stand-in for the model APIs that answers at once, in its own process."""
-    argv = [sys.executable, "-m", "agent_runner.recorder.models", "--port", "0"]
+    argv = [sys.executable, "-m", "recorder.models", "--port", "0"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()

@@ -17,9 +17,7 @@ from typing import Any
 import pytest
 
 from agent_runner import emitter
-from agent_runner.approvals.canonical import input_hash
-from agent_runner.schemas.decode import Drift
-from agent_runner.schemas.supervised import (
+from agent_runner.agents.custom.supervised_schema import (
     Answer,
     ApprovalNeeded,
     Heartbeat,
@@ -27,6 +25,8 @@ from agent_runner.schemas.supervised import (
     decode,
     environment,
 )
+from agent_runner.approvals.canonical import input_hash
+from agent_runner.decoding.decode import Drift
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOL = ROOT / "tests" / "tools" / "clean_up.py"

@@ -40,12 +40,12 @@ def test_the_contracts_hold() -> None:
     [
         (
             "agent_runner/process/child.py",
-            "import conversation_store.store",
+            "import conversation_store.sqlite.store",
             "producers yield and never save",
         ),
         ("agent_runner/api/health.py", "import sqlite3", "SQL lives in the store"),
         (
-            "conversation_store/store.py",
+            "conversation_store/sqlite/store.py",
             "import agent_runner.wire",
             "the four packages look one way",
         ),
@@ -54,7 +54,7 @@ def test_the_contracts_hold() -> None:
             "import agent_runner.bus.bus",
             "inside agent_runner imports run downwards",
         ),
-        ("agent_runner/agents/claude.py", "import subprocess", "parsers do no I/O"),
+        ("agent_runner/agents/claude/adapter.py", "import subprocess", "parsers do no I/O"),
         ("agent_runner/client/http.py", "import agent_runner.bus.bus", "faces speak HTTP only"),
     ],
 )

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_runner import quoting
-from agent_runner.tmux.places import Names
+from agent_runner.tmux.placeholders import Names
 
 ROOT = Path(__file__).parent.parent
 META = "#{}()[]$`;&|<>*?!~^%\"'\\=-:@,. \t\n\u00e9\u2028"

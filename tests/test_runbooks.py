@@ -15,9 +15,18 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from agent_runner import emitter
-from agent_runner.agents import screen_ui
+from agent_runner import emitter, mirrors
 from agent_runner.agents.base import AgentOptions, Form
+from agent_runner.agents.custom.supervised_schema import (
+    MESSAGE_CHARACTERS,
+    MOST_ANSWERS,
+    Answer,
+    ApprovalNeeded,
+    Heartbeat,
+    arguments,
+    decode,
+    environment,
+)
 from agent_runner.agents.permissions import (
     LONGEST_PATTERN,
     MOST_ARGUMENTS,
@@ -27,7 +36,8 @@ from agent_runner.agents.permissions import (
 )
 from agent_runner.agents.policy import LONGEST_VALUE, MOST_CALLS, decide
 from agent_runner.agents.registry import adapter_for
-from agent_runner.agents.screen_options import ScreenOptions
+from agent_runner.agents.screen import profile as screen_ui
+from agent_runner.agents.screen.options import ScreenOptions
 from agent_runner.agents.shell import MOST_PARTS
 from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READING_TOOLS
 from agent_runner.api.replies import TroubleReply
@@ -38,34 +48,23 @@ from agent_runner.cli.db import db
 from agent_runner.cli.main import application
 from agent_runner.cli.shadow import shadow
 from agent_runner.clock import TOLERANCE_S
+from agent_runner.decoding.decode import Drift
+from agent_runner.decoding.terminal import Setup
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import AnyEvent
-from agent_runner.maintenance.watch import WAL_ALARM_BYTES
+from agent_runner.maintenance.store_watch import WAL_ALARM_BYTES
+from agent_runner.mirrors.workspace import MOST_WITHIN
 from agent_runner.process.keeper import LIFELINE_GRACE_S
 from agent_runner.routing.plan import Source
-from agent_runner.runners.live import _ASK_SHARE
-from agent_runner.runs import mirrors
+from agent_runner.runners.cli_process import _ASK_SHARE
 from agent_runner.runs.attempts import RESUME_ATTEMPTS
-from agent_runner.runs.mirrors.workspace import MOST_WITHIN
-from agent_runner.schemas.decode import Drift
-from agent_runner.schemas.supervised import (
-    MESSAGE_CHARACTERS,
-    MOST_ANSWERS,
-    Answer,
-    ApprovalNeeded,
-    Heartbeat,
-    arguments,
-    decode,
-    environment,
-)
-from agent_runner.schemas.terminal import Setup
 from agent_runner.settings import AutomaticSettings, CriteriaSettings, ShadowSettings
-from conversation_store.faults import Fault, StoreState
-from conversation_store.integrity.findings import FindingCode
-from conversation_store.reserve import RESERVE_BYTES
+from conversation_store.sqlite.faults import Fault, StoreState
+from conversation_store.sqlite.integrity.findings import FindingCode
+from conversation_store.sqlite.reserve import RESERVE_BYTES
+from conversation_store.sqlite.store import QUICK_CHECK_S
+from conversation_store.sqlite.writer import RETRY_S
 from conversation_store.states import Delivery, Isolation, Verdict
-from conversation_store.store import QUICK_CHECK_S
-from conversation_store.writer import RETRY_S
 from fallback import guard
 from shadow.compare import FAR_APART, LONGEST_TEXT, SIMILAR_AT
 from shadow.criteria import UNFAIR, Readiness, Thresholds, judge

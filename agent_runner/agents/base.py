@@ -16,11 +16,11 @@ from typing import Any, ClassVar, Literal, Protocol
 import msgspec
 
 from agent_runner.agents.permissions import Permissions, Preset
-from agent_runner.agents.screen_options import ScreenOptions
+from agent_runner.agents.screen.options import ScreenOptions
 from agent_runner.agents.session_log import Entry
+from agent_runner.decoding.terminal import Profile
 from agent_runner.errors import BadRequestError
 from agent_runner.events import AgentEvent, BackgroundTask
-from agent_runner.schemas.terminal import Profile
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

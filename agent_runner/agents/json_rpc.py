@@ -10,8 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from agent_runner.agents.failures import readable
-from agent_runner.schemas.decode import Broken, Part, objects, shown
-from agent_runner.schemas.fragment import scalars
+from agent_runner.decoding.decode import Broken, Part, objects, shown
+from agent_runner.decoding.fragment import scalars
 from agent_runner.wire import encode
 
 METHOD_NOT_FOUND = -32601

@@ -14,6 +14,15 @@ import msgspec
 
 from agent_runner.agents.base import Received
 from agent_runner.agents.unanswered import Answered
+from agent_runner.decoding.decode import (
+    UNDECODABLE,
+    Broken,
+    Drift,
+    Family,
+    Part,
+    Unrecognised,
+    shown,
+)
 from agent_runner.events import (
     AgentEvent,
     FileChanged,
@@ -25,15 +34,6 @@ from agent_runner.events import (
     TurnCompleted,
     Unknown,
     UsageReported,
-)
-from agent_runner.schemas.decode import (
-    UNDECODABLE,
-    Broken,
-    Drift,
-    Family,
-    Part,
-    Unrecognised,
-    shown,
 )
 
 # Of a message that is not whole: what its texts are cut from, and what began, is not told.

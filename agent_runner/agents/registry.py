@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from agent_runner.agents.base import Adapter, AgentOptions, Form
-from agent_runner.agents.claude import ClaudeAdapter
-from agent_runner.agents.custom import CustomAdapter
-from agent_runner.agents.droid import DroidAdapter
-from agent_runner.agents.gemini import GeminiAdapter
-from agent_runner.agents.replay import ReplayAdapter
+from agent_runner.agents.claude.adapter import ClaudeAdapter
+from agent_runner.agents.custom.adapter import CustomAdapter
+from agent_runner.agents.droid.adapter import DroidAdapter
+from agent_runner.agents.gemini.adapter import GeminiAdapter
+from agent_runner.agents.replay.adapter import ReplayAdapter
 from agent_runner.errors import BadRequestError
 
 ADAPTERS: dict[str, Adapter] = {

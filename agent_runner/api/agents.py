@@ -18,7 +18,7 @@ from agent_runner.api.bodies import EmptyBody, OptionsBody, PatchAgentBody, Regi
 from agent_runner.api.context import Context, context
 from agent_runner.api.replies import AgentListReply, AgentReply, EndSessionReply
 from agent_runner.api.routes import Endpoint
-from agent_runner.approvals.life import life_of
+from agent_runner.approvals.lifetime import life_of
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
 from agent_runner.home import home
 from agent_runner.routing.options import changed_options

@@ -9,24 +9,24 @@ from pathlib import Path
 import anyio
 from starlette.requests import Request
 
-from agent_runner.approvals.desk import Desk
+from agent_runner.approvals.service import Desk
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.mailbox import Mailbox
-from agent_runner.maintenance.caretaker import Caretaker
-from agent_runner.maintenance.watch import StoreWatch
+from agent_runner.bus.tickets import Mailbox
+from agent_runner.maintenance.service import Caretaker
+from agent_runner.maintenance.store_watch import StoreWatch
+from agent_runner.mirrors.evidence import Evidence
+from agent_runner.mirrors.mirrors import Mirrors
 from agent_runner.process.warden import Warden
 from agent_runner.routing.circuits import Circuits
 from agent_runner.routing.router import Router
 from agent_runner.routing.terminals import Terminals
 from agent_runner.routing.toggles import Toggles
-from agent_runner.runners.headless import Headless
-from agent_runner.runs.mirrors.evidence import Evidence
-from agent_runner.runs.mirrors.mirrors import Mirrors
+from agent_runner.runners.cli_runner import Headless
 from agent_runner.runs.reconcile import Reconciliation
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
 from agent_runner.troubles import Troubles
-from conversation_store.store import Store
+from conversation_store.sqlite.store import Store
 
 
 @dataclass(frozen=True)

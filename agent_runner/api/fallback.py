@@ -29,8 +29,8 @@ from agent_runner.api.replies import (
 from agent_runner.api.routes import CURSOR, Endpoint, Query
 from agent_runner.api.streams import cursor, event_stream
 from conversation_store.records import ToggleRecord
-from conversation_store.toggles import Cause
-from fallback.standing import EVERYTHING, Key, Scope
+from conversation_store.sqlite.toggles import Cause
+from fallback.precedence import EVERYTHING, Key, Scope
 
 _PAGE = 50
 _LONGEST_PAGE = 200

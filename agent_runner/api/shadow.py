@@ -24,7 +24,7 @@ from agent_runner.api.shadow_replies import (
     MetricsReply,
     ShadowReportReply,
 )
-from agent_runner.runs.mirrors.evidence import Window
+from agent_runner.mirrors.evidence import Window
 from conversation_store.states import Verdict
 from shadow.diff import unified
 from shadow.page import POLICY, html

@@ -14,7 +14,7 @@ from agent_runner.api.context import context
 from agent_runner.api.replies import TicketListReply, TicketReply
 from agent_runner.api.routes import IDEMPOTENCY_KEY, Endpoint, Query
 from agent_runner.api.runs import idempotency_key
-from agent_runner.bus.mailbox import Mailbox
+from agent_runner.bus.tickets import Mailbox
 from conversation_store.records import TicketRecord
 
 _PAGE = 50

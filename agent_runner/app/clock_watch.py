@@ -5,10 +5,10 @@ from __future__ import annotations
 import anyio
 import structlog
 
-from agent_runner.approvals.desk import Desk
+from agent_runner.approvals.service import Desk
 from agent_runner.clock import Clock
 from agent_runner.routing.toggles import Toggles
-from conversation_store.store import Store
+from conversation_store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 

@@ -14,42 +14,42 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.guard import Guard
+from agent_runner.agents.replay.transcripts import DEMO_AGENT, demo_options
 from agent_runner.agents.secrets import secrets_of
 from agent_runner.api.context import Context
 from agent_runner.app.background import Background
 from agent_runner.app.clock_watch import watch_clock
 from agent_runner.app.doctor_watch import watch_clis
 from agent_runner.app.loop_watch import watch_loop
-from agent_runner.app.refusal import refused
+from agent_runner.app.startup_error import refused
 from agent_runner.app.state_dir import StateDir
-from agent_runner.approvals.desk import Desk
 from agent_runner.approvals.hooks import Hooks
+from agent_runner.approvals.service import Desk
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.mailbox import Mailbox
+from agent_runner.bus.tickets import Mailbox
 from agent_runner.clock import Clock
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
 from agent_runner.folders import remove
-from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.nightly import Nightly, every_night
 from agent_runner.maintenance.retention import Retention
-from agent_runner.maintenance.watch import StoreWatch
+from agent_runner.maintenance.service import Caretaker
+from agent_runner.maintenance.store_watch import StoreWatch
+from agent_runner.mirrors.evidence import Evidence, check_tmux_may_go
+from agent_runner.mirrors.git import Git
+from agent_runner.mirrors.mirrors import SERVICE_STOPPED, Mirrors
 from agent_runner.process.identity import ProcessIdentity, boot_id
 from agent_runner.process.warden import Warden, open_warden
-from agent_runner.replay.transcripts import DEMO_AGENT, demo_options
 from agent_runner.routing.circuits import Circuits
 from agent_runner.routing.guards import Guards
 from agent_runner.routing.plan import CommMode
 from agent_runner.routing.router import Router
 from agent_runner.routing.terminals import Terminals
 from agent_runner.routing.toggles import Toggles
-from agent_runner.runners.headless import Headless
+from agent_runner.runners.cli_runner import Headless
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.warm import WarmPool
-from agent_runner.runs.mirrors.evidence import Evidence, check_tmux_may_go
-from agent_runner.runs.mirrors.git import Git
-from agent_runner.runs.mirrors.mirrors import SERVICE_STOPPED, Mirrors
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
 from agent_runner.runs.recovery import Recovery
@@ -57,9 +57,9 @@ from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
 from agent_runner.troubles import Troubles
 from conversation_store.errors import StoreError, StoreUnusableError
-from conversation_store.lease import Owner
 from conversation_store.records import RunRecord
-from conversation_store.store import Store, open_store
+from conversation_store.sqlite.lease import Owner
+from conversation_store.sqlite.store import Store, open_store
 
 log = structlog.get_logger(__name__)
 

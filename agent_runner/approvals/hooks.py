@@ -23,11 +23,11 @@ import structlog
 from agent_runner.bus.feed import PAGE
 from agent_runner.settings import HookSettings, Webhook, signing_key
 from agent_runner.tasks import Tasks
-from conversation_store.approvals import REQUESTED, event_payload
 from conversation_store.errors import RecordNotFoundError, StoreError
 from conversation_store.records import ApprovalRecord
+from conversation_store.sqlite.approvals import REQUESTED, event_payload
+from conversation_store.sqlite.store import Store
 from conversation_store.states import ApprovalState
-from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
 

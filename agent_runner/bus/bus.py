@@ -9,7 +9,7 @@ import structlog
 from agent_runner.bus.channel import Channel
 from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
-from conversation_store.store import Store
+from conversation_store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 

@@ -25,7 +25,7 @@ from agent_runner.events import AgentEvent, event_type
 from agent_runner.latch import Latch
 from agent_runner.tasks import Tasks
 from conversation_store.records import Move, NewEvent, StoredEvent
-from conversation_store.store import Store
+from conversation_store.sqlite.store import Store
 
 MAX_PENDING_EVENTS = 512
 MAX_PENDING_BYTES = 4 << 20

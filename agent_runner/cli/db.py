@@ -17,8 +17,8 @@ from agent_runner.cli.options import Json, StateDir, Token, client
 from agent_runner.cli.terminal import ExitCode, fail, out, show_json
 from agent_runner.client.http import URL_VARIABLE
 from agent_runner.errors import AgentRunnerError, UnavailableError
-from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.offline import caretaker_of, check_database, put_back
+from agent_runner.maintenance.service import Caretaker
 from agent_runner.plain_text import clean
 from agent_runner.settings import Settings
 from conversation_store.errors import StoreError

@@ -32,7 +32,6 @@ _PLACES = {
     "db": "db:db",
     "doctor": "doctor:doctor",
     "wrap": "wrap:wrap",
-    "record": "record:record_command",
     "bench": "bench:bench",
     "load": "load:load",
 }

@@ -14,6 +14,7 @@ import structlog
 import typer
 
 from agent_runner import quoting
+from agent_runner.agents.replay.transcripts import DEMO_AGENT
 from agent_runner.api.context import Context
 from agent_runner.app.configuration import CONFIG_VARIABLE, load_settings
 from agent_runner.app.log_format import Forwarding, MaskedValues, plain_values
@@ -27,7 +28,6 @@ from agent_runner.doctor.examine import clis
 from agent_runner.doctor.report import CliFinding
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
-from agent_runner.replay.transcripts import DEMO_AGENT
 from agent_runner.runners.secrets import Secrets
 from agent_runner.troubles import Troubles
 

@@ -17,7 +17,7 @@ from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import find, output, version_in
 from agent_runner.process.warden import Warden, open_warden
 from agent_runner.settings import Settings
-from conversation_store import engine
+from conversation_store.sqlite import engine
 
 _LOW_DISK = 1 << 30
 

@@ -13,11 +13,11 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.errors import UnavailableError
-from agent_runner.maintenance.caretaker import Caretaker
 from agent_runner.maintenance.retention import Retention
+from agent_runner.maintenance.service import Caretaker
 from agent_runner.troubles import Trouble
 from conversation_store.errors import StoreError
-from conversation_store.integrity.stats import DatabaseStats
+from conversation_store.sqlite.integrity.stats import DatabaseStats
 
 log = structlog.get_logger(__name__)
 

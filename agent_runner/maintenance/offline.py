@@ -8,9 +8,9 @@ from pathlib import Path
 
 from agent_runner import wire
 from agent_runner.errors import NotFoundError
-from agent_runner.maintenance.caretaker import Caretaker, Folders
-from conversation_store.integrity.restore import restore
-from conversation_store.store import open_store
+from agent_runner.maintenance.service import Caretaker, Folders
+from conversation_store.sqlite.integrity.restore import restore
+from conversation_store.sqlite.store import open_store
 
 
 def check_database(folders: Folders) -> None:

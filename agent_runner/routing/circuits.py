@@ -17,8 +17,8 @@ from agent_runner.events import CircuitChanged
 from agent_runner.settings import BreakerSettings
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, BreakerRecord, RunOutcome
+from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
-from conversation_store.store import Store
 from fallback.breaker import Breaker, BreakerState, Policy, Verdict
 
 log = structlog.get_logger(__name__)

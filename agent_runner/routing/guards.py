@@ -15,10 +15,10 @@ from agent_runner.routing.toggles import Toggles, key_of
 from agent_runner.settings import AutomaticSettings
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, ToggleRecord
-from conversation_store.store import Store
-from conversation_store.toggles import Cause
+from conversation_store.sqlite.store import Store
+from conversation_store.sqlite.toggles import Cause
 from fallback.guard import Evidence, Guard, Level, Outcome, Policy
-from fallback.standing import Key, Scope
+from fallback.precedence import Key, Scope
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from agent_runner.errors import BadRequestError
 from agent_runner.events import RouteDecided
-from fallback.standing import Key
+from fallback.precedence import Key
 
 
 class CommMode(StrEnum):

@@ -14,11 +14,11 @@ from agent_runner.routing.guards import Guards
 from agent_runner.routing.plan import CommMode, Plan, Source, check_comm_mode
 from agent_runner.routing.toggles import Toggles, key_of
 from conversation_store.records import AgentRecord, RunOutcome, ToggleRecord
+from conversation_store.sqlite.toggles import Cause
 from conversation_store.states import RunState
-from conversation_store.toggles import Cause
 from fallback.breaker import Verdict
 from fallback.guard import Evidence, Outcome
-from fallback.standing import Key, Scope
+from fallback.precedence import Key, Scope
 
 # A CLI that is not there, or may not log in, is no better off in a terminal.
 _TMUX_HELPS = (COUNTED | {PARSE_DRIFT}) - {FailureCode.CLI_NOT_FOUND}

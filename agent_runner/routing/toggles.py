@@ -14,9 +14,9 @@ from agent_runner.clock import Clock
 from agent_runner.errors import BadRequestError, NotFoundError
 from conversation_store.errors import StoreError
 from conversation_store.records import ToggleRecord
-from conversation_store.store import Store
-from conversation_store.toggles import Cause
-from fallback.standing import EVERYTHING, Key, Scope, expired, standing
+from conversation_store.sqlite.store import Store
+from conversation_store.sqlite.toggles import Cause
+from fallback.precedence import EVERYTHING, Key, Scope, expired, standing
 
 log = structlog.get_logger(__name__)
 

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from agent_runner import quoting
 from agent_runner.agents.base import Adapter, AgentOptions, Form
 from agent_runner.agents.registry import adapter_for
+from agent_runner.decoding.terminal import Profile
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.folders import remove
 from agent_runner.process.child import spawn
@@ -29,12 +30,11 @@ from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import Installed, Versions, find
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
 from agent_runner.runners import session_log
-from agent_runner.runners.live import LiveCli, Place
+from agent_runner.runners.cli_process import LiveCli, Place
 from agent_runner.runners.raw_output import RawOutput
 from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.session_files import set_back
 from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven, find_tmux
-from agent_runner.schemas.terminal import Profile
 from agent_runner.settings import ResourceSettings
 
 OWN_FILES = ("token", "agent-runner.db*", "raw/**", "private/**", "backups/**")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from agent_runner.decoding.terminal import Profile, Setup
 from agent_runner.process.programs import find
-from agent_runner.schemas.terminal import Profile, Setup
 from agent_runner.tmux import driver
 
 TMUX = "tmux"

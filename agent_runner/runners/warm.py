@@ -14,7 +14,7 @@ import structlog
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.events import SessionClosed, SessionWarning
-from agent_runner.runners.live import LiveCli
+from agent_runner.runners.cli_process import LiveCli
 from agent_runner.settings import Timeouts
 
 log = structlog.get_logger(__name__)

@@ -11,13 +11,14 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
-from agent_runner.agents.custom import TEXT, CustomAdapter, dialect_of
+from agent_runner.agents.custom import supervised_schema as supervised
+from agent_runner.agents.custom.adapter import TEXT, CustomAdapter, dialect_of
 from agent_runner.agents.guard import REASON
 from agent_runner.agents.policy import decide
 from agent_runner.agents.tool_calls import NO_PERMISSION
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import answer_of
-from agent_runner.approvals.desk import Asking, Desk
+from agent_runner.approvals.service import Asking, Desk
 from agent_runner.bus.channel import Channel
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
@@ -42,17 +43,16 @@ from agent_runner.events import (
     event_type,
 )
 from agent_runner.latch import Latch
+from agent_runner.mirrors.recorder import Recorder
 from agent_runner.routing.plan import Plan
-from agent_runner.runners.live import LiveCli
+from agent_runner.runners.cli_process import LiveCli
 from agent_runner.runners.sink import Asker, Behind, Resolution
-from agent_runner.runs.mirrors.recorder import Recorder
-from agent_runner.schemas import supervised
 from agent_runner.settings import Timeouts
 from conversation_store.errors import StoreError
 from conversation_store.records import ApprovalRecord, RunOutcome, RunRecord
-from conversation_store.runs import NewRun
+from conversation_store.sqlite.runs import NewRun
+from conversation_store.sqlite.store import Store
 from conversation_store.states import Delivery
-from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
 

@@ -7,21 +7,21 @@ import msgspec
 import structlog
 
 from agent_runner import wire
-from agent_runner.approvals.desk import Desk
+from agent_runner.agents.custom import supervised_schema as supervised
+from agent_runner.approvals.service import Desk
 from agent_runner.errors import FailureCode
 from agent_runner.events import Notice, RunStarted, SessionQuarantined, TurnCompleted
-from agent_runner.runners.headless import Headless, RunRequest
+from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_runner import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
-from agent_runner.runners.live import LiveCli
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.fruitless import last_fruitless, may_be_the_session
 from agent_runner.runs.history import MOST_TURNS, with_history
 from agent_runner.runs.resumption import Resumption
-from agent_runner.schemas import supervised
 from agent_runner.tasks import Tasks
 from conversation_store.records import ApprovalRecord, ConversationRecord, Move, ProcessRecord
+from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
-from conversation_store.store import Store
 
 RESUME_ATTEMPTS = 2
 RESUME_PAUSE_S = 1.0

@@ -13,13 +13,13 @@ from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import FailureCode
 from agent_runner.events import PermissionRequested, TurnCompleted
 from agent_runner.latch import Latch
-from agent_runner.runners.live import LiveCli
+from agent_runner.runners.cli_process import LiveCli
 from agent_runner.runners.sink import Asker
 from agent_runner.runs.active import ActiveRun, StopReason, denial
 from agent_runner.runs.outcome import judge, stopped
 from conversation_store.errors import StoreError
 from conversation_store.records import RunOutcome
-from conversation_store.runs import NewRun
+from conversation_store.sqlite.runs import NewRun
 from conversation_store.states import RunState
 
 log = structlog.get_logger(__name__)

@@ -10,22 +10,22 @@ import msgspec
 import structlog
 
 from agent_runner import wire
-from agent_runner.agents.custom import CustomAdapter
+from agent_runner.agents.custom.adapter import CustomAdapter
 from agent_runner.agents.registry import adapter_for
-from agent_runner.approvals.desk import Desk
+from agent_runner.approvals.service import Desk
 from agent_runner.bus.channel import Batch
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
 from agent_runner.events import Notice
+from agent_runner.mirrors.mirrors import Mirrors
 from agent_runner.routing.plan import CommMode, Plan, Source
 from agent_runner.routing.router import Leg, Router
-from agent_runner.runners.headless import Headless, RunRequest
+from agent_runner.runners.cli_runner import Headless, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.attempts import Attempts, NotBegunError
 from agent_runner.runs.background import BackgroundRun
 from agent_runner.runs.hints import HINTS
-from agent_runner.runs.mirrors.mirrors import Mirrors
 from agent_runner.runs.outcome import (
     both,
     failed,
@@ -40,8 +40,8 @@ from agent_runner.settings import Settings, Timeouts
 from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
+from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
-from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
 

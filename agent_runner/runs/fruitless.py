@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent_runner.agents.wordings.table import wording_of
 from agent_runner.errors import FailureCode
 from conversation_store.records import RunRecord
-from conversation_store.store import Store
+from conversation_store.sqlite.store import Store
 
 _OF_THE_SESSION = frozenset(
     {

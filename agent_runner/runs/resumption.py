@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from agent_runner.agents.custom.supervised_schema import MOST_ANSWERS, Answer
 from agent_runner.approvals.canonical import canonical
-from agent_runner.approvals.desk import Desk
+from agent_runner.approvals.service import Desk
 from agent_runner.errors import FailureCode
 from agent_runner.runners.launcher import LaunchError
-from agent_runner.schemas.supervised import MOST_ANSWERS, Answer
 from conversation_store.records import ApprovalRecord
 from conversation_store.states import ApprovalKind, ApprovalState, Delivery
 

@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from agent_runner.runs.raw_files import RawFiles, Rotated
 from agent_runner.settings import LogSettings
 from conversation_store.errors import StoreError
-from conversation_store.store import Store
+from conversation_store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
-from agent_runner.approvals.desk import Desk
+from agent_runner.approvals.service import Desk
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.channel import Channel
 from agent_runner.bus.frames import new_event
@@ -26,16 +26,16 @@ from agent_runner.errors import (
 )
 from agent_runner.events import RunQueued, RunStarted
 from agent_runner.latch import first_of
+from agent_runner.mirrors.mirrors import Mirrors
 from agent_runner.routing.options import options_of
 from agent_runner.routing.router import Router
 from agent_runner.runners.background import Background
-from agent_runner.runners.headless import Headless
-from agent_runner.runners.live import LiveCli
+from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_runner import Headless
 from agent_runner.runners.sink import Asker
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.background import BackgroundRun
 from agent_runner.runs.driver import RunDriver
-from agent_runner.runs.mirrors.mirrors import Mirrors
 from agent_runner.runs.queue import AgentQueue, Ticket
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.reconcile import interrupt
@@ -46,9 +46,9 @@ from agent_runner.settings import Settings, Timeouts
 from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, RunRecord
-from conversation_store.runs import NewRun
+from conversation_store.sqlite.runs import NewRun
+from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
-from conversation_store.store import Store
 
 log = structlog.get_logger(__name__)
 

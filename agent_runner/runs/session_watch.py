@@ -32,12 +32,12 @@ from agent_runner.agents.session_log import Entry, Reading, Said, read
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.frames import new_event
 from agent_runner.events import SessionContinued
-from agent_runner.runners.headless import Headless
+from agent_runner.runners.cli_runner import Headless
 from agent_runner.runners.session_log import Seen, lines_from, look
 from agent_runner.runs import history, resumption
 from conversation_store.errors import StoreError
 from conversation_store.records import ConversationRecord, TurnRecord
-from conversation_store.store import Store
+from conversation_store.sqlite.store import Store
 
 WRITTEN_S = 0.4
 """So long after a turn its CLI has written the file (recorded: up to 0.1 s)."""

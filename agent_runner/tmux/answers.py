@@ -1,6 +1,6 @@
 """The keys that answer a UI's questions, each pressed in the dialog of its own question.
 
-A command `keys` (`schemas.terminal`) says what to press, what its dialog reads, and what those
+A command `keys` (`decoding.terminal`) says what to press, what its dialog reads, and what those
 of the other open questions read.
 """
 

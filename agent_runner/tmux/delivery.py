@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from agent_runner.tmux.pane import Pane
-from agent_runner.tmux.sight import Sight
+from agent_runner.tmux.screen_state import Sight
 
 HANDOVERS = 3
 SEEN_S = 0.5

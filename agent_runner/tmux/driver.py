@@ -1,7 +1,7 @@
 """The program between the service and one CLI's own UI in tmux.
 
 Started as `python -I -S driver.py SETUP.json` in the place of a headless CLI, so that its
-keeper answers for tmux, for the CLI and for all that they start. `schemas.terminal` says what
+keeper answers for tmux, for the CLI and for all that they start. `decoding.terminal` says what
 it reads and writes. It knows no CLI: what is particular to one is in the setup's profile.
 Standard library only: it starts without site packages.
 """
@@ -24,14 +24,14 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath
 
 from agent_runner import quoting
 from agent_runner.process.proc import stat_fields
-from agent_runner.tmux import seeds
+from agent_runner.tmux import first_start as seeds
 from agent_runner.tmux.answers import Answers
 from agent_runner.tmux.delivery import Delivery
 from agent_runner.tmux.hooks import Hooks
 from agent_runner.tmux.pane import SESSION, SOCKET, Pane, TmuxError
-from agent_runner.tmux.places import Names
+from agent_runner.tmux.placeholders import Names
+from agent_runner.tmux.screen_state import Sight
 from agent_runner.tmux.sidecar import Sidecar
-from agent_runner.tmux.sight import Sight
 from agent_runner.tmux.tail import Tail
 
 HASTE_POLL_S = 0.005

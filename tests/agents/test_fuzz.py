@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Session
 from agent_runner.agents.registry import adapter_for
+from agent_runner.decoding.decode import shown
 from agent_runner.events import ParseError, PermissionRequested, TurnCompleted, Unknown
 from agent_runner.process.lines import LineFramer, OversizeLine
-from agent_runner.schemas.decode import shown
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 

@@ -13,9 +13,9 @@ import pytest
 
 from agent_runner import wire
 from agent_runner.agents.base import Exit
-from agent_runner.agents.replay_lines import decode_recording
+from agent_runner.agents.replay.lines import decode_recording
+from agent_runner.decoding.decode import Drift
 from agent_runner.events import AgentEvent, ParseError, TurnCompleted, Unknown
-from agent_runner.schemas.decode import Drift
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CASES = sorted(path.parent for path in FIXTURES.glob("*/*/*/command"))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agent_runner.agents.json_rpc import Incoming, RpcPeer
-from agent_runner.schemas.decode import Broken
+from agent_runner.decoding.decode import Broken
 
 
 def read(rpc: RpcPeer, line: bytes) -> Incoming:

@@ -10,10 +10,10 @@ import pytest
 
 from agent_runner.agents.base import AgentOptions, Form, Launch, check_session_id
 from agent_runner.agents.registry import ADAPTERS, adapter_for
-from agent_runner.agents.screen_options import ScreenOptions
+from agent_runner.agents.screen.options import ScreenOptions
 from agent_runner.errors import BadRequestError
 from agent_runner.tmux.driver import fill_known
-from agent_runner.tmux.places import Names
+from agent_runner.tmux.placeholders import Names
 
 UI = ScreenOptions()
 REAL = ("claude-code", "gemini", "factory-droid")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from agent_runner import wire
 from agent_runner.cli.main import application
 from agent_runner.errors import UnavailableError
-from conversation_store.store import open_store
+from conversation_store.sqlite.store import open_store
 from tests.conftest import ModuleService, Service, Serving
 from tests.conversation_store.rows import add_agent
 from tests.shadow.history import history, seed

@@ -17,8 +17,8 @@ from agent_runner.app import clock_watch
 from agent_runner.clock import TOLERANCE_S, Clock
 from conversation_store.errors import StoreLockedError
 from conversation_store.records import ApprovalRecord
-from conversation_store.toggles import Cause
-from fallback.standing import Key, Scope
+from conversation_store.sqlite.toggles import Cause
+from fallback.precedence import Key, Scope
 from tests.approvals.asking import approve, asked, pending, question
 from tests.conftest import Serving
 from tests.runs.test_service import add_agent, ended

@@ -15,10 +15,10 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.strategies import DataObject, booleans, data, integers, sampled_from
 
-from conversation_store.approvals import Moved
 from conversation_store.records import ApprovalRecord, NewApproval, RunOutcome
+from conversation_store.sqlite.approvals import Moved
+from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import ApprovalKind, ApprovalState, Delivery, RunState
-from conversation_store.store import Store, open_store
 from tests.conversation_store.rows import add_agent, event, events_of, move, new_run
 
 RUNS = (1, 2)

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from agent_runner.api.context import Context
-from agent_runner.runners.live import LiveCli
+from agent_runner.runners.cli_process import LiveCli
 from conversation_store.records import AgentRecord
 from conversation_store.states import Delivery, RunState, is_terminal
 from tests.approvals.asking import approve, events_of, pending, reject, types

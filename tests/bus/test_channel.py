@@ -36,8 +36,8 @@ from agent_runner.events import (
 )
 from conversation_store.errors import StoreUnusableError
 from conversation_store.records import NewEvent, RunOutcome, StoredEvent
+from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import RunState
-from conversation_store.store import Store, open_store
 from tests.conversation_store.rows import (
     LATER,
     NOW,

@@ -15,14 +15,14 @@ from agent_runner.process.child import Child
 from agent_runner.process.identity import MARKER
 from agent_runner.process.warden import Warden
 from agent_runner.routing.circuits import Circuits
-from agent_runner.runners.headless import Headless
-from agent_runner.runners.live import LiveCli
-from conversation_store.approvals import Approvals
-from conversation_store.breakers import Breakers
-from conversation_store.conversations import Conversations
-from conversation_store.events import Events
-from conversation_store.processes import Processes
-from conversation_store.runs import Runs
+from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_runner import Headless
+from conversation_store.sqlite.approvals import Approvals
+from conversation_store.sqlite.circuits import Breakers
+from conversation_store.sqlite.conversations import Conversations
+from conversation_store.sqlite.events import Events
+from conversation_store.sqlite.processes import Processes
+from conversation_store.sqlite.runs import Runs
 
 VARIABLE = "AGENT_RUNNER_CRASH_AT"
 

@@ -18,8 +18,8 @@ from agent_runner.errors import ConflictError
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.settings import Settings
 from conversation_store.records import NewEvent, RunOutcome
+from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import TERMINAL, RunState
-from conversation_store.store import Store, open_store
 from tests.chaos.world import Books, Table, scripted
 from tests.conftest import sections
 from tests.conversation_store.rows import NOW, add_agent, add_run

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from conversation_store import connection
+from conversation_store.sqlite import connection
 
 # What `PRAGMA synchronous` answers.
 NORMAL, FULL = 1, 2

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from conversation_store.records import AgentRecord, Move, NewEvent, StoredEvent
-from conversation_store.runs import NewRun
+from conversation_store.sqlite.runs import NewRun
+from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
-from conversation_store.store import Store
 
 NOW = "2026-01-02T03:04:05.678Z"
 LATER = "2026-01-02T03:05:06.789Z"

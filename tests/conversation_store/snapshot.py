@@ -1,4 +1,4 @@
-"""The schema as one file, `conversation_store/schema.sql`, written by
+"""The schema as one file, `conversation_store/sqlite/schema.sql`, written by
 
 python -m tests.conversation_store.snapshot
 
@@ -12,10 +12,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import conversation_store
-from conversation_store.migrate import migrate
+from conversation_store import sqlite
+from conversation_store.sqlite.migrate import migrate
 
-FILE = Path(conversation_store.__file__).with_name("schema.sql")
+FILE = Path(sqlite.__file__).with_name("schema.sql")
 _HEAD = "-- What the migrations add up to. Written by tests/conversation_store/snapshot.py.\n"
 _OBJECTS = (
     "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' "

@@ -10,7 +10,7 @@ import anyio.lowlevel
 import pytest
 
 from conversation_store.errors import RecordNotFoundError
-from conversation_store.store import open_store
+from conversation_store.sqlite.store import open_store
 from tests.conversation_store.rows import NOW, add_agent
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,8 @@ import pytest
 
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.records import ComparisonResult, RunOutcome
+from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState, Verdict
-from conversation_store.store import open_store
 from tests.conversation_store.rows import NOW, add_agent, new_run
 from tests.shadow.history import history, seed
 

@@ -11,9 +11,9 @@ import pytest
 
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import RunOutcome
-from conversation_store.runs import NewRun
+from conversation_store.sqlite.runs import NewRun
+from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import RunState
-from conversation_store.store import Store, open_store
 from tests.conversation_store.rows import (
     LATER,
     NOW,

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from conversation_store.records import RunOutcome
+from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState
-from conversation_store.store import open_store
 from tests.conversation_store.commits import FULL, NORMAL, watch_commits
 from tests.conversation_store.rows import NOW, add_agent, add_run, event, move, new_run, plain
 

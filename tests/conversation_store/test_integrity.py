@@ -11,19 +11,19 @@ import anyio
 import pytest
 
 from conversation_store.errors import StoreCorruptError, StoreFullError, StoreUnusableError
-from conversation_store.faults import Fault, StoreState, fault_of
-from conversation_store.integrity import backup as backup_module
-from conversation_store.integrity import quick
-from conversation_store.integrity.backups import backups, newest_good
-from conversation_store.integrity.findings import FindingCode
-from conversation_store.integrity.integrity import Integrity
-from conversation_store.integrity.quick import quick_check
-from conversation_store.integrity.restore import restore
-from conversation_store.migrate import migrations
 from conversation_store.records import RunOutcome
+from conversation_store.sqlite.faults import Fault, StoreState, fault_of
+from conversation_store.sqlite.integrity import backup as backup_module
+from conversation_store.sqlite.integrity import quick
+from conversation_store.sqlite.integrity.backups import backups, newest_good
+from conversation_store.sqlite.integrity.findings import FindingCode
+from conversation_store.sqlite.integrity.integrity import Integrity
+from conversation_store.sqlite.integrity.quick import quick_check
+from conversation_store.sqlite.integrity.restore import restore
+from conversation_store.sqlite.migrate import migrations
+from conversation_store.sqlite.store import Store, open_store
+from conversation_store.sqlite.wal import Wal
 from conversation_store.states import RunState
-from conversation_store.store import Store, open_store
-from conversation_store.wal import Wal
 from tests.conversation_store.rows import (
     NOW,
     add_agent,

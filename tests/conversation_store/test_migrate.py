@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from conversation_store import migrate as module
 from conversation_store.errors import StoreUnusableError
-from conversation_store.migrate import migrate, migrations
+from conversation_store.sqlite import migrate as module
+from conversation_store.sqlite.migrate import migrate, migrations
+from conversation_store.sqlite.store import open_store
 from conversation_store.states import TERMINAL, RunState
-from conversation_store.store import open_store
 from tests.conversation_store.rows import add_agent, plain
 from tests.conversation_store.snapshot import FILE, normal, statements
 

@@ -12,8 +12,6 @@ from pathlib import Path
 import anyio
 import pytest
 
-from conversation_store import connection, writer
-from conversation_store import store as store_module
 from conversation_store.errors import (
     RecordConflictError,
     StoreCorruptError,
@@ -23,13 +21,15 @@ from conversation_store.errors import (
     StoreUnusableError,
     StoreUnwritableError,
 )
-from conversation_store.faults import StoreState
-from conversation_store.lease import Owner
 from conversation_store.records import RunOutcome, StoredEvent
-from conversation_store.reserve import Reserve
+from conversation_store.sqlite import connection, writer
+from conversation_store.sqlite import store as store_module
+from conversation_store.sqlite.faults import StoreState
+from conversation_store.sqlite.lease import Owner
+from conversation_store.sqlite.reserve import Reserve
+from conversation_store.sqlite.store import Store, open_store
+from conversation_store.sqlite.wal import Wal
 from conversation_store.states import RunState
-from conversation_store.store import Store, open_store
-from conversation_store.wal import Wal
 from tests.conversation_store.rows import (
     NOW,
     add_agent,

@@ -11,9 +11,9 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from conversation_store import connection
 from conversation_store.errors import StoreUnusableError
-from conversation_store.store import open_store
+from conversation_store.sqlite import connection
+from conversation_store.sqlite.store import open_store
 
 pytestmark = pytest.mark.anyio
 

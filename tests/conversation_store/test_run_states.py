@@ -17,9 +17,9 @@ from hypothesis.strategies import sampled_from
 
 from conversation_store import states
 from conversation_store.records import RunOutcome
-from conversation_store.runs import NewRun
+from conversation_store.sqlite.runs import NewRun
+from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import MOVES, TERMINAL, RunState
-from conversation_store.store import Store, open_store
 from tests.conversation_store.rows import NOW, add_agent, add_run, event, events_of, move
 
 ACTIVE = [RunState.STARTING, RunState.RUNNING, RunState.WAITING_APPROVAL]

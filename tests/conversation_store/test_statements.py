@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from conversation_store.migrate import migrate
-from conversation_store.statements import statements
+from conversation_store.sqlite.migrate import migrate
+from conversation_store.sqlite.statements import statements
 
 # As large as their history, but for an index of what is open; the other tables hold what is now.
 GROWING = re.compile(

@@ -11,8 +11,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from conversation_store.connection import Connection, connect
-from conversation_store.steps import Steps
+from conversation_store.sqlite.connection import Connection, connect
+from conversation_store.sqlite.steps import Steps
 
 pytestmark = pytest.mark.anyio
 

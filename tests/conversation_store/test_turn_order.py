@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conversation_store.migrate import migrate
+from conversation_store.sqlite.migrate import migrate
 from tests.conversation_store.rows import NOW, plain
 
 

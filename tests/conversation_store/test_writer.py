@@ -10,14 +10,14 @@ from typing import Any
 import anyio
 import pytest
 
-from conversation_store.connection import connect
 from conversation_store.errors import (
     RecordConflictError,
     StoreUnusableError,
     StoreUnwritableError,
 )
-from conversation_store.store import Store, open_store
-from conversation_store.writer import MAX_GROUP, Transaction, Writer
+from conversation_store.sqlite.connection import connect
+from conversation_store.sqlite.store import Store, open_store
+from conversation_store.sqlite.writer import MAX_GROUP, Transaction, Writer
 from tests.conversation_store.rows import NOW, add_agent, add_run, plain
 
 pytestmark = pytest.mark.anyio

@@ -15,20 +15,20 @@ class Defence(NamedTuple):
     instead: str
 
 
-_DECODE = "agent_runner/schemas/decode.py"
+_DECODE = "agent_runner/decoding/decode.py"
 _LINES = "agent_runner/process/lines.py"
-_LIVE = "agent_runner/runners/live.py"
+_LIVE = "agent_runner/runners/cli_process.py"
 _STDOUT = "agent_runner/runners/stdout.py"
 _OUTBOX = "agent_runner/runners/outbox.py"
 _WATCHDOG = "agent_runner/runners/watchdog.py"
 _CHILD = "agent_runner/process/child.py"
 _KEEPER = "agent_runner/process/keeper.py"
-_COMMITTER = "conversation_store/committer.py"
+_COMMITTER = "conversation_store/sqlite/committer.py"
 _BODIES = "agent_runner/api/bodies.py"
 _GATE = "agent_runner/api/security.py"
 _STREAMS = "agent_runner/api/streams.py"
 _CAUGHT = "UNDECODABLE = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)"
-_SALVAGE = "agent_runner/schemas/salvage.py"
+_SALVAGE = "agent_runner/decoding/salvage.py"
 
 DEFENCES = (
     # --- what a CLI prints
@@ -112,7 +112,7 @@ DEFENCES = (
         'self._deadline("command", limits.command_ms, self._signs.last_output or self._begun)',
     ),
     Defence(
-        20, "exit 0 is no answer", "agent_runner/agents/session.py",
+        20, "exit 0 is no answer", "agent_runner/agents/protocol.py",
         "                    ok=False,\n                    code=code,\n",
         "                    ok=exit.code == 0,\n                    code=code,\n",
     ),
@@ -252,7 +252,7 @@ DEFENCES = (
         'self._cli = self._watch(pid, "cli")', "self._cli = None",
     ),
     Defence(
-        49, "a mirror is started beside the run, not in it", "agent_runner/runs/mirrors/mirrors.py",
+        49, "a mirror is started beside the run, not in it", "agent_runner/mirrors/mirrors.py",
         "self._tasks.start_soon(self._shadow, active, agent, plan, active.recorder)",
         'raise OSError("the mirror cannot be started")',
     ),
@@ -393,11 +393,11 @@ DEFENCES = (
         'connection.execute("BEGIN IMMEDIATE")', 'connection.execute("BEGIN")',
     ),
     Defence(
-        72, "the log is given back when its reader is gone", "conversation_store/wal.py",
+        72, "the log is given back when its reader is gone", "conversation_store/sqlite/wal.py",
         "if self.size() >= TRUNCATE_BYTES and frames == folded:", "if False:",
     ),
     Defence(
-        73, "a full disk is told from other faults", "conversation_store/faults.py",
+        73, "a full disk is told from other faults", "conversation_store/sqlite/faults.py",
         "    sqlite3.SQLITE_FULL: StoreState.FULL,\n", "",
     ),
     Defence(
@@ -405,20 +405,20 @@ DEFENCES = (
         "return self._reserve is not None and self._reserve.release()", "return False",
     ),
     Defence(
-        75, "a disk that does not work is waited out", "conversation_store/faults.py",
+        75, "a disk that does not work is waited out", "conversation_store/sqlite/faults.py",
         "    sqlite3.SQLITE_IOERR: StoreState.UNWRITABLE,\n", "",
     ),
     Defence(
-        76, "damage is told from other faults", "conversation_store/faults.py",
+        76, "damage is told from other faults", "conversation_store/sqlite/faults.py",
         "    sqlite3.SQLITE_CORRUPT: StoreState.CORRUPT,\n", "",
     ),
     Defence(
-        77, "a migration is one transaction", "conversation_store/migrate.py",
+        77, "a migration is one transaction", "conversation_store/sqlite/migrate.py",
         'f"BEGIN IMMEDIATE;\\n{script}\\nPRAGMA user_version = {number};\\nCOMMIT;"',
         'f"{script}\\nPRAGMA user_version = {number};"',
     ),
     Defence(
-        78, "deadlines are of the monotonic clock", "agent_runner/runners/headless.py",
+        78, "deadlines are of the monotonic clock", "agent_runner/runners/cli_runner.py",
         "            now = anyio.current_time()\n",
         '            now = __import__("time").time_ns() / 1e9\n',
     ),
@@ -429,14 +429,15 @@ DEFENCES = (
     # --- approvals
     Defence(
         80, "a decision finds a pending approval or changes nothing",
-        "conversation_store/queries/approvals.sql",
+        "conversation_store/sqlite/queries/approvals.sql",
         "WHERE approval_id = :approval_id AND state = 'pending' AND expires_at > :now\nRETURNING *;"
         "\n\n-- name: expire_approval",
         "WHERE approval_id = :approval_id AND expires_at > :now\nRETURNING *;"
         "\n\n-- name: expire_approval",
     ),
     Defence(
-        81, "the end of a run voids what it asked", "conversation_store/queries/approvals.sql",
+        81, "the end of a run voids what it asked",
+        "conversation_store/sqlite/queries/approvals.sql",
         "WHERE run_id = :run_id AND state = 'pending'\nRETURNING *;",
         "WHERE run_id = :run_id AND state = 'none'\nRETURNING *;",
     ),
@@ -455,12 +456,12 @@ DEFENCES = (
         'if event.decided_by == "exit":', "if False:",
     ),
     Defence(
-        83, "nothing is told to what has just died", "agent_runner/runners/live.py",
+        83, "nothing is told to what has just died", "agent_runner/runners/cli_process.py",
         "self._child.exit_code is not None or has_ended(self.pid, self.identity.start_ticks)",
         "self._child.exit_code is not None",
     ),
     Defence(
-        84, "a changed question takes the first one back", "agent_runner/agents/session.py",
+        84, "a changed question takes the first one back", "agent_runner/agents/protocol.py",
         "if before is not None and _asks_the_same(before, question):", "if before is not None:",
     ),
     Defence(
@@ -473,7 +474,7 @@ DEFENCES = (
         "(seen is not None and seen != approval.input_hash)", "False",
     ),
     Defence(
-        85, "what is open already is not asked again", "agent_runner/agents/session.py",
+        85, "what is open already is not asked again", "agent_runner/agents/protocol.py",
         "if before is not None and _asks_the_same(before, question):", "if False:",
     ),
     Defence(
@@ -481,7 +482,7 @@ DEFENCES = (
         'await self.live.answer(question, denial(message))', "pass",
     ),
     Defence(
-        86, "what nobody decides expires", "agent_runner/approvals/desk.py",
+        86, "what nobody decides expires", "agent_runner/approvals/service.py",
         "for approval_id in await self._approvals.due(now=self._clock.now(), limit=PAGE):",
         "for approval_id in list[str]():",
     ),

@@ -1,4 +1,4 @@
-"""A database whose calls can be made to fail: what `conversation_store.connection.PLAIN` may be.
+"""A database whose calls can be made to fail: what `sqlite.connection.PLAIN` may be.
 
 Every statement that reaches SQLite is a call, and so is opening the file, on whichever
 connection. A failing call does nothing and raises as SQLite would.

@@ -146,7 +146,7 @@ async def test_25_stderr_flood(serving: Serving, tmp_path: Path, way: Way) -> No
 async def test_26_stdout_closed_but_alive(
     serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent_runner.runners.live.EXIT_GRACE_S", 0.2)
+    monkeypatch.setattr("agent_runner.runners.cli_process.EXIT_GRACE_S", 0.2)
     script: Script = [{"text": "x"}, {"ignore_term": True}, {"close_stdout": True}, {"hang": True}]
     trial = await suffer(serving, tmp_path, way, script, cancel_grace_ms=200)
     assert (trial.run.state, trial.run.code) == ("failed", "cli_killed")

@@ -23,16 +23,16 @@ import pytest
 import structlog
 
 from agent_runner import wire
-from agent_runner.maintenance import watch
-from conversation_store import wal
+from agent_runner.maintenance import store_watch as watch
 from conversation_store.errors import StoreFencedError, StoreFullError
-from conversation_store.faults import StoreState
-from conversation_store.lease import Owner
-from conversation_store.migrate import migrations
 from conversation_store.records import RunOutcome
-from conversation_store.reserve import Reserve
+from conversation_store.sqlite import wal
+from conversation_store.sqlite.faults import StoreState
+from conversation_store.sqlite.lease import Owner
+from conversation_store.sqlite.migrate import migrations
+from conversation_store.sqlite.reserve import Reserve
+from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import RunState
-from conversation_store.store import Store, open_store
 from tests.conftest import Script, Service, Serving
 from tests.conversation_store.rows import NOW, add_agent, add_run, event, new_run, plain
 from tests.faults.disks import no_larger_files, small_disk
@@ -474,7 +474,7 @@ def test_76_damage_that_is_met_later_names_the_backup(service: Service) -> None:
 SCHEMA = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
 MIGRATE_AND_DIE = """
 import os, signal, sqlite3, sys
-from conversation_store.migrate import migrate
+from conversation_store.sqlite.migrate import migrate
 
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 left = int(sys.argv[2])

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from agent_runner.mirrors.git import Git, GitError
 from agent_runner.process.warden import Warden
-from agent_runner.runs.mirrors.git import Git, GitError
 from conversation_store.states import Isolation
 from tests.conftest import Script, Serving
 from tests.faults.hostile_repository import URLS, make_hostile
 from tests.faults.trap import Trap
-from tests.runs.mirrors.repositories import ENV, git
-from tests.runs.mirrors.test_mirrors import SELF, changed, compared, shadowed, taken
+from tests.mirrors.repositories import ENV, git
+from tests.mirrors.test_mirrors import SELF, changed, compared, shadowed, taken
 from tests.runs.test_service import ended, start
 
 pytestmark = [

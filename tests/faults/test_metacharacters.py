@@ -22,7 +22,7 @@ from agent_runner import quoting
 from tests.cli.test_commands import call
 from tests.conftest import SCRIPTED, Script
 from tests.faults.hostile_place import PLACES, Base, serving_in, written
-from tests.runs.mirrors.test_mirrors import until
+from tests.mirrors.test_mirrors import until
 
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 REPL = SCRIPTED.with_name("repl.py")

@@ -19,10 +19,10 @@ import pytest
 
 from agent_runner.api.application import build
 from agent_runner.errors import UnavailableError
-from conversation_store import connection, writer
-from conversation_store.statements import statements
+from conversation_store.sqlite import connection, writer
+from conversation_store.sqlite.statements import statements
+from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState, is_terminal
-from conversation_store.store import open_store
 from tests.conftest import Serving
 from tests.conversation_store.rows import plain
 from tests.faults.faulty import CODES, Faulty, Plan, nth

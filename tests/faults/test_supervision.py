@@ -18,7 +18,7 @@ from agent_runner.api.context import Context
 from agent_runner.errors import UnavailableError
 from agent_runner.process.identity import boot_id
 from agent_runner.process.proc import start_ticks
-from agent_runner.runners import live
+from agent_runner.runners import cli_process as live
 from agent_runner.runs.active import ActiveRun
 from conversation_store.records import ProcessRecord
 from tests.conftest import Script, Serving

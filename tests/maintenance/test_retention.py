@@ -12,7 +12,7 @@ from agent_runner.maintenance.retention import Retention
 from agent_runner.settings import MaintenanceSettings
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.records import TicketRecord
-from conversation_store.store import Store, open_store
+from conversation_store.sqlite.store import Store, open_store
 from tests.conversation_store.rows import add_agent
 from tests.shadow.history import history, seed
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import anyio
 import pytest
+from recorder.models import Reply, Shell
 from textual.widgets import Static
 
 from agent_runner.client.events import Watcher
-from agent_runner.recorder.models import Reply, Shell
 from agent_runner.tui.app import Tui
 from agent_runner.tui.chooser import Chooser
 from tests.cli.test_commands import call

@@ -7,11 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from recorder.cases.shared import WAIT, fails
+from recorder.models import Reply, Shell, Sleep, Text, Write
+from recorder.models.script import filler
 
 from agent_runner.agents.base import Form
-from agent_runner.recorder.cases.shared import WAIT, fails
-from agent_runner.recorder.models import Reply, Shell, Sleep, Text, Write
-from agent_runner.recorder.models.script import filler
 from tests.real.world import GRACE_MS, Agent, Real, Turn, wait_until
 
 BIG = 5_000_000

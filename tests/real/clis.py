@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent_runner.recorder.cases.case import Suite
-from agent_runner.recorder.cases.claude import SUITE as CLAUDE_SUITE
-from agent_runner.recorder.cases.droid import SUITE as DROID_SUITE
-from agent_runner.recorder.cases.gemini import SUITE as GEMINI_SUITE
+from recorder.cases.case import Suite
+from recorder.cases.claude import SUITE as CLAUDE_SUITE
+from recorder.cases.droid import SUITE as DROID_SUITE
+from recorder.cases.gemini import SUITE as GEMINI_SUITE
 
 
 @dataclass(frozen=True, kw_only=True)

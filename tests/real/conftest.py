@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from recorder.install import install
+from recorder.isolation import leave_network, worlds_folder
+from recorder.manifest import load
+from recorder.models import ModelServer
 
 from agent_runner.agents.base import Form
 from agent_runner.errors import AgentRunnerError
-from agent_runner.recorder.install import install
-from agent_runner.recorder.isolation import leave_network, worlds_folder
-from agent_runner.recorder.manifest import load
-from agent_runner.recorder.models import ModelServer
 from tests.real.clis import ALL, Cli
 from tests.real.world import Real
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from recorder.models import Reply, Shell, Sleep
 
 from agent_runner.agents.base import Form
-from agent_runner.recorder.models import Reply, Shell, Sleep
 from tests.real.approvals import Asking, asks, ran
 from tests.real.cases import asked, says, succeeded
 from tests.real.world import Agent, Real, wait_until

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recorder.manifest import load
+from recorder.models import Reply, Shell, Sleep, Text, Tool
 
 from agent_runner.agents.base import Form
-from agent_runner.recorder.manifest import load
-from agent_runner.recorder.models import Reply, Shell, Sleep, Text, Tool
 from tests.api.test_background import events, told, waiting
 from tests.real.clis import CLAUDE
 from tests.real.conftest import started

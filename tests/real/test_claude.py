@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from recorder.models import Reply, Text, Tool
 
-from agent_runner.recorder.models import Reply, Text, Tool
 from tests.real.approvals import COUNTS, ApprovalCases, Asking, asks, ran
 from tests.real.cases import RealCases, says, succeeded
 from tests.real.clis import CLAUDE

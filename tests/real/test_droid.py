@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from recorder.models import Reply, Shell
 
-from agent_runner.recorder.models import Reply, Shell
 from tests.real.approvals import ApprovalCases
 from tests.real.cases import RealCases, says, succeeded
 from tests.real.clis import DROID

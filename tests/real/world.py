@@ -21,10 +21,10 @@ from typing import Any
 
 import httpx
 import psutil
+from recorder.models import ModelServer, Reply
 
 from agent_runner.agents.base import Form
 from agent_runner.process.identity import MARKER
-from agent_runner.recorder.models import ModelServer, Reply
 from tests.api.frames import blocks, data_of, replayed, seq_of
 from tests.conftest import Service
 from tests.real.clis import Cli

@@ -6,14 +6,14 @@ import re
 
 import msgspec
 import pytest
+from recorder.cases import SUITES, Case, Suite, cases_of
+from recorder.cases.case import Prompt
+from recorder.driver import LONG_PROMPT
+from recorder.manifest import find, load
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import NotFoundError
-from agent_runner.recorder.cases import SUITES, Case, Suite, cases_of
-from agent_runner.recorder.cases.case import Prompt
-from agent_runner.recorder.driver import LONG_PROMPT
-from agent_runner.recorder.manifest import find, load
 
 ALL = [
     pytest.param(suite, case, id=f"{suite.agent}-{case.name}")

@@ -10,10 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from agent_runner.agents.base import Exit, Form, PermissionAnswer, Received
-from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
-from agent_runner.recorder.cases.case import (
+from recorder.cases.case import (
     Answer,
     Eof,
     Interrupt,
@@ -22,9 +19,12 @@ from agent_runner.recorder.cases.case import (
     Step,
     When,
 )
-from agent_runner.recorder.child import Child
-from agent_runner.recorder.driver import CaseError, Driver, PlainSession, session_id
-from agent_runner.recorder.isolation import MARKER
+from recorder.child import Child
+from recorder.driver import CaseError, Driver, PlainSession, session_id
+from recorder.isolation import MARKER
+
+from agent_runner.agents.base import Exit, Form, PermissionAnswer, Received
+from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
 
 # Reads words from stdin, answers each with lines of stdout.
 PROGRAM = """

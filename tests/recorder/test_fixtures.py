@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from recorder.cases import SUITES, cases_of
+from recorder.manifest import FIXTURES, Cli, load
+from recorder.recording import GZIP_OVER, folder_of, read, recorded
 
 from agent_runner.agents.base import Form
-from agent_runner.recorder.cases import SUITES, cases_of
-from agent_runner.recorder.manifest import FIXTURES, Cli, load
-from agent_runner.recorder.recording import GZIP_OVER, folder_of, read, recorded
 
 CLIS = [pytest.param(cli, id=f"{cli.agent}-{cli.version}") for cli in load() if cli.recorded]
 FOLDERS = [

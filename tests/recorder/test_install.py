@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from recorder import install as installing
+from recorder.install import cache_folder, install
+from recorder.manifest import find, load
 
 from agent_runner.errors import NotFoundError, UnavailableError
-from agent_runner.recorder import install as installing
-from agent_runner.recorder.install import cache_folder, install
-from agent_runner.recorder.manifest import find, load
 
 NPM = """#!/bin/sh
 echo "$@" >> "$LOG"

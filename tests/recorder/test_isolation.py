@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-from agent_runner.recorder.isolation import MARKER, World, normalise
+from recorder.isolation import MARKER, World, normalise
 
 NAMES = [("/tmp/rec1_a/work/project", "/work/project"), ("/tmp/rec1_a", "/work")]
 

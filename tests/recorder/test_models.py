@@ -10,8 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-
-from agent_runner.recorder.models import (
+from recorder.models import (
     Cut,
     Finish,
     Http,
@@ -25,8 +24,8 @@ from agent_runner.recorder.models import (
     Tool,
     Write,
 )
-from agent_runner.recorder.models.script import filler
-from agent_runner.recorder.models.tools import find_cwd
+from recorder.models.script import filler
+from recorder.models.tools import find_cwd
 
 
 @pytest.fixture
@@ -164,7 +163,7 @@ def test_filler_has_the_size_and_no_line_twice() -> None:
 def test_it_runs_as_a_program(tmp_path: Any) -> None:
     script = tmp_path / "replies.json"
     script.write_text('[{"do": [{"do": "text", "text": "from a file"}]}]')
-    argv = [sys.executable, "-m", "agent_runner.recorder.models", "--port", "0"]
+    argv = [sys.executable, "-m", "recorder.models", "--port", "0"]
     with subprocess.Popen(
         [*argv, "--script", str(script)], stdout=subprocess.PIPE, text=True
     ) as process:

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 import typer
+from recorder import __main__ as command
+from recorder import recording as files
+from recorder.__main__ import record_command
+from recorder.cases import SUITES, Case
+from recorder.driver import CaseError
+from recorder.record import Bench, Outcome
+from recorder.recording import Command, Recording
+from recorder.shape import compare
 from typer.testing import CliRunner
-
-from agent_runner.cli import record as command
-from agent_runner.cli.record import record_command
-from agent_runner.recorder import recording as files
-from agent_runner.recorder.cases import SUITES, Case
-from agent_runner.recorder.driver import CaseError
-from agent_runner.recorder.record import Bench, Outcome
-from agent_runner.recorder.recording import Command, Recording
-from agent_runner.recorder.shape import compare
 
 APP = typer.Typer()
 APP.command()(record_command)

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from agent_runner.recorder import derive as derived
-from agent_runner.recorder.recording import Command, Recording, folder_of, read, recorded, write
-from agent_runner.recorder.shape import compare, kind, shape
+from recorder import derive as derived
+from recorder.recording import Command, Recording, folder_of, read, recorded, write
+from recorder.shape import compare, kind, shape
 
 
 def recording(stdout: bytes = b'{"a":1}\n', exit: int = 0) -> Recording:  # noqa: A002

@@ -9,10 +9,10 @@ import pytest
 from agent_runner.routing.guards import Guards
 from agent_runner.routing.toggles import Toggles
 from agent_runner.settings import AutomaticSettings
-from conversation_store.faults import Fault, StoreState
-from conversation_store.store import Store, open_store
+from conversation_store.sqlite.faults import Fault, StoreState
+from conversation_store.sqlite.store import Store, open_store
 from fallback.guard import Evidence, Outcome
-from fallback.standing import Scope
+from fallback.precedence import Scope
 from tests.conversation_store.rows import add_agent
 
 pytestmark = pytest.mark.anyio

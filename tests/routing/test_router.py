@@ -19,10 +19,10 @@ from agent_runner.routing.router import Router
 from agent_runner.routing.toggles import Toggles
 from agent_runner.settings import AutomaticSettings, BreakerSettings
 from conversation_store.records import AgentRecord, RunOutcome
+from conversation_store.sqlite.store import Store, open_store
+from conversation_store.sqlite.toggles import Cause
 from conversation_store.states import RunState
-from conversation_store.store import Store, open_store
-from conversation_store.toggles import Cause
-from fallback.standing import EVERYTHING, Scope
+from fallback.precedence import EVERYTHING, Scope
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent_runner.routing.plan import CommMode
 from tests.conftest import Serving
-from tests.runs.mirrors.test_mirrors import shadowed
+from tests.mirrors.test_mirrors import shadowed
 
 pytestmark = pytest.mark.anyio
 

@@ -9,10 +9,10 @@ import pytest
 
 from agent_runner.routing import toggles as module
 from agent_runner.routing.toggles import Toggles
-from conversation_store.faults import Fault, StoreState
-from conversation_store.store import open_store
-from conversation_store.toggles import Cause
-from fallback.standing import Scope
+from conversation_store.sqlite.faults import Fault, StoreState
+from conversation_store.sqlite.store import open_store
+from conversation_store.sqlite.toggles import Cause
+from fallback.precedence import Scope
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_runner.agents.gemini import GeminiAdapter
+from agent_runner.agents.gemini.adapter import GeminiAdapter
 from agent_runner.runners.session_files import set_back
 
 NOW = datetime(2026, 3, 1, 0, 0, 59, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.events import SessionClosed, SessionWarning
-from agent_runner.runners.live import LiveCli
+from agent_runner.runners.cli_process import LiveCli
 from agent_runner.runners.warm import Kept, WarmPool
 from agent_runner.settings import SupervisionSettings
 

@@ -15,12 +15,12 @@ from structlog.testing import capture_logs
 from agent_runner import wire
 from agent_runner.api.context import Context
 from agent_runner.errors import ConflictError
-from agent_runner.runners import live
+from agent_runner.runners import cli_process as live
 from agent_runner.runs.active import ActiveRun, StopReason
 from conversation_store.errors import StoreError
 from conversation_store.records import ApprovalRecord, RunRecord
 from conversation_store.states import ApprovalState
-from tests.agents.test_claude_background import BEGUN, INIT, call, listed, result, task
+from tests.agents.claude.test_background import BEGUN, INIT, call, listed, result, task
 from tests.approvals.asking import approve, ran, reject
 from tests.conftest import Script, Serving
 from tests.runs.test_service import add_agent, ended, events_of, start, until

@@ -12,7 +12,7 @@ from agent_runner.runs.raw_files import RawFiles, Rotated
 from agent_runner.runs.rotation import Rotation
 from agent_runner.settings import LogSettings
 from conversation_store.errors import StoreFullError
-from conversation_store.store import open_store
+from conversation_store.sqlite.store import open_store
 from tests.conftest import Serving
 from tests.conversation_store.rows import add_agent as store_agent
 from tests.conversation_store.rows import add_run

@@ -17,8 +17,8 @@ from agent_runner.process.proc import start_ticks
 from agent_runner.runs.reconcile import reconcile
 from agent_runner.runs.recovery import Recovered
 from conversation_store.records import ProcessRecord, RunRecord
+from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState
-from conversation_store.store import open_store
 from tests.chaos.world import marked_processes, nothing_left
 from tests.conftest import Script, Service, Serving
 from tests.conversation_store.rows import NOW, add_agent, add_run, move

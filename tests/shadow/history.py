@@ -16,8 +16,8 @@ from conversation_store.records import (
     NewComparison,
     Reason,
 )
+from conversation_store.sqlite.store import Store
 from conversation_store.states import Isolation, Verdict
-from conversation_store.store import Store
 from tests.conversation_store.rows import new_run
 
 Comparison = tuple[NewComparison, ComparisonResult]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent_runner.agents.gemini_terminal import _ASKS, _DIALOG, _shown
+from agent_runner.agents.gemini.terminal import _ASKS, _DIALOG, _shown
 from agent_runner.tmux.answers import PRESSED_S, Answers
 
 SCREEN = """\

@@ -9,9 +9,9 @@ from typing import Any
 import anyio
 import pytest
 
-from conversation_store.runs import NewRun
+from conversation_store.sqlite.runs import NewRun
 from fallback.guard import Evidence
-from fallback.standing import Scope
+from fallback.precedence import Scope
 from tests.conftest import Serving
 from tests.runs.test_service import add_agent, ended, start
 

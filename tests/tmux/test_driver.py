@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent_runner.schemas.terminal import Dialog, Profile, Setup, Wait
+from agent_runner.decoding.terminal import Dialog, Profile, Setup, Wait
 from agent_runner.tmux import driver
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")

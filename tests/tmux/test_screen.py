@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 
 REPL = [sys.executable, "-I", "-S", str(SCRIPTED.with_name("repl.py"))]
 SHELL = ["env", "PS1=$ ", "ENV=", "sh", "-i"]
-SOON = {"agent_runner.agents.screen_ui.SETTLE_MS": 300}
+SOON = {"agent_runner.agents.screen.profile.SETTLE_MS": 300}
 """A screen counts as at rest sooner than it does for a user."""
 
 
@@ -203,7 +203,7 @@ def test_a_program_that_ends_in_the_middle(live: Service) -> None:
 def test_a_program_that_never_waits_ends_the_run_by_itself(
     make_service: Callable[..., Service],
 ) -> None:
-    constants = {**SOON, "agent_runner.agents.screen_ui.READY_MS": 1500}
+    constants = {**SOON, "agent_runner.agents.screen.profile.READY_MS": 1500}
     service = make_service(tmux={}, constants=constants)
     custom(service, "lost", [*REPL, "--lost"])
     before = time.monotonic()
@@ -217,7 +217,7 @@ def test_a_program_that_never_waits_ends_the_run_by_itself(
 def test_a_program_that_no_longer_waits_is_replaced(
     make_service: Callable[..., Service],
 ) -> None:
-    constants = {**SOON, "agent_runner.agents.screen_ui.READY_MS": 1500}
+    constants = {**SOON, "agent_runner.agents.screen.profile.READY_MS": 1500}
     service = make_service(tmux={}, constants=constants)
     custom(service, "shell", SHELL)
     assert content(service, "echo hello", "shell") == "hello"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Script, Serving
-from tests.runs.mirrors.repositories import make, standing
-from tests.runs.mirrors.test_mirrors import (
+from tests.mirrors.repositories import make, standing
+from tests.mirrors.test_mirrors import (
     changed,
     compared,
     mirror_only,

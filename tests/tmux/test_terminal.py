@@ -15,8 +15,9 @@ import msgspec
 import psutil
 import pytest
 
-from agent_runner.agents import claude_ui
 from agent_runner.agents.base import Form, PermissionAnswer
+from agent_runner.agents.claude import profile as claude_ui
+from agent_runner.decoding.terminal import Profile
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
     MessageCompleted,
@@ -26,9 +27,8 @@ from agent_runner.events import (
     ToolCompleted,
 )
 from agent_runner.process.identity import MARKER
+from agent_runner.runners.cli_process import LiveCli
 from agent_runner.runners.launcher import LaunchError
-from agent_runner.runners.live import LiveCli
-from agent_runner.schemas.terminal import Profile
 from agent_runner.tmux.capture import capture
 from agent_runner.tmux.driver import AGAIN_S
 from tests.conftest import Serving

@@ -15,8 +15,8 @@ from agent_runner.api.context import Context
 from agent_runner.errors import FailureCode
 from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
 from agent_runner.latch import Latch
-from agent_runner.runners.headless import RunRequest
-from agent_runner.runners.live import LiveCli
+from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_runner import RunRequest
 from agent_runner.runners.sink import Asker, Resolution
 from agent_runner.settings import Timeouts
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from agent_runner.agents.wordings import claude, common, droid, gemini, openai
+from agent_runner.agents.claude import wordings as claude
+from agent_runner.agents.droid import wordings as droid
+from agent_runner.agents.gemini import wordings as gemini
+from agent_runner.agents.wordings import common, openai
 from agent_runner.agents.wordings.row import Wording
 from agent_runner.errors import FailureCode
 

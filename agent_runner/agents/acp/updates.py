@@ -1,0 +1,72 @@
+"""ACP's session/update notifications to events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_runner.agents.acp import schema as acp
+from agent_runner.agents.acp.tools import changed_files, output_text, tool_input, tool_name
+from agent_runner.agents.failures import short
+from agent_runner.agents.protocol import SessionBase
+from agent_runner.agents.text_items import TextItems
+from agent_runner.decoding.decode import plain, whole
+from agent_runner.events import Activity, AgentEvent, Notice, ToolProgress, ToolStarted
+
+
+def update_events(
+    session: SessionBase, text: TextItems, kind: str, decoded: Any
+) -> list[AgentEvent]:
+    """The events of one decoded update; `kind` is its `sessionUpdate`."""
+    if isinstance(decoded, acp.Chunk):
+        return _chunk(text, kind, decoded)
+    if isinstance(decoded, acp.ToolCall):
+        return text.end() + _tool(session, decoded)
+    if isinstance(decoded, acp.Plan):
+        return [Notice(code="plan", data={"entries": plain(decoded.entries)})]
+    if isinstance(decoded, acp.ModeUpdate):
+        return [Notice(code="mode_changed", message=short(decoded.currentModeId or ""))]
+    if isinstance(decoded, acp.UsageUpdate):
+        data = {"used": whole(decoded.used), "size": whole(decoded.size)}
+        return [Activity(code="context_usage", data=data)]
+    if isinstance(decoded, acp.Commands):
+        return [Activity(code="available_commands")]
+    return [Notice(code=kind[:80], level="debug")]
+
+
+def _chunk(items: TextItems, kind: str, chunk: acp.Chunk) -> list[AgentEvent]:
+    text = chunk.content.text
+    if kind == "user_message_chunk":
+        return [Activity(code="prompt_echo")]
+    if text is None:
+        return [Notice(code="attachment", data={"kind": chunk.content.type})]
+    if kind == "agent_thought_chunk":
+        return items.reasoning(text)
+    return items.message(text)
+
+
+def _tool(session: SessionBase, call: acp.ToolCall) -> list[AgentEvent]:
+    started = session.tools.get(call.toolCallId)
+    done = call.status in ("completed", "failed")
+    events: list[AgentEvent] = []
+    if started is None:
+        started = ToolStarted(
+            tool_call_id=call.toolCallId,
+            name=tool_name(call),
+            input=tool_input(call),
+            title=call.title,
+            kind=call.kind,
+        )
+        events += session.start_tool(started)
+    elif not done:
+        events.append(ToolProgress(tool_call_id=call.toolCallId, text=output_text(call) or ""))
+    if done:
+        failed = call.status == "failed"
+        text = output_text(call)
+        events += session.end_tool(
+            call.toolCallId,
+            failed=failed,
+            output=None if failed else (text if text is not None else call.rawOutput),
+            error=(text or "the tool failed") if failed else None,
+            changed=changed_files(call, started),
+        )
+    return events

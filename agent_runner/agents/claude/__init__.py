@@ -1,0 +1,1 @@
+"""Claude Code: all that is known of this CLI."""

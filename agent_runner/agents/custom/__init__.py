@@ -1,0 +1,1 @@
+"""Any command, in a dialect of its choice."""

@@ -1,0 +1,1 @@
+"""Factory Droid: all that is known of this CLI."""

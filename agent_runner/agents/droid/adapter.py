@@ -1,0 +1,187 @@
+"""How to start Factory Droid: stream-json for one prompt, JSON-RPC for a conversation,
+or its own UI.
+
+`permissionMode` is Droid's autonomy: off, low, medium, high, or unsafe (no checks at all).
+`allowedTools` restricts the session to these tools, for Droid has no list of tools that
+need no question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from agent_runner import quoting
+from agent_runner.agents import flags
+from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
+from agent_runner.agents.droid import profile as droid_ui
+from agent_runner.agents.droid import session_log as droid_log
+from agent_runner.agents.droid.protocol import DroidSession
+from agent_runner.agents.droid.rpc_protocol import DroidRpcSession
+from agent_runner.agents.droid.terminal import DroidTerminal
+from agent_runner.agents.session_log import Entry
+from agent_runner.errors import BadRequestError
+
+AUTONOMY = ("off", "low", "medium", "high", "unsafe")
+
+_RESERVED = (
+    "-o", "--output-format", "--input-format", "-f", "--file", "-s", "--session-id", "--fork",
+    "--cwd", "-w", "--worktree", "--list-tools", "-h", "--help",
+)  # fmt: skip
+
+
+class DroidAdapter:
+    """Factory Droid."""
+
+    type: ClassVar[str] = "factory-droid"
+    title: ClassVar[str] = "Factory Droid"
+    program: ClassVar[str] = "droid"
+    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
+    install_hint: ClassVar[str] = "npm install -g droid"
+    denied_path: ClassVar[str | None] = None
+    one_program: ClassVar[bool] = True
+    login_hint: ClassVar[str] = (
+        "set FACTORY_API_KEY, or FACTORY_AIRGAP_ENABLED=true with a custom model"
+    )
+
+    def launch(
+        self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
+    ) -> Launch:
+        """See `base.Adapter`. The JSON-RPC form is configured over the protocol."""
+        hints = {"max_turns": "limit the run's time instead"}
+        env = {"FACTORY_DROID_AUTO_UPDATE_ENABLED": "false", "NO_COLOR": "1"}
+        if form is Form.TERMINAL:
+            return self._ui(options, env, resume, private_dir)
+        argv = [self.program, "exec", *flags.extra_args(options, _RESERVED)]
+        if options.permission_mode:
+            flags.one_of(options.permission_mode, AUTONOMY, "permissionMode")
+        if form is Form.WARM:
+            flags.unsupported(options, self.title, hints)
+            rpc_settings(options)
+            argv += ["--input-format=stream-jsonrpc", "--output-format=stream-jsonrpc"]
+            return Launch(argv=argv, env=env)
+        hints["mcp_servers"] = "use the warm form, or ~/.factory/mcp.json"
+        flags.unsupported(options, self.title, hints)
+        argv += ["--output-format=stream-json", flags.flag("cwd", options.cwd)]
+        files: dict[str, bytes] = {}
+        if options.model:
+            argv.append(flags.flag("model", options.model))
+        if options.permission_mode == "unsafe":
+            argv.append("--skip-permissions-unsafe")
+        elif options.permission_mode and options.permission_mode != "off":
+            argv.append(flags.flag("auto", options.permission_mode))
+        if options.allowed_tools:
+            names = flags.tool_list(options.allowed_tools, "allowedTools")
+            argv.append(flags.flag("only-tools", names))
+        if options.denied_tools:
+            names = flags.tool_list(options.denied_tools, "deniedTools")
+            argv.append(flags.flag("remove-tools", names))
+        if options.system_prompt:
+            files["system-prompt.txt"] = options.system_prompt.encode()
+            path = f"{private_dir}/system-prompt.txt"
+            argv.append(flags.flag("append-system-prompt-file", path))
+        if resume is not None:
+            argv.append(flags.flag("session-id", check_session_id(resume)))
+        return Launch(argv=argv, env=env, files=files, spool=True)
+
+    def _ui(
+        self, options: AgentOptions, env: dict[str, str], resume: str | None, private_dir: str
+    ) -> Launch:
+        hint = "run it headless"
+        names = ("max_turns", "mcp_servers", "allowed_tools", "denied_tools")
+        flags.unsupported(options, "the UI of Factory Droid", dict.fromkeys(names, hint))
+        reserved = (*_RESERVED, "--settings", "-r", "--resume", "--last", "-v", "--version")
+        argv = [self.program, *flags.extra_args(options, reserved)]
+        argv += ["--settings", f"{private_dir}/{droid_ui.SETTINGS}"]
+        if options.permission_mode and options.permission_mode != "off":
+            mode = flags.one_of(options.permission_mode, AUTONOMY[1:4], "permissionMode")
+            argv += ["--auto", mode]
+        files: dict[str, bytes] = {}
+        if options.system_prompt:
+            files["system-prompt.txt"] = options.system_prompt.encode()
+            argv += ["--append-system-prompt-file", f"{private_dir}/system-prompt.txt"]
+        if resume is not None:
+            argv += ["--resume", check_session_id(resume)]
+        ui = droid_ui.profile(options.model, resume)
+        return Launch(argv=argv, env=env, files=files, terminal=ui)
+
+    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+        """See `base.Adapter`."""
+        if form is Form.TERMINAL:
+            return DroidTerminal(options, form, resume)
+        if form is Form.ONE_SHOT:
+            return DroidSession(options, form, resume)
+        return DroidRpcSession(options, form, resume, settings=rpc_settings(options))
+
+    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """Their names tell no time."""
+        return []
+
+    def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """See `base.Adapter`."""
+        home = env.get("FACTORY_HOME_OVERRIDE") or env.get("HOME", "")
+        return [f"{quoting.glob(home)}/.factory/sessions/*/{quoting.glob(session_id)}.jsonl"]
+
+    def log_entry(self, line: dict[str, Any]) -> Entry | None:
+        """See `base.Adapter`."""
+        return droid_log.entry(line)
+
+    def child_env(self) -> tuple[str, ...]:
+        """Keys, endpoints and the CLI's own home."""
+        return (
+            "FACTORY_AIRGAP_ENABLED", "FACTORY_API_BASE_URL", "FACTORY_API_KEY",
+            "FACTORY_DISABLE_KEYRING", "FACTORY_HOME_OVERRIDE", "FACTORY_LOG_FILE",
+            "FACTORY_RUNTIME_SETTINGS_PATH", "FACTORY_TELEMETRY_INGEST_BASE_URL",
+        )  # fmt: skip
+
+    def version_argv(self) -> list[str]:
+        """Prints `0.215.0`."""
+        return [self.program, "--version"]
+
+
+def rpc_settings(options: AgentOptions) -> dict[str, Any]:
+    """The options in the words of droid.initialize_session."""
+    settings: dict[str, Any] = {}
+    if options.model:
+        settings["modelId"] = options.model
+    if options.permission_mode == "unsafe":
+        settings["skipPermissionsUnsafe"] = True
+    elif options.permission_mode:
+        settings["autonomyLevel"] = options.permission_mode
+    if options.allowed_tools:
+        settings["restrictToolIds"] = options.allowed_tools
+    if options.denied_tools:
+        settings["disabledToolIds"] = options.denied_tools
+    if options.system_prompt:
+        # Appended to the CLI's own, as the one-shot form's flag does.
+        settings["systemPrompt"] = {
+            "type": "preset",
+            "preset": "droid",
+            "append": options.system_prompt,
+        }
+    if options.mcp_servers:
+        settings["mcpServers"] = [
+            _mcp_server(name, server) for name, server in options.mcp_servers.items()
+        ]
+    return settings
+
+
+def _mcp_server(name: str, server: dict[str, Any]) -> dict[str, Any]:
+    if "url" not in server and "command" not in server:
+        raise BadRequestError(
+            "invalid_option", f"MCP server {name[:80]!r} has no command and no url"
+        )
+    if "command" in server:
+        env = flags.names_and_values(server.get("env"), f"env of {name[:80]!r}")
+        return {
+            "name": name,
+            "command": server["command"],
+            "args": server.get("args") or [],
+            "env": {one["name"]: one["value"] for one in env},
+        }
+    return {
+        "type": server.get("type", "http"),
+        "name": name,
+        "url": server["url"],
+        "headers": flags.names_and_values(server.get("headers"), f"headers of {name[:80]!r}"),
+    }

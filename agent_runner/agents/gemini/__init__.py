@@ -1,0 +1,1 @@
+"""Gemini CLI: all that is known of this CLI."""

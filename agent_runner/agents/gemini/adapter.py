@@ -1,0 +1,126 @@
+"""How to start Gemini CLI: stream-json for one prompt, ACP for a conversation, or its own UI.
+
+`systemPrompt` is written to a file named by GEMINI_SYSTEM_MD and replaces the CLI's own.
+
+A process that resumes a session in another minute than the one it was opened in leaves a
+second, empty file of that session. At its start every process (0.61.0) removes all files of a
+session that has an empty one, unless its command line names that session. So a warm process
+names its session twice, here and over the protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from agent_runner import quoting
+from agent_runner.agents import flags
+from agent_runner.agents.acp.answers import mcp_servers
+from agent_runner.agents.acp.protocol import AcpSession
+from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
+from agent_runner.agents.gemini import profile as gemini_ui
+from agent_runner.agents.gemini import session_log as gemini_log
+from agent_runner.agents.gemini.protocol import GeminiSession
+from agent_runner.agents.gemini.terminal import GeminiTerminal
+from agent_runner.agents.session_log import Entry
+
+APPROVAL_MODES = ("default", "auto_edit", "yolo", "plan")
+
+_RESERVED = (
+    "-p", "--prompt", "-i", "--prompt-interactive", "-o", "--output-format", "--acp",
+    "--experimental-acp", "-r", "--resume", "--session-id", "--session-file", "-y", "--yolo",
+    "-l", "--list-extensions", "--list-sessions", "--delete-session", "-v", "--version",
+    "-h", "--help", "-w", "--worktree",
+)  # fmt: skip
+
+
+class GeminiAdapter:
+    """Gemini CLI."""
+
+    type: ClassVar[str] = "gemini"
+    title: ClassVar[str] = "Gemini CLI"
+    program: ClassVar[str] = "gemini"
+    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
+    install_hint: ClassVar[str] = "npm install -g @google/gemini-cli"
+    denied_path: ClassVar[str | None] = None
+    one_program: ClassVar[bool] = True
+    login_hint: ClassVar[str] = "set GEMINI_API_KEY, or run `gemini` once and log in"
+
+    def launch(
+        self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
+    ) -> Launch:
+        """See `base.Adapter`. A resumed ACP session is loaded over the protocol."""
+        hints = {
+            "denied_tools": "use a policy file: extraArgs --policy=FILE",
+            "max_turns": "set model.maxSessionTurns in the CLI's settings.json",
+        }
+        argv = [self.program, *flags.extra_args(options, _RESERVED)]
+        ui = gemini_ui.profile(resume) if form is Form.TERMINAL else None
+        if form is Form.ONE_SHOT:
+            hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
+            argv.append("--output-format=stream-json")
+        elif form is Form.TERMINAL:
+            hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
+        else:
+            mcp_servers(options.mcp_servers)
+            argv.append("--acp")
+        if resume is not None:
+            argv.append(flags.flag("resume", check_session_id(resume)))
+        flags.unsupported(options, self.title, hints)
+        if options.model:
+            argv.append(flags.flag("model", options.model))
+        if options.permission_mode:
+            mode = flags.one_of(options.permission_mode, APPROVAL_MODES, "permissionMode")
+            argv.append(flags.flag("approval-mode", mode))
+        flags.tool_list(options.allowed_tools, "allowedTools")
+        argv += [flags.flag("allowed-tools", name) for name in options.allowed_tools]
+        env = {
+            "GEMINI_CLI_NO_RELAUNCH": "1",
+            "GEMINI_CLI_TRUST_WORKSPACE": "true",
+            "GEMINI_TELEMETRY_ENABLED": "false",
+            "NO_COLOR": "1",
+        }
+        files: dict[str, bytes] = {}
+        if options.system_prompt:
+            files["system.md"] = options.system_prompt.encode()
+            env["GEMINI_SYSTEM_MD"] = f"{private_dir}/system.md"
+        spool = form is Form.ONE_SHOT
+        return Launch(argv=argv, env=env, files=files, spool=spool, terminal=ui)
+
+    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+        """See `base.Adapter`."""
+        if form is Form.TERMINAL:
+            return GeminiTerminal(options, form, resume)
+        if form is Form.ONE_SHOT:
+            return GeminiSession(options, form, resume)
+        return AcpSession(options, form, resume)
+
+    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """See `base.Adapter`: all files of the session, whose id they hold a part of."""
+        home = env.get("GEMINI_CLI_HOME") or env.get("HOME")
+        if not home:
+            return []
+        name = f"tmp/*/chats/session-*-{quoting.glob(session_id[:8])}.json*"
+        return [f"{quoting.glob(home)}/{folder}{name}" for folder in (".gemini/", "")]
+
+    def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
+        """See `base.Adapter`."""
+        return self.session_files(env, session_id)
+
+    def log_entry(self, line: dict[str, Any]) -> Entry | None:
+        """See `base.Adapter`."""
+        return gemini_log.entry(line)
+
+    def child_env(self) -> tuple[str, ...]:
+        """Keys, endpoints and the CLI's own home."""
+        return (
+            "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS",
+            "GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_PROJECT", "GOOGLE_GEMINI_BASE_URL",
+            "GOOGLE_GENAI_USE_GCA", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_VERTEX_BASE_URL",
+            "GEMINI_CLI_CUSTOM_HEADERS", "GEMINI_CLI_HOME", "GEMINI_CLI_SYSTEM_SETTINGS_PATH",
+            "GEMINI_CLI_TRUSTED_FOLDERS_PATH", "GEMINI_MODEL", "GEMINI_SANDBOX",
+        )  # fmt: skip
+
+    def version_argv(self) -> list[str]:
+        """Prints `0.61.0`."""
+        return [self.program, "--version"]

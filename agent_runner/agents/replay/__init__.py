@@ -1,0 +1,1 @@
+"""The agent type that plays recorded conversations."""

@@ -1,0 +1,1 @@
+"""Strict decoding first, tolerant second; of no CLI in particular. No I/O."""

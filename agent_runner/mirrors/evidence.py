@@ -1,0 +1,117 @@
+"""What the comparisons say: figures, the report, and whether tmux can go."""
+
+from __future__ import annotations
+
+import msgspec
+from anyio import to_thread
+
+from agent_runner import wire
+from agent_runner.errors import UnavailableError
+from agent_runner.settings import CriteriaSettings, Settings
+from conversation_store.records import ComparisonDetail, ComparisonRecord
+from conversation_store.sqlite.store import Store
+from shadow.criteria import Readiness, Thresholds, judge
+from shadow.metrics import Metrics, metrics
+from shadow.report import Report, worst_of
+
+MOST = 20_000
+"""Comparisons that are looked at; of more, the newest."""
+
+MOST_WORST = 20
+
+WORST_TEXT = 64 * 1024
+"""Characters of each output and diff in a report; `comparisons/{id}` has all that is kept."""
+
+DAY_S = 86_400
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """Which comparisons: those begun in [since, until), of an agent or a type."""
+
+    since: str
+    until: str
+    agent_id: str | None = None
+    agent_type: str | None = None
+
+
+class Evidence:
+    """Reads comparisons and has `shadow` judge them; the work is done in a thread."""
+
+    def __init__(self, store: Store, settings: CriteriaSettings) -> None:
+        self._store = store
+        self._thresholds = Thresholds(**settings.model_dump())
+
+    def window(self, *, agent_id: str | None = None, agent_type: str | None = None) -> Window:
+        """The window that the criteria are judged over, up to now."""
+        now = wire.later(wire.now(), 1)
+        since = wire.later(now, -self._thresholds.window_days * DAY_S)
+        return Window(since=since, until=now, agent_id=agent_id, agent_type=agent_type)
+
+    async def metrics(self, window: Window) -> Metrics:
+        """The figures of a window."""
+        page = await self._page(window)
+        return await to_thread.run_sync(_metrics, window, page)
+
+    async def criteria(self, window: Window) -> Readiness:
+        """Ready, or what is missing, by the comparisons of a window."""
+        page = await self._page(window)
+        return await to_thread.run_sync(self._judge, window, page)
+
+    async def report(self, window: Window) -> Report:
+        """The figures, the criteria by the same comparisons, and the worst mismatches whole."""
+        page = await self._page(window)
+        figures = await to_thread.run_sync(_metrics, window, page)
+        criteria = await to_thread.run_sync(self._judge, window, page)
+        worst = [
+            _cut(await self._store.comparisons.get(one.comparison_id))
+            for one in worst_of(page, MOST_WORST)
+        ]
+        return Report(metrics=figures, criteria=criteria, worst=worst)
+
+    async def _page(self, window: Window) -> list[ComparisonRecord]:
+        return await self._store.comparisons.page(
+            since=window.since,
+            until=window.until,
+            agent_id=window.agent_id,
+            agent_type=window.agent_type,
+            limit=MOST,
+        )
+
+    def _judge(self, window: Window, page: list[ComparisonRecord]) -> Readiness:
+        return judge(page, self._thresholds, since=window.since, until=window.until)
+
+
+def _cut(detail: ComparisonDetail) -> ComparisonDetail:
+    legs = [
+        leg
+        and msgspec.structs.replace(
+            leg, output=leg.output[:WORST_TEXT], diff=leg.diff and leg.diff[:WORST_TEXT]
+        )
+        for leg in (detail.primary, detail.mirror)
+    ]
+    return msgspec.structs.replace(detail, primary=legs[0], mirror=legs[1])
+
+
+def _metrics(window: Window, page: list[ComparisonRecord]) -> Metrics:
+    return metrics(page, since=window.since, until=window.until, cut=len(page) == MOST)
+
+
+async def check_tmux_may_go(store: Store, settings: Settings) -> str | None:
+    """Why the service may run with tmux turned off; None if it is not.
+
+    UnavailableError `tmux_still_needed` if neither the criteria nor a reason allow it.
+    """
+    if settings.tmux.enabled:
+        return None
+    if settings.tmux.disabled_because is not None:
+        return settings.tmux.disabled_because
+    evidence = Evidence(store, settings.shadow.criteria)
+    criteria = await evidence.criteria(evidence.window())
+    if criteria.ready:
+        return "the criteria are met"
+    lacking = "; ".join(f"{c.name}: {c.missing}" for c in criteria.checks if not c.ok)
+    raise UnavailableError(
+        "tmux_still_needed",
+        f"tmux.enabled is false, and headless has not shown that it can go without: {lacking}",
+        hint="leave tmux enabled and run agents in commMode shadow, or set tmux.disabled_because",
+    )

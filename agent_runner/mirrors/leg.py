@@ -1,0 +1,184 @@
+"""Runs a prompt a second time: in its own place and CLI session, seen by nobody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import msgspec
+
+from agent_runner import quoting, wire
+from agent_runner.agents import flags
+from agent_runner.agents.base import AgentOptions
+from agent_runner.agents.registry import adapter_for
+from agent_runner.errors import AgentRunnerError, FailureCode
+from agent_runner.events import AgentEvent, BackgroundTask, PermissionRequested, TurnCompleted
+from agent_runner.latch import Latch
+from agent_runner.mirrors.gate import Gate
+from agent_runner.mirrors.recorder import Recorder
+from agent_runner.mirrors.workspace import Workspace
+from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_runner import Headless, RunRequest
+from agent_runner.runners.launcher import LaunchError
+from agent_runner.runners.sink import Asker, Behind, Resolution
+from agent_runner.runs.active import StopReason
+from agent_runner.runs.outcome import failed, judge
+from conversation_store.records import ProcessRecord, RunOutcome
+from conversation_store.sqlite.store import Store
+from conversation_store.states import Isolation
+
+WRITING_TOOLS = {
+    "claude-code": ["Bash", "Edit", "MultiEdit", "Write", "NotebookEdit", "Task", "WebFetch"],
+}
+"""Tools that a mirror in the agent's own folder must not have, by the types that can be told."""
+
+UNASKED = frozenset(("--dangerously-skip-permissions", "--yolo", "-y", "--skip-permissions-unsafe"))
+"""Flags of CLIs that let every tool through; a mirror is started without them."""
+
+_LETTING = UNASKED | {
+    *("--permission-mode", "--allowed-tools", "--settings", "--setting-sources", "--approval-mode"),
+    *("--auto", "--policy", "--permission-prompt-tool", "--allow-dangerously-skip-permissions"),
+}
+"""Flags by which a CLI may not ask; how many words each takes is not known for all of them."""
+
+
+class NotIsolatedError(Exception):
+    """The CLI cannot be kept from writing in the agent's own folder."""
+
+
+class MirrorLeg:
+    """One mirror run; its sink, and the wish to end it. `key` names its sessions."""
+
+    def __init__(
+        self,
+        store: Store,
+        headless: Headless,
+        recorder: Recorder,
+        gate: Gate,
+        request: RunRequest,
+        key: str,
+    ) -> None:
+        self.asked = Latch()
+        self.wake = Latch()
+        self.suspends = False
+        self.lost_session = False
+        self._stop_reason: StopReason | None = None
+        self._store = store
+        self._headless = headless
+        self._recorder = recorder
+        self._gate = gate
+        self._request = msgspec.structs.replace(request, conversation_id=key)
+        self._conversation_id = request.conversation_id
+
+    @property
+    def run_id(self) -> str:
+        """See `runners.sink.Sink`."""
+        return self._request.run_id
+
+    async def behind(self, asker: Asker, caused_by: str) -> Behind | None:
+        """A mirror is compared by its answer; its process ends with it."""
+        return None
+
+    async def left(self, asker: Asker, tasks: Sequence[BackgroundTask]) -> None:
+        """Nobody waits for it."""
+
+    async def emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
+        """See `runners.sink.Sink`: kept for the comparison, and nowhere else."""
+        self._recorder.take(events)
+
+    async def rule(self, question: PermissionRequested) -> Resolution | None:
+        """See `runners.sink.Sink`."""
+        return await self._gate.rule(question)
+
+    def expire(self, code: FailureCode) -> None:
+        """See `runners.headless.Stop`."""
+        self._stop_reason = self._stop_reason or StopReason(code)
+        self.asked.set()
+        self.wake.set()
+
+    async def run(self, session_id: str | None) -> RunOutcome:
+        """The end of the leg, with all its processes gone. An unknown session is begun anew."""
+        begun = anyio.current_time()
+        try:
+            verdict = await self._attempt(session_id)
+            if session_id is not None and verdict.code == FailureCode.SESSION_NOT_FOUND:
+                self.lost_session = True
+                verdict = await self._attempt(None)
+            adapter = adapter_for(self._request.agent_type)
+            outcome = judge(verdict, self._stop_reason, adapter)
+        except (LaunchError, AgentRunnerError) as error:
+            outcome = failed(error.code, error.message)
+        elapsed = round((anyio.current_time() - begun) * 1000)
+        return msgspec.structs.replace(
+            outcome, duration_ms=elapsed, session_id=self._recorder.session_id
+        )
+
+    async def _attempt(self, session_id: str | None) -> TurnCompleted:
+        self._headless.check_prompt(self._request)
+        live = await self._headless.start(self._request, session_id, wire.new_id("proc"))
+        try:
+            await self._store.processes.add(self._record(live))
+            await self._headless.go(live, self._request)
+            verdict = await self._headless.turn(live, self._request, self, self, cold=True)
+            if live.session_id is not None:
+                self._recorder.session_id = live.session_id
+            return verdict
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._headless.drop(self._request.conversation_id)
+                await live.end()
+
+    def _record(self, live: LiveCli) -> ProcessRecord:
+        identity = live.identity
+        return ProcessRecord(
+            process_id=identity.process_id,
+            run_id=self._request.run_id,
+            conversation_id=self._conversation_id,
+            agent_id=self._request.agent_id,
+            pid=identity.pid,
+            start_ticks=identity.start_ticks,
+            boot_id=identity.boot_id,
+            started_at=wire.now(),
+        )
+
+
+def options_for(options: AgentOptions, agent_type: str, workspace: Workspace) -> AgentOptions:
+    """The agent's options for its mirror: in the mirror's folder, and asked before each tool.
+
+    NotIsolatedError if the mirror is to be in the agent's folder and cannot be held back, or
+    if the agent's own flags may keep the CLI from asking.
+    """
+    extra_args = [word for word in options.extra_args if word not in UNASKED]
+    if any(flags.names_one_of(word, _LETTING) for word in extra_args):
+        raise NotIsolatedError
+    changed = msgspec.structs.replace(
+        options,
+        cwd=str(workspace.cwd),
+        permission_mode=None,
+        allowed_tools=[],
+        permissions="ask",
+        extra_args=extra_args,
+        system_prompt=_moved(options.system_prompt, workspace),
+    )
+    if workspace.isolation is not Isolation.READ_ONLY:
+        return changed
+    writing = WRITING_TOOLS.get(agent_type)
+    if writing is None:
+        raise NotIsolatedError
+    return msgspec.structs.replace(changed, denied_tools=[*options.denied_tools, *writing])
+
+
+def prompt_for(prompt: str, workspace: Workspace) -> str:
+    """The prompt, with the agent's folder named as the mirror's."""
+    return _moved(prompt, workspace) or prompt
+
+
+def _moved(text: str | None, workspace: Workspace) -> str | None:
+    if text is None or workspace.isolation is Isolation.READ_ONLY:
+        return text
+    for root, origin in zip(workspace.roots, workspace.origin_roots, strict=True):
+        if len(Path(origin).parts) > 1:
+            text = root.join(re.split(quoting.regex(origin) + r"(?![\w.-])", text))
+    return text

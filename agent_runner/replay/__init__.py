@@ -1,1 +1,0 @@
-"""Plays a recorded transcript in place of a CLI."""

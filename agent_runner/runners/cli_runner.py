@@ -1,0 +1,264 @@
+"""The headless runner: a prompt, on a warm process if there is one, else on a new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+import msgspec
+import structlog
+
+from agent_runner.agents.base import AgentOptions, Form
+from agent_runner.agents.registry import adapter_for, forms_of
+from agent_runner.errors import FailureCode
+from agent_runner.events import TurnCompleted
+from agent_runner.latch import Latch
+from agent_runner.process import tree
+from agent_runner.process.identity import ProcessIdentity
+from agent_runner.process.warden import SpawnError
+from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.launcher import Launcher, LaunchError, launch_error
+from agent_runner.runners.sink import Sink
+from agent_runner.runners.warm import Kept, WarmPool
+from agent_runner.runners.watchdog import Watchdog
+from agent_runner.settings import Timeouts
+from agent_runner.tasks import Tasks
+
+log = structlog.get_logger(__name__)
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run, how long it may take, and where its CLI's bytes are kept."""
+
+    run_id: str
+    conversation_id: str
+    agent_id: str
+    agent_type: str
+    options: AgentOptions
+    prompt: str
+    raw_path: Path
+    timeouts: Timeouts
+    warn_on_stall: bool
+    hold_ms: int
+    resume_attempts: int
+    terminal: bool = False
+    more_args: list[str] = []
+    more_env: dict[str, str] = {}
+
+
+class Stop(Protocol):
+    """The wish to end a turn early.
+
+    `wake` is of the present turn: to be set with `asked`, and set by the runner at its end.
+    """
+
+    wake: Latch
+
+    @property
+    def asked(self) -> Latch:
+        """Set when it is there."""
+        ...
+
+    @property
+    def suspends(self) -> bool:
+        """True if a turn that waits for an answer is to be left for another process."""
+        ...
+
+    def expire(self, code: FailureCode) -> None:
+        """Note that the turn is ended for a deadline that passed."""
+        ...
+
+
+class Gone(Protocol):
+    """Told when a process is gone with all that it started."""
+
+    async def __call__(self, identity: ProcessIdentity) -> None:
+        """Forget the process."""
+        ...
+
+
+class Headless:
+    """Runs prompts; one at a time per conversation is the caller's promise."""
+
+    def __init__(self, launcher: Launcher, pool: WarmPool, tasks: Tasks, on_gone: Gone) -> None:
+        self.launcher = launcher
+        self.pool = pool
+        self._tasks = tasks
+        self.on_gone = on_gone
+        self._living: dict[str, LiveCli] = {}
+        self._stuck: dict[str, ProcessIdentity] = {}
+
+    @property
+    def living(self) -> list[LiveCli]:
+        """Every process, at work or kept."""
+        return list(self._living.values())
+
+    def form_for(self, request: RunRequest) -> Form:
+        """The terminal if that is asked; else warm, where the CLI offers it and may be kept."""
+        if request.terminal:
+            return Form.TERMINAL
+        forms = forms_of(adapter_for(request.agent_type), request.options)
+        return Form.WARM if self.pool.size > 0 and Form.WARM in forms else Form.ONE_SHOT
+
+    def set_back(self, request: RunRequest, session_id: str) -> None:
+        """See that the session can be resumed in this very minute."""
+        if self.form_for(request) is not Form.ONE_SHOT:
+            self.launcher.set_back(request.agent_type, request.options, session_id)
+
+    async def drop(self, conversation_id: str) -> None:
+        """End the conversation's warm process, if it has one."""
+        await self.pool.drop(conversation_id)
+
+    async def kept(self, request: RunRequest) -> LiveCli | None:
+        """The conversation's warm process, if it has one that fits.
+
+        LaunchError if no process could start where it is, or if its UI is not given such a
+        prompt: it is left alone then.
+        """
+        self.check_prompt(request)
+        form = self.form_for(request)
+        found = self.pool.peek(request.conversation_id)
+        if found is not None and not self.launcher.check(request.options, found):
+            await self.pool.drop(request.conversation_id)
+            return None
+        return await self.pool.take(request.conversation_id, request.options, form)
+
+    async def start(self, request: RunRequest, session_id: str | None, process_id: str) -> LiveCli:
+        """A held process that will go on with CLI session `session_id`; LaunchError if it fails.
+
+        No process of the conversation may live besides it: `session_in_use` if one cannot
+        be ended.
+        """
+        if (stuck := self._stuck.get(request.conversation_id)) is not None:
+            if not await tree.end(stuck):
+                raise LaunchError(
+                    FailureCode.SESSION_IN_USE,
+                    f"an older process of this conversation (pid {stuck.pid}) cannot be ended",
+                    "end it by hand, or end the conversation and start a new one",
+                )
+            del self._stuck[request.conversation_id]
+            await self.on_gone(stuck)
+        live = await self.launcher.start(
+            request.agent_type,
+            request.options,
+            self.form_for(request),
+            resume=session_id,
+            more_args=request.more_args,
+            more_env=request.more_env,
+            process_id=process_id,
+            raw=request.raw_path,
+            end_grace=request.timeouts.cancel_grace_ms / 1000,
+        )
+        self._living[process_id] = live
+        self._tasks.start_soon(self._serve, live, request.conversation_id)
+        return live
+
+    def takes(self, request: RunRequest) -> bool:
+        """True if the prompt arrives as it is, however long: in a UI, by an editor."""
+        if not request.terminal:
+            return True
+        ui = self.launcher.ui(request.agent_type, request.options)
+        return ui is not None and bool(ui.editor) and ui.refusal(request.prompt) is None
+
+    def check_prompt(self, request: RunRequest) -> None:
+        """LaunchError `prompt_refused` if the prompt is for a UI that is not given such a one."""
+        if request.terminal:
+            self.launcher.check_prompt(request.agent_type, request.options, request.prompt)
+
+    async def go(self, live: LiveCli, request: RunRequest) -> None:
+        """Let a held process begin with the request's prompt, whose `turn` is next.
+
+        LaunchError says why its program cannot be started.
+        """
+        try:
+            await live.go(request.prompt)
+        except SpawnError as error:
+            await live.end(0)
+            raise launch_error(error, request.options, live.program.path) from error
+
+    async def turn(
+        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+    ) -> TurnCompleted:
+        """Run the prompt on `live`; `stop`, or a deadline, ends it early.
+
+        `cold` is the first turn of a process, which did `go` with the prompt. A warm one is
+        kept for the next turn.
+        """
+        try:
+            verdict = await self._verdict(live, request, sink, stop, cold=cold)
+        except BaseException:
+            # Nobody watches it any more.
+            await live.end(0)
+            raise
+        if verdict.code == FailureCode.AUTH_REQUIRED or verdict.untouched:
+            # Who logs in now does so outside: only a new process reads the new credentials. And
+            # what took no prompt will not take the next one either.
+            await live.end()
+        elif live.form is not Form.ONE_SHOT or live.background.working:
+            kept = Kept(request.agent_id, live, request.options, request.timeouts)
+            await self.pool.give(request.conversation_id, kept)
+            if live.background.working:
+                self._tasks.start_soon(self._after_work, request.conversation_id, live)
+        return verdict
+
+    async def _after_work(self, conversation_id: str, live: LiveCli) -> None:
+        await live.background.rest()
+        await self.pool.rested(conversation_id, live)
+
+    async def _verdict(
+        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+    ) -> TurnCompleted:
+        stop.wake = Latch()
+        prompt = None if cold else request.prompt
+        await live.begin(prompt, sink, request.raw_path, stop.wake)
+        await self._watch(live, request, sink, stop, cold=cold)
+        if not live.turn_over:
+            if live.questions.waiting and (stop.suspends or not stop.asked.is_set()):
+                # Killed, so that it does not take the end of its input for a denial.
+                await live.end(0)
+            else:
+                await live.stop_turn(request.timeouts.cancel_grace_ms / 1000)
+        return await live.verdict()
+
+    async def _watch(
+        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+    ) -> None:
+        """Return when the turn is over, is to be ended, or waited for an answer for too long."""
+        watchdog = Watchdog(
+            live, request.timeouts, anyio.current_time(), hold_ms=request.hold_ms, cold=cold
+        )
+        while not (stop.asked.is_set() or live.turn_over):
+            now = anyio.current_time()
+            deadline = watchdog.next()
+            if deadline.due > now:
+                with anyio.move_on_after(watchdog.wait(deadline, now)):
+                    await stop.wake.wait()
+                continue
+            if deadline.name == "hold":
+                if not live.background.working:
+                    return
+                # Its end would lose that work; the answer is waited for as long as that is on.
+                with anyio.move_on_after(request.hold_ms / 1000):
+                    await stop.wake.wait()
+                continue
+            if request.warn_on_stall and deadline.code is FailureCode.STALLED:
+                watchdog.forgive(now)
+                await sink.emit([deadline.event("warn")])
+                continue
+            stop.expire(deadline.code)
+            await sink.emit([deadline.event("cancel")])
+
+    async def _serve(self, live: LiveCli, conversation_id: str) -> None:
+        identity = live.identity
+        try:
+            await live.serve()
+        finally:
+            del self._living[identity.process_id]
+            self.launcher.clean(identity.process_id)
+            if live.left_over:
+                log.error("process_left_over", pid=live.pid, conversation_id=conversation_id)
+                self._stuck[conversation_id] = identity
+            else:
+                with anyio.CancelScope(shield=True):
+                    await self.on_gone(identity)

@@ -1,1 +1,0 @@
-"""What the CLIs print: typed messages, one line at a time. No I/O."""

@@ -1,0 +1,1 @@
+"""The store on SQLite: one writer, pooled readers, group commit, statements in .sql files."""

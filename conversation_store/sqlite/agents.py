@@ -1,0 +1,116 @@
+"""Agents in the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from conversation_store import free_json
+from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.records import AgentRecord
+from conversation_store.sqlite.readers import Readers
+from conversation_store.sqlite.remembered import Remembered
+from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
+
+
+def _agent(row: Row) -> AgentRecord:
+    options, error = free_json.examine(row[3])
+    return AgentRecord(
+        agent_id=row[0],
+        type=row[1],
+        comm_mode=row[2],
+        options=options,
+        created_at=row[4],
+        updated_at=row[5],
+        error=error,
+    )
+
+
+def _not_found(agent_id: str) -> RecordNotFoundError:
+    return RecordNotFoundError("agent_not_found", f"no agent is named {agent_id!r}")
+
+
+class Agents:
+    """Named workers. A deleted agent keeps its conversations and frees its name."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._known = Remembered(self._read)
+
+    async def add(
+        self,
+        agent_id: str,
+        *,
+        agent_type: str,
+        comm_mode: str,
+        options: dict[str, Any],
+        now: str,
+    ) -> AgentRecord:
+        """Register; RecordConflictError `agent_exists` if the name is taken."""
+
+        def unit(transaction: Transaction) -> AgentRecord:
+            rows = transaction.run(
+                "insert_agent",
+                {
+                    "agent_id": agent_id,
+                    "type": agent_type,
+                    "comm_mode": comm_mode,
+                    "options": msgspec.json.encode(options).decode(),
+                    "now": now,
+                },
+            )
+            if not rows:
+                raise RecordConflictError("agent_exists", f"agent {agent_id!r} exists already")
+            return _agent(rows[0])
+
+        with self._known.changing(agent_id):
+            return await self._writer.submit(unit, durable=True)
+
+    async def change(
+        self, agent_id: str, *, comm_mode: str, options: dict[str, Any], now: str
+    ) -> AgentRecord:
+        """Replace an agent's mode and options; RecordNotFoundError if there is none."""
+
+        def unit(transaction: Transaction) -> AgentRecord:
+            rows = transaction.run(
+                "update_agent",
+                {
+                    "agent_id": agent_id,
+                    "comm_mode": comm_mode,
+                    "options": msgspec.json.encode(options).decode(),
+                    "now": now,
+                },
+            )
+            if not rows:
+                raise _not_found(agent_id)
+            return _agent(rows[0])
+
+        with self._known.changing(agent_id):
+            return await self._writer.submit(unit, durable=True)
+
+    async def delete(self, agent_id: str, *, now: str) -> None:
+        """Forget an agent; RecordNotFoundError if there is none."""
+
+        def unit(transaction: Transaction) -> None:
+            if not transaction.run("delete_agent", {"agent_id": agent_id, "now": now}):
+                raise _not_found(agent_id)
+
+        with self._known.changing(agent_id):
+            await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
+
+    async def get(self, agent_id: str) -> AgentRecord:
+        """One agent; RecordNotFoundError if there is none."""
+        agent = await self._known.get(agent_id)
+        if agent is None:
+            raise _not_found(agent_id)
+        return agent
+
+    async def all(self) -> list[AgentRecord]:
+        """Every agent, by name."""
+        return [_agent(row) for row in await self._readers.read("list_agents", {})]
+
+    async def _read(self, agent_id: str) -> AgentRecord | None:
+        rows = await self._readers.read("get_agent", {"agent_id": agent_id})
+        return _agent(rows[0]) if rows else None

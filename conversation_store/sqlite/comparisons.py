@@ -1,0 +1,147 @@
+"""Comparisons in the store: what the two legs of a shadow run did, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from conversation_store import free_json
+from conversation_store.errors import RecordNotFoundError
+from conversation_store.records import (
+    ComparisonDetail,
+    ComparisonRecord,
+    ComparisonResult,
+    LegBody,
+    NewComparison,
+)
+from conversation_store.sqlite.readers import Readers
+from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
+from conversation_store.states import ComparisonState, Isolation, Verdict
+
+BEGINNING, END = "0", "~"
+"""Before and after every time."""
+
+_JSON = ("reasons", "notes", "primary_figures", "mirror_figures")
+_FIELDS = ComparisonRecord.__struct_fields__
+
+
+class Comparisons:
+    """One row for each comparison that was begun or skipped; it goes with its conversation."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def begin(self, new: NewComparison) -> None:
+        """Write down that a comparison is made, or skipped."""
+        skipped = new.skipped_because is not None
+        state = ComparisonState.SKIPPED if skipped else ComparisonState.RUNNING
+        parameters = {
+            **msgspec.structs.asdict(new),
+            "state": state,
+            "isolation": Isolation.NONE,
+            "finished_at": new.created_at if skipped else None,
+        }
+
+        def unit(transaction: Transaction) -> None:
+            transaction.run("insert_comparison", parameters)
+
+        await self._writer.submit(unit, durable=False)
+
+    async def finish(self, comparison_id: str, result: ComparisonResult, *, now: str) -> bool:
+        """Commit the end of a comparison; False if it is over, or gone with its conversation."""
+        skipped = result.verdict is None
+        parameters = {
+            **msgspec.structs.asdict(result),
+            "comparison_id": comparison_id,
+            "state": ComparisonState.SKIPPED if skipped else ComparisonState.DONE,
+            "finished_at": now,
+        }
+        for name in (*_JSON, "primary_body", "mirror_body"):
+            value = parameters[name]
+            parameters[name] = None if value is None else msgspec.json.encode(value).decode()
+
+        def unit(transaction: Transaction) -> bool:
+            return bool(transaction.run("finish_comparison", parameters))
+
+        return await self._writer.submit(unit, durable=False)
+
+    async def skip_running(self, because: str, *, now: str) -> int:
+        """End what an earlier service had begun; returns how many that were."""
+
+        def unit(transaction: Transaction) -> int:
+            rows = transaction.run("skip_running_comparisons", {"because": because, "now": now})
+            return len(rows)
+
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def empty_old(self, *, before: str, limit: int) -> int:
+        """Remove both outputs of up to `limit` comparisons begun earlier; how many those were."""
+
+        def unit(transaction: Transaction) -> int:
+            parameters = {"before": before, "limit": limit}
+            return len(transaction.run("empty_old_comparisons", parameters))
+
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.RELIEF)
+
+    async def get(self, comparison_id: str) -> ComparisonDetail:
+        """One comparison, with both outputs while they are kept; RecordNotFoundError if none."""
+        rows = await self._readers.read("get_comparison", {"comparison_id": comparison_id})
+        if not rows:
+            raise RecordNotFoundError("comparison_not_found", f"no comparison is {comparison_id!r}")
+        *row, primary, mirror = rows[0]
+        return ComparisonDetail(
+            comparison=_comparison(tuple(row)), primary=_body(primary), mirror=_body(mirror)
+        )
+
+    async def page(
+        self,
+        *,
+        since: str = BEGINNING,
+        until: str = END,
+        agent_id: str | None = None,
+        agent_type: str | None = None,
+        verdicts: Sequence[Verdict] = (),
+        before: str | None = None,
+        limit: int,
+    ) -> list[ComparisonRecord]:
+        """Those begun in [since, until), newest first, older than the id `before`.
+
+        With `verdicts` (at most three) only those that ended so.
+        """
+        first, second, third = (*verdicts, None, None, None)[:3]
+        parameters = {
+            "first": first,
+            "second": second,
+            "third": third,
+            "since": since,
+            "until": until,
+            "agent_id": agent_id,
+            "agent_type": agent_type,
+            "before": before,
+            "limit": limit,
+        }
+        rows = await self._readers.read("list_comparisons", parameters)
+        return [_comparison(row) for row in rows]
+
+    async def history(self, conversation_id: str, kind: str) -> tuple[str | None, int]:
+        """The CLI session of the conversation's last mirror, and how many turns it has seen."""
+        parameters = {"conversation_id": conversation_id, "kind": kind}
+        rows = await self._readers.read("mirror_history", parameters)
+        seen = await self._readers.read("shadowed_turns", parameters)
+        return (rows[0][0] if rows else None), int(seen[0][0])
+
+
+def _comparison(row: Row) -> ComparisonRecord:
+    values: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
+    for name in _JSON:
+        if values[name] is not None:
+            values[name] = free_json.decode(values[name])
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(ComparisonRecord)}
+    return msgspec.convert({names[name]: v for name, v in values.items()}, ComparisonRecord)
+
+
+def _body(text: str | None) -> LegBody | None:
+    return None if text is None else msgspec.json.decode(text, type=LegBody)

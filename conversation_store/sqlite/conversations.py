@@ -1,0 +1,220 @@
+"""Conversations and their turns in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from conversation_store import free_json
+from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.records import ConversationRecord, NewEvent, StoredEvent, TurnRecord
+from conversation_store.sqlite.events import append_events
+from conversation_store.sqlite.readers import Readers
+from conversation_store.sqlite.remembered import Remembered
+from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
+
+_LAST_ID = "~"  # sorts after every identifier
+
+
+def _conversation(row: Row) -> ConversationRecord:
+    return ConversationRecord(
+        conversation_id=row[0],
+        agent_id=row[1],
+        state=row[2],
+        session_id=row[3],
+        last_event_seq=row[4],
+        last_turn_seq=row[5],
+        created_at=row[6],
+        updated_at=row[7],
+        session_at=row[8],
+        session_mark=row[9],
+    )
+
+
+def _turn(row: Row) -> TurnRecord:
+    return TurnRecord(
+        turn_id=row[0],
+        conversation_id=row[1],
+        seq=row[2],
+        role=row[3],
+        direction=row[4],
+        content=row[5],
+        run_id=row[6],
+        metadata=free_json.decode_object(row[7]),
+        created_at=row[8],
+    )
+
+
+def append_turn(
+    transaction: Transaction,
+    conversation_id: str,
+    *,
+    turn_id: str,
+    role: str,
+    direction: str,
+    content: str,
+    run_id: str | None,
+    metadata: dict[str, Any],
+    now: str,
+) -> int:
+    """Add a message at the end of a conversation; returns its seq."""
+    rows = transaction.run("reserve_turn_seq", {"conversation_id": conversation_id, "now": now})
+    seq = int(rows[0][0])
+    transaction.run(
+        "insert_turn",
+        {
+            "turn_id": turn_id,
+            "conversation_id": conversation_id,
+            "seq": seq,
+            "previous_seq": seq - 1 or None,
+            "role": role,
+            "direction": direction,
+            "content": content,
+            "run_id": run_id,
+            "metadata": msgspec.json.encode(metadata).decode(),
+            "now": now,
+        },
+    )
+    return seq
+
+
+def current_conversations(readers: Readers) -> Remembered[str]:
+    """The id of each agent's newest open conversation."""
+
+    async def read(agent_id: str) -> str | None:
+        rows = await readers.read("current_conversation", {"agent_id": agent_id})
+        return str(rows[0][0]) if rows else None
+
+    return Remembered(read)
+
+
+class Conversations:
+    """Agents' chats."""
+
+    def __init__(self, writer: Writer, readers: Readers, current: Remembered[str]) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._current = current
+
+    async def get(self, conversation_id: str) -> ConversationRecord:
+        """One conversation; RecordNotFoundError if there is none."""
+        rows = await self._readers.read("get_conversation", {"conversation_id": conversation_id})
+        if not rows:
+            raise RecordNotFoundError(
+                "conversation_not_found", f"no conversation is {conversation_id!r}"
+            )
+        return _conversation(rows[0])
+
+    async def current(self, agent_id: str) -> ConversationRecord | None:
+        """The agent's newest open conversation."""
+        conversation_id = await self._current.get(agent_id)
+        if conversation_id is None:
+            return None
+        rows = await self._readers.read("get_conversation", {"conversation_id": conversation_id})
+        return _conversation(rows[0]) if rows else None
+
+    async def current_id(self, agent_id: str) -> str | None:
+        """Its id alone, which is known without asking the database most of the time."""
+        return await self._current.get(agent_id)
+
+    async def of_agent(
+        self, agent_id: str, *, before: str | None, limit: int
+    ) -> list[ConversationRecord]:
+        """An agent's conversations, newest first, older than the id `before`."""
+        rows = await self._readers.read(
+            "list_conversations",
+            {"agent_id": agent_id, "before": before or _LAST_ID, "limit": limit},
+        )
+        return [_conversation(row) for row in rows]
+
+    async def end(self, conversation_id: str, *, now: str) -> bool:
+        """Close a conversation to new prompts; False if it was closed already."""
+
+        def unit(transaction: Transaction) -> bool:
+            parameters = {"conversation_id": conversation_id, "now": now}
+            return bool(transaction.run("end_conversation", parameters))
+
+        with self._current.changing():
+            return await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
+
+    async def delete(self, conversation_id: str) -> None:
+        """Remove a conversation and all in it; RecordConflictError while a run is open."""
+
+        def unit(transaction: Transaction) -> None:
+            parameters = {"conversation_id": conversation_id}
+            if not transaction.run("get_conversation", parameters):
+                raise RecordNotFoundError(
+                    "conversation_not_found", f"no conversation is {conversation_id!r}"
+                )
+            if not transaction.run("delete_conversation", parameters):
+                raise RecordConflictError(
+                    "conversation_busy", "a run of this conversation is not over yet"
+                )
+
+        with self._current.changing():
+            await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
+
+    async def set_session(self, conversation_id: str, session_id: str | None, *, now: str) -> None:
+        """Keep the CLI's own session id for resume, known since now; None forgets it."""
+
+        def unit(transaction: Transaction) -> None:
+            transaction.run(
+                "set_session",
+                {"conversation_id": conversation_id, "session_id": session_id, "now": now},
+            )
+
+        await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def mark_session(self, conversation_id: str, mark: str) -> None:
+        """Keep how far the file of the CLI's session is known, in the caller's own words."""
+
+        def unit(transaction: Transaction) -> None:
+            transaction.run("mark_session", {"conversation_id": conversation_id, "mark": mark})
+
+        await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def add_from_session(
+        self, conversation_id: str, turns: Sequence[TurnRecord], mark: str, event: NewEvent
+    ) -> list[StoredEvent]:
+        """Add what was said in the CLI's session by another hand, and tell of it by `event`.
+
+        The seqs of `turns` are the store's to give. One transaction with the mark behind them.
+        """
+
+        def unit(transaction: Transaction) -> list[StoredEvent]:
+            for turn in turns:
+                append_turn(
+                    transaction,
+                    conversation_id,
+                    turn_id=turn.turn_id,
+                    role=turn.role,
+                    direction=turn.direction,
+                    content=turn.content,
+                    run_id=None,
+                    metadata=turn.metadata,
+                    now=turn.created_at,
+                )
+            transaction.run("mark_session", {"conversation_id": conversation_id, "mark": mark})
+            return append_events(transaction, conversation_id, None, [event])
+
+        return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
+
+    async def turns(self, conversation_id: str, *, after: int, limit: int) -> list[TurnRecord]:
+        """Messages in order, those with a seq above `after`."""
+        rows = await self._readers.read(
+            "list_turns", {"conversation_id": conversation_id, "after": after, "limit": limit}
+        )
+        return [_turn(row) for row in rows]
+
+    async def turn(self, turn_id: str) -> TurnRecord:
+        """One message; RecordNotFoundError if there is none."""
+        rows = await self._readers.read("get_turn", {"turn_id": turn_id})
+        if not rows:
+            raise RecordNotFoundError("turn_not_found", f"no turn is {turn_id!r}")
+        return _turn(rows[0])
+
+    async def turns_of_run(self, run_id: str) -> list[TurnRecord]:
+        """The messages a run took in and gave out."""
+        return [_turn(row) for row in await self._readers.read("turns_of_run", {"run_id": run_id})]

@@ -1,0 +1,74 @@
+"""The processes that do work for runs, written down before they begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conversation_store.records import NewEvent, ProcessRecord
+from conversation_store.sqlite.events import append_events
+from conversation_store.sqlite.readers import Readers
+from conversation_store.sqlite.writer import Transaction, Urgency, Writer
+
+
+def insert_process(transaction: Transaction, process: ProcessRecord) -> None:
+    """Write a process down, in the transaction that lets its run start."""
+    transaction.run(
+        "insert_process",
+        {
+            "process_id": process.process_id,
+            "run_id": process.run_id,
+            "conversation_id": process.conversation_id,
+            "agent_id": process.agent_id,
+            "pid": process.pid,
+            "start_ticks": process.start_ticks,
+            "boot_id": process.boot_id,
+            "now": process.started_at,
+        },
+    )
+
+
+class Processes:
+    """Rows exist for living processes, and for those that a crash left unproved."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def add(self, process: ProcessRecord) -> None:
+        """Write a further process of a running run down."""
+        await self._writer.submit(
+            lambda t: insert_process(t, process), durable=False, urgency=Urgency.END
+        )
+
+    async def note_background(self, process_id: str, background: str) -> None:
+        """Write down what it has left to do after its runs' ends, as a JSON list."""
+        parameters = {"process_id": process_id, "background": background}
+
+        def unit(transaction: Transaction) -> None:
+            transaction.run("note_background", parameters)
+
+        await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def forget(self, process_id: str) -> None:
+        """It is proved to be gone with all that it started."""
+        await self._writer.submit(
+            lambda t: _delete(t, process_id), durable=False, urgency=Urgency.END
+        )
+
+    async def lose(self, process: ProcessRecord, events: Sequence[NewEvent]) -> None:
+        """The same of one that an earlier service left, with what its conversation is told."""
+
+        def unit(transaction: Transaction) -> None:
+            _delete(transaction, process.process_id)
+            if transaction.run("get_conversation", {"conversation_id": process.conversation_id}):
+                append_events(transaction, process.conversation_id, None, events)
+
+        await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def all(self) -> list[ProcessRecord]:
+        """Every process written down, oldest first."""
+        return [ProcessRecord(*row) for row in await self._readers.read("list_processes", {})]
+
+
+def _delete(transaction: Transaction, process_id: str) -> None:
+    transaction.run("delete_process", {"process_id": process_id})

@@ -1,0 +1,339 @@
+"""Runs in the store: acceptance, moves and the one end, each one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from conversation_store import free_json
+from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.records import (
+    Move,
+    NewEvent,
+    ProcessRecord,
+    RunOutcome,
+    RunRecord,
+    StoredEvent,
+)
+from conversation_store.sqlite.approvals import asked, void_of_run
+from conversation_store.sqlite.conversations import append_turn
+from conversation_store.sqlite.events import append_batch, append_events
+from conversation_store.sqlite.moves import move_run
+from conversation_store.sqlite.processes import insert_process
+from conversation_store.sqlite.readers import Readers
+from conversation_store.sqlite.remembered import Remembered
+from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
+from conversation_store.states import RunState
+
+_ALL = 2**62
+
+
+def _run(row: Row) -> RunRecord:
+    return RunRecord(
+        run_id=row[0],
+        conversation_id=row[1],
+        agent_id=row[2],
+        state=RunState(row[3]),
+        code=row[4],
+        error=row[5],
+        hint=row[6],
+        mode=row[7],
+        reason=row[8],
+        form=row[9],
+        cli_version=row[10],
+        session_id=row[11],
+        exit_code=row[12],
+        usage=free_json.decode_object(row[13]) if row[13] else None,
+        cost_usd=row[14],
+        metadata=free_json.decode_object(row[15]),
+        timeout_ms=row[16],
+        timeouts=msgspec.json.decode(row[17]),
+        queued_at=row[18],
+        started_at=row[19],
+        finished_at=row[20],
+        duration_ms=row[21],
+        request_hash=row[22],
+        route=msgspec.json.decode(row[23]),
+        trigger=row[24],
+        caused_by=row[25],
+        resets_at=row[26],
+    )
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt to accept. Without `conversation_is_new` the conversation must be open.
+
+    What a CLI does by itself has no prompt and no inbound turn, but a run that `caused_by` it.
+    """
+
+    run_id: str
+    turn_id: str
+    conversation_id: str
+    conversation_is_new: bool
+    agent_id: str
+    prompt: str
+    mode: str
+    reason: str
+    timeout_ms: int
+    metadata: dict[str, Any]
+    now: str
+    timeouts: dict[str, int] = {}
+    idempotency_key: str | None = None
+    request_hash: str | None = None
+    route: dict[str, Any] = {}
+    trigger: str = "prompt"
+    caused_by: str | None = None
+
+
+class Runs:
+    """Executions of prompts."""
+
+    def __init__(self, writer: Writer, readers: Readers, current: Remembered[str]) -> None:
+        self._writer = writer
+        self._readers = readers
+        self._current = current
+
+    async def accept(
+        self, run: NewRun, events: Sequence[NewEvent], *, durable: bool = True
+    ) -> list[StoredEvent]:
+        """Commit the run, its inbound turn and its first events; after this it is not lost.
+
+        Unless `durable`, a machine that loses its power loses it until its next durable commit.
+        """
+
+        def unit(transaction: Transaction) -> list[StoredEvent]:
+            conversation = {"conversation_id": run.conversation_id}
+            if run.conversation_is_new:
+                transaction.run(
+                    "insert_conversation",
+                    {**conversation, "agent_id": run.agent_id, "now": run.now},
+                )
+            else:
+                rows = transaction.run("get_conversation", conversation)
+                if not rows:
+                    raise RecordNotFoundError(
+                        "conversation_not_found", f"no conversation is {run.conversation_id!r}"
+                    )
+                if rows[0][2] != "open":
+                    raise RecordConflictError(
+                        "conversation_ended", "this conversation was ended; start a new one"
+                    )
+            transaction.run(
+                "insert_run",
+                {
+                    "run_id": run.run_id,
+                    "conversation_id": run.conversation_id,
+                    "agent_id": run.agent_id,
+                    "state": RunState.QUEUED,
+                    "mode": run.mode,
+                    "reason": run.reason,
+                    "metadata": msgspec.json.encode(run.metadata).decode(),
+                    "timeout_ms": run.timeout_ms,
+                    "timeouts": msgspec.json.encode(run.timeouts).decode(),
+                    "idempotency_key": run.idempotency_key,
+                    "request_hash": run.request_hash,
+                    "route": msgspec.json.encode(run.route).decode(),
+                    "epoch": transaction.epoch,
+                    "now": run.now,
+                },
+            )
+            append_turn(
+                transaction,
+                run.conversation_id,
+                turn_id=run.turn_id,
+                role="user",
+                direction="inbound",
+                content=run.prompt,
+                run_id=run.run_id,
+                metadata=run.metadata,
+                now=run.now,
+            )
+            return append_events(transaction, run.conversation_id, run.run_id, events)
+
+        if not run.conversation_is_new:
+            return await self._writer.submit(unit, durable=durable)
+        with self._current.changing(run.agent_id):
+            return await self._writer.submit(unit, durable=durable)
+
+    async def begin_background(
+        self, run: NewRun, form: str, events: Sequence[NewEvent]
+    ) -> list[StoredEvent]:
+        """Commit the run of what a CLI does by itself: it is running, and has no prompt."""
+
+        def unit(transaction: Transaction) -> list[StoredEvent]:
+            transaction.run(
+                "insert_background_run",
+                {
+                    "run_id": run.run_id,
+                    "conversation_id": run.conversation_id,
+                    "agent_id": run.agent_id,
+                    "state": RunState.RUNNING,
+                    "mode": run.mode,
+                    "reason": run.reason,
+                    "form": form,
+                    "metadata": msgspec.json.encode(run.metadata).decode(),
+                    "timeout_ms": run.timeout_ms,
+                    "route": msgspec.json.encode(run.route).decode(),
+                    "epoch": transaction.epoch,
+                    "caused_by": run.caused_by,
+                    "now": run.now,
+                },
+            )
+            return append_events(transaction, run.conversation_id, run.run_id, events)
+
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def caused_by(self, run_id: str) -> list[str]:
+        """The ids of the runs that work of this run has led to, oldest first."""
+        rows = await self._readers.read("runs_caused_by", {"run_id": run_id})
+        return [str(row[0]) for row in rows]
+
+    async def route(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
+        """Write down that `run` goes another way than it did when it was accepted."""
+
+        def unit(transaction: Transaction) -> list[StoredEvent]:
+            transaction.run(
+                "route_run",
+                {
+                    "run_id": run.run_id,
+                    "mode": run.mode,
+                    "reason": run.reason,
+                    "route": msgspec.json.encode(run.route).decode(),
+                },
+            )
+            return append_events(transaction, run.conversation_id, run.run_id, events)
+
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def move(self, move: Move, *, process: ProcessRecord | None = None) -> bool:
+        """Make a move, with the `process` of the run written down.
+
+        False, and nothing changed, if the run may not go there (it is over, say). Waits, as
+        `finish` does, for a database that cannot be written now.
+        """
+
+        def unit(transaction: Transaction) -> bool:
+            moved = move_run(transaction, move)
+            if moved and process is not None:
+                insert_process(transaction, process)
+            return moved
+
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
+
+    async def finish(
+        self,
+        run_id: str,
+        outcome: RunOutcome,
+        events: Sequence[NewEvent],
+        *,
+        now: str,
+        started_at: str | None = None,
+        before: Sequence[tuple[str | None, NewEvent]] = (),
+    ) -> list[StoredEvent] | None:
+        """End the run by compare-and-set; None, and nothing stored, if it was over already.
+
+        Its pending approvals are voided with it. Returns the events of its conversation that
+        it stored: those of `before`, which are given with their runs, first. A move that they
+        tell of is passed over: this goes further, and knows when the run was `started_at`.
+        """
+
+        def unit(transaction: Transaction) -> list[StoredEvent] | None:
+            ended = transaction.change(
+                "finish_run",
+                {
+                    "run_id": run_id,
+                    "state": outcome.state,
+                    "code": outcome.code,
+                    "error": outcome.error,
+                    "hint": outcome.hint,
+                    "started_at": started_at,
+                    "form": outcome.form,
+                    "session_id": outcome.session_id,
+                    "cli_version": outcome.cli_version,
+                    "exit_code": outcome.exit_code,
+                    "usage": msgspec.json.encode(outcome.usage).decode() if outcome.usage else None,
+                    "cost_usd": outcome.cost_usd,
+                    "resets_at": outcome.resets_at,
+                    "metadata": msgspec.json.encode(outcome.metadata).decode(),
+                    "duration_ms": outcome.duration_ms,
+                    "now": now,
+                },
+            )
+            if not ended:
+                return None
+            ((conversation_id,),) = transaction.run("conversation_of_run", {"run_id": run_id})
+            if outcome.answer is not None and outcome.turn_id is not None:
+                append_turn(
+                    transaction,
+                    conversation_id,
+                    turn_id=outcome.turn_id,
+                    role="assistant",
+                    direction="outbound",
+                    content=outcome.answer,
+                    run_id=run_id,
+                    metadata={"partial": True} if outcome.partial else {},
+                    now=now,
+                )
+            if outcome.session_id is not None:
+                transaction.run(
+                    "keep_session",
+                    {
+                        "conversation_id": conversation_id,
+                        "session_id": outcome.session_id,
+                        "now": now,
+                    },
+                )
+            own = [(run_id, event) for event in events]
+            if not asked(transaction, run_id):
+                return append_batch(transaction, conversation_id, [*before, *own])
+            earlier = append_batch(transaction, conversation_id, before)
+            reason = f"the run is {outcome.state}"
+            voided = void_of_run(transaction, run_id, reason=reason, now=now)
+            return earlier + voided + append_batch(transaction, conversation_id, own)
+
+        return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
+
+    async def get(self, run_id: str) -> RunRecord:
+        """One run; RecordNotFoundError if there is none."""
+        rows = await self._readers.read("get_run", {"run_id": run_id})
+        if not rows:
+            raise RecordNotFoundError("run_not_found", f"no run is {run_id!r}")
+        return _run(rows[0])
+
+    async def version_before(self, run: NewRun) -> str | None:
+        """The CLI's version in the conversation's last run before `run` that knows it."""
+        rows = await self._readers.read(
+            "version_before", {"conversation_id": run.conversation_id, "run_id": run.run_id}
+        )
+        return str(rows[0][0]) if rows else None
+
+    async def by_idempotency_key(self, agent_id: str, key: str) -> str | None:
+        """The id of the agent's run that was accepted with `key`."""
+        rows = await self._readers.read(
+            "run_by_idempotency_key", {"agent_id": agent_id, "idempotency_key": key}
+        )
+        return str(rows[0][0]) if rows else None
+
+    async def of_agent(self, agent_id: str, *, since: str = "", limit: int = _ALL) -> list[str]:
+        """The ids of an agent's newest runs, newest first, back to the run `since`."""
+        parameters = {"agent_id": agent_id, "since": since, "limit": limit}
+        rows = await self._readers.read("runs_of_agent", parameters)
+        return [str(row[0]) for row in rows]
+
+    async def of_conversation(self, conversation_id: str) -> list[str]:
+        """The ids of a conversation's runs, oldest first."""
+        rows = await self._readers.read(
+            "runs_of_conversation", {"conversation_id": conversation_id}
+        )
+        return [str(row[0]) for row in rows]
+
+    async def before(self, run_id: str, conversation_id: str, limit: int) -> list[RunRecord]:
+        """The conversation's last runs of prompts that are older than `run_id`, newest first."""
+        given = {"run_id": run_id, "conversation_id": conversation_id, "limit": limit}
+        return [_run(row) for row in await self._readers.read("runs_before", given)]
+
+    async def open_runs(self) -> list[RunRecord]:
+        """Every run that is not over, oldest first."""
+        return [_run(row) for row in await self._readers.read("open_runs", {})]

@@ -1,0 +1,81 @@
+"""Messages for agents that poll: each waits for its one reply, or until its time is over."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from conversation_store import free_json
+from conversation_store.errors import RecordNotFoundError
+from conversation_store.records import TicketRecord
+from conversation_store.sqlite.readers import Readers
+from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
+
+
+def _ticket(row: Row) -> TicketRecord:
+    values = dict(zip(TicketRecord.__struct_fields__, row, strict=True))
+    values["metadata"] = free_json.decode_object(values["metadata"])
+    if values["reply_metadata"] is not None:
+        values["reply_metadata"] = free_json.decode_object(values["reply_metadata"])
+    return TicketRecord(**values)
+
+
+class Tickets:
+    """Both moves, the sending and the reply, are committed before they are acknowledged."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def send(self, ticket: TicketRecord, key: str | None) -> TicketRecord:
+        """Keep a message; the one that came first with this key, if there is one."""
+        parameters = msgspec.structs.asdict(ticket)
+        parameters["metadata"] = json.dumps(ticket.metadata)
+        parameters["idempotency_key"] = key
+
+        def unit(transaction: Transaction) -> TicketRecord:
+            if transaction.run("insert_ticket", parameters):
+                return ticket
+            (row,) = transaction.run("ticket_by_key", parameters)
+            return _ticket(row)
+
+        return await self._writer.submit(unit, durable=True)
+
+    async def reply(
+        self, ticket_id: str, reply: str, metadata: dict[str, Any], *, by: str, now: str
+    ) -> bool:
+        """Give the one reply; False if there is one, no such ticket, or its time is over."""
+        parameters = {
+            "ticket_id": ticket_id,
+            "reply": reply,
+            "metadata": json.dumps(metadata),
+            "replied_by": by,
+            "now": now,
+        }
+        return await self._writer.submit(
+            lambda transaction: bool(transaction.run("reply_to_ticket", parameters)), durable=True
+        )
+
+    async def delete_old(self, *, before: str, limit: int) -> int:
+        """Remove up to `limit` tickets that were replied to, or over, earlier; how many it were."""
+
+        def unit(transaction: Transaction) -> int:
+            return len(transaction.run("delete_old_tickets", {"before": before, "limit": limit}))
+
+        return await self._writer.submit(unit, durable=False, urgency=Urgency.RELIEF)
+
+    async def get(self, ticket_id: str) -> TicketRecord:
+        """One ticket; RecordNotFoundError if there is none."""
+        rows = await self._readers.read("get_ticket", {"ticket_id": ticket_id})
+        if not rows:
+            raise RecordNotFoundError("ticket_not_found", f"no ticket is {ticket_id!r}")
+        return _ticket(rows[0])
+
+    async def pending(
+        self, agent_id: str, *, now: str, after: str | None, limit: int
+    ) -> list[TicketRecord]:
+        """What waits for the agent's reply, oldest first, after the ticket `after`."""
+        parameters = {"agent_id": agent_id, "now": now, "after": after, "limit": limit}
+        return [_ticket(row) for row in await self._readers.read("pending_tickets", parameters)]

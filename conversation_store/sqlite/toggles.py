@@ -1,0 +1,135 @@
+"""Toggles in the store: each change is one commit with its entry in the audit log."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from conversation_store import free_json
+from conversation_store.records import ToggleEventRecord, ToggleRecord
+from conversation_store.sqlite.readers import Readers
+from conversation_store.sqlite.writer import Row, Transaction, Writer
+
+SET = "toggle.set"
+CLEARED = "toggle.cleared"
+EXPIRED = "toggle.expired"
+
+
+def _toggle(row: Row) -> ToggleRecord:
+    values = dict(zip(ToggleRecord.__struct_fields__, row, strict=True))
+    values["automatic"] = bool(values["automatic"])
+    values["evidence"] = free_json.decode_object(values["evidence"])
+    return ToggleRecord(**values)
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Who changed a toggle, by which way and why: what the audit log keeps of a change."""
+
+    by: str
+    via: str
+    reason: str
+
+
+class Toggles:
+    """What stands for or against a mode, and who changed it when and why."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def set(self, toggle: ToggleRecord) -> bool:
+        """Put `toggle` in the place of the one before.
+
+        False, and nothing changed, if it is automatic and an operator's stands there.
+        """
+        parameters = msgspec.structs.asdict(toggle)
+        parameters["automatic"] = int(toggle.automatic)
+        parameters["evidence"] = _json(toggle.evidence)
+        cause = Cause(by=toggle.set_by, via=toggle.via, reason=toggle.reason)
+
+        def unit(transaction: Transaction) -> bool:
+            if not transaction.run("set_toggle", parameters):
+                return False
+            _tell(transaction, SET, toggle, cause, toggle.since)
+            return True
+
+        return await self._writer.submit(unit, durable=True)
+
+    async def clear(
+        self, scope: str, name: str, cause: Cause, *, now: str, only_since: str | None = None
+    ) -> ToggleRecord | None:
+        """Take a toggle away; None if there is none, or not the one of `only_since`."""
+
+        def unit(transaction: Transaction) -> ToggleRecord | None:
+            parameters = {"scope": scope, "name": name, "since": only_since}
+            rows = transaction.run("clear_toggle", parameters)
+            if not rows:
+                return None
+            toggle = _toggle(rows[0])
+            kind = EXPIRED if cause.via == "expiry" else CLEARED
+            _tell(transaction, kind, toggle, cause, now)
+            return toggle
+
+        return await self._writer.submit(unit, durable=True)
+
+    async def note(
+        self, kind: str, scope: str, name: str, detail: dict[str, Any], *, now: str
+    ) -> None:
+        """Write an event that changes no toggle."""
+        payload = _json({"type": kind, "scope": scope, "name": name, **detail}).encode()
+
+        def unit(transaction: Transaction) -> None:
+            _insert(transaction, kind, scope, name, payload, now)
+
+        await self._writer.submit(unit, durable=False)
+
+    async def all(self) -> list[ToggleRecord]:
+        """Every toggle that stands, by scope and name."""
+        return [_toggle(row) for row in await self._readers.read("list_toggles", {})]
+
+    async def events(self, *, after: int, limit: int) -> list[ToggleEventRecord]:
+        """What happened after event `after`, oldest first."""
+        rows = await self._readers.read("toggle_events_after", {"after": after, "limit": limit})
+        return [ToggleEventRecord(*row) for row in rows]
+
+    async def audit(
+        self,
+        *,
+        before: int | None = None,
+        scope: str | None = None,
+        name: str | None = None,
+        limit: int,
+    ) -> list[ToggleEventRecord]:
+        """What happened before event `before`, newest first."""
+        rows = await self._readers.read(
+            "toggle_events_before",
+            {"before": before, "scope": scope, "name": name, "limit": limit},
+        )
+        return [ToggleEventRecord(*row) for row in rows]
+
+    async def last_event(self) -> int:
+        """The seq of the last event; 0 before the first."""
+        return int((await self._readers.read("last_toggle_event", {}))[0][0])
+
+
+def _tell(
+    transaction: Transaction, kind: str, toggle: ToggleRecord, cause: Cause, now: str
+) -> None:
+    shown = {"type": kind, "scope": toggle.scope, "name": toggle.name}
+    detail = {"toggle": msgspec.to_builtins(toggle), **msgspec.to_builtins(cause)}
+    payload = _json({**shown, **detail}).encode()
+    _insert(transaction, kind, toggle.scope, toggle.name, payload, now)
+
+
+def _insert(
+    transaction: Transaction, kind: str, scope: str, name: str, payload: bytes, now: str
+) -> None:
+    event = {"scope": scope, "name": name, "type": kind, "time": now, "payload": payload}
+    transaction.run("insert_toggle_event", event)
+
+
+def _json(value: Any) -> str:
+    """ASCII on one line: it goes over SSE as it is."""
+    return json.dumps(value, separators=(",", ":"))
