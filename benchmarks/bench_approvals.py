@@ -55,7 +55,7 @@ async def questions(at: Service) -> tuple[list[float], list[float]]:
     log = at.root / "asked"
     seen: dict[str, float] = {}
     sent: dict[str, float] = {}
-    async with connected(at) as watch, connected(at) as run, connected(at) as desk:
+    async with connected(at) as watch, connected(at) as run, connected(at) as approvals:
         stream = watch.stream("GET", "/approvals/events")
         body = {"prompt": f"{QUESTIONS} {log}"}
         turn = asyncio.create_task(run.call("POST", "/agents/asker/execute", body))
@@ -69,7 +69,7 @@ async def questions(at: Service) -> tuple[list[float], list[float]]:
                 approval = json.loads(frame.partition(b"data: ")[2])["approval"]
                 seen[approval["requestId"]] = arrived
                 sent[approval["requestId"]] = monotonic()
-                await _approve(desk, approval)
+                await _approve(approvals, approval)
             if len(seen) == QUESTIONS:
                 break
         assert (await turn)["success"]
@@ -80,9 +80,9 @@ async def questions(at: Service) -> tuple[list[float], list[float]]:
     return [seen[i] - asked[i] for i in asked], [heard[i] - sent[i] for i in asked]
 
 
-async def _approve(desk: Connection, approval: dict[str, Any]) -> None:
+async def _approve(approvals: Connection, approval: dict[str, Any]) -> None:
     body = {"decision": "approve", "inputHash": approval["inputHash"]}
-    await desk.call("POST", f"/approvals/{approval['approvalId']}/decide", body)
+    await approvals.call("POST", f"/approvals/{approval['approvalId']}/decide", body)
 
 
 def commits(samples: int) -> list[float]:

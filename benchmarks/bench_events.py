@@ -12,7 +12,7 @@ import msgspec
 from claude_agent_sdk._internal.message_parser import parse_message
 
 from agent_runner.agents.base import AgentOptions, Form
-from agent_runner.agents.claude.protocol import ClaudeSession
+from agent_runner.agents.claude.protocol import ClaudeProtocol
 from agent_runner.agents.claude.schema import LINES, StreamEvent
 from agent_runner.agents.claude.stream_schema import STREAM
 from agent_runner.decoding.decode import Drift
@@ -70,7 +70,7 @@ def typed_decode(lines: list[bytes]) -> None:
 
 def session_decode(lines: list[bytes]) -> None:
     """Line to our events: the typed message, its session's state and what it means."""
-    session = ClaudeSession(AgentOptions(cwd="/"), Form.WARM, None)
+    session = ClaudeProtocol(AgentOptions(cwd="/"), Form.WARM, None)
     session.prompt("x")
     for line in lines:
         session.receive(line)

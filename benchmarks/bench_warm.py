@@ -32,7 +32,7 @@ from recorder.cases.gemini import SUITE as GEMINI
 from recorder.install import cache_folder, install
 from recorder.manifest import Cli, find, load
 
-from agent_runner.agents.base import Adapter, AgentOptions, Exit, Form, Session
+from agent_runner.agents.base import Adapter, AgentOptions, CliProtocol, Exit, Form
 from agent_runner.agents.registry import adapter_for
 from agent_runner.events import AgentEvent, MessageCompleted, MessageDelta, SessionStarted
 from agent_runner.events import TurnCompleted as Verdict
@@ -139,7 +139,7 @@ class Bare:
         options = {**bench.suite.options, "cwd": str(bench.cwd)}
         self._options = msgspec.convert(options, AgentOptions)
         self._bench, self._form = bench, form
-        self._session: Session
+        self._protocol: CliProtocol
         self._process: asyncio.subprocess.Process
 
     async def turn(self, *, new: bool) -> float:
@@ -164,7 +164,7 @@ class Bare:
 
     async def _start(self) -> None:
         launch = self._adapter.launch(self._options, self._form, resume=None, private_dir="/none")
-        self._session = self._adapter.session(self._options, self._form, resume=None)
+        self._session = self._adapter.protocol(self._options, self._form, resume=None)
         self._process = await asyncio.create_subprocess_exec(
             str(self._bench.program),
             *launch.argv[1:],

@@ -27,7 +27,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-class Verdict(StrEnum):
+class CircuitSignal(StrEnum):
     """What a run's outcome says of the CLI: nothing, if the user or the model ended it."""
 
     SUCCESS = "success"
@@ -71,23 +71,25 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return msgspec.structs.replace(self, state=BreakerState.HALF_OPEN, retry_at=None)
 
-    def record(self, verdict: Verdict, code: str | None, now: float, *, trial: bool) -> Breaker:
+    def record(
+        self, verdict: CircuitSignal, code: str | None, now: float, *, trial: bool
+    ) -> Breaker:
         """The breaker after the outcome of a run that was let through, as its `trial` or not.
 
         A run from before an opening adds nothing to what is known.
         """
         if self.state is BreakerState.OPEN or (self.state is BreakerState.HALF_OPEN and not trial):
             return self
-        if verdict is Verdict.SUCCESS:
+        if verdict is CircuitSignal.SUCCESS:
             return Breaker(policy=self.policy)
-        if verdict is Verdict.NEUTRAL:
+        if verdict is CircuitSignal.NEUTRAL:
             if self.state is BreakerState.CLOSED:
                 return self
             # The trial proved nothing: the next run is one.
             return msgspec.structs.replace(self, state=BreakerState.OPEN, retry_at=now)
         failures = self.failures + 1
         opens = self.state is BreakerState.HALF_OPEN or failures >= self.policy.failures
-        if not opens and verdict is not Verdict.AUTH:
+        if not opens and verdict is not CircuitSignal.AUTH:
             return msgspec.structs.replace(self, failures=failures, code=code)
         return msgspec.structs.replace(
             self,
@@ -98,8 +100,8 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
             retry_at=now + self._cooldown(verdict),
         )
 
-    def _cooldown(self, verdict: Verdict) -> float:
-        if verdict is Verdict.AUTH and self.openings < len(AUTH_COOLDOWNS_S):
+    def _cooldown(self, verdict: CircuitSignal) -> float:
+        if verdict is CircuitSignal.AUTH and self.openings < len(AUTH_COOLDOWNS_S):
             return AUTH_COOLDOWNS_S[self.openings]
         # Bounded before it is raised to a power that no number holds.
         doubled = self.policy.cooldown_s * 2.0 ** min(self.openings, 32)

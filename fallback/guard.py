@@ -33,7 +33,7 @@ class Level(StrEnum):
     TMUX = "tmux"
 
 
-class Outcome(StrEnum):
+class Observation(StrEnum):
     """What a headless run said of the CLI. A run that says nothing of it is not observed."""
 
     SUCCESS = "success"
@@ -76,7 +76,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     figures: dict[str, Any] = {}
 
 
-Seen = tuple[float, Outcome, str]
+Seen = tuple[float, Observation, str]
 
 
 class Guard(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +97,7 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence | None = None
 
     def observe(
-        self, outcome: Outcome, now: float, *, source: str = "", canary: bool = False
+        self, outcome: Observation, now: float, *, source: str = "", canary: bool = False
     ) -> Guard:
         """The guard after a headless run of agent `source`; one from before a fall adds nothing."""
         if self.level is Level.TMUX:
@@ -107,7 +107,7 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
         after = msgspec.structs.replace(
             self,
             seen=(*self.seen[gone:], (now, outcome, source)),
-            bad=self.bad - _bad(self.seen[:gone]) + (outcome is not Outcome.SUCCESS),
+            bad=self.bad - _bad(self.seen[:gone]) + (outcome is not Observation.SUCCESS),
         )
         evidence = after._evidence(now)
         return after if evidence is None else after._fall(evidence, now)
@@ -142,8 +142,8 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
 
     # --- the rules ----------------------------------------------------------------------------
 
-    def _after_canary(self, outcome: Outcome, now: float) -> Guard:
-        if outcome is not Outcome.SUCCESS:
+    def _after_canary(self, outcome: Observation, now: float) -> Guard:
+        if outcome is not Observation.SUCCESS:
             falls = self.falls + 1
             return msgspec.structs.replace(
                 self, trying=False, good=0, falls=falls, retry_at=now + self._dwell(falls)
@@ -180,25 +180,25 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
         if not self.bad:
             return None
         policy = self.policy
-        bad_ones = {whose for _, what, whose in self.seen if what is not Outcome.SUCCESS}
+        bad_ones = {whose for _, what, whose in self.seen if what is not Observation.SUCCESS}
         if len(bad_ones) < policy.sources:
             return None
         recent = [what for when, what, _ in self.seen if when > now - policy.window_s]
         recent = recent[-policy.window :]
         if len(recent) >= policy.least_runs:
             for kind, what, most in (
-                ("hangs", Outcome.HANG, policy.most_hangs),
-                ("parse_drift", Outcome.DRIFT, policy.most_drift),
+                ("hangs", Observation.HANG, policy.most_hangs),
+                ("parse_drift", Observation.DRIFT, policy.most_drift),
             ):
                 share = recent.count(what) / len(recent)
                 if share > most:
                     return _rate(kind, recent.count(what), len(recent), f"more than {most:.0%}")
-            good = recent.count(Outcome.SUCCESS)
+            good = recent.count(Observation.SUCCESS)
             if good / len(recent) < policy.least_success:
                 wanted = f"fewer than {policy.least_success:.0%}"
                 return _rate("success_rate", good, len(recent), wanted)
         longer = [what for when, what, _ in self.seen if when > now - policy.budget_s]
-        bad = len(longer) - longer.count(Outcome.SUCCESS)
+        bad = len(longer) - longer.count(Observation.SUCCESS)
         most = policy.burn * policy.error_budget
         if len(longer) >= policy.budget_runs and bad / len(longer) > most:
             return _rate("error_budget", bad, len(longer), f"more than {most:.1%}")
@@ -206,7 +206,7 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _bad(seen: tuple[Seen, ...]) -> int:
-    return sum(what is not Outcome.SUCCESS for _, what, _ in seen)
+    return sum(what is not Observation.SUCCESS for _, what, _ in seen)
 
 
 _WHAT = {

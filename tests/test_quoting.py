@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_runner import quoting
-from agent_runner.tmux.placeholders import Names
+from agent_runner.tmux.placeholders import Placeholders
 
 ROOT = Path(__file__).parent.parent
 META = "#{}()[]$`;&|<>*?!~^%\"'\\=-:@,. \t\n\u00e9\u2028"
@@ -111,7 +111,7 @@ def test_a_permission_rule(name: str) -> None:
 def test_a_name_of_a_profile(text: str, name: str) -> None:
     """It fills in the names of the profile, and none that a value holds."""
     given_ = "{}{{url}}"
-    names = Names({}, **{name: given_})
+    names = Placeholders({}, **{name: given_})
     assert names.fill(f"{quoting.name(text)}{{{name}}}") == f"{text}{given_}"
 
 

@@ -85,7 +85,7 @@ def row(name: str) -> dict[str, str]:
 def taken(agent: str, options: AgentOptions, form: Form) -> bool:
     try:
         adapter_for(agent).launch(options, form, resume=None, private_dir="/private")
-        adapter_for(agent).session(options, form, resume=None)
+        adapter_for(agent).protocol(options, form, resume=None)
     except BadRequestError as error:
         if error.code != "unsupported_option":
             raise
@@ -328,7 +328,7 @@ def test_the_answers_of_the_approvals_runbook_are_what_the_sessions_take() -> No
     cells = {line[0].split("`")[1]: line[1:] for line in lines if line[0].startswith("`")}
     options = AgentOptions(cwd="/", command=["tool"])
     for column, kind in enumerate((*COLUMNS, "custom")):
-        session = adapter_for(kind).session(options, Form.WARM, resume=None)
+        session = adapter_for(kind).protocol(options, Form.WARM, resume=None)
         for feature, row_name in (
             ("session", "scope: session"),
             ("updatedInput", "updatedInput"),

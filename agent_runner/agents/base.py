@@ -1,6 +1,6 @@
 """What an agent adapter is: how to start one CLI, talk to it and read it. No I/O.
 
-An `Adapter` is stateless and says how to launch. A `Session` is the protocol state of one
+An `Adapter` is stateless and says how to launch. A `CliProtocol` is the protocol state of one
 process, in the manner of h11: lines in, events and bytes to send out. The runner owns the
 process, the clock and the pipes.
 """
@@ -128,7 +128,7 @@ class PermissionAnswer(msgspec.Struct, frozen=True, kw_only=True):
 Feature = Literal["message", "updatedInput", "session", "options", "stop"]
 
 
-class Session(Protocol):
+class CliProtocol(Protocol):
     """The protocol state of one running CLI process."""
 
     @property
@@ -253,7 +253,7 @@ class Adapter(Protocol):
         """The command line and environment; `resume` is a checked CLI session id."""
         ...
 
-    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+    def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """Fresh protocol state for a process started with `launch`'s arguments."""
         ...
 

@@ -50,7 +50,7 @@ _TOLD_IN_PART = (
 
 
 class LineReader:
-    """A session as far as it reads; see `base.Session` for the contract.
+    """A session as far as it reads; see `base.CliProtocol` for the contract.
 
     A subclass names its `lines`, or reads them by `_read`, and takes each message in `_take`.
     For the types in `_readers` that is a function from message and line to events.
@@ -79,7 +79,7 @@ class LineReader:
         self._named[name] += 1
 
     def receive(self, line: bytes) -> Received:
-        """See `base.Session`. What comes by the thousand takes the short way."""
+        """See `base.CliProtocol`. What comes by the thousand takes the short way."""
         try:
             message = self.lines.first(line)
         except UNDECODABLE:
@@ -100,7 +100,7 @@ class LineReader:
         return self._with_lost(received, line) if self.drift.lost else received
 
     def receive_oversize(self, line: bytes) -> Received:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         parts = [part for part in self._read(line) if not _is_outcome(part.message)]
         received = join(self._take_in_part(part) for part in parts)
         self.drift.lost.clear()

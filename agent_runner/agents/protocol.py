@@ -41,8 +41,8 @@ AGENT_ROLES = ("assistant", "agent", "model", None)
 """Who speaks where it is the agent, by any CLI's word, or without one."""
 
 
-class SessionBase(LineReader):
-    """State and bookkeeping shared by the sessions; see `base.Session` for the contract."""
+class ProtocolBase(LineReader):
+    """State and bookkeeping shared by the sessions; see `base.CliProtocol` for the contract."""
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class SessionBase(LineReader):
         self.denied: set[str] = set()
         self._later: list[AgentEvent] = []
 
-    # --- the parts of base.Session that most share ---------------------------------------
+    # --- the parts of base.CliProtocol that most share ---------------------------------------
 
     def open(self) -> bytes:
         """No handshake."""

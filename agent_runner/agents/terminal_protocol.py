@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
 from agent_runner.agents.failures import code_for_text, error_line, short
-from agent_runner.agents.protocol import SessionBase
+from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.tool_calls import calls_in
 from agent_runner.decoding import terminal as t
 from agent_runner.decoding.decode import Part, objects
@@ -36,7 +36,7 @@ _SHOWN = 400
 _PROMPT_HOOKS = ("UserPromptSubmit", "BeforeAgent")
 
 
-class TerminalSession(SessionBase):
+class TerminalProtocol(ProtocolBase):
     """One driver and the UI behind it; `entries` are the lines of its transcript."""
 
     lines = t.LINES
@@ -53,7 +53,7 @@ class TerminalSession(SessionBase):
 
     @property
     def typed(self) -> Collection[str]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._typed
 
     # --- to the driver -------------------------------------------------------------------
@@ -73,7 +73,7 @@ class TerminalSession(SessionBase):
         return _line(do="interrupt")
 
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         question = self._questions.pop(request_id)
         event = self._held.pop(request_id)
         if not answer.allow and question.tool_call_id:

@@ -71,7 +71,7 @@ def _is_dir(path: Path) -> bool:
 
 def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options in their stored form, tried on the adapter so that nonsense fails now."""
-    ctx.headless.launcher.secrets.of(options)
+    ctx.runner.launcher.secrets.of(options)
     options["cwd"] = _checked_cwd(
         ctx, options.get("cwd") or str(home() or ctx.settings.allowed_roots[0])
     )

@@ -89,15 +89,15 @@ async def decide(request: Request) -> Response:
         session=body.scope == "session",
         stop=body.stop,
     )
-    desk = context(request).desk
-    return json_reply(_body(await desk.decide(request.path_params["approvalId"], decision)))
+    approvals = context(request).approvals
+    return json_reply(_body(await approvals.decide(request.path_params["approvalId"], decision)))
 
 
 async def extend(request: Request) -> Response:
     """Give a pending approval more time."""
     body = await read_body(request, ExtendBody)
-    desk = context(request).desk
-    return json_reply(_body(await desk.extend(request.path_params["approvalId"], body.by_ms)))
+    approvals = context(request).approvals
+    return json_reply(_body(await approvals.extend(request.path_params["approvalId"], body.by_ms)))
 
 
 async def approval_events(request: Request) -> Response:
@@ -105,7 +105,9 @@ async def approval_events(request: Request) -> Response:
     ctx = context(request)
     last = await ctx.store.approvals.last_event()
     resumes = "after" in request.query_params or "last-event-id" in request.headers
-    return event_stream(request, ctx.desk.feed.listen(cursor(request, last) if resumes else last))
+    return event_stream(
+        request, ctx.approvals.feed.listen(cursor(request, last) if resumes else last)
+    )
 
 
 ENDPOINTS = (

@@ -9,10 +9,10 @@ from pathlib import Path
 import anyio
 from starlette.requests import Request
 
-from agent_runner.approvals.service import Desk
+from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.tickets import Mailbox
-from agent_runner.maintenance.service import Caretaker
+from agent_runner.bus.tickets import TicketService
+from agent_runner.maintenance.service import Maintenance
 from agent_runner.maintenance.store_watch import StoreWatch
 from agent_runner.mirrors.evidence import Evidence
 from agent_runner.mirrors.mirrors import Mirrors
@@ -21,7 +21,7 @@ from agent_runner.routing.circuits import Circuits
 from agent_runner.routing.router import Router
 from agent_runner.routing.terminals import Terminals
 from agent_runner.routing.toggles import Toggles
-from agent_runner.runners.cli_runner import Headless
+from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runs.reconcile import Reconciliation
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
@@ -37,20 +37,20 @@ class Context:
     store: Store
     bus: Bus
     runs: RunService
-    headless: Headless
+    runner: CliRunner
     circuits: Circuits
     toggles: Toggles
     router: Router
     terminals: Terminals
-    desk: Desk
+    approvals: ApprovalService
     mirrors: Mirrors
     evidence: Evidence
-    mailbox: Mailbox
+    tickets: TicketService
     warden: Warden
     raw_dir: Path
     reconciliation: Reconciliation
     watch: StoreWatch
-    caretaker: Caretaker
+    maintenance: Maintenance
     troubles: Troubles
     version: str
     env: Mapping[str, str]

@@ -22,37 +22,37 @@ from agent_runner.api.routes import Endpoint
 
 async def last_check(request: Request) -> Response:
     """The report of the last check."""
-    return json_reply({"last": await context(request).caretaker.last_check()})
+    return json_reply({"last": await context(request).maintenance.last_check()})
 
 
 async def check(request: Request) -> Response:
     """Check now; changes nothing. Takes about a second per gigabyte."""
     await read_body(request, EmptyBody)
-    return json_reply(await context(request).caretaker.check())
+    return json_reply(await context(request).maintenance.check())
 
 
 async def cleanup(request: Request) -> Response:
     """Repair what is provable; what is removed or changed is kept in the state folder."""
     await read_body(request, EmptyBody)
-    return json_reply(await context(request).caretaker.clean_up())
+    return json_reply(await context(request).maintenance.clean_up())
 
 
 async def vacuum(request: Request) -> Response:
     """Give free pages back to the disk; nothing is written meanwhile."""
     await read_body(request, EmptyBody)
-    return json_reply(await context(request).caretaker.vacuum())
+    return json_reply(await context(request).maintenance.vacuum())
 
 
 async def backup(request: Request) -> Response:
     """Make a verified backup now."""
     await read_body(request, EmptyBody)
-    return json_reply(await context(request).caretaker.back_up())
+    return json_reply(await context(request).maintenance.back_up())
 
 
 async def stats(request: Request) -> Response:
     """Sizes, counts, the lease, and what was last done."""
     ctx = context(request)
-    found = msgspec.to_builtins(await ctx.caretaker.stats())
+    found = msgspec.to_builtins(await ctx.maintenance.stats())
     return json_reply({**found, "reconciliation": ctx.reconciliation})
 
 

@@ -98,7 +98,7 @@ def problem_of(error: AgentRunnerError) -> Response:
 
 async def on_error(request: Request, error: Exception) -> Response:
     """The answer to an exception from a handler, without a secret that it may hold."""
-    secrets = context(request).headless.launcher.secrets
+    secrets = context(request).runner.launcher.secrets
     if isinstance(error, (AgentRunnerError, StoreError)):
         error.message = secrets.masked(error.message)
     if isinstance(error, AgentRunnerError) and error.hint is not None:

@@ -47,7 +47,7 @@ def _session(ctx: Context, agent: AgentRecord, now: float) -> dict[str, Any]:
             "closesFor": kept.reason,
             "background": msgspec.to_builtins(kept.live.background.tasks),
         }
-        for conversation_id, kept in ctx.headless.pool.kept.items()
+        for conversation_id, kept in ctx.runner.pool.kept.items()
         if kept.agent_id == agent.agent_id
     ]
     return {
@@ -78,7 +78,7 @@ async def processes_status(request: Request) -> Response:
     """Each living CLI with what it and all it started take."""
     ctx = context(request)
     mirrors = ctx.mirrors.living
-    living = [*ctx.headless.living, *mirrors]
+    living = [*ctx.runner.living, *mirrors]
     used = await anyio.to_thread.run_sync(usage.of_trees, [live.pid for live in living])
     # A prompt's run goes before one of work behind it: the later one of the list counts.
     active_runs = sorted(ctx.runs.all_active(), key=lambda run: run.run.trigger == "prompt")

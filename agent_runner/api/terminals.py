@@ -27,9 +27,9 @@ async def agent_terminal(request: Request) -> Response:
     agent = await ctx.store.agents.get(request.path_params["agentId"])
     history = integer_parameter(request, "history", 0, high=_MOST_LINES)
     living = {
-        live.identity.process_id: live for live in ctx.headless.living if live.form is Form.TERMINAL
+        live.identity.process_id: live for live in ctx.runner.living if live.form is Form.TERMINAL
     }
-    launcher = ctx.headless.launcher
+    launcher = ctx.runner.launcher
     processes = [
         process
         for process in await ctx.store.processes.all()

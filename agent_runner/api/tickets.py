@@ -14,7 +14,7 @@ from agent_runner.api.context import context
 from agent_runner.api.replies import TicketListReply, TicketReply
 from agent_runner.api.routes import IDEMPOTENCY_KEY, Endpoint, Query
 from agent_runner.api.runs import idempotency_key
-from agent_runner.bus.tickets import Mailbox
+from agent_runner.bus.tickets import TicketService
 from conversation_store.records import TicketRecord
 
 _PAGE = 50
@@ -23,9 +23,9 @@ _WAIT_MS = 30_000
 _LONGEST_WAIT_MS = 600_000
 
 
-def _body(mailbox: Mailbox, ticket: TicketRecord) -> dict[str, Any]:
+def _body(tickets: TicketService, ticket: TicketRecord) -> dict[str, Any]:
     body: dict[str, Any] = msgspec.to_builtins(ticket)
-    return {**body, "state": mailbox.state_of(ticket)}
+    return {**body, "state": tickets.state_of(ticket)}
 
 
 async def send(request: Request) -> Response:
@@ -33,7 +33,7 @@ async def send(request: Request) -> Response:
     ctx = context(request)
     body = await read_body(request, SendBody)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
-    ticket = await ctx.mailbox.send(
+    ticket = await ctx.tickets.send(
         agent.agent_id,
         body.content,
         body.metadata,
@@ -41,7 +41,7 @@ async def send(request: Request) -> Response:
         expires_ms=body.expires_ms,
         key=idempotency_key(request),
     )
-    return json_reply(_body(ctx.mailbox, ticket), 202)
+    return json_reply(_body(ctx.tickets, ticket), 202)
 
 
 async def pending(request: Request) -> Response:
@@ -49,10 +49,10 @@ async def pending(request: Request) -> Response:
     ctx = context(request)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
     limit = integer_parameter(request, "limit", _PAGE, low=1, high=_LONGEST_PAGE)
-    page = await ctx.mailbox.pending(
+    page = await ctx.tickets.pending(
         agent.agent_id, after=request.query_params.get("after"), limit=limit
     )
-    reply: dict[str, Any] = {"tickets": [_body(ctx.mailbox, ticket) for ticket in page]}
+    reply: dict[str, Any] = {"tickets": [_body(ctx.tickets, ticket) for ticket in page]}
     if len(page) == limit:
         reply["nextAfter"] = page[-1].ticket_id
     return json_reply(reply)
@@ -61,24 +61,24 @@ async def pending(request: Request) -> Response:
 async def reply(request: Request) -> Response:
     """Give the one reply to a ticket; the same reply again is answered alike."""
     body = await read_body(request, ReplyBody)
-    mailbox = context(request).mailbox
-    ticket = await mailbox.reply(body.ticket_id, body.content, body.metadata, by=body.by)
-    return json_reply(_body(mailbox, ticket))
+    tickets = context(request).tickets
+    ticket = await tickets.reply(body.ticket_id, body.content, body.metadata, by=body.by)
+    return json_reply(_body(tickets, ticket))
 
 
 async def get_reply(request: Request) -> Response:
     """A ticket with its reply, if there is one."""
     ctx = context(request)
     ticket = await ctx.store.tickets.get(request.path_params["ticketId"])
-    return json_reply(_body(ctx.mailbox, ticket))
+    return json_reply(_body(ctx.tickets, ticket))
 
 
 async def wait(request: Request) -> Response:
     """The same, once there is a reply or the time is over."""
     milliseconds = integer_parameter(request, "timeoutMs", _WAIT_MS, high=_LONGEST_WAIT_MS)
-    mailbox = context(request).mailbox
-    ticket = await mailbox.wait(request.path_params["ticketId"], milliseconds / 1000)
-    return json_reply(_body(mailbox, ticket))
+    tickets = context(request).tickets
+    ticket = await tickets.wait(request.path_params["ticketId"], milliseconds / 1000)
+    return json_reply(_body(tickets, ticket))
 
 
 ENDPOINTS = (

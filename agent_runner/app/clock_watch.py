@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import structlog
 
-from agent_runner.approvals.service import Desk
+from agent_runner.approvals.service import ApprovalService
 from agent_runner.clock import Clock
 from agent_runner.routing.toggles import Toggles
 from conversation_store.sqlite.store import Store
@@ -15,7 +15,9 @@ log = structlog.get_logger(__name__)
 CHECK_S = 1.0
 
 
-async def watch_clock(clock: Clock, store: Store, toggles: Toggles, desk: Desk) -> None:
+async def watch_clock(
+    clock: Clock, store: Store, toggles: Toggles, approvals: ApprovalService
+) -> None:
     """Look every CHECK_S; runs for ever. A store that cannot be written is tried again."""
     while True:
         await anyio.sleep(CHECK_S)
@@ -23,7 +25,7 @@ async def watch_clock(clock: Clock, store: Store, toggles: Toggles, desk: Desk) 
             await follow(clock, store, by)
             await toggles.load()
             toggles.wake()
-            desk.wake()
+            approvals.wake()
 
 
 async def follow(clock: Clock, store: Store, by: float) -> None:

@@ -24,16 +24,16 @@ from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.startup_error import refused
 from agent_runner.app.state_dir import StateDir
 from agent_runner.approvals.hooks import Hooks
-from agent_runner.approvals.service import Desk
+from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.tickets import Mailbox
+from agent_runner.bus.tickets import TicketService
 from agent_runner.clock import Clock
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events import SessionClosed, SessionWarning
 from agent_runner.folders import remove
 from agent_runner.maintenance.nightly import Nightly, every_night
 from agent_runner.maintenance.retention import Retention
-from agent_runner.maintenance.service import Caretaker
+from agent_runner.maintenance.service import Maintenance
 from agent_runner.maintenance.store_watch import StoreWatch
 from agent_runner.mirrors.evidence import Evidence, check_tmux_may_go
 from agent_runner.mirrors.git import Git
@@ -46,7 +46,7 @@ from agent_runner.routing.plan import CommMode
 from agent_runner.routing.router import Router
 from agent_runner.routing.terminals import Terminals
 from agent_runner.routing.toggles import Toggles
-from agent_runner.runners.cli_runner import Headless
+from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.warm import WarmPool
@@ -106,11 +106,11 @@ async def running_service(
         )
         guards.load()
         bus = Bus(store, tasks)
-        mailbox = Mailbox(store.tickets, clock)
+        tickets = TicketService(store.tickets, clock)
         hooks = Hooks(store, settings.hooks, tasks, env)
         guard = Guard({str(state.root.absolute()), str(state.root.resolve())}, env)
-        desk = Desk(store, bus, settings.approvals, hooks.tell, guard, clock)
-        headless = _headless(settings, launcher, store, bus, tasks)
+        approvals = ApprovalService(store, bus, settings.approvals, hooks.tell, guard, clock)
+        runner = _cli_runner(settings, launcher, store, bus, tasks)
         terminals = Terminals(settings.programs, env, enabled=settings.tmux.enabled)
         router = Router(
             toggles,
@@ -120,9 +120,11 @@ async def running_service(
             CommMode(settings.shadow.primary),
             against_itself=settings.shadow.against == "self",
         )
-        mirrors = _mirrors(settings, state, warden, headless, store, bus, tasks, env, guard)
-        runs = RunService(store, bus, headless, router, desk, tasks, settings, state.raw, mirrors)
-        caretaker = Caretaker(
+        mirrors = _mirrors(settings, state, warden, runner, store, bus, tasks, env, guard)
+        runs = RunService(
+            store, bus, runner, router, approvals, tasks, settings, state.raw, mirrors
+        )
+        maintenance = Maintenance(
             state,
             keep_backups=settings.maintenance.keep_backups,
             store=store,
@@ -131,16 +133,16 @@ async def running_service(
         )
         if settings.maintenance.enabled:
             retention = Retention(store, settings.maintenance, clock)
-            nightly = Nightly.after(settings.maintenance.hour, caretaker)
+            nightly = Nightly.after(settings.maintenance.hour, maintenance)
             troubles.watch(nightly.troubles)
-            nights = partial(every_night, nightly, caretaker, retention, lambda: runs.idle)
+            nights = partial(every_night, nightly, maintenance, retention, lambda: runs.idle)
             tasks.keep("maintenance", nights)
         try:
             for run in queued:
                 await _resume(runs, store, run)
-            tasks.keep("approvals", desk.keep_time)
+            tasks.keep("approvals", approvals.keep_time)
             tasks.keep("toggles", toggles.keep_time)
-            tasks.keep("clock", partial(watch_clock, clock, store, toggles, desk))
+            tasks.keep("clock", partial(watch_clock, clock, store, toggles, approvals))
             if settings.fallback.automatic.enabled:
                 doctor = partial(watch_clis, store, router, warden, settings, env)
                 tasks.keep("doctor", doctor)
@@ -151,20 +153,20 @@ async def running_service(
                 store=store,
                 bus=bus,
                 runs=runs,
-                headless=headless,
+                runner=runner,
                 circuits=circuits,
                 toggles=toggles,
                 router=router,
                 terminals=terminals,
-                desk=desk,
+                approvals=approvals,
                 mirrors=mirrors,
                 evidence=Evidence(store, settings.shadow.criteria),
-                mailbox=mailbox,
+                tickets=tickets,
                 warden=warden,
                 raw_dir=state.raw,
                 reconciliation=report,
                 watch=watch,
-                caretaker=caretaker,
+                maintenance=maintenance,
                 troubles=troubles,
                 version=version("agent-runner"),
                 env=env,
@@ -172,11 +174,11 @@ async def running_service(
         finally:
             with anyio.CancelScope(shield=True):
                 store.end_patience(PATIENCE_AT_END_S)
-                mailbox.close()
+                tickets.close()
                 await runs.close()
                 await mirrors.close()
-                await headless.pool.close()
-                desk.feed.close()
+                await runner.pool.close()
+                approvals.feed.close()
                 toggles.feed.close()
                 await bus.close()
             task_group.cancel_scope.cancel()
@@ -208,9 +210,9 @@ def _launcher(
     )
 
 
-def _headless(
+def _cli_runner(
     settings: Settings, launcher: Launcher, store: Store, bus: Bus, tasks: Background
-) -> Headless:
+) -> CliRunner:
     limits, supervision = settings.limits, settings.supervision
 
     async def tell(conversation_id: str, event: SessionWarning | SessionClosed) -> None:
@@ -230,14 +232,14 @@ def _headless(
     )
     tasks.keep("warm processes", pool.keep_time)
     tasks.keep("memory", pool.keep_memory)
-    return Headless(launcher, pool, tasks, forget)
+    return CliRunner(launcher, pool, tasks, forget)
 
 
 def _mirrors(
     settings: Settings,
     state: StateDir,
     warden: Warden,
-    headless: Headless,
+    runner: CliRunner,
     store: Store,
     bus: Bus,
     tasks: Background,
@@ -246,7 +248,7 @@ def _mirrors(
 ) -> Mirrors:
     """Mirrors with processes of their own: none is kept, and none of a conversation's is taken."""
     pool = WarmPool(settings.limits.warm_processes, 0, 0, _tell_nobody)
-    apart = Headless(headless.launcher, pool, tasks, headless.on_gone)
+    apart = CliRunner(runner.launcher, pool, tasks, runner.on_gone)
     git = Git(warden, env, settings.shadow.git_ms / 1000)
     return Mirrors(store, bus, apart, git, tasks, settings, state.mirrors, guard)
 

@@ -1,4 +1,4 @@
-"""The desk: takes a run's questions, has them decided once, and brings the answers back."""
+"""The approvals: takes a run's questions, has them decided once, and brings the answers back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 _SOONEST_S = 0.05
 
 
-class Asking(msgspec.Struct, frozen=True, kw_only=True):
+class ApprovalRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A question of a run, and the process that waits for the answer."""
 
     question: PermissionRequested
@@ -49,7 +49,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     asker: Asker
 
 
-class Desk:
+class ApprovalService:
     """Approvals from asking to delivery. Every move is committed before anyone hears of it.
 
     `requested` is called with each new one, and must not wait. What `guard` refuses is not asked.
@@ -71,13 +71,13 @@ class Desk:
         self._requested = requested
         self._clock = clock
         self.guard = guard
-        self._askers: dict[str, Asking] = {}
+        self._askers: dict[str, ApprovalRequest] = {}
         self._settled: dict[str, anyio.Event] = {}
         self._earlier = anyio.Event()
 
     # --- asking -----------------------------------------------------------------------------
 
-    async def open(self, asking: Asking) -> ApprovalRecord | None:
+    async def open(self, asking: ApprovalRequest) -> ApprovalRecord | None:
         """Commit the question: from here on it is there to be decided, whatever happens.
 
         None if just this was asked before, or the run is over.
@@ -223,7 +223,9 @@ class Desk:
         self._earlier.set()
         return moved
 
-    async def _deliver(self, approval: ApprovalRecord, asking: Asking | None) -> ApprovalRecord:
+    async def _deliver(
+        self, approval: ApprovalRecord, asking: ApprovalRequest | None
+    ) -> ApprovalRecord:
         """Bring a committed decision to the process that waits, if it still does."""
         self._askers.pop(approval.approval_id, None)
         if asking is not None:
@@ -238,7 +240,7 @@ class Desk:
                 approval = moved or approval
         return approval
 
-    def _asking(self, approval: ApprovalRecord) -> Asking | None:
+    def _asking(self, approval: ApprovalRecord) -> ApprovalRequest | None:
         """Who waits for the answer in a process; a supervised tool does not: it has ended."""
         asking = self._askers.get(approval.approval_id)
         if asking is None or approval.kind is ApprovalKind.TOOL or not asking.asker.alive:

@@ -15,7 +15,7 @@ from conversation_store.sqlite.tickets import Tickets
 TicketState = Literal["pending", "replied", "expired"]
 
 
-class Mailbox:
+class TicketService:
     """Every message and reply is in the store before anyone hears of it."""
 
     def __init__(self, tickets: Tickets, clock: Clock | None = None) -> None:

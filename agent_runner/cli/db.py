@@ -18,7 +18,7 @@ from agent_runner.cli.terminal import ExitCode, fail, out, show_json
 from agent_runner.client.http import URL_VARIABLE
 from agent_runner.errors import AgentRunnerError, UnavailableError
 from agent_runner.maintenance.offline import caretaker_of, check_database, put_back
-from agent_runner.maintenance.service import Caretaker
+from agent_runner.maintenance.service import Maintenance
 from agent_runner.plain_text import clean
 from agent_runner.settings import Settings
 from conversation_store.errors import StoreError
@@ -39,7 +39,7 @@ ServiceUrl = Annotated[
         help="Ask the service there [the one that uses the state folder, if any].",
     ),
 ]
-Work = Callable[[Caretaker], Awaitable[Any]]
+Work = Callable[[Maintenance], Awaitable[Any]]
 _MIB = 1 << 20
 
 
@@ -257,9 +257,9 @@ async def _offline(folder: Folder, keep_backups: int, work: Work, writes: bool) 
     check_database(folder)
     with folder.claim():
         refusal: StoreError | None = None
-        async with caretaker_of(folder, keep_backups=keep_backups, writing=writes) as caretaker:
+        async with caretaker_of(folder, keep_backups=keep_backups, writing=writes) as maintenance:
             try:
-                report = await work(caretaker)
+                report = await work(maintenance)
             except StoreError as error:
                 refusal = error  # past the store's task group, which would wrap it
     if refusal is not None:

@@ -14,7 +14,7 @@ import structlog
 from agent_runner import wire
 from agent_runner.errors import UnavailableError
 from agent_runner.maintenance.retention import Retention
-from agent_runner.maintenance.service import Caretaker
+from agent_runner.maintenance.service import Maintenance
 from agent_runner.troubles import Trouble
 from conversation_store.errors import StoreError
 from conversation_store.sqlite.integrity.stats import DatabaseStats
@@ -46,9 +46,9 @@ class Nightly:
         self._failed: Trouble | None = None
 
     @classmethod
-    def after(cls, hour: int, caretaker: Caretaker) -> Nightly:
+    def after(cls, hour: int, maintenance: Maintenance) -> Nightly:
         """After what an earlier service has done."""
-        return cls(hour, caretaker.newest_backup_time(), _elapsed())
+        return cls(hour, maintenance.newest_backup_time(), _elapsed())
 
     def due(self, local: datetime, monotonic: float) -> bool:
         """True if it is to be done now."""
@@ -86,7 +86,7 @@ class Nightly:
 
 
 async def every_night(
-    nightly: Nightly, caretaker: Caretaker, retention: Retention, idle: Callable[[], bool]
+    nightly: Nightly, maintenance: Maintenance, retention: Retention, idle: Callable[[], bool]
 ) -> None:
     """Do it whenever it is due; runs for ever. `idle` says that nothing runs, to shrink then."""
     while True:
@@ -94,11 +94,11 @@ async def every_night(
         if nightly.due(_local(), _elapsed()):
             nightly.done(_local(), _elapsed())
             nightly.ended("it was not finished")
-            nightly.ended(await one_night(caretaker, retention, idle))
+            nightly.ended(await one_night(maintenance, retention, idle))
 
 
 async def one_night(
-    caretaker: Caretaker, retention: Retention, idle: Callable[[], bool]
+    maintenance: Maintenance, retention: Retention, idle: Callable[[], bool]
 ) -> str | None:
     """Back up, check the backup, forget what is old, shrink.
 
@@ -108,20 +108,20 @@ async def one_night(
     backup: Path | None = None
     try:
         try:
-            backup = Path((await caretaker.back_up()).path)
+            backup = Path((await maintenance.back_up()).path)
         finally:
-            await _check(caretaker, backup)
+            await _check(maintenance, backup)
         await retention.forget()
-        if worthwhile((await caretaker.stats()).database) and idle():
-            await caretaker.vacuum()
+        if worthwhile((await maintenance.stats()).database) and idle():
+            await maintenance.vacuum()
     except (StoreError, UnavailableError, OSError) as error:
         log.error("nightly_maintenance_failed", error=str(error))
         return str(error)
     return None
 
 
-async def _check(caretaker: Caretaker, backup: Path | None) -> None:
-    check = await caretaker.check(backup)
+async def _check(maintenance: Maintenance, backup: Path | None) -> None:
+    check = await maintenance.check(backup)
     if not check.ok:
         log.error("database_needs_care", counts=check.counts, runbook="runbooks/database.md")
 

@@ -1,4 +1,4 @@
-"""The caretaker of a state folder that no service uses."""
+"""The maintenance of a state folder that no service uses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent_runner import wire
 from agent_runner.errors import NotFoundError
-from agent_runner.maintenance.service import Caretaker, Folders
+from agent_runner.maintenance.service import Folders, Maintenance
 from conversation_store.sqlite.integrity.restore import restore
 from conversation_store.sqlite.store import open_store
 
@@ -26,13 +26,13 @@ def check_database(folders: Folders) -> None:
 @asynccontextmanager
 async def caretaker_of(
     folders: Folders, *, keep_backups: int, writing: bool
-) -> AsyncIterator[Caretaker]:
-    """A caretaker; one that may repair and shrink if `writing`. The folder must be claimed."""
+) -> AsyncIterator[Maintenance]:
+    """A maintenance; one that may repair and shrink if `writing`. The folder must be claimed."""
     if not writing:
-        yield Caretaker(folders, keep_backups=keep_backups)
+        yield Maintenance(folders, keep_backups=keep_backups)
         return
     async with open_store(folders.database) as store:
-        yield Caretaker(folders, keep_backups=keep_backups, store=store)
+        yield Maintenance(folders, keep_backups=keep_backups, store=store)
 
 
 def put_back(backup: Path, folders: Folders, aside: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from typing import Any
 from agent_runner import wire
 
 
-class Keepsakes:
+class RemovedRows:
     """One repair's file, made with the first thing it keeps (mode 0600)."""
 
     def __init__(self, folder: Path, stamp: str) -> None:

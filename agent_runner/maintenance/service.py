@@ -18,7 +18,7 @@ from anyio import to_thread
 from agent_runner import wire
 from agent_runner.errors import UnavailableError
 from agent_runner.maintenance.raw_files import compare, raw_files
-from agent_runner.maintenance.removed_rows import Keepsakes
+from agent_runner.maintenance.removed_rows import RemovedRows
 from agent_runner.maintenance.reports import (
     BackupReport,
     BackupStats,
@@ -50,7 +50,7 @@ class Folders(Protocol):
     repairs: Path
 
 
-class Caretaker:
+class Maintenance:
     """One thing at a time; UnavailableError `maintenance_failed` if the system refuses.
 
     `living` says whether a run is in somebody's hands, and `give_up`, which only the service
@@ -85,11 +85,11 @@ class Caretaker:
     async def clean_up(self) -> CleanupReport:
         """Repair what is provable, and look again; what is removed or changed is kept first."""
         async with self._alone() as begun:
-            with closing(Keepsakes(self._folders.repairs, _stamp())) as keepsakes:
-                repaired = await self._integrity.repair(keepsakes)
+            with closing(RemovedRows(self._folders.repairs, _stamp())) as removed_rows:
+                repaired = await self._integrity.repair(removed_rows)
                 for finding in await self._findings():
                     if finding.repairable:
-                        repaired += await self._clean(finding, keepsakes)
+                        repaired += await self._clean(finding, removed_rows)
             left = check_report(await self._findings(), wire.now(), _since(begun))
             report = CleanupReport(
                 finished_at=left.finished_at,
@@ -97,7 +97,7 @@ class Caretaker:
                 ok=left.ok,
                 repaired=repaired,
                 left=left,
-                kept=str(keepsakes.path) if keepsakes.path else None,
+                kept=str(removed_rows.path) if removed_rows.path else None,
             )
             await self._note("cleanup", report)
         return report
@@ -205,9 +205,9 @@ class Caretaker:
         states = await self._integrity.run_states()
         return await to_thread.run_sync(compare, self._folders.raw, files, states)
 
-    async def _clean(self, finding: Finding, keepsakes: Keepsakes) -> list[Repair]:
+    async def _clean(self, finding: Finding, removed_rows: RemovedRows) -> list[Repair]:
         if finding.code is FindingCode.RAW_WITHOUT_RUN:
-            move = partial(keepsakes.keep_file, Path(finding.subject))
+            move = partial(removed_rows.keep_file, Path(finding.subject))
             action = f"moved to {await to_thread.run_sync(move)}"
         elif finding.code is FindingCode.STUCK_RUN and self._give_up is not None:
             await self._give_up(finding.subject)

@@ -20,7 +20,7 @@ from agent_runner.agents.policy import decide
 from agent_runner.agents.tool_calls import NO_PERMISSION, is_shell, only_reads, paths_of
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.events import PermissionRequested
-from agent_runner.mirrors.recorder import Recorder
+from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.mirrors.workspace import Workspace
 from agent_runner.runners.sink import Resolution
 from conversation_store.states import Isolation
@@ -36,7 +36,7 @@ class Gate:
 
     def __init__(
         self,
-        primary: Recorder,
+        primary: LegObserver,
         workspace: Workspace,
         options: AgentOptions,
         patience: float,

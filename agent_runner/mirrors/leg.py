@@ -17,10 +17,10 @@ from agent_runner.errors import AgentRunnerError, FailureCode
 from agent_runner.events import AgentEvent, BackgroundTask, PermissionRequested, TurnCompleted
 from agent_runner.latch import Latch
 from agent_runner.mirrors.gate import Gate
-from agent_runner.mirrors.recorder import Recorder
+from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.mirrors.workspace import Workspace
-from agent_runner.runners.cli_process import LiveCli
-from agent_runner.runners.cli_runner import Headless, RunRequest
+from agent_runner.runners.cli_process import CliProcess
+from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.sink import Asker, Behind, Resolution
 from agent_runner.runs.active import StopReason
@@ -54,8 +54,8 @@ class MirrorLeg:
     def __init__(
         self,
         store: Store,
-        headless: Headless,
-        recorder: Recorder,
+        runner: CliRunner,
+        recorder: LegObserver,
         gate: Gate,
         request: RunRequest,
         key: str,
@@ -66,7 +66,7 @@ class MirrorLeg:
         self.lost_session = False
         self._stop_reason: StopReason | None = None
         self._store = store
-        self._headless = headless
+        self._runner = runner
         self._recorder = recorder
         self._gate = gate
         self._request = msgspec.structs.replace(request, conversation_id=key)
@@ -93,7 +93,7 @@ class MirrorLeg:
         return await self._gate.rule(question)
 
     def expire(self, code: FailureCode) -> None:
-        """See `runners.headless.Stop`."""
+        """See `runners.cli_runner.Stop`."""
         self._stop_reason = self._stop_reason or StopReason(code)
         self.asked.set()
         self.wake.set()
@@ -116,21 +116,21 @@ class MirrorLeg:
         )
 
     async def _attempt(self, session_id: str | None) -> TurnCompleted:
-        self._headless.check_prompt(self._request)
-        live = await self._headless.start(self._request, session_id, wire.new_id("proc"))
+        self._runner.check_prompt(self._request)
+        live = await self._runner.start(self._request, session_id, wire.new_id("proc"))
         try:
             await self._store.processes.add(self._record(live))
-            await self._headless.go(live, self._request)
-            verdict = await self._headless.turn(live, self._request, self, self, cold=True)
+            await self._runner.go(live, self._request)
+            verdict = await self._runner.turn(live, self._request, self, self, cold=True)
             if live.session_id is not None:
                 self._recorder.session_id = live.session_id
             return verdict
         finally:
             with anyio.CancelScope(shield=True):
-                await self._headless.drop(self._request.conversation_id)
+                await self._runner.drop(self._request.conversation_id)
                 await live.end()
 
-    def _record(self, live: LiveCli) -> ProcessRecord:
+    def _record(self, live: CliProcess) -> ProcessRecord:
         identity = live.identity
         return ProcessRecord(
             process_id=identity.process_id,

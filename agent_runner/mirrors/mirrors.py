@@ -19,11 +19,11 @@ from agent_runner.events import ShadowCompared
 from agent_runner.mirrors.gate import Gate
 from agent_runner.mirrors.git import Git
 from agent_runner.mirrors.leg import MirrorLeg, NotIsolatedError, options_for, prompt_for
-from agent_runner.mirrors.recorder import Recorder
+from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.mirrors.workspace import Workspace
 from agent_runner.routing.plan import CommMode, Plan
-from agent_runner.runners.cli_process import LiveCli
-from agent_runner.runners.cli_runner import Headless, RunRequest
+from agent_runner.runners.cli_process import CliProcess
+from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runs.active import ActiveRun
 from agent_runner.settings import Settings
 from agent_runner.tasks import Tasks
@@ -92,7 +92,7 @@ class Mirrors:
         self,
         store: Store,
         bus: Bus,
-        headless: Headless,
+        runner: CliRunner,
         git: Git,
         tasks: Tasks,
         settings: Settings,
@@ -102,7 +102,7 @@ class Mirrors:
         self._guard = guard
         self._store = store
         self._bus = bus
-        self._headless = headless
+        self._runner = runner
         self._git = git
         self._tasks = tasks
         self._all = settings
@@ -119,15 +119,15 @@ class Mirrors:
         return len(self._running)
 
     @property
-    def living(self) -> list[LiveCli]:
+    def living(self) -> list[CliProcess]:
         """Every process of a mirror."""
-        return self._headless.living
+        return self._runner.living
 
     def begin(self, active: ActiveRun, agent: AgentRecord, plan: Plan) -> None:
         """Have a mirror of the run begin beside it, if its plan has one."""
         if plan.mirror is None or self._closing:
             return
-        active.recorder = Recorder(self._settings.output_bytes)
+        active.recorder = LegObserver(self._settings.output_bytes)
         self._running[active.run_id] = (
             anyio.CancelScope(),
             anyio.Event(),
@@ -151,7 +151,7 @@ class Mirrors:
             await over.wait()
 
     async def _shadow(
-        self, active: ActiveRun, agent: AgentRecord, plan: Plan, recorder: Recorder
+        self, active: ActiveRun, agent: AgentRecord, plan: Plan, recorder: LegObserver
     ) -> None:
         scope, over, _ = self._running[active.run_id]
         mirrors = self._reserve(active, agent, plan)
@@ -210,7 +210,7 @@ class Mirrors:
         active: ActiveRun,
         agent: AgentRecord,
         plan: Plan,
-        recorder: Recorder,
+        recorder: LegObserver,
         mirrors: list[Mirror],
     ) -> None:
         with anyio.move_on_after(_COPY_AFTER_S):
@@ -242,7 +242,7 @@ class Mirrors:
         mirror: Mirror,
         active: ActiveRun,
         plan: Plan,
-        recorder: Recorder,
+        recorder: LegObserver,
         outcome: RunOutcome,
     ) -> Side:
         """What the primary came to; its tree is looked at before a later run changes it."""
@@ -257,12 +257,12 @@ class Mirrors:
             output=recorder.output(outcome.answer),
             tool_calls=recorder.calls,
             files=files,
-            diff=diff and self._headless.launcher.secrets.masked(diff),
+            diff=diff and self._runner.launcher.secrets.masked(diff),
         )
         return Side(figures=figures, body=body, roots=mirror.workspace.origin_roots)
 
     async def _mirror(
-        self, mirror: Mirror, active: ActiveRun, agent: AgentRecord, primary: Recorder
+        self, mirror: Mirror, active: ActiveRun, agent: AgentRecord, primary: LegObserver
     ) -> None:
         try:
             with anyio.fail_after(self._settings.mirror_ms / 1000):
@@ -285,10 +285,10 @@ class Mirrors:
             mirror.over.set()
 
     async def _run(
-        self, mirror: Mirror, active: ActiveRun, agent: AgentRecord, primary: Recorder
+        self, mirror: Mirror, active: ActiveRun, agent: AgentRecord, primary: LegObserver
     ) -> None:
         workspace, run = mirror.workspace, active.run
-        if not self._headless.launcher.may_enter(active.options.cwd):
+        if not self._runner.launcher.may_enter(active.options.cwd):
             raise SkippedError("cwd_not_allowed")
         await workspace.take()
         mirror.taken.set()
@@ -315,10 +315,10 @@ class Mirrors:
             resume_attempts=1,
             terminal=mirror.new.mirror_mode == CommMode.TMUX,
         )
-        recorder = Recorder(self._settings.output_bytes)
+        recorder = LegObserver(self._settings.output_bytes)
         patience = self._settings.question_ms / 1000
         gate = Gate(primary, workspace, active.options, patience, self._guard)
-        leg = MirrorLeg(self._store, self._headless, recorder, gate, request, mirror.key)
+        leg = MirrorLeg(self._store, self._runner, recorder, gate, request, mirror.key)
         outcome = await leg.run(session_id)
         if partial_history or leg.lost_session:
             mirror.notes.append("history_partial")
@@ -331,7 +331,7 @@ class Mirrors:
             output=recorder.output(outcome.answer),
             tool_calls=recorder.calls,
             files=files,
-            diff=diff and self._headless.launcher.secrets.masked(diff),
+            diff=diff and self._runner.launcher.secrets.masked(diff),
         )
         figures = recorder.figures(outcome)
         mirror.session_id = outcome.session_id

@@ -37,7 +37,7 @@ Call = tuple[str, str]
 """A tool's name and the hash of its input."""
 
 
-class Recorder:
+class LegObserver:
     """Takes a leg's events as they come; times are of the monotonic clock.
 
     `allowed` has each call that the leg was allowed or denied. One that it made without a
@@ -165,15 +165,15 @@ class Recorder:
         self._broken += 1
 
 
-_TAKES: dict[type, Callable[[Recorder, AgentEvent], None]] = {
-    MessageCompleted: Recorder._message,  # type: ignore[dict-item]
-    ToolStarted: Recorder._tool,  # type: ignore[dict-item]
-    ToolCompleted: Recorder._tool_over,  # type: ignore[dict-item]
-    PermissionRequested: Recorder._question,  # type: ignore[dict-item]
-    PermissionResolved: Recorder._answer,  # type: ignore[dict-item]
-    SessionStarted: Recorder._session,  # type: ignore[dict-item]
-    ParseError: Recorder._damage,
-    Oversize: Recorder._damage,
+_TAKES: dict[type, Callable[[LegObserver, AgentEvent], None]] = {
+    MessageCompleted: LegObserver._message,  # type: ignore[dict-item]
+    ToolStarted: LegObserver._tool,  # type: ignore[dict-item]
+    ToolCompleted: LegObserver._tool_over,  # type: ignore[dict-item]
+    PermissionRequested: LegObserver._question,  # type: ignore[dict-item]
+    PermissionResolved: LegObserver._answer,  # type: ignore[dict-item]
+    SessionStarted: LegObserver._session,  # type: ignore[dict-item]
+    ParseError: LegObserver._damage,
+    Oversize: LegObserver._damage,
 }
 
 

@@ -19,7 +19,7 @@ from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, BreakerRecord, RunOutcome
 from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
-from fallback.breaker import Breaker, BreakerState, Policy, Verdict
+from fallback.breaker import Breaker, BreakerState, CircuitSignal, Policy
 
 log = structlog.get_logger(__name__)
 
@@ -145,12 +145,12 @@ class Circuits:
         for scope, name in _keys(agent):
             before = self._breaker(scope, name)
             told = verdict
-            if scope == "type" and verdict is Verdict.AUTH:
+            if scope == "type" and verdict is CircuitSignal.AUTH:
                 # An agent may have a key of its own: one that fails says little of the others.
-                told = Verdict.FAILURE
-            if scope == "type" and ailing and told is Verdict.FAILURE:
+                told = CircuitSignal.FAILURE
+            if scope == "type" and ailing and told is CircuitSignal.FAILURE:
                 # One agent that never works must not open the circuit of all.
-                told = Verdict.NEUTRAL
+                told = CircuitSignal.NEUTRAL
             after = before.record(told, code, self._clock(), trial=scope in trials)
             if after == before:
                 continue
@@ -246,14 +246,14 @@ def _keys(agent: AgentRecord) -> list[tuple[Scope, str]]:
     return [*keys, ("type", agent.type)] if adapter_for(agent.type).one_program else keys
 
 
-def verdict_of(outcome: RunOutcome, broken_lines: int) -> tuple[Verdict, str | None]:
+def verdict_of(outcome: RunOutcome, broken_lines: int) -> tuple[CircuitSignal, str | None]:
     """What the end of a headless run says of its CLI, and the code of a failure."""
     if outcome.code == FailureCode.AUTH_REQUIRED:
-        return Verdict.AUTH, outcome.code
+        return CircuitSignal.AUTH, outcome.code
     if outcome.code in COUNTED:
-        return Verdict.FAILURE, outcome.code
+        return CircuitSignal.FAILURE, outcome.code
     if broken_lines >= DRIFT_LINES:
-        return Verdict.FAILURE, PARSE_DRIFT
+        return CircuitSignal.FAILURE, PARSE_DRIFT
     if outcome.state is RunState.SUCCEEDED:
-        return Verdict.SUCCESS, None
-    return Verdict.NEUTRAL, None
+        return CircuitSignal.SUCCESS, None
+    return CircuitSignal.NEUTRAL, None

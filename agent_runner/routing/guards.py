@@ -17,7 +17,7 @@ from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, ToggleRecord
 from conversation_store.sqlite.store import Store
 from conversation_store.sqlite.toggles import Cause
-from fallback.guard import Evidence, Guard, Level, Outcome, Policy
+from fallback.guard import Evidence, Guard, Level, Observation, Policy
 from fallback.precedence import Key, Scope
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ class Guards:
         await self._note(CANARY_BEGUN, key, {"runId": run_id})
 
     async def record(
-        self, agent: AgentRecord, outcome: Outcome | None, *, run_id: str, canary: Key | None
+        self, agent: AgentRecord, outcome: Observation | None, *, run_id: str, canary: Key | None
     ) -> None:
         """Learn from the end of a headless run; None if it says nothing of the CLI."""
         if canary is not None:

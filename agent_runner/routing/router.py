@@ -16,8 +16,8 @@ from agent_runner.routing.toggles import Toggles, key_of
 from conversation_store.records import AgentRecord, RunOutcome, ToggleRecord
 from conversation_store.sqlite.toggles import Cause
 from conversation_store.states import RunState
-from fallback.breaker import Verdict
-from fallback.guard import Evidence, Outcome
+from fallback.breaker import CircuitSignal
+from fallback.guard import Evidence, Observation
 from fallback.precedence import Key, Scope
 
 # A CLI that is not there, or may not log in, is no better off in a terminal.
@@ -157,7 +157,7 @@ class Router:
             works = RunOutcome(state=RunState.SUCCEEDED)
             changes = await self._circuits.record(agent, works, 0, trials)
         if canary is not None:
-            await self._guards.record(agent, Outcome.SUCCESS, run_id=leg.run_id, canary=canary)
+            await self._guards.record(agent, Observation.SUCCESS, run_id=leg.run_id, canary=canary)
         return changes
 
     async def learn(
@@ -226,15 +226,15 @@ class Router:
         return Plan(mode=primary, source=source, reason=reason, mirror=other)
 
 
-def _observed(outcome: RunOutcome, broken_lines: int) -> Outcome | None:
+def _observed(outcome: RunOutcome, broken_lines: int) -> Observation | None:
     verdict, code = verdict_of(outcome, broken_lines)
-    if verdict is Verdict.SUCCESS:
-        return Outcome.SUCCESS
-    if verdict is not Verdict.FAILURE or code == FailureCode.CLI_NOT_FOUND:
+    if verdict is CircuitSignal.SUCCESS:
+        return Observation.SUCCESS
+    if verdict is not CircuitSignal.FAILURE or code == FailureCode.CLI_NOT_FOUND:
         return None
     if code == PARSE_DRIFT:
-        return Outcome.DRIFT
-    return Outcome.HANG if code in _HANGS else Outcome.FAILURE
+        return Observation.DRIFT
+    return Observation.HANG if code in _HANGS else Observation.FAILURE
 
 
 def _opened(change: CircuitChanged) -> Evidence:

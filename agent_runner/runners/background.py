@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from agent_runner.agents.base import PermissionAnswer, Session
+from agent_runner.agents.base import CliProtocol, PermissionAnswer
 from agent_runner.agents.unfinished import Unfinished, partial_answer
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -42,7 +42,7 @@ class Background:
     def __init__(
         self,
         asker: Asker,
-        session: Session,
+        protocol: CliProtocol,
         answer: Callable[[str, Resolution], PermissionResolved],
         start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
         unfinished: Unfinished,
@@ -52,7 +52,7 @@ class Background:
         self.reason = "exit"
         self.expected = False
         self._asker = asker
-        self._session = session
+        self._protocol = protocol
         self._answer = answer
         self._start = start
         self._unfinished = unfinished
@@ -70,13 +70,13 @@ class Background:
     @property
     def tasks(self) -> list[BackgroundTask]:
         """What is left to do."""
-        return self._session.background
+        return self._protocol.background
 
     @property
     def working(self) -> bool:
         """True while something is left to do or to tell."""
-        session = self._session
-        left = self.expected or bool(session.background) or session.untold
+        protocol = self._protocol
+        left = self.expected or bool(protocol.background) or protocol.untold
         return not self._over and (left or self._run is not None)
 
     def serves(self, run_id: str) -> bool:
@@ -128,7 +128,7 @@ class Background:
 
     async def hand_over(self, questions: Questions) -> None:
         """A turn ends: what outlives it takes its own questions along."""
-        staying = [asked for asked in questions.all() if self._session.outlives(asked.request_id)]
+        staying = [asked for asked in questions.all() if self._protocol.outlives(asked.request_id)]
         if not staying:
             return
         await self._give_over(await self._begun(self._turns), staying)
@@ -140,7 +140,7 @@ class Background:
     async def note(self) -> None:
         """Look at what is left, after the session has read something."""
         self.expected = False
-        tasks = self._session.background
+        tasks = self._protocol.background
         if tasks != self._noted and self._sink is not None:
             self._noted = tasks
             await self._sink.left(self._asker, tasks)
@@ -163,7 +163,7 @@ class Background:
     async def finish(self) -> None:
         """The process is gone, and closed what was open: say what is lost, and end the run."""
         self._over = True
-        lost = self._session.background
+        lost = self._protocol.background
         last = self._unfinished.end_background(partial=True, helpers=True)
         if lost:
             last.append(BackgroundLost(tasks=lost, reason=self.reason))
@@ -179,8 +179,8 @@ class Background:
     @property
     def _silent(self) -> bool:
         """True while all work is over, no turn is on, and nothing was told of it."""
-        resting = self._session.resting and not self._session.background
-        return resting and (self._run is not None or self._session.untold)
+        resting = self._protocol.resting and not self._protocol.background
+        return resting and (self._run is not None or self._protocol.untold)
 
     async def _begun(self, begun: int) -> Behind | None:
         if self._run is not None and self._run.over:
@@ -204,7 +204,7 @@ class Background:
         ruling = await self._begun(begun) or self._sink
         return None if ruling is None else await ruling.rule(question)
 
-    async def _told(self, verdict: TurnCompleted, begun: int) -> None:
+    async def _told(self, turn_result: TurnCompleted, begun: int) -> None:
         """The CLI has told what came of its work: the run ends, and what is open goes on."""
         run = await self._begun(begun)
         self._run = None
@@ -212,7 +212,7 @@ class Background:
             return
         if waiting := self.questions.all():
             await self._give_over(await self._begun(begun), waiting)
-        run.settle(verdict)
+        run.settle(turn_result)
 
     async def _give_over(self, run: Behind | None, waiting: Sequence[PermissionRequested]) -> None:
         """Have the run wait for the answers; without one nobody could give them."""
@@ -231,7 +231,7 @@ class Background:
                 with anyio.move_on_after(SETTLE_S):
                     await self._stirred.wait()
                     continue
-                self._session.give_up_telling()
+                self._protocol.give_up_telling()
                 run, self._run = self._run, None
                 if run is not None:
                     run.settle(None)
@@ -240,11 +240,11 @@ class Background:
         await self.note()
 
 
-def _with_partial(verdict: TurnCompleted, last: Sequence[AgentEvent]) -> TurnCompleted:
-    """The verdict with what broke off, if it has no text of its own."""
-    if verdict.ok or verdict.text is not None or (text := partial_answer(last)) is None:
-        return verdict
-    return msgspec.structs.replace(verdict, text=text, partial=True)
+def _with_partial(turn_result: TurnCompleted, last: Sequence[AgentEvent]) -> TurnCompleted:
+    """The turn_result with what broke off, if it has no text of its own."""
+    if turn_result.ok or turn_result.text is not None or (text := partial_answer(last)) is None:
+        return turn_result
+    return msgspec.structs.replace(turn_result, text=text, partial=True)
 
 
 def _lost(tasks: Sequence[BackgroundTask]) -> TurnCompleted:

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from anyio.abc import TaskGroup
 
-from agent_runner.agents.base import Exit, Feature, Form, Received, Session
+from agent_runner.agents.base import CliProtocol, Exit, Feature, Form, Received
 from agent_runner.agents.unfinished import Unfinished, partial_answer
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -53,7 +53,7 @@ Place = tuple[int, int, str]
 """A folder by its device, its number there and the path that it is reached by without links."""
 
 
-class LiveCli:
+class CliProcess:
     """Reads a process from start to end and serves one turn at a time on it.
 
     Run `serve` in a task. `begin` sends a prompt; the agent's `verdict` always comes: from the
@@ -63,7 +63,7 @@ class LiveCli:
     def __init__(
         self,
         child: Child,
-        session: Session,
+        protocol: CliProtocol,
         form: Form,
         *,
         place: Place,
@@ -83,12 +83,12 @@ class LiveCli:
         self.born = anyio.current_time()
         self.last_heartbeat: float | None = None
         self._child = child
-        self._session = session
+        self._protocol = protocol
         self._end_grace = end_grace
         self._sink: Sink | None = None
         self._sink_set = Latch()
         self._raw = raw
-        self._verdict: TurnCompleted | None = None
+        self._turn_result: TurnCompleted | None = None
         self._cut_short = False
         self._tool_started = False
         self._session_opened = False
@@ -97,7 +97,7 @@ class LiveCli:
         self._tools_since = 0
         self.questions = Questions()
         self.background = Background(
-            self, session, self._send_answer, self._start, self._unfinished
+            self, protocol, self._send_answer, self._start, self._unfinished
         )
         self._limits = Limits(child, partial(self._start, self._tell_notices))
         self._given_up = False
@@ -123,10 +123,10 @@ class LiveCli:
             raw,
             secrets=secrets,
             line_limit=line_limit,
-            take=self._handle_stderr if session.reads_stderr else None,
+            take=self._handle_stderr if protocol.reads_stderr else None,
         )
         self._outbox = Outbox(child, partial(self._start, self._write))
-        self._outbox.send(session.open())
+        self._outbox.send(protocol.open())
 
     @property
     def pid(self) -> int:
@@ -156,12 +156,12 @@ class LiveCli:
     @property
     def features(self) -> frozenset[Feature]:
         """What an answer to this CLI may hold besides allow or deny."""
-        return self._session.features
+        return self._protocol.features
 
     @property
     def typed(self) -> Collection[str]:
-        """See `base.Session`."""
-        return self._session.typed
+        """See `base.CliProtocol`."""
+        return self._protocol.typed
 
     @property
     def alive(self) -> bool:
@@ -191,7 +191,7 @@ class LiveCli:
         self._raw.move(raw)
         self._sink = sink
         self._sink_set.set()
-        self._verdict = None
+        self._turn_result = None
         self._stdout.begin_turn()
         self.last_heartbeat = None
         self._tool_started = False
@@ -209,16 +209,16 @@ class LiveCli:
 
     @property
     def turn_over(self) -> bool:
-        """True unless a turn was begun and has no verdict yet."""
+        """True unless a turn was begun and has no turn_result yet."""
         return self._turn_done.is_set()
 
-    async def verdict(self) -> TurnCompleted:
+    async def turn_result(self) -> TurnCompleted:
         """How the turn ended, when it has."""
         await self._turn_done.wait()
         if self.form is Form.ONE_SHOT and not self.background.working:
             await self.leave()
-        assert self._verdict is not None
-        return self._verdict
+        assert self._turn_result is not None
+        return self._turn_result
 
     async def leave(self) -> None:
         """Let the process end: it gets no more input. One that stays is ended."""
@@ -228,8 +228,8 @@ class LiveCli:
         await self.end()
 
     def _send_prompt(self, prompt: str) -> None:
-        self._outbox.send(self._session.prompt(prompt))
-        if self._session.close_after_prompt:
+        self._outbox.send(self._protocol.prompt(prompt))
+        if self._protocol.close_after_prompt:
             self._outbox.close()
 
     async def answer(self, question: PermissionRequested, resolution: Resolution) -> bool:
@@ -259,7 +259,7 @@ class LiveCli:
 
     def stop_background(self) -> bool:
         """Ask the CLI to end its work in the background; False if it has no message for that."""
-        stop = self._session.stop_background() if self.alive else None
+        stop = self._protocol.stop_background() if self.alive else None
         if stop is not None:
             self._outbox.send(stop)
         return stop is not None
@@ -273,7 +273,7 @@ class LiveCli:
 
         It gets `line` first, if it still reads.
         """
-        if not self._session.close_after_prompt:
+        if not self._protocol.close_after_prompt:
             self._outbox.send(line)
         self._start(self._end_suspended)
 
@@ -284,7 +284,7 @@ class LiveCli:
         killed; else the whole process is ended.
         """
         left = grace
-        interrupt = self._session.interrupt() if self.alive else None
+        interrupt = self._protocol.interrupt() if self.alive else None
         if interrupt is not None:
             self._outbox.send(interrupt)
             with anyio.move_on_after(grace * _ASK_SHARE):
@@ -373,14 +373,14 @@ class LiveCli:
 
     def _received(self, line: bytes | OversizeLine) -> Received:
         if not isinstance(line, OversizeLine):
-            received = self._session.receive(line)
+            received = self._protocol.receive(line)
             originals = self._stdout.originals
             if originals and (original := originals.get(line)) is not None:
-                self._session.unmasked(original)
+                self._protocol.unmasked(original)
             return received
         offset = self._raw.offset(line.offset)
         told = Oversize(length_bytes=line.length, sha256=line.sha256, raw_offset=offset)
-        received = self._session.receive_oversize(line.kept)
+        received = self._protocol.receive_oversize(line.kept)
         received.events = [told, *received.events]
         return received
 
@@ -401,12 +401,12 @@ class LiveCli:
 
     async def _settle(self, events: Sequence[AgentEvent]) -> None:
         passed: list[AgentEvent] = []
-        verdict: TurnCompleted | None = None
+        turn_result: TurnCompleted | None = None
         self._unfinished.take(events)
         for event in events:
             if isinstance(event, TurnCompleted) and not event.unsolicited:
-                if verdict is None and not self.turn_over:
-                    verdict = event
+                if turn_result is None and not self.turn_over:
+                    turn_result = event
                 else:
                     passed.append(_without_text(event))
                 continue
@@ -424,32 +424,32 @@ class LiveCli:
                 self.questions.settled(event.request_id)
             elif isinstance(event, PermissionRequested):
                 passed += await self._rule(event)
-        if verdict is not None:
-            verdict = self._with_partial(verdict, passed)
-            if self._session.drift:
+        if turn_result is not None:
+            turn_result = self._with_partial(turn_result, passed)
+            if self._protocol.drift:
                 passed.append(self._drift_notice())
         if passed:
-            await self._emit(passed, last=verdict is not None)
-        if verdict is not None:
-            if self._cut_short and verdict.ok:
+            await self._emit(passed, last=turn_result is not None)
+        if turn_result is not None:
+            if self._cut_short and turn_result.ok:
                 # Ended in the middle, Droid tells its model that the tool failed, and finishes.
-                verdict = msgspec.structs.replace(
-                    verdict, ok=False, code=FailureCode.INTERRUPTED, error="interrupted"
+                turn_result = msgspec.structs.replace(
+                    turn_result, ok=False, code=FailureCode.INTERRUPTED, error="interrupted"
                 )
-            self.session_id = verdict.session_id or self.session_id
+            self.session_id = turn_result.session_id or self.session_id
             await self.background.hand_over(self.questions)
             await self.background.note()
-            self._end_turn(verdict)
+            self._end_turn(turn_result)
 
-    def _with_partial(self, verdict: TurnCompleted, passed: list[AgentEvent]) -> TurnCompleted:
-        """The verdict, after what its turn left open; that is its text if it has no other."""
-        passed += self._unfinished.end_turn(partial=not verdict.ok)
-        if verdict.ok or verdict.text is not None:
-            return verdict
+    def _with_partial(self, turn_result: TurnCompleted, passed: list[AgentEvent]) -> TurnCompleted:
+        """The turn_result, after what its turn left open; that is its text if it has no other."""
+        passed += self._unfinished.end_turn(partial=not turn_result.ok)
+        if turn_result.ok or turn_result.text is not None:
+            return turn_result
         text = partial_answer(passed)
         if text is None:
-            return verdict
-        return msgspec.structs.replace(verdict, text=text, partial=True)
+            return turn_result
+        return msgspec.structs.replace(turn_result, text=text, partial=True)
 
     async def _rule(self, question: PermissionRequested) -> list[AgentEvent]:
         """Answer a question that needs nobody; leave it open for somebody else."""
@@ -462,7 +462,7 @@ class LiveCli:
 
     def _send_answer(self, request_id: str, resolution: Resolution) -> PermissionResolved:
         answer = resolution.answer
-        self._outbox.send(self._session.answer(request_id, answer))
+        self._outbox.send(self._protocol.answer(request_id, answer))
         return PermissionResolved(
             request_id=request_id,
             decision="allow" if answer.allow else "deny",
@@ -474,8 +474,8 @@ class LiveCli:
 
     def _drift_notice(self) -> Notice:
         """What this turn printed that the schemas do not know, counted by name."""
-        counts = dict(self._session.drift)
-        self._session.drift.clear()
+        counts = dict(self._protocol.drift)
+        self._protocol.drift.clear()
         return Notice(
             code="drift",
             level="warning",
@@ -491,7 +491,7 @@ class LiveCli:
         await self._sink_set.wait()
         events: list[AgentEvent] = []
         for line in lines:
-            events += self._taken(self._session.receive_stderr(line))
+            events += self._taken(self._protocol.receive_stderr(line))
         await self._settle(events)
 
     async def _end_suspended(self) -> None:
@@ -523,8 +523,8 @@ class LiveCli:
     async def _finish(self) -> None:
         events = self._limits.untold()
         end = Exit(code=self._child.exit_code, stderr_tail=self._stderr.tail)
-        behind: Received | None = self._session.finish_background()
-        held, last = self._mask.end(self._session.finish(end))
+        behind: Received | None = self._protocol.finish_background()
+        held, last = self._mask.end(self._protocol.finish(end))
         self._unfinished.take(held)
         try:
             try:
@@ -544,7 +544,7 @@ class LiveCli:
                 )
 
     def _explained(self, event: AgentEvent) -> AgentEvent:
-        """A verdict without a result, with the reason that the CLI's session does not know."""
+        """A turn_result without a result, with the reason that the CLI's session does not know."""
         event = self._limits.explained(event)
         lost = isinstance(event, TurnCompleted) and event.code == FailureCode.NO_RESULT
         if not (lost and self._stdout.was_cut):
@@ -552,8 +552,8 @@ class LiveCli:
         error = "another program emptied the CLI's output file before its end was read"
         return msgspec.structs.replace(event, code=FailureCode.OUTPUT_LOST, error=error)
 
-    def _end_turn(self, verdict: TurnCompleted) -> None:
-        self._verdict = verdict
+    def _end_turn(self, turn_result: TurnCompleted) -> None:
+        self._turn_result = turn_result
         self._turn_done.set()
         self._wake.set()
 

@@ -17,7 +17,7 @@ from agent_runner.latch import Latch
 from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity
 from agent_runner.process.warden import SpawnError
-from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.launcher import Launcher, LaunchError, launch_error
 from agent_runner.runners.sink import Sink
 from agent_runner.runners.warm import Kept, WarmPool
@@ -78,7 +78,7 @@ class Gone(Protocol):
         ...
 
 
-class Headless:
+class CliRunner:
     """Runs prompts; one at a time per conversation is the caller's promise."""
 
     def __init__(self, launcher: Launcher, pool: WarmPool, tasks: Tasks, on_gone: Gone) -> None:
@@ -86,11 +86,11 @@ class Headless:
         self.pool = pool
         self._tasks = tasks
         self.on_gone = on_gone
-        self._living: dict[str, LiveCli] = {}
+        self._living: dict[str, CliProcess] = {}
         self._stuck: dict[str, ProcessIdentity] = {}
 
     @property
-    def living(self) -> list[LiveCli]:
+    def living(self) -> list[CliProcess]:
         """Every process, at work or kept."""
         return list(self._living.values())
 
@@ -110,7 +110,7 @@ class Headless:
         """End the conversation's warm process, if it has one."""
         await self.pool.drop(conversation_id)
 
-    async def kept(self, request: RunRequest) -> LiveCli | None:
+    async def kept(self, request: RunRequest) -> CliProcess | None:
         """The conversation's warm process, if it has one that fits.
 
         LaunchError if no process could start where it is, or if its UI is not given such a
@@ -124,7 +124,9 @@ class Headless:
             return None
         return await self.pool.take(request.conversation_id, request.options, form)
 
-    async def start(self, request: RunRequest, session_id: str | None, process_id: str) -> LiveCli:
+    async def start(
+        self, request: RunRequest, session_id: str | None, process_id: str
+    ) -> CliProcess:
         """A held process that will go on with CLI session `session_id`; LaunchError if it fails.
 
         No process of the conversation may live besides it: `session_in_use` if one cannot
@@ -166,7 +168,7 @@ class Headless:
         if request.terminal:
             self.launcher.check_prompt(request.agent_type, request.options, request.prompt)
 
-    async def go(self, live: LiveCli, request: RunRequest) -> None:
+    async def go(self, live: CliProcess, request: RunRequest) -> None:
         """Let a held process begin with the request's prompt, whose `turn` is next.
 
         LaunchError says why its program cannot be started.
@@ -178,7 +180,7 @@ class Headless:
             raise launch_error(error, request.options, live.program.path) from error
 
     async def turn(
-        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+        self, live: CliProcess, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> TurnCompleted:
         """Run the prompt on `live`; `stop`, or a deadline, ends it early.
 
@@ -186,12 +188,12 @@ class Headless:
         kept for the next turn.
         """
         try:
-            verdict = await self._verdict(live, request, sink, stop, cold=cold)
+            turn_result = await self._turn_result(live, request, sink, stop, cold=cold)
         except BaseException:
             # Nobody watches it any more.
             await live.end(0)
             raise
-        if verdict.code == FailureCode.AUTH_REQUIRED or verdict.untouched:
+        if turn_result.code == FailureCode.AUTH_REQUIRED or turn_result.untouched:
             # Who logs in now does so outside: only a new process reads the new credentials. And
             # what took no prompt will not take the next one either.
             await live.end()
@@ -200,14 +202,14 @@ class Headless:
             await self.pool.give(request.conversation_id, kept)
             if live.background.working:
                 self._tasks.start_soon(self._after_work, request.conversation_id, live)
-        return verdict
+        return turn_result
 
-    async def _after_work(self, conversation_id: str, live: LiveCli) -> None:
+    async def _after_work(self, conversation_id: str, live: CliProcess) -> None:
         await live.background.rest()
         await self.pool.rested(conversation_id, live)
 
-    async def _verdict(
-        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+    async def _turn_result(
+        self, live: CliProcess, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> TurnCompleted:
         stop.wake = Latch()
         prompt = None if cold else request.prompt
@@ -219,10 +221,10 @@ class Headless:
                 await live.end(0)
             else:
                 await live.stop_turn(request.timeouts.cancel_grace_ms / 1000)
-        return await live.verdict()
+        return await live.turn_result()
 
     async def _watch(
-        self, live: LiveCli, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+        self, live: CliProcess, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> None:
         """Return when the turn is over, is to be ended, or waited for an answer for too long."""
         watchdog = Watchdog(
@@ -249,7 +251,7 @@ class Headless:
             stop.expire(deadline.code)
             await sink.emit([deadline.event("cancel")])
 
-    async def _serve(self, live: LiveCli, conversation_id: str) -> None:
+    async def _serve(self, live: CliProcess, conversation_id: str) -> None:
         identity = live.identity
         try:
             await live.serve()

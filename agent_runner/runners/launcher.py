@@ -30,7 +30,7 @@ from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import Installed, Versions, find
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
 from agent_runner.runners import session_log
-from agent_runner.runners.cli_process import LiveCli, Place
+from agent_runner.runners.cli_process import CliProcess, Place
 from agent_runner.runners.raw_output import RawOutput
 from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.session_files import set_back
@@ -169,7 +169,7 @@ class Launcher:
             raise _not_found(self._programs.get(TMUX) or TMUX, TMUX_INSTALL_HINT)
         return path
 
-    def replaced(self, live: LiveCli) -> bool:
+    def replaced(self, live: CliProcess) -> bool:
         """True if the program of a living process is another one by now; told once."""
         now = Installed.of(Path(live.program.path))
         if now == live.program or now.changed_ns is None:
@@ -231,7 +231,7 @@ class Launcher:
         adapter = adapter_for(agent_type)
         return adapter.launch(options, Form.TERMINAL, resume=None, private_dir="").terminal
 
-    def check(self, options: AgentOptions, live: LiveCli) -> bool:
+    def check(self, options: AgentOptions, live: CliProcess) -> bool:
         """True if a living process is where a new one would start.
 
         LaunchError `cwd_missing` or `cwd_not_allowed` if none could start there now.
@@ -253,8 +253,8 @@ class Launcher:
         process_id: str,
         raw: Path,
         end_grace: float,
-    ) -> LiveCli:
-        """A process held before the CLI, which `LiveCli.go` lets begin; LaunchError says why not.
+    ) -> CliProcess:
+        """A process held before the CLI, until `CliProcess.go`; LaunchError says why not.
 
         `more_args` and `more_env` come after, or in the place of, the agent's own.
         Its bytes go to `raw`.stdout and .stderr until a turn names another place.
@@ -302,9 +302,9 @@ class Launcher:
         except SpawnError as error:
             self.clean(process_id)
             raise launch_error(error, options, argv[0]) from error
-        return LiveCli(
+        return CliProcess(
             child,
-            adapter.session(options, form, resume=resume),
+            adapter.protocol(options, form, resume=resume),
             form,
             place=place,
             program=Installed.of(path),

@@ -62,11 +62,11 @@ class Sink(Protocol):
         ...
 
     async def emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
-        """Take events, in order; `last` if the turn's verdict comes with them."""
+        """Take events, in order; `last` if the turn's turn_result comes with them."""
         ...
 
     async def rule(self, question: PermissionRequested) -> Resolution | None:
-        """The answer, if it is known; None if somebody is asked, and `LiveCli.answer` brings it."""
+        """The answer, if known; None if somebody is asked: `CliProcess.answer` brings it."""
         ...
 
     async def behind(self, asker: Asker, caused_by: str) -> Behind | None:
@@ -93,6 +93,6 @@ class Behind(Sink, Protocol):
         """Wait for the answers to what its work has asked in another run, which ends."""
         ...
 
-    def settle(self, verdict: TurnCompleted | None) -> None:
+    def settle(self, turn_result: TurnCompleted | None) -> None:
         """End it: with what the CLI told of its work, None if that ended and nothing was told."""
         ...

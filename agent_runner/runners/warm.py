@@ -14,7 +14,7 @@ import structlog
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.events import SessionClosed, SessionWarning
-from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_process import CliProcess
 from agent_runner.settings import Timeouts
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class Kept:
     """
 
     def __init__(
-        self, agent_id: str, live: LiveCli, options: AgentOptions, timeouts: Timeouts
+        self, agent_id: str, live: CliProcess, options: AgentOptions, timeouts: Timeouts
     ) -> None:
         self.agent_id = agent_id
         self.live = live
@@ -97,12 +97,14 @@ class WarmPool:
         """What is kept, by conversation; the longest unused first."""
         return dict(self._kept)
 
-    def peek(self, conversation_id: str) -> LiveCli | None:
+    def peek(self, conversation_id: str) -> CliProcess | None:
         """The conversation's process, which stays kept."""
         kept = self._kept.get(conversation_id)
         return None if kept is None else kept.live
 
-    async def take(self, conversation_id: str, options: AgentOptions, form: Form) -> LiveCli | None:
+    async def take(
+        self, conversation_id: str, options: AgentOptions, form: Form
+    ) -> CliProcess | None:
         """The conversation's process, if it lives and was started so and with these options.
 
         When this returns None, no earlier process of the conversation lives any more.
@@ -128,7 +130,7 @@ class WarmPool:
         while len(idle := self._idle()) > self.size:
             await self._close(idle[0], "evicted")
 
-    async def rested(self, conversation_id: str, live: LiveCli) -> None:
+    async def rested(self, conversation_id: str, live: CliProcess) -> None:
         """Its work in the background is over: a one-shot process may leave, another is idle."""
         kept = self._kept.get(conversation_id)
         if kept is None or kept.live is not live or live.background.working:
@@ -193,14 +195,14 @@ class WarmPool:
             await self._told(conversation_id, SessionClosed(reason=reason, pid=live.pid))
 
     @asynccontextmanager
-    async def _end(self, conversation_id: str, reason: str) -> AsyncGenerator[LiveCli, None]:
+    async def _end(self, conversation_id: str, reason: str) -> AsyncGenerator[CliProcess, None]:
         """End what is kept; whoever asks for the conversation waits until the block is over."""
         async with self._taken_out(conversation_id) as live:
             await live.end(reason=reason)
             yield live
 
     @asynccontextmanager
-    async def _taken_out(self, conversation_id: str) -> AsyncGenerator[LiveCli, None]:
+    async def _taken_out(self, conversation_id: str) -> AsyncGenerator[CliProcess, None]:
         """Keep it no more; whoever asks for the conversation waits until the block is over."""
         live = self._kept.pop(conversation_id).live
         ended = self._ending[conversation_id] = anyio.Event()

@@ -18,7 +18,7 @@ from agent_runner.agents.policy import decide
 from agent_runner.agents.tool_calls import NO_PERMISSION
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import answer_of
-from agent_runner.approvals.service import Asking, Desk
+from agent_runner.approvals.service import ApprovalRequest, ApprovalService
 from agent_runner.bus.channel import Channel
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import FailureCode
@@ -43,9 +43,9 @@ from agent_runner.events import (
     event_type,
 )
 from agent_runner.latch import Latch
-from agent_runner.mirrors.recorder import Recorder
+from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.routing.plan import Plan
-from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.sink import Asker, Behind, Resolution
 from agent_runner.settings import Timeouts
 from conversation_store.errors import StoreError
@@ -104,7 +104,7 @@ class ActiveRun:
         timeouts: Timeouts,
         channel: Channel,
         store: Store,
-        desk: Desk,
+        approvals: ApprovalService,
         begin_behind: BeginBehind,
     ) -> None:
         self.run = run
@@ -113,7 +113,7 @@ class ActiveRun:
         self.timeouts = timeouts
         self.channel = channel
         self.store = store
-        self.desk = desk
+        self.approvals = approvals
         self.begin_behind = begin_behind
         self.grants: list[ApprovalRecord] = []
         self.held = False
@@ -126,11 +126,11 @@ class ActiveRun:
         self._stopped_again = False
         self.acted = False
         self.said = False
-        self.recorder: Recorder | None = None
+        self.recorder: LegObserver | None = None
         self.when_asking: WhenAsking | None = None
         self.done = Latch()
         self.outcome: RunOutcome | None = None
-        self.live: LiveCli | None = None
+        self.live: CliProcess | None = None
         self.broken_lines = 0
         self.over = False
         self._late = False
@@ -209,11 +209,11 @@ class ActiveRun:
 
     @property
     def suspends(self) -> bool:
-        """See `runners.headless.Stop`."""
+        """See `runners.cli_runner.Stop`."""
         return self.stop_reason is StopReason.SHUTDOWN
 
     def expire(self, code: FailureCode) -> None:
-        """See `runners.headless.Stop`."""
+        """See `runners.cli_runner.Stop`."""
         self.request_stop(StopReason(code))
 
     async def route(self, plan: Plan, after_code: str | None = None) -> None:
@@ -265,7 +265,9 @@ class ActiveRun:
                     # The approval outlives the process that asked.
                     continue
                 if event.decision == "cancelled":
-                    await self.desk.withdraw(self.run_id, event.request_id, event.message or "")
+                    await self.approvals.withdraw(
+                        self.run_id, event.request_id, event.message or ""
+                    )
             if isinstance(event, SessionStarted) and event.session_id != self.session_id:
                 self.session_id = event.session_id
                 await self.store.conversations.set_session(
@@ -292,7 +294,7 @@ class ActiveRun:
         if self.over:
             return denial("Nobody can approve this: the run that it belongs to is over.")
         name, tool_kind, cwd = question.name, question.tool_kind, self.options.cwd
-        if self.desk.guard.refuses(name, tool_kind, question.input, cwd):
+        if self.approvals.guard.refuses(name, tool_kind, question.input, cwd):
             return denial(f"The service denies this: {REASON}.", REASON)
         if (granted := await self._granted(question)) is not None:
             return granted
@@ -300,7 +302,7 @@ class ActiveRun:
             answer = PermissionAnswer(allow=True, session=True)
             return Resolution(answer=answer, decided_by="session")
         most = supervised.MOST_ANSWERS
-        if question.kind == "tool" and len(await self.desk.decided(self.run_id)) >= most:
+        if question.kind == "tool" and len(await self.approvals.decided(self.run_id)) >= most:
             return denial(f"A run may ask {most} questions.")
         kind = question.tool_kind if question.kind == "permission" else NO_PERMISSION
         ruling = decide(self.options.permissions, question.name, kind, question.input)
@@ -321,7 +323,7 @@ class ActiveRun:
         for approval in self.grants:
             if (approval.tool, approval.input_hash) == (question.name, seen):
                 self.grants.remove(approval)
-                moved = await self.desk.move(approval, Delivery.RESUMING, Delivery.DELIVERED)
+                moved = await self.approvals.move(approval, Delivery.RESUMING, Delivery.DELIVERED)
                 if moved is not None:
                     return Resolution(
                         answer=answer_of(approval),
@@ -334,8 +336,8 @@ class ActiveRun:
         assert self.live is not None
         self._to_ask.discard(question.request_id)
         self._asked.add(question.request_id)
-        approval = await self.desk.open(
-            Asking(
+        approval = await self.approvals.open(
+            ApprovalRequest(
                 question=question,
                 run_id=self.run_id,
                 conversation_id=self.run.conversation_id,

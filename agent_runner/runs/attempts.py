@@ -1,4 +1,4 @@
-"""A run's way to its verdict: on the kept process, on a resumed one, in a new session."""
+"""A run's way to its turn_result: on the kept process, on a resumed one, in a new session."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.custom import supervised_schema as supervised
-from agent_runner.approvals.service import Desk
+from agent_runner.approvals.service import ApprovalService
 from agent_runner.errors import FailureCode
 from agent_runner.events import Notice, RunStarted, SessionQuarantined, TurnCompleted
-from agent_runner.runners.cli_process import LiveCli
-from agent_runner.runners.cli_runner import Headless, RunRequest
+from agent_runner.runners.cli_process import CliProcess
+from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.fruitless import last_fruitless, may_be_the_session
@@ -46,60 +46,60 @@ class Attempts:
     def __init__(
         self,
         store: Store,
-        headless: Headless,
-        desk: Desk,
+        runner: CliRunner,
+        approvals: ApprovalService,
         tasks: Tasks,
         active: ActiveRun,
         request: RunRequest,
     ) -> None:
         self._store = store
-        self._headless = headless
-        self._desk = desk
+        self._runner = runner
+        self._approvals = approvals
         self._tasks = tasks
         self._active = active
         self._request = request
         self.began_process = False
 
-    async def run(self) -> tuple[LiveCli, TurnCompleted]:
-        """The verdict, and the process that gave it.
+    async def run(self) -> tuple[CliProcess, TurnCompleted]:
+        """The turn_result, and the process that gave it.
 
         LaunchError if none could be started, NotBegunError if none need be any more. A run
         that an approval holds (`active.held`) goes on where its last process was.
         """
         if self._active.held:
-            live, verdict = await self._after_decision()
+            live, turn_result = await self._after_decision()
         else:
-            live, verdict = await self._first()
-        while not (verdict.ok or live.alive or self._stopped):
-            if not await self._desk.held(self._active.run_id):
+            live, turn_result = await self._first()
+        while not (turn_result.ok or live.alive or self._stopped):
+            if not await self._approvals.held(self._active.run_id):
                 break
-            live, verdict = await self._after_decision()
-        return live, verdict
+            live, turn_result = await self._after_decision()
+        return live, turn_result
 
-    async def _first(self) -> tuple[LiveCli, TurnCompleted]:
+    async def _first(self) -> tuple[CliProcess, TurnCompleted]:
         """On a process; if that did not take the prompt, on one more."""
-        live, verdict = await self._on_one()
-        if not verdict.untouched or self._stopped or self._active.acted:
-            return live, verdict
+        live, turn_result = await self._on_one()
+        if not turn_result.untouched or self._stopped or self._active.acted:
+            return live, turn_result
         text = "the UI did not take the prompt: another one is given it"
-        data = {"error": verdict.error, "pid": live.pid}
+        data = {"error": turn_result.error, "pid": live.pid}
         notice = Notice(code="ui_replaced", level="warning", message=text, data=data)
         await self._active.emit([notice])
         return await self._on_one()
 
-    async def _on_one(self) -> tuple[LiveCli, TurnCompleted]:
-        live = await self._headless.kept(self._request)
+    async def _on_one(self) -> tuple[CliProcess, TurnCompleted]:
+        live = await self._runner.kept(self._request)
         if live is not None:
             await self._begin(live, (RunState.STARTING, RunState.RUNNING))
-            if self._headless.launcher.replaced(live):
+            if self._runner.launcher.replaced(live):
                 await self._updated(live)
-            verdict = await self._turn(live, self._request, cold=False)
+            turn_result = await self._turn(live, self._request, cold=False)
             died = not live.alive and live.last_output is None
-            if self._stopped or not (died or self._may_be_the_session(verdict)):
-                return live, verdict
+            if self._stopped or not (died or self._may_be_the_session(turn_result)):
+                return live, turn_result
             # Nothing was done with it: it had died, at the prompt perhaps, or cannot go on.
             log.info("warm_process_replaced", run_id=self._active.run_id, pid=live.pid)
-            await self._headless.drop(self._request.conversation_id)
+            await self._runner.drop(self._request.conversation_id)
         conversation = await self._store.conversations.get(self._request.conversation_id)
         session_id = conversation.session_id
         if session_id is None:
@@ -109,35 +109,35 @@ class Attempts:
         if last is not None:
             failure = TurnCompleted(ok=False, code=last.code, error=last.error)
             return await self._in_new_session(conversation, failure)
-        self._headless.set_back(self._request, session_id)
+        self._runner.set_back(self._request, session_id)
         for attempt in range(1, RESUME_ATTEMPTS + 1):
-            live, verdict = await self._on_new(session_id)
-            if self._stopped or not self._may_be_the_session(verdict):
-                return live, verdict
-            await self._headless.drop(self._request.conversation_id)
-            await self._resume_failed(attempt, verdict)
-        return await self._in_new_session(conversation, verdict)
+            live, turn_result = await self._on_new(session_id)
+            if self._stopped or not self._may_be_the_session(turn_result):
+                return live, turn_result
+            await self._runner.drop(self._request.conversation_id)
+            await self._resume_failed(attempt, turn_result)
+        return await self._in_new_session(conversation, turn_result)
 
-    def _may_be_the_session(self, verdict: TurnCompleted) -> bool:
+    def _may_be_the_session(self, turn_result: TurnCompleted) -> bool:
         """True if nothing was done or said, for a reason that may lie in the session's history."""
-        if verdict.ok or self._active.acted or self._active.said:
+        if turn_result.ok or self._active.acted or self._active.said:
             return False
-        if verdict.code == FailureCode.NO_ANSWER:
-            return not (verdict.usage and verdict.usage.output_tokens)
-        return may_be_the_session(verdict.code, verdict.error)
+        if turn_result.code == FailureCode.NO_ANSWER:
+            return not (turn_result.usage and turn_result.usage.output_tokens)
+        return may_be_the_session(turn_result.code, turn_result.error)
 
     async def _in_new_session(
         self, conversation: ConversationRecord, failure: TurnCompleted
-    ) -> tuple[LiveCli, TurnCompleted]:
+    ) -> tuple[CliProcess, TurnCompleted]:
         """Give the session up, unless a new one does no better: then it was not to blame."""
         session_id = conversation.session_id
         assert session_id is not None
         request, given = await self._with_history(conversation)
         await self._quarantine(session_id, failure, given)
-        live, verdict = await self._on_new(None, request)
+        live, turn_result = await self._on_new(None, request)
         unknown = failure.code == FailureCode.SESSION_NOT_FOUND
-        if not unknown and self._did_no_better(live, verdict):
-            await self._headless.drop(request.conversation_id)
+        if not unknown and self._did_no_better(live, turn_result):
+            await self._runner.drop(request.conversation_id)
             await self._store.conversations.set_session(
                 request.conversation_id, session_id, now=wire.now()
             )
@@ -146,7 +146,7 @@ class Attempts:
             notice = Notice(code="session_kept", level="warning", message=text, data=data)
             await self._active.emit([notice])
             live.session_id = session_id
-        return live, verdict
+        return live, turn_result
 
     async def _with_history(self, conversation: ConversationRecord) -> tuple[RunRequest, int]:
         """The request behind the conversation's last messages, and how many it was given."""
@@ -157,39 +157,39 @@ class Attempts:
         earlier = [turn for turn in turns if turn.run_id != self._active.run_id]
         prompt, given = with_history(earlier, self._request.prompt)
         request = msgspec.structs.replace(self._request, prompt=prompt)
-        return (request, given) if self._headless.takes(request) else (self._request, 0)
+        return (request, given) if self._runner.takes(request) else (self._request, 0)
 
-    def _did_no_better(self, live: LiveCli, verdict: TurnCompleted) -> bool:
+    def _did_no_better(self, live: CliProcess, turn_result: TurnCompleted) -> bool:
         if self._stopped:
-            return live.last_output is None and not verdict.ok
-        return self._may_be_the_session(verdict)
+            return live.last_output is None and not turn_result.ok
+        return self._may_be_the_session(turn_result)
 
     @property
     def _stopped(self) -> bool:
         return self._active.asked.is_set()
 
-    async def _after_decision(self) -> tuple[LiveCli, TurnCompleted]:
+    async def _after_decision(self) -> tuple[CliProcess, TurnCompleted]:
         """Wait for the decisions, then resume the session to let what was approved through.
 
         LaunchError `approval_rejected`, `approval_expired` or `resume_failed` ends the run.
         """
         active = self._active
-        resumption = Resumption(self._desk, await self._decisions())
+        resumption = Resumption(self._approvals, await self._decisions())
         await resumption.check()
         for attempt in range(1, self._request.resume_attempts + 1):
             active.grants = await resumption.begin()
             try:
                 if resumption.of_tool:
                     return await self._tool_again(resumption)
-                live, verdict = await self._session_again(resumption)
+                live, turn_result = await self._session_again(resumption)
             except LaunchError as error:
                 why = str(error)
             else:
                 began = live.last_output is not None
-                if self._stopped or (began and verdict.code != FailureCode.SESSION_NOT_FOUND):
+                if self._stopped or (began and turn_result.code != FailureCode.SESSION_NOT_FOUND):
                     await resumption.over(active.grants)
-                    return live, verdict
-                why = verdict.error or "the CLI did not resume its session"
+                    return live, turn_result
+                why = turn_result.error or "the CLI did not resume its session"
             await resumption.again(why)
             with anyio.move_on_after(attempt * RESUME_PAUSE_S):
                 await active.asked.wait()
@@ -197,17 +197,17 @@ class Attempts:
                 raise NotBegunError
         raise await resumption.failed(why)
 
-    async def _session_again(self, resumption: Resumption) -> tuple[LiveCli, TurnCompleted]:
+    async def _session_again(self, resumption: Resumption) -> tuple[CliProcess, TurnCompleted]:
         """Have a new process of the CLI's session make the approved calls again."""
         conversation = await self._store.conversations.get(self._request.conversation_id)
         if conversation.session_id is None:
             raise LaunchError(FailureCode.RESUME_FAILED, "the CLI had not opened a session yet")
-        self._headless.set_back(self._request, conversation.session_id)
+        self._runner.set_back(self._request, conversation.session_id)
         request = msgspec.structs.replace(self._request, prompt=resumption.prompt())
-        self._headless.check_prompt(request)
+        self._runner.check_prompt(request)
         return await self._on_new(conversation.session_id, request)
 
-    async def _tool_again(self, resumption: Resumption) -> tuple[LiveCli, TurnCompleted]:
+    async def _tool_again(self, resumption: Resumption) -> tuple[CliProcess, TurnCompleted]:
         """Start a supervised tool again as at first, with the answers."""
         answers = await resumption.answers(self._active.run_id)
         request = msgspec.structs.replace(
@@ -229,7 +229,7 @@ class Attempts:
 
             tasks.start_soon(stop)
             self._active.detached = True
-            decided = await self._desk.settled(self._active.run_id)
+            decided = await self._approvals.settled(self._active.run_id)
             self._active.detached = False
             tasks.cancel_scope.cancel()
         if decided is None or self._stopped:
@@ -238,7 +238,7 @@ class Attempts:
 
     async def _on_new(
         self, session_id: str | None, request: RunRequest | None = None
-    ) -> tuple[LiveCli, TurnCompleted]:
+    ) -> tuple[CliProcess, TurnCompleted]:
         """The turn on a new process; `request` stands in the place of the run's own.
 
         A program that an installer is just putting in its place is waited for a moment.
@@ -260,22 +260,22 @@ class Attempts:
             await self._active.emit([Notice(code="cli_awaited", level="info", message=missed)])
         return live, await self._turn(live, request, cold=True)
 
-    async def _begun(self, session_id: str | None, request: RunRequest) -> LiveCli:
+    async def _begun(self, session_id: str | None, request: RunRequest) -> CliProcess:
         """A process is written down while it is held, and does nothing before that."""
         if self._stopped:
             raise NotBegunError
         process_id = wire.new_id("proc")
-        live = await self._headless.start(request, session_id, process_id)
+        live = await self._runner.start(request, session_id, process_id)
         live.session_id = session_id
         self.began_process = True
-        launcher, agent_type = self._headless.launcher, request.agent_type
+        launcher, agent_type = self._runner.launcher, request.agent_type
         if not launcher.version_known(agent_type):
             # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
             self._tasks.start_soon(launcher.version, agent_type)
         begins = self._active.live is None and not self._active.held
         try:
             await self._write_down(live)
-            await self._headless.go(live, request)
+            await self._runner.go(live, request)
         except BaseException:
             await live.end(0)
             raise
@@ -284,7 +284,7 @@ class Attempts:
         self._active.live = live
         return live
 
-    async def _write_down(self, live: LiveCli) -> None:
+    async def _write_down(self, live: CliProcess) -> None:
         run, identity, now = self._active.run, live.identity, wire.now()
         process = ProcessRecord(
             process_id=identity.process_id,
@@ -303,7 +303,7 @@ class Attempts:
         else:
             await self._store.processes.add(process)
 
-    async def _begin(self, live: LiveCli, targets: tuple[RunState, ...]) -> None:
+    async def _begin(self, live: CliProcess, targets: tuple[RunState, ...]) -> None:
         """Tell that the run has its process.
 
         The prompt need not wait for that to be stored: after a crash the run's raw log says
@@ -320,7 +320,7 @@ class Attempts:
             reason=run.reason,
             form=live.form,
             agent_type=agent_type,
-            cli_version=live.cli_version or self._headless.launcher.known_version(agent_type),
+            cli_version=live.cli_version or self._runner.launcher.known_version(agent_type),
             pid=live.pid,
             reused=targets[0] is RunState.STARTING,
         )
@@ -331,10 +331,10 @@ class Attempts:
             await live.end()
             raise
 
-    async def _turn(self, live: LiveCli, request: RunRequest, *, cold: bool) -> TurnCompleted:
-        return await self._headless.turn(live, request, self._active, self._active, cold=cold)
+    async def _turn(self, live: CliProcess, request: RunRequest, *, cold: bool) -> TurnCompleted:
+        return await self._runner.turn(live, request, self._active, self._active, cold=cold)
 
-    async def _updated(self, live: LiveCli) -> None:
+    async def _updated(self, live: CliProcess) -> None:
         notice = Notice(
             code="cli_updated",
             level="info",
@@ -344,16 +344,16 @@ class Attempts:
         )
         await self._active.emit([notice])
 
-    async def _resume_failed(self, attempt: int, verdict: TurnCompleted) -> None:
+    async def _resume_failed(self, attempt: int, turn_result: TurnCompleted) -> None:
         notice = Notice(
             code="session_resume_failed",
             level="warning",
-            message=verdict.error or "the CLI does not know its session",
+            message=turn_result.error or "the CLI does not know its session",
             data={"attempt": attempt, "of": RESUME_ATTEMPTS},
         )
         await self._active.emit([notice])
 
-    async def _quarantine(self, session_id: str, verdict: TurnCompleted, given: int) -> None:
+    async def _quarantine(self, session_id: str, turn_result: TurnCompleted, given: int) -> None:
         """Give the session up: the conversation goes on in a new one, and says so."""
         await self._store.conversations.set_session(
             self._request.conversation_id, None, now=wire.now()
@@ -361,7 +361,7 @@ class Attempts:
         event = SessionQuarantined(
             session_id=session_id,
             attempts=RESUME_ATTEMPTS,
-            error=verdict.error,
+            error=turn_result.error,
             history_turns=given,
         )
         await self._active.emit([event])

@@ -13,7 +13,7 @@ from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import FailureCode
 from agent_runner.events import PermissionRequested, TurnCompleted
 from agent_runner.latch import Latch
-from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.sink import Asker
 from agent_runner.runs.active import ActiveRun, StopReason, denial
 from agent_runner.runs.outcome import judge, stopped
@@ -52,7 +52,7 @@ def _new_run(origin: ActiveRun, caused_by: str) -> NewRun:
 class BackgroundRun(ActiveRun):
     """It runs from its first event until the CLI has told what came of its work."""
 
-    def __init__(self, origin: ActiveRun, live: LiveCli, caused_by: str) -> None:
+    def __init__(self, origin: ActiveRun, live: CliProcess, caused_by: str) -> None:
         run = _new_run(origin, caused_by)
         super().__init__(
             run,
@@ -61,7 +61,7 @@ class BackgroundRun(ActiveRun):
             origin.timeouts,
             origin.channel,
             origin.store,
-            origin.desk,
+            origin.approvals,
             origin.begin_behind,
         )
         self.process = self.live = live
@@ -69,11 +69,11 @@ class BackgroundRun(ActiveRun):
         self.started_at = run.now
         self.acted = True
         self._settled = Latch()
-        self._verdict: TurnCompleted | None = None
+        self._turn_result: TurnCompleted | None = None
 
-    def settle(self, verdict: TurnCompleted | None) -> None:
+    def settle(self, turn_result: TurnCompleted | None) -> None:
         """See `runners.sink.Behind`."""
-        self._verdict = verdict
+        self._turn_result = turn_result
         self._settled.set()
         self.wake.set()
 
@@ -81,7 +81,7 @@ class BackgroundRun(ActiveRun):
         """See `runners.sink.Behind`."""
         self._asked |= {question.request_id for question in questions}
         try:
-            await self.desk.move_over(asker, questions, self.run_id)
+            await self.approvals.move_over(asker, questions, self.run_id)
         except StoreError as error:
             # Nobody can answer any more: their approvals end with the other run.
             log.error("approvals_not_moved", run_id=self.run_id, code=error.code)
@@ -112,16 +112,16 @@ class BackgroundRun(ActiveRun):
             await self.process.end(grace, str(self.stop_reason))
 
     def _outcome(self) -> RunOutcome:
-        verdict = self._verdict
-        if verdict is None:
-            verdict = TurnCompleted(ok=False, code=FailureCode.INTERRUPTED, error=_UNTOLD)
-        outcome = judge(verdict, self.stop_reason, adapter_for(self.agent_type))
+        turn_result = self._turn_result
+        if turn_result is None:
+            turn_result = TurnCompleted(ok=False, code=FailureCode.INTERRUPTED, error=_UNTOLD)
+        outcome = judge(turn_result, self.stop_reason, adapter_for(self.agent_type))
         if self.stop_reason is not None:
             end = stopped(self.stop_reason)
             outcome = msgspec.structs.replace(
                 outcome, state=end.state, code=end.code, error=end.error
             )
-        elif verdict.code in (FailureCode.INTERRUPTED, FailureCode.BACKGROUND_LOST):
+        elif turn_result.code in (FailureCode.INTERRUPTED, FailureCode.BACKGROUND_LOST):
             outcome = msgspec.structs.replace(outcome, state=RunState.INTERRUPTED)
         return msgspec.structs.replace(
             outcome,

@@ -12,7 +12,7 @@ import structlog
 from agent_runner import wire
 from agent_runner.agents.custom.adapter import CustomAdapter
 from agent_runner.agents.registry import adapter_for
-from agent_runner.approvals.service import Desk
+from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.channel import Batch
 from agent_runner.bus.frames import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
@@ -20,7 +20,7 @@ from agent_runner.events import Notice
 from agent_runner.mirrors.mirrors import Mirrors
 from agent_runner.routing.plan import CommMode, Plan, Source
 from agent_runner.routing.router import Leg, Router
-from agent_runner.runners.cli_runner import Headless, RunRequest
+from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.attempts import Attempts, NotBegunError
@@ -34,7 +34,7 @@ from agent_runner.runs.outcome import (
     stopped,
     with_hint,
 )
-from agent_runner.runs.queue import Ticket
+from agent_runner.runs.queue import QueueSlot
 from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.settings import Settings, Timeouts
 from agent_runner.tasks import Tasks
@@ -54,9 +54,9 @@ class RunDriver:
     def __init__(
         self,
         store: Store,
-        headless: Headless,
+        runner: CliRunner,
         router: Router,
-        desk: Desk,
+        approvals: ApprovalService,
         tasks: Tasks,
         settings: Settings,
         raw_dir: Path,
@@ -66,14 +66,14 @@ class RunDriver:
         self._store = store
         self._mirrors = mirrors
         self._sessions = sessions
-        self._headless = headless
-        self._desk = desk
+        self._runner = runner
+        self._approvals = approvals
         self._router = router
         self._tasks = tasks
         self._settings = settings
         self._raw_dir = raw_dir
 
-    async def drive(self, active: ActiveRun, agent: AgentRecord, ticket: Ticket) -> None:
+    async def drive(self, active: ActiveRun, agent: AgentRecord, slot: QueueSlot) -> None:
         """Bring the run to its end, whatever happens; its end is committed before this returns.
 
         Only a run that the service stops for while it is queued, or held by an approval, may
@@ -81,9 +81,9 @@ class RunDriver:
         """
         outcome: RunOutcome | None = None
         begun = anyio.current_time()
-        waits = not ticket.ready.is_set()
+        waits = not slot.ready.is_set()
         try:
-            outcome = await self._wait_for_turn(active, ticket)
+            outcome = await self._wait_for_turn(active, slot)
             if outcome is None:
                 begun = anyio.current_time()
                 if waits:
@@ -142,11 +142,11 @@ class RunDriver:
         """True if the service stops, and a decision can still bring the run to its end."""
         if active.stop_reason is not StopReason.SHUTDOWN or outcome.state is RunState.SUCCEEDED:
             return False
-        return await self._desk.held(active.run_id)
+        return await self._approvals.held(active.run_id)
 
-    async def _wait_for_turn(self, active: ActiveRun, ticket: Ticket) -> RunOutcome | None:
+    async def _wait_for_turn(self, active: ActiveRun, slot: QueueSlot) -> RunOutcome | None:
         """None when the agent is free for this run; how it ended if that never came."""
-        if ticket.ready.is_set() and not active.asked.is_set():
+        if slot.ready.is_set() and not active.asked.is_set():
             return None
         with anyio.move_on_after(self._settings.limits.queue_wait_ms / 1000):
             async with anyio.create_task_group() as tasks:
@@ -156,11 +156,11 @@ class RunDriver:
                     tasks.cancel_scope.cancel()
 
                 tasks.start_soon(stop)
-                await ticket.ready.wait()
+                await slot.ready.wait()
                 tasks.cancel_scope.cancel()
         if active.stop_reason is not None:
             return stopped(active.stop_reason)
-        if ticket.ready.is_set():
+        if slot.ready.is_set():
             return None
         return RunOutcome(
             state=RunState.TIMED_OUT,
@@ -232,20 +232,22 @@ class RunDriver:
             terminal=plan.mode is CommMode.TMUX,
             more_env=_for_tools(agent.type, active.timeouts),
         )
-        attempts = Attempts(self._store, self._headless, self._desk, self._tasks, active, request)
+        attempts = Attempts(
+            self._store, self._runner, self._approvals, self._tasks, active, request
+        )
         try:
-            live, verdict = await attempts.run()
+            live, turn_result = await attempts.run()
         except NotBegunError:
             assert active.stop_reason is not None
             return stopped(active.stop_reason)
         version = live.cli_version
         if version is None:
             with anyio.move_on_after(VERSION_WAIT_S):
-                version = await self._headless.launcher.version(agent.type)
+                version = await self._runner.launcher.version(agent.type)
         if version is not None and attempts.began_process:
             await self._tell_version(active, version)
         return msgspec.structs.replace(
-            judge(verdict, active.stop_reason, adapter_for(agent.type)),
+            judge(turn_result, active.stop_reason, adapter_for(agent.type)),
             form=live.form,
             session_id=live.session_id,
             cli_version=version,
@@ -283,7 +285,7 @@ class RunDriver:
                 hint=HINTS[FailureCode.INTERNAL],
             )
             await self._commit_end(active, outcome, now)
-        self._desk.run_ended(active.run_id)
+        self._approvals.run_ended(active.run_id)
         active.finished_at = now
         active.outcome = outcome
         active.done.set()

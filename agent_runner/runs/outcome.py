@@ -1,4 +1,4 @@
-"""How a run ended: from the agent's verdict and the wish to stop it."""
+"""How a run ended: from the agent's turn_result and the wish to stop it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def stopped(reason: StopReason) -> RunOutcome:
 
 
 def failed(code: str, error: str, hint: str | None = None) -> RunOutcome:
-    """The end of a run that could not be brought to a verdict."""
+    """The end of a run that could not be brought to a turn_result."""
     return RunOutcome(state=RunState.FAILED, code=code, error=error, hint=hint)
 
 
@@ -61,24 +61,26 @@ def both(first_mode: str, first: RunOutcome, mode: str, second: RunOutcome) -> R
     return msgspec.structs.replace(second, error=error)
 
 
-def judge(verdict: TurnCompleted, stop_reason: StopReason | None, adapter: Adapter) -> RunOutcome:
+def judge(
+    turn_result: TurnCompleted, stop_reason: StopReason | None, adapter: Adapter
+) -> RunOutcome:
     """How the run ended: a result that came in time wins over a wish to stop."""
-    if verdict.ok:
+    if turn_result.ok:
         outcome = RunOutcome(state=RunState.SUCCEEDED)
     elif stop_reason is not None:
         outcome = stopped(stop_reason)
     else:
-        code = verdict.code or FailureCode.CLI_ERROR
-        error = verdict.error or "the CLI reported a failure without a text"
+        code = turn_result.code or FailureCode.CLI_ERROR
+        error = turn_result.error or "the CLI reported a failure without a text"
         outcome = failed(code, error, _hint(code, error, adapter))
         if code in _RESET:
-            outcome = msgspec.structs.replace(outcome, resets_at=_resets_at(verdict, error))
+            outcome = msgspec.structs.replace(outcome, resets_at=_resets_at(turn_result, error))
     return msgspec.structs.replace(
         outcome,
-        answer=verdict.text,
-        partial=verdict.partial,
-        usage=msgspec.to_builtins(verdict.usage) if verdict.usage is not None else None,
-        cost_usd=verdict.cost_usd,
+        answer=turn_result.text,
+        partial=turn_result.partial,
+        usage=msgspec.to_builtins(turn_result.usage) if turn_result.usage is not None else None,
+        cost_usd=turn_result.cost_usd,
     )
 
 
@@ -89,9 +91,9 @@ def _hint(code: str, error: str, adapter: Adapter) -> str | None:
     return adapter.login_hint if code == FailureCode.AUTH_REQUIRED else None
 
 
-def _resets_at(verdict: TurnCompleted, error: str) -> str | None:
+def _resets_at(turn_result: TurnCompleted, error: str) -> str | None:
     now = datetime.now(UTC)
-    given = None if verdict.resets_at is None else from_epoch(verdict.resets_at)
+    given = None if turn_result.resets_at is None else from_epoch(turn_result.resets_at)
     moment = None if given is None else future(given, now)
     moment = moment or reset_time(error, now)
     return None if moment is None else wire.utc_text(moment)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent_runner.agents.base import AgentOptions, Exit, Form, Received, Session
+from agent_runner.agents.base import AgentOptions, CliProtocol, Exit, Form, Received
 from agent_runner.agents.registry import adapter_for
 from agent_runner.agents.unfinished import Unfinished
 from agent_runner.events import AgentEvent, TurnCompleted
@@ -39,13 +39,13 @@ class Printing(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Sequence[str]
     line_limit: int
 
-    def session(self) -> Session:
+    def protocol(self) -> CliProtocol:
         """A protocol session as the process had, before its first turn."""
         adapter = adapter_for(self.agent_type)
         form = Form(self.form) if self.form in list(Form) else adapter.forms[0]
-        session = adapter.session(self.options, form, resume=self.session_id)
-        session.open()
-        return session
+        protocol = adapter.protocol(self.options, form, resume=self.session_id)
+        protocol.open()
+        return protocol
 
 
 def read(printing: Printing, logs: Sequence[Path], turn: int) -> Printed:
@@ -54,7 +54,7 @@ def read(printing: Printing, logs: Sequence[Path], turn: int) -> Printed:
     The process is taken to have ended with the last of them. A log that is not there is passed
     over: FileNotFoundError if that is the log of `turn`.
     """
-    session = printing.session()
+    protocol = printing.protocol()
     unfinished, mask = Unfinished(), TextMask(printing.secrets)
     printed = Printed([], [])
     own: list[AgentEvent] = []
@@ -72,30 +72,32 @@ def read(printing: Printing, logs: Sequence[Path], turn: int) -> Printed:
             received = received.rest
 
     for index, path in enumerate(logs):
-        session.prompt("")
+        protocol.prompt("")
         own = []
         with suppress(FileNotFoundError) if index != turn else nullcontext():
             for line in _lines(path, printing):
                 if isinstance(line, OversizeLine):
-                    take(session.receive_oversize(line.kept))
+                    take(protocol.receive_oversize(line.kept))
                 else:
-                    take(session.receive(line))
+                    take(protocol.receive(line))
         if index == turn:
             printed.own = own
-    take(session.finish_background())
+    take(protocol.finish_background())
     printed.behind += unfinished.end_background(partial=True, helpers=True)
-    held, rest = mask.end(session.finish(Exit(code=None)))
+    held, rest = mask.end(protocol.finish(Exit(code=None)))
     unfinished.take(held)
     last = unfinished.end(rest)
     own += (event for event in last if not isinstance(event, TurnCompleted))
     return printed
 
 
-def _cut(unfinished: Unfinished, verdict: TurnCompleted, behind: int | None) -> list[AgentEvent]:
-    """What the turn that has its verdict left open."""
+def _cut(
+    unfinished: Unfinished, turn_result: TurnCompleted, behind: int | None
+) -> list[AgentEvent]:
+    """What the turn that has its turn_result left open."""
     if behind is None:
-        return unfinished.end_turn(partial=not verdict.ok)
-    return unfinished.end_background(partial=not verdict.ok, helpers=False)
+        return unfinished.end_turn(partial=not turn_result.ok)
+    return unfinished.end_background(partial=not turn_result.ok, helpers=False)
 
 
 def _lines(path: Path, printing: Printing) -> Iterator[bytes | OversizeLine]:

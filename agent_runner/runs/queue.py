@@ -8,7 +8,7 @@ from agent_runner.errors import BusyError
 from agent_runner.latch import Latch
 
 
-class Ticket:
+class QueueSlot:
     """A place in an agent's queue. `ready` is set when it is at the front."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class AgentQueue:
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        self._tickets: deque[Ticket] = deque()
+        self._tickets: deque[QueueSlot] = deque()
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -34,16 +34,16 @@ class AgentQueue:
                 hint="try again when one of them is over",
             )
 
-    def enter(self) -> Ticket:
+    def enter(self) -> QueueSlot:
         """Take the last place."""
-        ticket = Ticket()
-        self._tickets.append(ticket)
+        slot = QueueSlot()
+        self._tickets.append(slot)
         if len(self._tickets) == 1:
-            ticket.ready.set()
-        return ticket
+            slot.ready.set()
+        return slot
 
-    def leave(self, ticket: Ticket) -> None:
+    def leave(self, slot: QueueSlot) -> None:
         """Give a place up, at the front or while waiting."""
-        self._tickets.remove(ticket)
+        self._tickets.remove(slot)
         if self._tickets:
             self._tickets[0].ready.set()

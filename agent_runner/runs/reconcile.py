@@ -131,9 +131,9 @@ async def interrupt(
         code=FailureCode.INTERRUPTED,
         error=error,
     )
-    if (verdict := known.verdict) is not None and verdict.ok:
+    if (turn_result := known.turn_result) is not None and turn_result.ok:
         outcome = RunOutcome(state=RunState.SUCCEEDED)
-        known.answer, known.partial = verdict.text or known.answer, False
+        known.answer, known.partial = turn_result.text or known.answer, False
     started_at = known.started_at or run.started_at
     outcome = msgspec.structs.replace(
         with_hint(outcome),

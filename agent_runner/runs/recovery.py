@@ -65,7 +65,7 @@ class Recovered(msgspec.Struct, kw_only=True):
     cli_version: str | None = None
     usage: Usage | None = None
     cost_usd: float | None = None
-    verdict: TurnCompleted | None = None
+    turn_result: TurnCompleted | None = None
     started_at: str | None = None
     last_at: str | None = None
 
@@ -140,10 +140,10 @@ class Recovery:
         found.last_at = max(filter(None, (found.last_at, at)), default=None)
         if run.trigger == "background":
             others = await self._others(run, runs)
-            found.events, found.verdict = missing_behind(printed.behind, told, others)
+            found.events, found.turn_result = missing_behind(printed.behind, told, others)
         else:
             found.events = missing(printed.own, told)
-            found.verdict = next((e for e in printed.own if isinstance(e, TurnCompleted)), None)
+            found.turn_result = next((e for e in printed.own if isinstance(e, TurnCompleted)), None)
         return _known(found, [*told, *map(msgspec.to_builtins, found.events)])
 
     async def _stored(self, run_id: str) -> list[_Stored]:
@@ -218,7 +218,7 @@ def missing_behind(
 ) -> tuple[list[AgentEvent], TurnCompleted | None]:
     """Those of `printed` that are stored neither of the run nor of the `others`.
 
-    And the verdict that the CLI had come to in the run, if it had: what comes after that is of
+    And the turn_result that the CLI had come to in the run, if it had: what comes after that is of
     another run.
     """
     left = Counter(_key(event) for event in stored)

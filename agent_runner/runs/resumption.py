@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent_runner.agents.custom.supervised_schema import MOST_ANSWERS, Answer
 from agent_runner.approvals.canonical import canonical
-from agent_runner.approvals.service import Desk
+from agent_runner.approvals.service import ApprovalService
 from agent_runner.errors import FailureCode
 from agent_runner.runners.launcher import LaunchError
 from conversation_store.records import ApprovalRecord
@@ -26,8 +26,8 @@ _CODES = {
 class Resumption:
     """The decided approvals of one run on their way to a new process of its session."""
 
-    def __init__(self, desk: Desk, decided: list[ApprovalRecord]) -> None:
-        self._desk = desk
+    def __init__(self, approvals: ApprovalService, decided: list[ApprovalRecord]) -> None:
+        self._approvals = approvals
         self._decided = decided
 
     @property
@@ -37,7 +37,7 @@ class Resumption:
 
     async def answers(self, run_id: str) -> list[Answer]:
         """All that was decided for the run so far, for a tool's environment."""
-        decided = await self._desk.decided(run_id)
+        decided = await self._approvals.decided(run_id)
         return [_answer(a) for a in decided if a.kind is ApprovalKind.TOOL][-MOST_ANSWERS:]
 
     async def told(self) -> None:
@@ -48,7 +48,7 @@ class Resumption:
         """LaunchError `approval_rejected` or `approval_expired`, unless all are approved."""
         for approval in self._decided:
             if (code := _CODES.get(approval.state)) is not None:
-                await self._desk.move(approval, approval.delivery, Delivery.DELIVERED)
+                await self._approvals.move(approval, approval.delivery, Delivery.DELIVERED)
                 said = f": {approval.reason}" if approval.reason else ""
                 by = f" by {approval.decided_by}" if approval.decided_by else ""
                 raise LaunchError(code, f"{approval.tool} was {approval.state}{by}{said}")
@@ -67,13 +67,13 @@ class Resumption:
         """The resumed turn is over: note what it did not ask for again."""
         for approval in unclaimed:
             error = "the agent did not make this call again"
-            await self._desk.move(approval, Delivery.RESUMING, Delivery.FAILED, error)
+            await self._approvals.move(approval, Delivery.RESUMING, Delivery.FAILED, error)
 
     async def failed(self, error: str) -> LaunchError:
         """Give up; returns what ends the run."""
         for approval in self._decided:
             for source in (Delivery.WAITING, Delivery.RESUMING):
-                await self._desk.move(approval, source, Delivery.FAILED, error)
+                await self._approvals.move(approval, source, Delivery.FAILED, error)
         return LaunchError(
             FailureCode.RESUME_FAILED,
             f"what was approved could not be brought to the CLI: {error}",
@@ -85,7 +85,7 @@ class Resumption:
     ) -> None:
         """Move those that are at `source` on; all of them without one."""
         for index, approval in enumerate(self._decided):
-            moved = await self._desk.move(approval, source or approval.delivery, target, error)
+            moved = await self._approvals.move(approval, source or approval.delivery, target, error)
             self._decided[index] = moved or approval
 
     def prompt(self) -> str:

@@ -13,7 +13,7 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
-from agent_runner.approvals.service import Desk
+from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.channel import Channel
 from agent_runner.bus.frames import new_event
@@ -30,13 +30,13 @@ from agent_runner.mirrors.mirrors import Mirrors
 from agent_runner.routing.options import options_of
 from agent_runner.routing.router import Router
 from agent_runner.runners.background import Background
-from agent_runner.runners.cli_process import LiveCli
-from agent_runner.runners.cli_runner import Headless
+from agent_runner.runners.cli_process import CliProcess
+from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runners.sink import Asker
 from agent_runner.runs.active import ActiveRun, StopReason
 from agent_runner.runs.background import BackgroundRun
 from agent_runner.runs.driver import RunDriver
-from agent_runner.runs.queue import AgentQueue, Ticket
+from agent_runner.runs.queue import AgentQueue, QueueSlot
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.reconcile import interrupt
 from agent_runner.runs.request import ExecuteRequest
@@ -68,9 +68,9 @@ class RunService:
         self,
         store: Store,
         bus: Bus,
-        headless: Headless,
+        runner: CliRunner,
         router: Router,
-        desk: Desk,
+        approvals: ApprovalService,
         tasks: Tasks,
         settings: Settings,
         raw_dir: Path,
@@ -78,18 +78,18 @@ class RunService:
     ) -> None:
         self._store = store
         self._bus = bus
-        self._headless = headless
+        self._runner = runner
         self._router = router
-        self._desk = desk
+        self._approvals = approvals
         self._tasks = tasks
         self._settings = settings
         self._limits = settings.limits
         self._raw_files = RawFiles(raw_dir)
         self._rotation = Rotation(store, self._raw_files, settings.logs)
         self._mirrors = mirrors
-        self._sessions = SessionWatch(store, bus, headless)
+        self._sessions = SessionWatch(store, bus, runner)
         self._driver = RunDriver(
-            store, headless, router, desk, tasks, settings, raw_dir, mirrors, self._sessions
+            store, runner, router, approvals, tasks, settings, raw_dir, mirrors, self._sessions
         )
         # Each is there while somebody uses it.
         self._queues = WeakValueDictionary[str, AgentQueue]()
@@ -252,9 +252,9 @@ class RunService:
         timeouts: Timeouts,
         channel: Channel,
     ) -> ActiveRun:
-        store, desk = self._store, self._desk
+        store, approvals = self._store, self._approvals
         return ActiveRun(
-            run, agent_type, options, timeouts, channel, store, desk, self._begin_behind
+            run, agent_type, options, timeouts, channel, store, approvals, self._begin_behind
         )
 
     async def _begin_behind(
@@ -264,7 +264,7 @@ class RunService:
 
         None if its conversation takes no more: it is deleted, or cannot be written.
         """
-        assert isinstance(asker, LiveCli)
+        assert isinstance(asker, CliProcess)
         active = BackgroundRun(origin, asker, caused_by)
         run = active.run
         started = RunStarted(
@@ -365,7 +365,7 @@ class RunService:
 
     def _work_of(self, run_id: str) -> Background | None:
         """What works on after a run, if something does."""
-        for live in self._headless.living:
+        for live in self._runner.living:
             if live.background.working and live.background.serves(run_id):
                 return live.background
         return None
@@ -415,7 +415,7 @@ class RunService:
         conversation_id = await self._store.conversations.current_id(agent_id)
         if conversation_id is None:
             return None
-        await self._headless.drop(conversation_id)
+        await self._runner.drop(conversation_id)
         await self._store.conversations.end(conversation_id, now=wire.now())
         return conversation_id
 
@@ -425,7 +425,7 @@ class RunService:
         async with self._one_at_a_time(conversation.agent_id):
             runs = await self._store.runs.of_conversation(conversation_id)
             await self._store.conversations.delete(conversation_id)
-            await self._headless.drop(conversation_id)
+            await self._runner.drop(conversation_id)
         await self._mirrors.drop(conversation_id)
         for run_id in runs:
             self._raw_files.remove(run_id)
@@ -494,14 +494,14 @@ class RunService:
         return (wire.new_id("conv"), True) if current is None else (current, False)
 
     async def _drive(
-        self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue, ticket: Ticket
+        self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue, slot: QueueSlot
     ) -> None:
         try:
-            await self._driver.drive(active, agent, ticket)
+            await self._driver.drive(active, agent, slot)
         finally:
             del self._active[active.run_id]
             active.done.set()
-            queue.leave(ticket)
+            queue.leave(slot)
             self._settle(active)
         # Who waits for the end goes first.
         await anyio.lowlevel.checkpoint()

@@ -32,7 +32,7 @@ from agent_runner.agents.session_log import Entry, Reading, Said, read
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.frames import new_event
 from agent_runner.events import SessionContinued
-from agent_runner.runners.cli_runner import Headless
+from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runners.session_log import Seen, lines_from, look
 from agent_runner.runs import history, resumption
 from conversation_store.errors import StoreError
@@ -90,10 +90,10 @@ class _Ours:
 class SessionWatch:
     """Looks after the sessions of all conversations."""
 
-    def __init__(self, store: Store, bus: Bus, headless: Headless) -> None:
+    def __init__(self, store: Store, bus: Bus, runner: CliRunner) -> None:
         self._store = store
         self._bus = bus
-        self._headless = headless
+        self._runner = runner
         self._known: dict[str, _Known] = {}
         # Each is there while somebody uses it.
         self._reading = WeakValueDictionary[str, anyio.Lock]()
@@ -103,7 +103,7 @@ class SessionWatch:
         known = self._known.get(conversation_id)
         if known is not None and (known.file is None or look(known.file) == known.seen):
             return
-        live = self._headless.pool.peek(conversation_id)
+        live = self._runner.pool.peek(conversation_id)
         if live is not None and live.background.working:
             return  # its end would lose that work
         try:
@@ -168,7 +168,7 @@ class SessionWatch:
             if not takes_over:
                 return  # it may not be over: the next prompt takes it over
             # Known to the register from here on, whether or not a process has run yet.
-            self._headless.launcher.secrets_of(agent_type, options)
+            self._runner.launcher.secrets_of(agent_type, options)
             await self._take_over(conversation, reading.said, behind)
         elif behind != mark:
             await self._store.conversations.mark_session(conversation_id, _json(behind))
@@ -187,17 +187,17 @@ class SessionWatch:
         file = known.file if known is not None and known.session_id == session_id else None
         if file is not None and look(file) is not None:
             return file
-        find = partial(self._headless.launcher.session_log, agent_type, options, session_id)
+        find = partial(self._runner.launcher.session_log, agent_type, options, session_id)
         return await anyio.to_thread.run_sync(find)
 
     async def _take_over(
         self, conversation: ConversationRecord, said: list[Said], mark: Mark
     ) -> None:
         conversation_id, now = conversation.conversation_id, wire.now()
-        live = self._headless.pool.peek(conversation_id)
+        live = self._runner.pool.peek(conversation_id)
         typed = {_plain(text) for text in (live.typed if live is not None else ())}
         if any(one.role == "user" and _plain(one.text) not in typed for one in said):
-            await self._headless.drop(conversation_id)
+            await self._runner.drop(conversation_id)
         turns = [
             TurnRecord(
                 turn_id=wire.new_id("turn"),
@@ -205,7 +205,7 @@ class SessionWatch:
                 seq=0,
                 role=one.role,
                 direction="inbound" if one.role == "user" else "outbound",
-                content=self._headless.launcher.secrets.masked(one.text),
+                content=self._runner.launcher.secrets.masked(one.text),
                 run_id=None,
                 metadata={"origin": "session", "sessionId": mark.session_id, "at": one.at},
                 created_at=now,

@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from agent_runner.tmux.pane import Pane
-from agent_runner.tmux.screen_state import Sight
+from agent_runner.tmux.screen_state import ScreenState
 
 HANDOVERS = 3
 SEEN_S = 0.5
@@ -42,7 +42,7 @@ class Ui(Protocol):
     profile: dict[str, Any]
     folder: str
     pane: Pane
-    sight: Sight | None
+    screen_state: ScreenState | None
 
     def say(self, kind: str, **fields: Any) -> None: ...  # noqa: D102
     def wait(self, condition: Callable[[], Any], seconds: float) -> bool: ...  # noqa: D102
@@ -101,7 +101,7 @@ class Delivery:
 
     def _ui_waits(self) -> bool:
         patience = self._ui.profile["ready_ms"] / 1000
-        if self._ui.sight is not None:
+        if self._ui.screen_state is not None:
             if self._ui.wait(self._ready, LEFT_OVER_S):
                 return True
             # What somebody has typed there makes the line another one than the prompt.
@@ -158,8 +158,8 @@ class Delivery:
         if before is None:
             self._failed("not_handed_over", "the box cannot be emptied")
             return False
-        if self._ui.sight is not None:
-            self._ui.sight.forget_old()
+        if self._ui.screen_state is not None:
+            self._ui.screen_state.forget_old()
         self._ui.pane.paste(self._text)
         shown = self._ui.profile["paste_shown"]
         sign = _sign(self._text)
@@ -173,10 +173,10 @@ class Delivery:
         if not self._ui.wait(there, SHOWN_S):
             self._failed("not_handed_over", "the pasted text does not show")
             return False
-        if self._ui.sight is not None:
-            sight = self._ui.sight
-            self._ui.wait(lambda: not sight.changed(), SEEN_S)
-            self._before = sight.remember()
+        if self._ui.screen_state is not None:
+            state = self._ui.screen_state
+            self._ui.wait(lambda: not state.changed(), SEEN_S)
+            self._before = state.remember()
             if not _shows(self._before, before, self._text):
                 self._failed("not_handed_over", "the screen does not show the prompt as it is")
                 return False
@@ -219,14 +219,14 @@ class Delivery:
                 break
             # At work on something: it may have taken the prompt and be slow to say so, or be at
             # a question, which the key would answer.
-            waits = self._ui.sight is not None or self._ui.wait(
+            waits = self._ui.screen_state is not None or self._ui.wait(
                 lambda: self._over() or self._ui.idle(), self._ui.profile["busy_s"]
             )
             self._untouched = waits
             if self._over() or not waits:
                 break
         if not self._taken():
-            self._untouched = self._untouched and self._ui.sight is None
+            self._untouched = self._untouched and self._ui.screen_state is None
             return self._failed(
                 "not_taken",
                 "interrupted"
@@ -243,7 +243,7 @@ class Delivery:
             found=self._found,
             left=self._left,
             trimmed=self._trimmed,
-            **({"screen": self._before} if self._ui.sight is not None else {}),
+            **({"screen": self._before} if self._ui.screen_state is not None else {}),
         )
         return None
 
@@ -253,7 +253,7 @@ class Delivery:
     def _taken(self) -> bool:
         if self._receipt is not None:
             return True
-        return self._ui.sight is not None and self._ui.sight.moved()
+        return self._ui.screen_state is not None and self._ui.screen_state.moved()
 
     def _failed(self, reason: str, message: str) -> None:
         self._ui.say(

@@ -29,8 +29,8 @@ from agent_runner.tmux.answers import Answers
 from agent_runner.tmux.delivery import Delivery
 from agent_runner.tmux.hooks import Hooks
 from agent_runner.tmux.pane import SESSION, SOCKET, Pane, TmuxError
-from agent_runner.tmux.placeholders import Names
-from agent_runner.tmux.screen_state import Sight
+from agent_runner.tmux.placeholders import Placeholders
+from agent_runner.tmux.screen_state import ScreenState
 from agent_runner.tmux.sidecar import Sidecar
 from agent_runner.tmux.tail import Tail
 
@@ -58,13 +58,15 @@ class Driver:
         self.setup = setup
         self.profile: dict[str, Any] = setup["profile"]
         self.folder: str = setup["folder"]
-        self.names = Names(os.environ, folder=self.folder, cwd=os.path.realpath(setup["cwd"]))
+        self.names = Placeholders(
+            os.environ, folder=self.folder, cwd=os.path.realpath(setup["cwd"])
+        )
         self.names.set("home", self.names.place(self.profile["home"]))
         self.selector = selectors.DefaultSelector()
         self.pane = Pane(setup["tmux"], self.folder)
         self.hooks = Hooks(self.selector, self._hooked, self._hook_gone)
         prompt_line = self.profile["prompt_line"]
-        self.sight = Sight(self.pane, prompt_line) if prompt_line else None
+        self.screen_state = ScreenState(self.pane, prompt_line) if prompt_line else None
         self.tail: Tail | None = None
         self.sidecar: Sidecar | None = None
         self.delivery: Delivery | None = None
@@ -220,7 +222,7 @@ class Driver:
         """Seconds to wait for something new: few just after the last, for more will follow."""
         if self.delivery is None and self._settled is not None:
             return CALM_POLL_S
-        if self.sight is not None:
+        if self.screen_state is not None:
             return SIGHT_POLL_S
         return HASTE_POLL_S if time.monotonic() - self._touched < HASTE_S else POLL_S
 
@@ -235,10 +237,10 @@ class Driver:
 
     def idle(self, which: str = "idle") -> bool:
         """True if the UI shows that it waits for a prompt."""
-        if self.sight is not None:
-            self._see(self.sight)
+        if self.screen_state is not None:
+            self._see(self.screen_state)
             try:
-                return self._quiet() and self.sight.waits()
+                return self._quiet() and self.screen_state.waits()
             except TmuxError as error:
                 raise Ended from error
         hook = self.profile["ready_hook"]
@@ -254,7 +256,7 @@ class Driver:
     def covered(self) -> bool:
         """True if the UI is at no work and shows something else than its box."""
         signs = self.profile["ready"]
-        if self.sight is not None or self.idle("ready"):
+        if self.screen_state is not None or self.idle("ready"):
             return False
         if signs["file"]:
             return bool(self._told_in_file(signs) != signs["busy"])
@@ -290,9 +292,9 @@ class Driver:
         except TmuxError as error:
             raise Ended from error
 
-    def _see(self, sight: Sight) -> None:
+    def _see(self, state: ScreenState) -> None:
         try:
-            changed = sight.changed()
+            changed = state.changed()
         except TmuxError as error:
             raise Ended from error
         if changed:
@@ -329,8 +331,8 @@ class Driver:
             self._ending = False
             self._read_transcript()
             self.say("idle")
-        if self._settled is None and self.sight is not None:
-            self._see(self.sight)
+        if self._settled is None and self.screen_state is not None:
+            self._see(self.screen_state)
         if self._settled is not None:
             self._rest(self._settled)
             return
@@ -341,12 +343,12 @@ class Driver:
             return
         self._settled = time.monotonic()
         self._interrupts = []
-        if self.sight is None:
+        if self.screen_state is None:
             self._read_sidecar()
             self.say("settled", screen=self.screen())
             return
         try:
-            screen, cut = self.sight.all()
+            screen, cut = self.screen_state.all()
         except TmuxError as error:
             raise Ended from error
         self.say("settled", screen=screen, cut=cut)
@@ -378,7 +380,7 @@ class Driver:
         """Something happens in the UI."""
         self._touched = time.monotonic()
         self._settled = None
-        self._rested = self.sight is not None
+        self._rested = self.screen_state is not None
 
     # --- from the CLI ----------------------------------------------------------------------
 
@@ -474,8 +476,8 @@ class Driver:
         self._answers.forget()
         if self.delivery is not None:
             self.delivery.stopped = True
-        if self.sight is not None:
-            self.sight.forget_prompt()
+        if self.screen_state is not None:
+            self.screen_state.forget_prompt()
         self._interrupts.append(time.monotonic())
         self.press(self.profile["interrupt"])
 
@@ -502,7 +504,7 @@ def _zombie(pid: int) -> tuple[int | None, int | None] | None:
     return (None, number) if number else (os.WEXITSTATUS(status), None)
 
 
-def fill_known(text: str, names: Names) -> str:
+def fill_known(text: str, names: Placeholders) -> str:
     """The JSON `text` with `{url}`, `{command}` and `{folder}` filled in, and `{{}` for a brace.
 
     Other braces are its own.

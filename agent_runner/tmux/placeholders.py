@@ -10,7 +10,7 @@ from typing import Any
 _NAME = re.compile(r"\{(?:\{\}|(\w+)(?::(\d+))?\})")
 
 
-class Names:
+class Placeholders:
     """What `{name}` stands for: the names given, or else variables of the environment.
 
     `{{}` is a brace (`quoting.name`).

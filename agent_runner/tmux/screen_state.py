@@ -13,7 +13,7 @@ MOST_CHARACTERS = 500_000
 """Of a history that is sent; escaped in JSON still less than the longest line that is read."""
 
 
-class Sight:
+class ScreenState:
     """Looks at one pane; `prompt_line` matches its last line when it waits for a prompt."""
 
     def __init__(self, pane: Pane, prompt_line: str) -> None:

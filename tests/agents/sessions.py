@@ -28,7 +28,7 @@ class Driver:
         self, type_: str, form: Form, *, resume: str | None = None, **options: Any
     ) -> None:
         self.options = AgentOptions(cwd="/work", **options)
-        self.session: Any = adapter_for(type_).session(self.options, form, resume=resume)
+        self.session: Any = adapter_for(type_).protocol(self.options, form, resume=resume)
         self.sent: list[dict[str, Any]] = []
         self.note(self.session.open())
 

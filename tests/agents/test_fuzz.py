@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_runner import wire
-from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Session
+from agent_runner.agents.base import AgentOptions, CliProtocol, Exit, Form, PermissionAnswer
 from agent_runner.agents.registry import adapter_for
 from agent_runner.decoding.decode import shown
 from agent_runner.events import ParseError, PermissionRequested, TurnCompleted, Unknown
@@ -35,7 +35,7 @@ SESSIONS: dict[str, tuple[str, Form, str | None]] = {
 def session_of(name: str, *, resume: str | None = None) -> Any:
     type_, form, dialect = SESSIONS[name]
     options = AgentOptions(cwd="/work", command=["prog"] if dialect else [], dialect=dialect)
-    session = adapter_for(type_).session(options, form, resume=resume)
+    session = adapter_for(type_).protocol(options, form, resume=resume)
     session.open()
     session.prompt("hello")
     return session
@@ -134,8 +134,8 @@ def test_mutated_lines_to_a_resumed_session(name: str, lines: list[bytes]) -> No
 
 @pytest.mark.parametrize("name", SESSIONS)
 def test_a_process_that_prints_nothing_fails_its_prompt(name: str) -> None:
-    session: Session = session_of(name)
-    verdicts = [e for e in session.finish(Exit(code=1)) if isinstance(e, TurnCompleted)]
+    protocol: CliProtocol = session_of(name)
+    verdicts = [e for e in protocol.finish(Exit(code=1)) if isinstance(e, TurnCompleted)]
     assert len(verdicts) == 1
     assert not verdicts[0].ok
     assert verdicts[0].code

@@ -13,7 +13,7 @@ from agent_runner.agents.registry import ADAPTERS, adapter_for
 from agent_runner.agents.screen.options import ScreenOptions
 from agent_runner.errors import BadRequestError
 from agent_runner.tmux.driver import fill_known
-from agent_runner.tmux.placeholders import Names
+from agent_runner.tmux.placeholders import Placeholders
 
 UI = ScreenOptions()
 REAL = ("claude-code", "gemini", "factory-droid")
@@ -117,7 +117,7 @@ def test_no_name_of_the_profile_is_filled_in_a_model(model: str) -> None:
     ui = launch("factory-droid", Form.TERMINAL, model=model).terminal
     assert ui is not None
     (text,) = ui.hook_files.values()
-    names = Names({}, url="http://x", command='"c"', folder="/f")
+    names = Placeholders({}, url="http://x", command='"c"', folder="/f")
     settings = json.loads(fill_known(text, names))
     assert settings["model"] == model
     assert settings["hooks"]["SessionStart"][0]["hooks"][0]["command"] == '"c"'

@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from agent_runner import wire
-from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Session
+from agent_runner.agents.base import AgentOptions, CliProtocol, Exit, Form, PermissionAnswer
 from agent_runner.agents.registry import adapter_for
 from agent_runner.events import AgentEvent, ToolCompleted, TurnCompleted
 from agent_runner.process.lines import LineFramer, OversizeLine
@@ -62,7 +62,7 @@ def recorded(way: str) -> tuple[bytes, ...]:
     return tuple(lines[:-1])
 
 
-def made(way: str) -> tuple[Session, list[dict[str, Any]]]:
+def made(way: str) -> tuple[CliProtocol, list[dict[str, Any]]]:
     case, dialect = WAYS[way]
     command = json.loads((FIXTURES / case / "command").read_bytes())
     options = msgspec.convert(command["options"], AgentOptions)
@@ -70,12 +70,12 @@ def made(way: str) -> tuple[Session, list[dict[str, Any]]]:
     if dialect is not None:
         type_ = "custom"
         options = AgentOptions(cwd="/", command=["prog"], dialect=dialect)
-    session = adapter_for(type_).session(options, Form(command["form"]), resume=None)
+    session = adapter_for(type_).protocol(options, Form(command["form"]), resume=None)
     session.open()
     return session, command["steps"]
 
 
-def play(way: str, lines: list[bytes]) -> tuple[Session, list[list[AgentEvent]]]:
+def play(way: str, lines: list[bytes]) -> tuple[CliProtocol, list[list[AgentEvent]]]:
     """The events of each line, and of the process's end."""
     session, steps = made(way)
     told: list[list[AgentEvent]] = []

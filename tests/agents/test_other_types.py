@@ -192,7 +192,7 @@ def test_the_agent_is_known_by_other_words(role: str | None) -> None:
 def test_a_message_of_somebody_else_is_shown_and_is_no_text_of_the_agent() -> None:
     for driver in (gemini(), droid()):
         line = {"type": "message", "role": "system", "content": "x", "text": "x"}
-        line.pop("text" if driver.session.__class__.__name__ == "GeminiSession" else "content")
+        line.pop("text" if driver.session.__class__.__name__ == "GeminiProtocol" else "content")
         assert [event["type"] for event in driver.take(line)] == ["unknown"]
 
 

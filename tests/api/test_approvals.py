@@ -19,7 +19,7 @@ from tests.conftest import Service
 from tests.faults.trial import wait_until
 
 
-class Asking:
+class ApprovalRequest:
     """A prompt that asks, sent from a thread; its answer when it comes."""
 
     def __init__(self, service: Service, log: Path, name: str = "worker") -> None:
@@ -65,7 +65,7 @@ def frames(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
 
 
 def test_answers_to_decisions(live: Service, tmp_path: Path) -> None:
-    asking = Asking(live, tmp_path / "log")
+    asking = ApprovalRequest(live, tmp_path / "log")
     approval = asking.approval
     with live.client() as client:
         where = f"/approvals/{approval['approvalId']}"
@@ -97,7 +97,7 @@ def test_answers_to_decisions(live: Service, tmp_path: Path) -> None:
 
 
 def test_lists(live: Service, tmp_path: Path) -> None:
-    asking = Asking(live, tmp_path / "log")
+    asking = ApprovalRequest(live, tmp_path / "log")
     approval = asking.approval
     with live.client() as client:
         page = client.get("/approvals", params={"limit": 1}).json()
@@ -137,7 +137,7 @@ def test_the_stream_goes_on_after_its_cursor(live: Service, tmp_path: Path) -> N
         reader = threading.Thread(target=read)
         reader.start()
         assert ready.wait(30)
-        asking = Asking(live, tmp_path / "log")
+        asking = ApprovalRequest(live, tmp_path / "log")
         with live.client() as other:
             other.post(f"/approvals/{asking.approval['approvalId']}/extend", json={"byMs": 1000})
         decide(live, asking.approval)
@@ -195,7 +195,7 @@ def test_a_service_that_ends_while_a_question_is_open(
 def test_many_decisions_at_once(live: Service, tmp_path: Path) -> None:
     for number in range(5):
         log = tmp_path / f"log{number}"
-        asking = Asking(live, log)
+        asking = ApprovalRequest(live, log)
         deciders = [
             partial(decide, live, asking.approval, decision=word, message=f"{word} {count}")
             for count in range(20)

@@ -80,10 +80,10 @@ async def test_an_approval_waits_as_long_as_it_was_to(
         assert apart(moved.warn_at, approval.warn_at, seconds)
         assert moved.warned_at is None
         # As long again as at first, and not as long as the clock was set on.
-        extended = await context.desk.extend(approval.approval_id, None)
+        extended = await context.approvals.extend(approval.approval_id, None)
         life = wire.seconds_between(approval.created_at, approval.expires_at)
         assert apart(extended.expires_at, moved.expires_at, life)
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(active)).state == "succeeded"
 
 
@@ -108,21 +108,21 @@ async def test_toggles_and_tickets_wait_as_long_as_they_were_to(
         await add_agent(context, tmp_path)
         key: Key = (Scope.AGENT, "worker")
         toggle = await context.toggles.set(key, "tmux", CAUSE, expires_ms=3_600_000)
-        ticket = await context.mailbox.send(
+        ticket = await context.tickets.send(
             "worker", "hello", {}, sender="s", expires_ms=3_600_000, key=None
         )
         async with followed(wall, seconds):
             assert context.toggles.get(key) is not None, "nor in the moment before"
-            assert context.mailbox.state_of(ticket) == "pending"
+            assert context.tickets.state_of(ticket) == "pending"
         with anyio.fail_after(20):
             while (kept := context.toggles.get(key)) == toggle:
                 await anyio.sleep(0.01)
         assert kept is not None
         assert apart(kept.expires_at or "", toggle.expires_at or "", seconds)
-        (listed,) = await context.mailbox.pending("worker", after=None, limit=10)
+        (listed,) = await context.tickets.pending("worker", after=None, limit=10)
         assert apart(listed.expires_at, ticket.expires_at, seconds)
-        replied = await context.mailbox.reply(ticket.ticket_id, "here", {}, by="a")
-        assert context.mailbox.state_of(replied) == "replied"
+        replied = await context.tickets.reply(ticket.ticket_id, "here", {}, by="a")
+        assert context.tickets.state_of(replied) == "replied"
 
 
 async def test_after_a_restart_the_wall_clock_counts_up_to_the_longest_wait(

@@ -73,10 +73,10 @@ async def test_several_answers_reach_the_cli_as_a_list(serving: Serving, tmp_pat
         active, approval = await asked(context, agent, script)
         unknown = approve(approval, answers={"Which languages?": "Cobol"})
         with pytest.raises(BadRequestError):
-            await context.desk.decide(approval.approval_id, unknown)
+            await context.approvals.decide(approval.approval_id, unknown)
         answers: Answers = {"Which languages?": ["Rust", "Go, later"]}
         decided = approve(approval, answers=answers)
-        await context.desk.decide(approval.approval_id, decided)
-        await context.desk.decide(approval.approval_id, decided)
+        await context.approvals.decide(approval.approval_id, decided)
+        await context.approvals.decide(approval.approval_id, decided)
         assert (await ended(active)).state == "succeeded"
     assert ran(log) == [{"questions": [SEVERAL], "answers": answers}]

@@ -71,7 +71,7 @@ async def test_a_webhook_is_signed_and_sent_until_it_is_taken(
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         active, approval = await asked(context, agent, question(tmp_path / "log"))
         await until(lambda: len(receiver.got) == 2)
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         await ended(active)
     for headers, body in receiver.got:
         assert headers["webhook-id"] == approval.approval_id
@@ -103,7 +103,7 @@ async def test_nobody_takes_it_and_the_run_goes_on(
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         active, approval = await asked(context, agent, question(tmp_path / "log"))
         await until(lambda: len(receiver.got) == 3)
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(active)).state == "succeeded"
     assert len(receiver.got) == 3
 
@@ -119,7 +119,7 @@ async def test_a_command_gets_the_event(serving: Serving, tmp_path: Path) -> Non
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         active, approval = await asked(context, agent, question(tmp_path / "log"))
         await until(lambda: took.exists() and bool(took.read_text()))
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         await ended(active)
     name, _, body = took.read_text().partition(" ")
     assert name == approval.approval_id
@@ -163,7 +163,7 @@ async def test_a_database_that_cannot_be_read_is_no_reason_to_give_up(
         with monkeypatch.context() as patch:
             patch.setattr(context.store.approvals, "get", unreadable)
             await until(lambda: len(receiver.got) == 2)
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(active)).state == "succeeded"
 
 
@@ -178,5 +178,5 @@ async def test_any_failure_of_a_hook_is_the_hooks(
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         active, approval = await asked(context, agent, question(tmp_path / "log"))
         await anyio.sleep(0.1)
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(active)).state == "succeeded"

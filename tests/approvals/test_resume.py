@@ -41,7 +41,7 @@ async def remembering(context: Context, way: Way, cwd: Path, **more: Any) -> Age
 
 async def gone(context: Context, pid: int) -> None:
     with anyio.fail_after(LONGEST_S):
-        while any(live.pid == pid for live in context.headless.living):
+        while any(live.pid == pid for live in context.runner.living):
             await anyio.sleep(0.005)
 
 
@@ -73,7 +73,7 @@ async def test_the_cli_dies_while_it_waits(serving: Serving, tmp_path: Path, way
         await gone(context, active.live.pid)
         run = await context.store.runs.get(active.run_id)
         assert run.state is RunState.WAITING_APPROVAL
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         outcome = await ended(active)
         assert (outcome.state, outcome.answer) == ("succeeded", "went on")
         record = await context.store.approvals.get(approval.approval_id)
@@ -102,7 +102,7 @@ async def test_the_service_stops_while_a_run_waits(
         assert context.reconciliation.runs_held == 1
         again = await pending(context, approval.run_id)
         assert again == approval
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         run = await over(context, approval.run_id)
         assert run.state is RunState.SUCCEEDED
         turns = await context.store.conversations.turns_of_run(approval.run_id)
@@ -136,7 +136,7 @@ async def test_a_rejected_run_ends_without_a_process(serving: Serving, tmp_path:
     log = tmp_path / "log"
     approval = await left_by_a_crash(serving, tmp_path, WARM[0].values[0], log)
     async with serving() as context:
-        await context.desk.decide(approval.approval_id, reject(message="never"))
+        await context.approvals.decide(approval.approval_id, reject(message="never"))
         run = await over(context, approval.run_id)
         assert (run.state, run.code) == (RunState.FAILED, "approval_rejected")
         assert "never" in (run.error or "")
@@ -175,7 +175,7 @@ async def test_a_held_run_keeps_its_agent(serving: Serving, tmp_path: Path) -> N
         agent = await context.store.agents.get("worker")
         second = await start(context, agent, "second")
         assert second.started_at is None
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(second)).answer == "echo: second"
         assert (await context.store.runs.get(approval.run_id)).state is RunState.SUCCEEDED
 
@@ -190,7 +190,7 @@ async def test_a_cli_that_waits_for_long_is_ended_and_resumed(
         assert active.live is not None
         await gone(context, active.live.pid)
         assert not active.done.is_set()
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(active)).answer == "went on"
     assert ran(log) == [COMMAND]
 
@@ -205,11 +205,11 @@ async def test_another_call_than_the_approved_one_asks_anew(
     memory.write_text(memory.read_text().replace("made.txt", "other.txt"))
     other = {"command": "touch other.txt"}
     async with serving() as context:
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         asked_anew = await pending(context, approval.run_id)
         assert asked_anew.input == other
         assert ran(log) == []
-        await context.desk.decide(asked_anew.approval_id, approve(asked_anew))
+        await context.approvals.decide(asked_anew.approval_id, approve(asked_anew))
         assert (await over(context, approval.run_id)).state is RunState.SUCCEEDED
         first = await context.store.approvals.get(approval.approval_id)
     assert ran(log) == [other]
@@ -226,12 +226,12 @@ async def test_the_approved_call_is_let_through_once(serving: Serving, tmp_path:
         assert active.live is not None
         os.kill(active.live.pid, signal.SIGKILL)
         await gone(context, active.live.pid)
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         second = await pending(context, active.run_id)
         assert second.approval_id != approval.approval_id
         assert second.input_hash == approval.input_hash
         assert ran(log) == [COMMAND]
-        await context.desk.decide(second.approval_id, reject())
+        await context.approvals.decide(second.approval_id, reject())
         await ended(active)
     assert ran(log) == [COMMAND]
 
@@ -249,7 +249,7 @@ async def test_a_session_that_cannot_be_resumed_is_tried_and_given_up(
             "worker", comm_mode="headless", options=options, now=agent.updated_at
         )
     async with serving(resume_attempts=2) as context:
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         run = await over(context, approval.run_id)
         record = await context.store.approvals.get(approval.approval_id)
     assert (run.state, run.code) == (RunState.FAILED, "resume_failed")
@@ -278,6 +278,6 @@ async def test_a_held_run_does_not_ask_a_circuit_that_has_opened_since(
         )
     async with serving() as context:
         assert await pending(context, approval.run_id) == approval
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await over(context, approval.run_id)).state is RunState.SUCCEEDED
     assert ran(log) == [COMMAND]

@@ -48,7 +48,7 @@ async def test_an_approved_call_runs_in_the_process_that_asked(
         assert run.state is RunState.WAITING_APPROVAL
         assert (approval.tool.lower(), approval.input) == ("execute", COMMAND)
         assert ran(log) == []
-        decided = await context.desk.decide(approval.approval_id, approve(approval))
+        decided = await context.approvals.decide(approval.approval_id, approve(approval))
         assert (decided.state, decided.delivery) == (ApprovalState.APPROVED, Delivery.DELIVERED)
         assert (decided.decided_by, decided.decided_via) == ("ann", "http")
         outcome = await ended(active)
@@ -70,7 +70,7 @@ async def test_a_rejected_call_does_not_run(serving: Serving, tmp_path: Path, wa
     async with serving() as context:
         agent = await add_agent(context, "worker", way.agent_type, tmp_path)
         active, approval = await asked(context, agent, question(log))
-        await context.desk.decide(approval.approval_id, reject(message="not that file"))
+        await context.approvals.decide(approval.approval_id, reject(message="not that file"))
         outcome = await ended(active)
         # Droid's own word for a denial is cancel: its turn ends.
         denied = way.agent_type == "factory-droid"
@@ -82,7 +82,7 @@ async def test_the_model_is_told_why(serving: Serving, tmp_path: Path) -> None:
     async with serving() as context:
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         active, approval = await asked(context, agent, question(tmp_path / "log"))
-        await context.desk.decide(approval.approval_id, reject(message="not that file"))
+        await context.approvals.decide(approval.approval_id, reject(message="not that file"))
         await ended(active)
         events = await events_of(context, active.run_id)
     (completed,) = [event for event in events if event["type"] == "tool.completed"]
@@ -95,7 +95,7 @@ async def test_the_changed_input_is_what_runs(serving: Serving, tmp_path: Path) 
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         active, approval = await asked(context, agent, question(log))
         other = {"command": "touch other.txt"}
-        await context.desk.decide(approval.approval_id, approve(approval, updated_input=other))
+        await context.approvals.decide(approval.approval_id, approve(approval, updated_input=other))
         await ended(active)
     assert ran(log) == [other]
 
@@ -117,7 +117,7 @@ async def test_what_a_cli_cannot_take_is_refused_and_the_question_stays(
         agent = await add_agent(context, "worker", agent_type, tmp_path)
         active, approval = await asked(context, agent, question(tmp_path / "log"))
         with pytest.raises(BadRequestError) as refused:
-            await context.desk.decide(approval.approval_id, approve(approval, **fields))
+            await context.approvals.decide(approval.approval_id, approve(approval, **fields))
         assert refused.value.code == "unsupported_option"
         assert (await pending(context, active.run_id)).approval_id == approval.approval_id
 
@@ -131,7 +131,7 @@ async def test_bad_decisions_have_their_codes(serving: Serving, tmp_path: Path) 
 
         async def refused(decision: Any, kind: type[AgentRunnerError]) -> str:
             with pytest.raises(kind) as error:
-                await context.desk.decide(approval.approval_id, decision)
+                await context.approvals.decide(approval.approval_id, decision)
             return error.value.code
 
         other = approve(approval, input_hash="0" * 64)
@@ -149,9 +149,9 @@ async def test_bad_decisions_have_their_codes(serving: Serving, tmp_path: Path) 
         stranger = approve(approval, by="eve")
         assert await refused(stranger, ForbiddenError) == "not_a_decider"
         with pytest.raises(RecordNotFoundError):
-            await context.desk.decide("appr_none", approve(approval))
+            await context.approvals.decide("appr_none", approve(approval))
         assert ran(log) == []
-        await context.desk.decide(approval.approval_id, approve(approval, option_id="allow"))
+        await context.approvals.decide(approval.approval_id, approve(approval, option_id="allow"))
         assert (await ended(active)).state == "succeeded"
 
 
@@ -164,7 +164,7 @@ async def test_the_first_decision_wins(serving: Serving, tmp_path: Path) -> None
 
         async def decide(decision: Any) -> None:
             try:
-                record = await context.desk.decide(approval.approval_id, decision)
+                record = await context.approvals.decide(approval.approval_id, decision)
                 ends.append(f"{record.state} by {record.decided_by}")
             except DecidedError as error:
                 ends.append(f"lost to {error.approval['decidedBy']}")
@@ -193,10 +193,10 @@ async def test_a_cancelled_run_voids_its_question(serving: Serving, tmp_path: Pa
         voided = await context.store.approvals.get(approval.approval_id)
         assert voided.state is ApprovalState.VOIDED
         with pytest.raises(GoneError) as gone:
-            await context.desk.decide(approval.approval_id, approve(approval))
+            await context.approvals.decide(approval.approval_id, approve(approval))
         assert gone.value.code == "approval_voided"
         again, other = await asked(context, agent, question(log))
-        await context.desk.decide(other.approval_id, approve(other))
+        await context.approvals.decide(other.approval_id, approve(other))
         assert (await ended(again)).state == "succeeded"
     assert ran(log) == [COMMAND]
 
@@ -208,7 +208,7 @@ async def test_a_run_may_wait_longer_than_its_time(serving: Serving, tmp_path: P
         active, approval = await asked(context, agent, question(tmp_path / "log"))
         await anyio.sleep(1.7)
         assert not active.done.is_set()
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(active)).state == "succeeded"
 
 
@@ -221,10 +221,10 @@ async def test_nobody_decides_and_the_run_is_told(serving: Serving, tmp_path: Pa
         outcome = await ended(active)
         assert (outcome.state, outcome.answer) == ("succeeded", "went on")
         with pytest.raises(GoneError) as gone:
-            await context.desk.decide(approval.approval_id, approve(approval))
+            await context.approvals.decide(approval.approval_id, approve(approval))
         assert gone.value.code == "approval_expired"
         with pytest.raises(GoneError):
-            await context.desk.extend(approval.approval_id, None)
+            await context.approvals.extend(approval.approval_id, None)
         events = await events_of(context, active.run_id)
     assert ran(log) == []
     assert types(events, "approval.") == [
@@ -242,15 +242,15 @@ async def test_an_extended_approval_waits_on(serving: Serving, tmp_path: Path) -
         options = {"approvalExpiresMs": 1500}
         agent = await add_agent(context, "worker", "claude-code", tmp_path, **options)
         active, approval = await asked(context, agent, question(log))
-        extended = await context.desk.extend(approval.approval_id, 60_000)
+        extended = await context.approvals.extend(approval.approval_id, 60_000)
         assert extended.expires_at > approval.expires_at
         assert extended.extensions == 1
         await anyio.sleep(1.6)
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         await ended(active)
         _, other = await asked(context, agent, question(log))
         with pytest.raises(BadRequestError):
-            await context.desk.extend(other.approval_id, 10**12)
+            await context.approvals.extend(other.approval_id, 10**12)
     assert ran(log) == [COMMAND]
 
 
@@ -260,14 +260,14 @@ async def test_as_long_again_as_at_first_is_just_that(serving: Serving, tmp_path
         options = {"approvalExpiresMs": round(day * 1000)}
         agent = await add_agent(context, "worker", "claude-code", tmp_path, **options)
         active, approval = await asked(context, agent, question(tmp_path / "log"))
-        once = await context.desk.extend(approval.approval_id, 60_000)
+        once = await context.approvals.extend(approval.approval_id, 60_000)
         assert wire.seconds_between(approval.expires_at, once.expires_at) == 60.0
         warned = wire.seconds_between(once.warn_at, once.expires_at)
         assert warned == pytest.approx(day / 10, rel=0.01)
-        again = await context.desk.extend(approval.approval_id, None)
+        again = await context.approvals.extend(approval.approval_id, None)
         assert wire.seconds_between(once.expires_at, again.expires_at) == pytest.approx(day)
         assert again.extended_ms == 60_000 + round(day * 1000)
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         await ended(active)
 
 

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from agent_runner.api.context import Context
-from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_process import CliProcess
 from conversation_store.records import AgentRecord
 from conversation_store.states import Delivery, RunState, is_terminal
 from tests.approvals.asking import approve, events_of, pending, reject, types
@@ -56,10 +56,10 @@ async def test_a_tool_asks_twice_and_ends_well(serving: Serving, tmp_path: Path)
         assert first.input["context"] == {"version": 7}
         assert [option["optionId"] for option in first.options] == ["staging", "production"]
         decision = approve(first, option_id="production")
-        await context.desk.decide(first.approval_id, decision)
+        await context.approvals.decide(first.approval_id, decision)
         second = await pending(context, active.run_id)
         assert second.question == "Tell everybody?"
-        await context.desk.decide(second.approval_id, approve(second))
+        await context.approvals.decide(second.approval_id, approve(second))
         outcome = await ended(active)
         assert (outcome.state, outcome.answer) == (
             "succeeded",
@@ -85,7 +85,7 @@ async def test_a_rejected_tool_is_not_started_again(serving: Serving, tmp_path: 
         agent, log = await tool(context, tmp_path, DEPLOY)
         active = await start(context, agent, "version 7")
         asked = await pending(context, active.run_id)
-        await context.desk.decide(asked.approval_id, reject(message="not today"))
+        await context.approvals.decide(asked.approval_id, reject(message="not today"))
         outcome = await ended(active)
     assert (outcome.state, outcome.code) == ("failed", "approval_rejected")
     assert "not today" in (outcome.error or "")
@@ -98,7 +98,7 @@ async def test_a_question_outlives_the_service(serving: Serving, tmp_path: Path)
         active = await start(context, agent, "version 7")
         asked = await pending(context, active.run_id)
     async with serving() as context:
-        await context.desk.decide(asked.approval_id, approve(asked, option_id="staging"))
+        await context.approvals.decide(asked.approval_id, approve(asked, option_id="staging"))
         with anyio.fail_after(LONGEST_S):
             while not is_terminal((run := await context.store.runs.get(active.run_id)).state):
                 await anyio.sleep(0.005)
@@ -121,7 +121,7 @@ print(os.environ["AGENT_RUNNER_APPROVAL_ID"] in sys.argv)
         agent, log = await tool(context, tmp_path, program)
         active = await start(context, agent, "x")
         asked = await pending(context, active.run_id)
-        await context.desk.decide(asked.approval_id, approve(asked))
+        await context.approvals.decide(asked.approval_id, approve(asked))
         outcome = await ended(active)
     assert (outcome.state, outcome.answer) == ("succeeded", "True")
     assert len(starts(log)) == 2
@@ -133,15 +133,15 @@ async def test_a_tool_may_be_gone_before_anybody_listens(
 ) -> None:
     """The service had no processor time since the tool's start, and loses nothing."""
     monkeypatch.setattr("agent_runner.runners.stdout.QUIET_S", 0.05)
-    go = LiveCli.go
+    go = CliProcess.go
 
-    async def slow(live: LiveCli, prompt: str) -> None:
+    async def slow(live: CliProcess, prompt: str) -> None:
         await go(live, prompt)
         await until(lambda: live.exit_code is not None)
         with anyio.move_on_after(0.3):
             await live.gone.wait()
 
-    monkeypatch.setattr(LiveCli, "go", slow)
+    monkeypatch.setattr(CliProcess, "go", slow)
     async with serving() as context:
         agent, _ = await tool(context, tmp_path, f"from agent_runner import emitter\n{program}")
         active = await start(context, agent, "x")
@@ -165,7 +165,7 @@ emitter.request_approval("Go on?")
         agent, _ = await tool(context, tmp_path, program, env={"DEPLOY_TOKEN": secret})
         active = await start(context, agent, "x")
         asked = await pending(context, active.run_id)
-        await context.desk.decide(asked.approval_id, approve(asked))
+        await context.approvals.decide(asked.approval_id, approve(asked))
         assert (await ended(active)).state == "succeeded"
         printed = (context.raw_dir / f"{active.run_id}.stdout").read_text()
         events = await events_of(context, active.run_id)
@@ -249,7 +249,7 @@ async def test_the_script_of_the_runbook_goes_through_to_its_end(
         asked = await pending(context, active.run_id)
         assert asked.question == "Remove 3 of 5 backups?"
         assert len(list(backups.iterdir())) == 5
-        await context.desk.decide(asked.approval_id, approve(asked, option_id="remove"))
+        await context.approvals.decide(asked.approval_id, approve(asked, option_id="remove"))
         assert (await ended(active)).state == "succeeded"
     assert sorted(path.name for path in backups.iterdir()) == ["3.bak", "4.bak"]
 

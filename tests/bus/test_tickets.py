@@ -9,7 +9,7 @@ import anyio.lowlevel
 import pytest
 
 from agent_runner import wire
-from agent_runner.bus.tickets import Mailbox
+from agent_runner.bus.tickets import TicketService
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.sqlite.store import open_store
 
@@ -21,22 +21,22 @@ async def test_nothing_is_kept_of_those_who_waited(tmp_path: Path) -> None:
         await store.agents.add(
             "a", agent_type="custom", comm_mode="headless", options={}, now=wire.now()
         )
-        mailbox = Mailbox(store.tickets)
-        ticket = await mailbox.send("a", "hello", {}, sender="s", expires_ms=60_000, key=None)
+        tickets = TicketService(store.tickets)
+        ticket = await tickets.send("a", "hello", {}, sender="s", expires_ms=60_000, key=None)
         with pytest.raises(RecordNotFoundError):
-            await mailbox.wait("tick_none", 1)
-        await mailbox.wait(ticket.ticket_id, 0.001)
-        assert mailbox._waiting == {}
+            await tickets.wait("tick_none", 1)
+        await tickets.wait(ticket.ticket_id, 0.001)
+        assert tickets._waiting == {}
         heard: list[str | None] = []
 
         async def listen() -> None:
-            heard.append((await mailbox.wait(ticket.ticket_id, 30)).reply)
+            heard.append((await tickets.wait(ticket.ticket_id, 30)).reply)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listen)
             tasks.start_soon(listen)
-            while len(mailbox._waiting.get(ticket.ticket_id, ())) < 2:
+            while len(tickets._waiting.get(ticket.ticket_id, ())) < 2:
                 await anyio.lowlevel.checkpoint()
-            await mailbox.reply(ticket.ticket_id, "here", {}, by="a")
+            await tickets.reply(ticket.ticket_id, "here", {}, by="a")
         assert heard == ["here", "here"]
-        assert mailbox._waiting == {}
+        assert tickets._waiting == {}

@@ -15,8 +15,8 @@ from agent_runner.process.child import Child
 from agent_runner.process.identity import MARKER
 from agent_runner.process.warden import Warden
 from agent_runner.routing.circuits import Circuits
-from agent_runner.runners.cli_process import LiveCli
-from agent_runner.runners.cli_runner import Headless
+from agent_runner.runners.cli_process import CliProcess
+from agent_runner.runners.cli_runner import CliRunner
 from conversation_store.sqlite.approvals import Approvals
 from conversation_store.sqlite.circuits import Breakers
 from conversation_store.sqlite.conversations import Conversations
@@ -38,15 +38,15 @@ POINTS: dict[str, tuple[Any, Callable[..., Any]]] = {
     "warden_request": (Warden, Warden.request),
     "child_go": (Child, Child.go),
     "child_end": (Child, Child.end),
-    "start": (Headless, Headless.start),
-    "begin": (LiveCli, LiveCli.begin),
-    "turn": (Headless, Headless.turn),
-    "stop_turn": (LiveCli, LiveCli.stop_turn),
+    "start": (CliRunner, CliRunner.start),
+    "begin": (CliProcess, CliProcess.begin),
+    "turn": (CliRunner, CliRunner.turn),
+    "stop_turn": (CliProcess, CliProcess.stop_turn),
     "commit": (Channel, Channel.commit),
     "tree_end": (tree, tree.end),
     "approval_open": (Approvals, Approvals.open),
     "approval_decide": (Approvals, Approvals.decide),
-    "approval_deliver": (LiveCli, LiveCli.answer),
+    "approval_deliver": (CliProcess, CliProcess.answer),
     "approval_move_delivery": (Approvals, Approvals.move_delivery),
 }
 

@@ -12,7 +12,7 @@ import pytest
 
 from agent_runner.cli.approvals import _line
 from agent_runner.cli.terminal import ExitCode
-from tests.api.test_approvals import Asking
+from tests.api.test_approvals import ApprovalRequest
 from tests.approvals.asking import COMMAND, ran
 from tests.cli.test_commands import call
 from tests.conftest import Service
@@ -20,7 +20,7 @@ from tests.conftest import Service
 
 def test_list_show_and_approve(live: Service, tmp_path: Path) -> None:
     assert call(live, "approvals", "list")[1] == "Nothing waits for a decision.\n"
-    asking = Asking(live, tmp_path / "log")
+    asking = ApprovalRequest(live, tmp_path / "log")
     name = asking.approval["approvalId"]
     code, out, _ = call(live, "approvals", "list")
     assert (code, name in out, "touch made.txt" in out) == (ExitCode.OK, True, True)
@@ -44,14 +44,14 @@ def test_list_show_and_approve(live: Service, tmp_path: Path) -> None:
 
 
 def test_reject_and_change(live: Service, tmp_path: Path) -> None:
-    asking = Asking(live, tmp_path / "log")
+    asking = ApprovalRequest(live, tmp_path / "log")
     name = asking.approval["approvalId"]
     code, out, _ = call(live, "approvals", "extend", name, "--minutes", "5")
     assert (code, out.startswith("expires ")) == (ExitCode.OK, True)
     code, out, _ = call(live, "approvals", "reject", name, "-m", "no", "--by", "bob")
     assert (code, out) == (ExitCode.OK, "rejected by bob\n")
     asking.finish()
-    asking = Asking(live, tmp_path / "log")
+    asking = ApprovalRequest(live, tmp_path / "log")
     name = asking.approval["approvalId"]
     for wrong in ("{", "[]"):
         code, _, err = call(live, "approvals", "approve", name, "--input", wrong)
@@ -66,7 +66,7 @@ def test_reject_and_change(live: Service, tmp_path: Path) -> None:
 
 def test_watch_shows_what_waits_and_what_happens(service: Service, tmp_path: Path) -> None:
     service.register()
-    asking = Asking(service, tmp_path / "log")
+    asking = ApprovalRequest(service, tmp_path / "log")
     name = asking.approval["approvalId"]
     argv = [sys.executable, "-m", "agent_runner.cli.main", "approvals", "watch"]
     env = {**os.environ, "AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_TOKEN": service.token}
@@ -83,7 +83,7 @@ def test_watch_shows_what_waits_and_what_happens(service: Service, tmp_path: Pat
 
 def test_watch_says_that_the_service_has_stopped(service: Service, tmp_path: Path) -> None:
     service.register()
-    asking = Asking(service, tmp_path / "log")
+    asking = ApprovalRequest(service, tmp_path / "log")
     argv = [sys.executable, "-m", "agent_runner.cli.main", "approvals", "watch"]
     env = {**os.environ, "AGENT_RUNNER_URL": service.url, "AGENT_RUNNER_TOKEN": service.token}
     with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, text=True) as watcher:

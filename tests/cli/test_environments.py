@@ -33,7 +33,7 @@ CLIENTS = [
     ["doctor"],
     ["agents", "list", "--json"],
 ]
-NO_SERVICE = ["serve", "tui", "attach", "wrap", "record", "bench", "load"]
+NO_SERVICE = ["serve", "tui", "attach", "wrap", "bench", "load"]
 
 
 def test_every_command_is_tried() -> None:

@@ -56,7 +56,7 @@ async def store(path: Path) -> AsyncIterator[Store]:
         yield opened
 
 
-class Keepsakes:
+class RemovedRows:
     """What a repair gives away to be kept."""
 
     def __init__(self) -> None:
@@ -142,14 +142,14 @@ async def test_each_harm_is_found_and_mended_where_it_is_provable(
     harm(path, *statements)
     found = await store.integrity.check()
     assert {(f.code, f.subject) for f in found} == expected
-    keepsakes = Keepsakes()
-    await store.integrity.repair(keepsakes)
+    removed_rows = RemovedRows()
+    await store.integrity.repair(removed_rows)
     left = await store.integrity.check()
     if provable:
         assert left == []
     else:
         assert left == found, "what is not provable is left alone"
-        assert keepsakes.things == []
+        assert removed_rows.things == []
     with plain(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
@@ -163,7 +163,7 @@ async def test_a_gap_that_the_counter_hides_is_found(store: Store, path: Path) -
     )
     found = {f.code for f in await store.integrity.check()}
     assert found == {FindingCode.EVENT_GAP, FindingCode.EVENT_COUNTER_BEHIND}
-    await store.integrity.repair(Keepsakes())
+    await store.integrity.repair(RemovedRows())
     left = await store.integrity.check()
     assert {f.code for f in left} == {FindingCode.EVENT_GAP}
     assert (await store.conversations.get("conv_0")).last_event_seq == 6
@@ -181,10 +181,10 @@ async def test_what_a_repair_removes_or_changes_is_kept(store: Store, path: Path
         "DELETE FROM conversations WHERE conversation_id = 'conv_1'",
         "UPDATE events SET run_id = 'run_2' WHERE conversation_id = 'conv_0' AND seq = 2",
     )
-    keepsakes = Keepsakes()
-    await store.integrity.repair(keepsakes)
-    kept = keepsakes.things
-    assert keepsakes.synced
+    removed_rows = RemovedRows()
+    await store.integrity.repair(removed_rows)
+    kept = removed_rows.things
+    assert removed_rows.synced
     assert await store.integrity.check() == []
     for table, whole in rows.items():
         with plain(path) as connection:
@@ -208,7 +208,7 @@ async def test_a_repair_that_cannot_keep_changes_nothing(store: Store, path: Pat
     harm(path, "DELETE FROM conversations WHERE conversation_id = 'conv_0'")
     found = await store.integrity.check()
 
-    class Failing(Keepsakes):
+    class Failing(RemovedRows):
         def sync(self) -> None:
             raise OSError("no room")
 
@@ -219,7 +219,7 @@ async def test_a_repair_that_cannot_keep_changes_nothing(store: Store, path: Pat
 
 async def test_a_conversation_goes_on_after_its_counter_is_mended(store: Store, path: Path) -> None:
     harm(path, "UPDATE conversations SET last_event_seq = 2, last_turn_seq = 1")
-    await store.integrity.repair(Keepsakes())
+    await store.integrity.repair(RemovedRows())
     stored = await store.events.append("conv_0", [("run_0", event())])
     assert [e.seq for e in stored] == [7]
     await add_more(store)
@@ -244,7 +244,7 @@ async def test_a_damaged_index_is_built_anew(store: Store, path: Path) -> None:
     found = await store.integrity.check()
     assert {f.code for f in found} == {FindingCode.DAMAGED_INDEX}
     assert all(f.repairable for f in found)
-    repairs = await store.integrity.repair(Keepsakes())
+    repairs = await store.integrity.repair(RemovedRows())
     assert {r.code for r in repairs} == {FindingCode.DAMAGED_INDEX}
     assert await store.integrity.check() == []
     assert store.health.state is StoreState.OK

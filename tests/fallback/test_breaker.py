@@ -9,21 +9,21 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fallback.breaker import AUTH_COOLDOWNS_S, Breaker, BreakerState, Policy, Verdict
+from fallback.breaker import AUTH_COOLDOWNS_S, Breaker, BreakerState, CircuitSignal, Policy
 
 POLICY = Policy(failures=3, cooldown_s=10.0, longest_cooldown_s=60.0)
 
 
 def failed(breaker: Breaker, now: float, times: int = 1) -> Breaker:
     for _ in range(times):
-        breaker = breaker.record(Verdict.FAILURE, "stalled", now, trial=False)
+        breaker = breaker.record(CircuitSignal.FAILURE, "stalled", now, trial=False)
     return breaker
 
 
 def test_failures_in_a_row_open_it() -> None:
     breaker = failed(Breaker(policy=POLICY), 0.0, 2)
     assert breaker.state is BreakerState.CLOSED
-    spared = breaker.record(Verdict.SUCCESS, None, 0.0, trial=False)
+    spared = breaker.record(CircuitSignal.SUCCESS, None, 0.0, trial=False)
     assert failed(spared, 0.0, 2).state is BreakerState.CLOSED
     opened = failed(breaker, 5.0)
     assert (opened.state, opened.code, opened.retry_at) == ("open", "stalled", 15.0)
@@ -37,11 +37,11 @@ def test_one_trial_decides() -> None:
     assert half.state is BreakerState.HALF_OPEN
     assert half.admit(10.0) is None
     assert half.retry_in(10.0) == math.inf
-    closed = half.record(Verdict.SUCCESS, None, 11.0, trial=True)
+    closed = half.record(CircuitSignal.SUCCESS, None, 11.0, trial=True)
     assert closed == Breaker(policy=POLICY)
-    again = half.record(Verdict.FAILURE, "stalled", 11.0, trial=True)
+    again = half.record(CircuitSignal.FAILURE, "stalled", 11.0, trial=True)
     assert (again.state, again.retry_at) == ("open", 31.0), "twice as long"
-    unclear = half.record(Verdict.NEUTRAL, None, 11.0, trial=True)
+    unclear = half.record(CircuitSignal.NEUTRAL, None, 11.0, trial=True)
     assert unclear.admit(11.0) is not None
 
 
@@ -52,7 +52,7 @@ def test_waits_are_doubled_up_to_the_longest() -> None:
         now += waits[-1]
         half = breaker.admit(now)
         assert half is not None
-        breaker = half.record(Verdict.FAILURE, "stalled", now, trial=True)
+        breaker = half.record(CircuitSignal.FAILURE, "stalled", now, trial=True)
     assert waits[:4] == [10.0, 20.0, 40.0, 60.0]
     assert set(waits[4:]) == {60.0}
 
@@ -63,14 +63,14 @@ def test_a_login_is_tried_three_times_quickly_then_slowly() -> None:
         admitted = breaker.admit(now)
         assert admitted is not None
         trial = admitted.state is BreakerState.HALF_OPEN
-        breaker = admitted.record(Verdict.AUTH, "auth_required", now, trial=trial)
+        breaker = admitted.record(CircuitSignal.AUTH, "auth_required", now, trial=trial)
         waits.append(breaker.retry_in(now))
         now += waits[-1]
     assert waits == [*AUTH_COOLDOWNS_S, 60.0, 60.0]
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
-def test_a_run_from_before_changes_nothing(verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", list(CircuitSignal))
+def test_a_run_from_before_changes_nothing(verdict: CircuitSignal) -> None:
     opened = failed(Breaker(policy=POLICY), 0.0, 3)
     assert opened.record(verdict, "x", 1.0, trial=False) == opened
     half = opened.admit(10.0)
@@ -102,15 +102,15 @@ class Model(RuleBasedStateMachine):
             self.running.append(admitted.state is BreakerState.HALF_OPEN)
 
     @precondition(lambda self: self.running)
-    @rule(data=st.data(), verdict=st.sampled_from(list(Verdict)))
-    def end(self, data: st.DataObject, verdict: Verdict) -> None:
+    @rule(data=st.data(), verdict=st.sampled_from(list(CircuitSignal)))
+    def end(self, data: st.DataObject, verdict: CircuitSignal) -> None:
         place = data.draw(st.integers(0, len(self.running) - 1))
         trial = self.running.pop(place)
         before = self.breaker
         self.breaker = before.record(verdict, verdict.value, self.now, trial=trial)
-        if verdict is Verdict.NEUTRAL:
+        if verdict is CircuitSignal.NEUTRAL:
             assert self.breaker.failures == before.failures
-        if before.state is BreakerState.CLOSED and verdict is Verdict.SUCCESS:
+        if before.state is BreakerState.CLOSED and verdict is CircuitSignal.SUCCESS:
             assert self.breaker == Breaker(policy=POLICY)
 
     @rule()

@@ -10,13 +10,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fallback.guard import MOST_SEEN, Evidence, Guard, Level, Outcome, Policy
+from fallback.guard import MOST_SEEN, Evidence, Guard, Level, Observation, Policy
 
 POLICY = Policy(settle_s=60.0, dwell_s=300.0, longest_dwell_s=3600.0, relapse_s=3600.0, canaries=3)
 OPEN = Evidence(kind="circuit_open", text="its circuit opened")
 
 
-def seen(guard: Guard, *outcomes: Outcome, now: float = 1000.0) -> Guard:
+def seen(guard: Guard, *outcomes: Observation, now: float = 1000.0) -> Guard:
     for outcome in outcomes:
         guard = guard.observe(outcome, now)
     return guard
@@ -26,7 +26,7 @@ def fallen(now: float = 1000.0) -> Guard:
     return Guard(policy=POLICY).warn(OPEN, now)
 
 
-def tried(guard: Guard, outcome: Outcome, now: float) -> Guard:
+def tried(guard: Guard, outcome: Observation, now: float) -> Guard:
     assert guard.admits_canary(now)
     return guard.begin_canary().observe(outcome, now, canary=True)
 
@@ -34,13 +34,16 @@ def tried(guard: Guard, outcome: Outcome, now: float) -> Guard:
 @pytest.mark.parametrize(
     ("outcomes", "kind"),
     [
-        ([Outcome.SUCCESS] * 7 + [Outcome.FAILURE] * 2, "success_rate"),
-        ([Outcome.SUCCESS] * 8 + [Outcome.HANG] * 3, "hangs"),
-        ([Outcome.SUCCESS] * 8 + [Outcome.DRIFT] * 3, "parse_drift"),
-        ([Outcome.SUCCESS] * 40 + ([Outcome.SUCCESS] * 4 + [Outcome.FAILURE]) * 5, "error_budget"),
+        ([Observation.SUCCESS] * 7 + [Observation.FAILURE] * 2, "success_rate"),
+        ([Observation.SUCCESS] * 8 + [Observation.HANG] * 3, "hangs"),
+        ([Observation.SUCCESS] * 8 + [Observation.DRIFT] * 3, "parse_drift"),
+        (
+            [Observation.SUCCESS] * 40 + ([Observation.SUCCESS] * 4 + [Observation.FAILURE]) * 5,
+            "error_budget",
+        ),
     ],
 )
-def test_it_falls_on_evidence_and_says_which(outcomes: list[Outcome], kind: str) -> None:
+def test_it_falls_on_evidence_and_says_which(outcomes: list[Observation], kind: str) -> None:
     before = seen(Guard(policy=POLICY), *outcomes[:-1])
     assert before.level is Level.HEADLESS
     after = seen(before, outcomes[-1])
@@ -51,17 +54,17 @@ def test_it_falls_on_evidence_and_says_which(outcomes: list[Outcome], kind: str)
 
 
 def test_a_rate_of_few_runs_says_nothing() -> None:
-    assert seen(Guard(policy=POLICY), *[Outcome.FAILURE] * 4).level is Level.HEADLESS
-    assert seen(Guard(policy=POLICY), *[Outcome.FAILURE] * 5).level is Level.TMUX
+    assert seen(Guard(policy=POLICY), *[Observation.FAILURE] * 4).level is Level.HEADLESS
+    assert seen(Guard(policy=POLICY), *[Observation.FAILURE] * 5).level is Level.TMUX
 
 
 def test_old_runs_do_not_count_for_a_rate() -> None:
-    guard = seen(Guard(policy=POLICY), *[Outcome.FAILURE] * 4, now=0.0)
-    assert seen(guard, Outcome.FAILURE, now=901.0).level is Level.HEADLESS
+    guard = seen(Guard(policy=POLICY), *[Observation.FAILURE] * 4, now=0.0)
+    assert seen(guard, Observation.FAILURE, now=901.0).level is Level.HEADLESS
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    assert len(seen(Guard(policy=POLICY), *[Outcome.SUCCESS] * 1000).seen) == MOST_SEEN
+    assert len(seen(Guard(policy=POLICY), *[Observation.SUCCESS] * 1000).seen) == MOST_SEEN
 
 
 def test_the_bad_ones_among_them_are_counted() -> None:
@@ -69,8 +72,8 @@ def test_the_bad_ones_among_them_are_counted() -> None:
     guard, chance, clock = Guard(policy=tolerant), random.Random(1), 0.0
     for _ in range(4 * MOST_SEEN):
         clock += chance.expovariate(1 / 20)
-        guard = seen(guard, chance.choice(list(Outcome)), now=clock)
-        assert guard.bad == sum(what is not Outcome.SUCCESS for _, what, _ in guard.seen)
+        guard = seen(guard, chance.choice(list(Observation)), now=clock)
+        assert guard.bad == sum(what is not Observation.SUCCESS for _, what, _ in guard.seen)
     assert guard.level is Level.HEADLESS
 
 
@@ -78,9 +81,9 @@ def test_three_good_canaries_bring_it_back_and_not_before_the_dwell() -> None:
     guard = fallen(1000.0)
     assert not guard.admits_canary(1299.9)
     for _ in range(2):
-        guard = tried(guard, Outcome.SUCCESS, 1300.0)
+        guard = tried(guard, Observation.SUCCESS, 1300.0)
         assert guard.level is Level.TMUX
-    guard = tried(guard, Outcome.SUCCESS, 1300.0)
+    guard = tried(guard, Observation.SUCCESS, 1300.0)
     assert (guard.level, guard.since) == (Level.HEADLESS, 1300.0)
     assert guard.evidence is not None
     assert guard.evidence.kind == "canaries"
@@ -90,14 +93,14 @@ def test_one_canary_at_a_time() -> None:
     guard = fallen(0.0).begin_canary()
     assert not guard.admits_canary(10_000.0)
     assert guard.abandon_canary().admits_canary(10_000.0)
-    assert guard.observe(Outcome.SUCCESS, 300.0) is guard, "a run from before the fall"
+    assert guard.observe(Observation.SUCCESS, 300.0) is guard, "a run from before the fall"
 
 
 def test_a_bad_canary_begins_a_longer_dwell_up_to_the_longest() -> None:
     guard, now, dwells = fallen(0.0), 300.0, []
-    guard = tried(guard, Outcome.SUCCESS, now)
+    guard = tried(guard, Observation.SUCCESS, now)
     for _ in range(8):
-        guard = tried(guard, Outcome.HANG, now)
+        guard = tried(guard, Observation.HANG, now)
         assert guard.good == 0
         dwells.append(guard.retry_at - now)
         now = guard.retry_at
@@ -108,7 +111,7 @@ def test_a_bad_canary_begins_a_longer_dwell_up_to_the_longest() -> None:
 def test_a_relapse_dwells_longer_and_a_late_one_does_not() -> None:
     guard = fallen(0.0)
     for _ in range(3):
-        guard = tried(guard, Outcome.SUCCESS, 300.0)
+        guard = tried(guard, Observation.SUCCESS, 300.0)
     soon = guard.warn(OPEN, 400.0)
     assert soon.retry_at - 400.0 == 600.0
     late = guard.warn(OPEN, 300.0 + 3600.0)
@@ -118,7 +121,7 @@ def test_a_relapse_dwells_longer_and_a_late_one_does_not() -> None:
 def test_it_stays_headless_for_a_while_after_its_return() -> None:
     guard = fallen(0.0)
     for _ in range(3):
-        guard = tried(guard, Outcome.SUCCESS, 300.0)
+        guard = tried(guard, Observation.SUCCESS, 300.0)
     assert guard.warn(OPEN, 359.9) is guard
     assert guard.warn(OPEN, 360.0).level is Level.TMUX
 
@@ -157,8 +160,8 @@ class Model(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule(outcome=st.sampled_from(Outcome), times=st.integers(1, 8))
-    def runs_end(self, outcome: Outcome, times: int) -> None:
+    @rule(outcome=st.sampled_from(Observation), times=st.integers(1, 8))
+    def runs_end(self, outcome: Observation, times: int) -> None:
         for _ in range(times):
             before = self.guard
             self.take(before.observe(outcome, self.now))
@@ -178,13 +181,13 @@ class Model(RuleBasedStateMachine):
             self.canary = True
 
     @precondition(lambda self: self.canary)
-    @rule(outcome=st.one_of(st.none(), st.sampled_from(Outcome)))
-    def canary_ends(self, outcome: Outcome | None) -> None:
+    @rule(outcome=st.one_of(st.none(), st.sampled_from(Observation)))
+    def canary_ends(self, outcome: Observation | None) -> None:
         self.canary = False
         if outcome is None:
             self.guard = self.guard.abandon_canary()
             return
-        self.good = self.good + 1 if outcome is Outcome.SUCCESS else 0
+        self.good = self.good + 1 if outcome is Observation.SUCCESS else 0
         self.take(self.guard.observe(outcome, self.now, canary=True))
 
     @invariant()
@@ -220,14 +223,14 @@ def _day(chance: random.Random) -> tuple[Guard, list[float]]:
     """A day of runs, whose last hours are well: the guard at its end, and when it moved."""
     guard, now, moves = Guard(policy=POLICY), 0.0, list[float]()
     ill_until, next_illness = 0.0, chance.expovariate(1 / 7200)
-    bad = chance.choice([Outcome.HANG, Outcome.FAILURE, Outcome.DRIFT])
+    bad = chance.choice([Observation.HANG, Observation.FAILURE, Observation.DRIFT])
     while now < 86_400:
         now += chance.expovariate(1 / chance.choice([20, 120, 600]))
         if now > next_illness and now < 57_600:
             ill_until = now + chance.expovariate(1 / 1800)
             next_illness = ill_until + chance.expovariate(1 / 7200)
         share = chance.uniform(0.3, 1.0) if now < min(ill_until, 68_000) else 0.002
-        outcome = bad if chance.random() < share else Outcome.SUCCESS
+        outcome = bad if chance.random() < share else Observation.SUCCESS
         before = guard.level
         if guard.level is Level.HEADLESS:
             guard = guard.observe(outcome, now)

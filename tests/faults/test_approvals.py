@@ -94,7 +94,9 @@ async def test_80_two_decide_together(serving: Serving, tmp_path: Path, yes_firs
 
         async def decide(decision: Any) -> None:
             try:
-                answers[decision.via] = await context.desk.decide(approval.approval_id, decision)
+                answers[decision.via] = await context.approvals.decide(
+                    approval.approval_id, decision
+                )
             except AgentRunnerError as error:
                 answers[decision.via] = error
 
@@ -134,12 +136,12 @@ async def test_81_a_decision_comes_too_late(serving: Serving, tmp_path: Path, ov
         code = "approval_expired" if over == "expired" else "approval_voided"
         for decision in (approve(approval), reject()):
             with pytest.raises(GoneError) as gone:
-                await context.desk.decide(approval.approval_id, decision)
+                await context.approvals.decide(approval.approval_id, decision)
             assert gone.value.code == code
         # A late answer would be taken for that to the next question of the same process.
         again, other = await asked(context, agent, question(log))
         assert (again.live is active.live) is (over != "gone")
-        await context.desk.decide(other.approval_id, reject())
+        await context.approvals.decide(other.approval_id, reject())
         await ended(again)
     assert ran(log) == []
 
@@ -221,13 +223,13 @@ async def test_83_the_cli_dies_while_a_question_is_open(
         assert (await context.store.approvals.get(approval.approval_id)) == approval
         run = await context.store.runs.get(active.run_id)
         assert run.state is RunState.WAITING_APPROVAL
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(active)).answer == "went on"
         record = await context.store.approvals.get(approval.approval_id)
         assert record.delivery is Delivery.DELIVERED
         assert ran(log) == [COMMAND]
         active, approval = await left_alone(context, agent, log)
-        await context.desk.decide(approval.approval_id, reject(message="never"))
+        await context.approvals.decide(approval.approval_id, reject(message="never"))
         assert (await ended(active)).code == "approval_rejected"
     assert ran(log) == [COMMAND]
 
@@ -248,7 +250,7 @@ async def test_83_it_is_answered_before_the_service_hears_of_its_death(
         os.kill(active.live.pid, signal.SIGKILL)
         identity = active.live.identity
         await until(lambda: has_ended(identity.pid, identity.start_ticks))
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         waiting = await context.store.approvals.get(approval.approval_id)
         assert waiting.delivery is Delivery.WAITING
         keeper.resume()
@@ -270,13 +272,13 @@ async def test_84_the_request_changes_after_it_was_shown(serving: Serving, tmp_p
         assert changed.input == OTHER
         assert (await context.store.approvals.get(shown.approval_id)).state == "voided"
         with pytest.raises(GoneError):
-            await context.desk.decide(shown.approval_id, approve(shown))
+            await context.approvals.decide(shown.approval_id, approve(shown))
         other = approve(changed, input_hash=shown.input_hash)
         with pytest.raises(AgentRunnerError) as refused:
-            await context.desk.decide(changed.approval_id, other)
+            await context.approvals.decide(changed.approval_id, other)
         assert refused.value.code == "approval_changed"
         assert heard(told) == []
-        await context.desk.decide(changed.approval_id, approve(changed))
+        await context.approvals.decide(changed.approval_id, approve(changed))
         assert (await ended(active)).answer == "on"
     assert heard(told) == [{"id": "q", "behavior": "allow", "updatedInput": OTHER}]
 
@@ -290,7 +292,7 @@ async def test_84_the_request_changes_while_it_is_decided(serving: Serving, tmp_
         active, shown = await asked(context, agent, script)
         seen = active.last_event_at
         async with anyio.create_task_group() as tasks, held_up(active, 1):
-            tasks.start_soon(context.desk.decide, shown.approval_id, approve(shown))
+            tasks.start_soon(context.approvals.decide, shown.approval_id, approve(shown))
             queue = active.channel._order
             await until(lambda: queue.statistics().tasks_waiting == 1)
             # The CLI has changed its mind; the store does not know it yet.
@@ -298,7 +300,7 @@ async def test_84_the_request_changes_while_it_is_decided(serving: Serving, tmp_
             await until(lambda: active.last_event_at != seen)
         _, changed = await of_run(context, active.run_id, 2)
         assert changed.state is ApprovalState.PENDING
-        await context.desk.decide(changed.approval_id, reject(message="not that"))
+        await context.approvals.decide(changed.approval_id, reject(message="not that"))
         await ended(active)
         first = await context.store.approvals.get(shown.approval_id)
     assert (first.state, first.delivery) == (ApprovalState.APPROVED, Delivery.FAILED)
@@ -315,7 +317,7 @@ async def test_85_the_same_request_comes_again(serving: Serving, tmp_path: Path)
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         active, approval = await asked(context, agent, script)
         await until(gate.exists)
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(active)).answer == "on"
         assert len(await context.store.approvals.of_run(active.run_id)) == 1
         events = await events_of(context, active.run_id)

@@ -180,8 +180,8 @@ async def test_41_killed_for_the_memory_of_the_machine(serving: Serving, tmp_pat
             agent = await add_agent(context, "worker", "claude-code", tmp_path)
             script: Script = [{"wait": str(gate)}, {"eat": 400 << 20}, {"text": "never"}]
             active = await start(context, agent, script)
-            await wait_until(lambda: bool(context.headless.living))
-            (group / "cgroup.procs").write_text(str(context.headless.living[0].pid))
+            await wait_until(lambda: bool(context.runner.living))
+            (group / "cgroup.procs").write_text(str(context.runner.living[0].pid))
             gate.touch()
             outcome = await ended(active)
             assert (outcome.state, outcome.code) == ("failed", "oom_killed")
@@ -194,7 +194,7 @@ async def test_42_no_descriptors_are_left(serving: Serving, tmp_path: Path) -> N
         busy = await add_agent(context, "busy", "claude-code", tmp_path)
         fresh = await add_agent(context, "fresh", "claude-code", tmp_path)
         # Nothing is to ask for it meanwhile, and give its descriptors back.
-        await context.headless.launcher.version("claude-code")
+        await context.runner.launcher.version("claude-code")
         here = tmp_path / "here"
         script: Script = [{"touch": str(here)}, {"wait": str(gate)}, {"text": "done"}]
         running = await start(context, busy, script)
@@ -225,7 +225,7 @@ async def test_43_no_process_can_be_forked(
             # The question for its version, which is asked once, may fail: it would be the one.
             await ended(await start(context, agent, "first"))
             await context.runs.end_session("worker")
-            await wait_until(lambda: not context.headless.living)
+            await wait_until(lambda: not context.runner.living)
             (group / "cgroup.procs").write_text(str(context.warden.pid))
             spares = psutil.Process(context.warden.pid).children()
             for spare in spares:

@@ -109,14 +109,14 @@ async def test_a_night_checks_backs_up_and_shrinks(serving: Serving, tmp_path: P
         conversation = await context.runs.end_session(agent.agent_id)
         assert conversation is not None
         await context.runs.delete_conversation(conversation)
-        await one_night(context.caretaker, retention(context), lambda: False)
-        stats = await context.caretaker.stats()
+        await one_night(context.maintenance, retention(context), lambda: False)
+        stats = await context.maintenance.stats()
         assert stats.last_check is not None
         assert stats.last_check.ok
         assert stats.backups.count == 1
         assert stats.last_vacuum is None, "while something runs"
-        await one_night(context.caretaker, retention(context), lambda: True)
-        stats = await context.caretaker.stats()
+        await one_night(context.maintenance, retention(context), lambda: True)
+        stats = await context.maintenance.stats()
         assert stats.backups.count == 2
         assert stats.last_vacuum is not None
         assert stats.last_vacuum.bytes_after < stats.last_vacuum.bytes_before / 4
@@ -134,10 +134,10 @@ async def test_a_night_that_fails_is_told(
     async with serving() as context:
         (state_dir / "backups").write_text("in the way")
         with structlog.testing.capture_logs() as logs:
-            await one_night(context.caretaker, retention(context), lambda: True)
+            await one_night(context.maintenance, retention(context), lambda: True)
         told = [entry for entry in logs if entry["event"] == "nightly_maintenance_failed"]
         assert len(told) == 1
         assert os.strerror(17) in told[0]["error"] or "exists" in told[0]["error"]
-        check = (await context.caretaker.stats()).last_check
+        check = (await context.maintenance.stats()).last_check
         assert check is not None
         assert check.ok, "without a backup to check, the database itself is"

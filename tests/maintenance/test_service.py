@@ -1,4 +1,4 @@
-"""The caretaker in the service: what the database alone cannot tell, and what is kept."""
+"""The maintenance in the service: what the database alone cannot tell, and what is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from agent_runner.agents.replay.transcripts import DEMO_AGENT
 from agent_runner.api.context import Context
 from agent_runner.maintenance import service as module
-from agent_runner.maintenance.service import Caretaker
+from agent_runner.maintenance.service import Maintenance
 from conversation_store.sqlite.integrity.findings import FindingCode
 from conversation_store.states import RunState
 from tests.conftest import Serving
@@ -28,7 +28,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def found(context: Context) -> list[tuple[str, str, bool]]:
-    report = await context.caretaker.check()
+    report = await context.maintenance.check()
     assert report.ok is (report.findings == [])
     assert report.counts == {
         code: sum(f.code == code for f in report.findings)
@@ -52,7 +52,7 @@ async def test_a_service_at_work_has_nothing_wrong(serving: Serving, tmp_path: P
         queued = await start(context, agent, "queued")
         await until(here)
         assert await found(context) == []
-        report = await context.caretaker.clean_up()
+        report = await context.maintenance.clean_up()
         assert (report.ok, report.repaired, report.kept) == (True, [], None)
         gate.touch()
         for run in (active, queued):
@@ -66,7 +66,7 @@ async def test_a_run_that_nothing_drives_is_ended(serving: Serving, tmp_path: Pa
         await add_agent(context, tmp_path)
         await add_run(context.store)
         assert await found(context) == [(FindingCode.STUCK_RUN, "run_1", True)]
-        report = await context.caretaker.clean_up()
+        report = await context.maintenance.clean_up()
         assert report.ok
         assert [(r.code, r.subject) for r in report.repaired] == [("stuck_run", "run_1")]
         run = await context.store.runs.get("run_1")
@@ -84,7 +84,7 @@ async def test_raw_files_without_a_run_are_put_away(
         stray = state_dir / "raw" / "run_gone.stdout"
         stray.write_bytes(b"what it printed")
         assert await found(context) == [(FindingCode.RAW_WITHOUT_RUN, str(stray), True)]
-        report = await context.caretaker.clean_up()
+        report = await context.maintenance.clean_up()
         assert report.ok
         assert report.kept is not None
         (line,) = Path(report.kept).read_text().splitlines()
@@ -94,7 +94,7 @@ async def test_raw_files_without_a_run_are_put_away(
         assert not stray.exists()
         (state_dir / "raw" / f"{run.run_id}.stdout").unlink()
         assert await found(context) == [(FindingCode.RAW_MISSING, run.run_id, False)]
-        assert not (await context.caretaker.clean_up()).ok
+        assert not (await context.maintenance.clean_up()).ok
 
 
 async def test_raw_files_that_were_rotated_are_not_missed(
@@ -126,7 +126,7 @@ async def test_what_a_cleanup_removes_is_on_the_disk_first(
             connection.execute("PRAGMA foreign_keys=OFF")
             connection.execute("DELETE FROM conversations")
             payloads = connection.execute("SELECT payload FROM events ORDER BY seq").fetchall()
-        report = await context.caretaker.clean_up()
+        report = await context.maintenance.clean_up()
         assert report.ok
         assert report.kept is not None
         kept = Path(report.kept)
@@ -143,7 +143,7 @@ async def test_what_a_cleanup_removes_is_on_the_disk_first(
 
 async def test_backups_are_kept_to_their_number(serving: Serving, state_dir: Path) -> None:
     async with serving() as context:
-        few = Caretaker(_folders(context, state_dir), keep_backups=2, store=context.store)
+        few = Maintenance(_folders(context, state_dir), keep_backups=2, store=context.store)
         made = []
         for _ in range(4):
             made.append((await few.back_up()).path)
@@ -166,16 +166,16 @@ def _folders(context: Context, state_dir: Path) -> module.Folders:
 
 async def test_the_last_report_of_each_kind_is_remembered(serving: Serving, tmp_path: Path) -> None:
     async with serving() as context:
-        assert (await context.caretaker.stats()).last_check is None
+        assert (await context.maintenance.stats()).last_check is None
         await add_agent(context, tmp_path)
         await add_run(context.store)
-        check = await context.caretaker.check()
-        cleanup = await context.caretaker.clean_up()
-        vacuum = await context.caretaker.vacuum()
-        backup = await context.caretaker.back_up()
+        check = await context.maintenance.check()
+        cleanup = await context.maintenance.clean_up()
+        vacuum = await context.maintenance.vacuum()
+        backup = await context.maintenance.back_up()
     async with serving() as context:
-        stats = await context.caretaker.stats()
-        assert stats.last_check == check == await context.caretaker.last_check()
+        stats = await context.maintenance.stats()
+        assert stats.last_check == check == await context.maintenance.last_check()
         assert stats.last_cleanup == cleanup
         assert stats.last_vacuum == vacuum
         assert stats.last_backup == backup
@@ -187,7 +187,7 @@ async def test_a_backup_that_goes_meanwhile_is_not_counted(
     serving: Serving, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving() as context:
-        made = await context.caretaker.back_up()
+        made = await context.maintenance.back_up()
         last = context.store.integrity.last
 
         async def slowly() -> dict[str, Any]:
@@ -195,5 +195,5 @@ async def test_a_backup_that_goes_meanwhile_is_not_counted(
             return await last()
 
         monkeypatch.setattr(context.store.integrity, "last", slowly)
-        assert (await context.caretaker.stats()).backups.bytes == 0
-        assert context.caretaker.newest_backup_time() is None
+        assert (await context.maintenance.stats()).backups.bytes == 0
+        assert context.maintenance.newest_backup_time() is None

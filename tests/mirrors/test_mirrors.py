@@ -286,7 +286,7 @@ async def test_nobody_is_asked_for_a_mirror(
                     await anyio.sleep(0.01)
             (approval,) = [one for one in waiting if one.state == "pending"]
             decision = Decision(by="x", via="http", approve=approve, input_hash=approval.input_hash)
-            await context.desk.decide(approval.approval_id, decision)
+            await context.approvals.decide(approval.approval_id, decision)
         assert (await ended(active)).state == "succeeded"
         (found,) = await compared(context)
         assert len(await context.store.approvals.list(limit=10)) == 2

@@ -47,7 +47,7 @@ async def press_a(real: Real, approval: dict[str, Any]) -> None:
                     await pilot.pause(0.05)
 
 
-class Asking:
+class ApprovalRequest:
     """Begins what asks, finds the question, decides."""
 
     def begin(self, real: Real, name: str, *replies: Reply, **options: Any) -> tuple[Agent, Any]:
@@ -85,7 +85,7 @@ class Asking:
         raise NotImplementedError
 
 
-class ApprovalCases(Asking):
+class ApprovalCases(ApprovalRequest):
     """Warm processes only: a one-shot form refuses what it may not do by itself."""
 
     @pytest.mark.parametrize("way", ["http", "cli", "tui"])

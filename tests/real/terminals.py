@@ -13,12 +13,12 @@ import pytest
 from recorder.models import Reply, Shell, Sleep
 
 from agent_runner.agents.base import Form
-from tests.real.approvals import Asking, asks, ran
+from tests.real.approvals import ApprovalRequest, asks, ran
 from tests.real.cases import asked, says, succeeded
 from tests.real.world import Agent, Real, wait_until
 
 
-class TerminalCases(Asking):
+class TerminalCases(ApprovalRequest):
     """Questions answered from outside, long prompts, and a conversation that changes its form."""
 
     def test_approved_in_the_ui(self, terminal: Real) -> None:

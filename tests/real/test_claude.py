@@ -7,7 +7,7 @@ import json
 import pytest
 from recorder.models import Reply, Text, Tool
 
-from tests.real.approvals import COUNTS, ApprovalCases, Asking, asks, ran
+from tests.real.approvals import COUNTS, ApprovalCases, ApprovalRequest, asks, ran
 from tests.real.cases import RealCases, says, succeeded
 from tests.real.clis import CLAUDE
 from tests.real.terminals import TerminalCases
@@ -42,7 +42,7 @@ QUESTION = {
 }
 
 
-class ClaudeAsking(Asking):
+class ClaudeAsking(ApprovalRequest):
     """What it asks in its warm form and in its UI alike."""
 
     def assert_rejected(self, real: Real, turn: Turn) -> None:

@@ -20,7 +20,7 @@ from recorder.cases.case import (
     When,
 )
 from recorder.child import Child
-from recorder.driver import CaseError, Driver, PlainSession, session_id
+from recorder.driver import CaseError, Driver, PlainProtocol, session_id
 from recorder.isolation import MARKER
 
 from agent_runner.agents.base import Exit, Form, PermissionAnswer, Received
@@ -44,7 +44,7 @@ for word in sys.stdin:
 """
 
 
-class WordSession(PlainSession):
+class WordSession(PlainProtocol):
     """A two-way protocol of one word a line."""
 
     close_after_prompt = False
@@ -121,7 +121,7 @@ def test_a_one_shot_is_closed_after_its_result(child: Child) -> None:
 
 
 def test_plain_text_is_sent_and_stdin_closed(child: Child) -> None:
-    driver = Driver(child, PlainSession(), Form.ONE_SHOT)
+    driver = Driver(child, PlainProtocol(), Form.ONE_SHOT)
     assert driver.play((Prompt("die"),), within=20) == 3
 
 

@@ -189,7 +189,7 @@ async def test_a_trial_that_asks_somebody_keeps_nobody_waiting(
                 await anyio.sleep(0.005)
         assert (await run(context, await add_agent(context, tmp_path, "other"), "hi")).answer
         assert not trial.done.is_set()
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(trial)).state == "succeeded"
         changes = [e for e in await payloads(context, trial) if e["type"] == "circuit.changed"]
         assert [(change["scope"], change["state"]) for change in changes] == [("type", "closed")]

@@ -11,7 +11,7 @@ from agent_runner.routing.toggles import Toggles
 from agent_runner.settings import AutomaticSettings
 from conversation_store.sqlite.faults import Fault, StoreState
 from conversation_store.sqlite.store import Store, open_store
-from fallback.guard import Evidence, Outcome
+from fallback.guard import Evidence, Observation
 from fallback.precedence import Scope
 from tests.conversation_store.rows import add_agent
 
@@ -30,14 +30,14 @@ async def test_that_of_a_type_which_makes_its_agent_fall(tmp_path: Path) -> None
         guards, toggles, now = guarded(store)
         one, two = await add_agent(store, "one"), await add_agent(store, "two")
         for agent in (one, one, one, one, two):
-            await guards.record(agent, Outcome.FAILURE, run_id="run_0", canary=None)
+            await guards.record(agent, Observation.FAILURE, run_id="run_0", canary=None)
         of_type = toggles.get((Scope.TYPE, one.type))
         assert of_type is not None
         assert toggles.get((Scope.AGENT, "one")) is None
         now[0] = 301.0
         assert guards.admits_canary(of_type)
         await guards.begin_canary((Scope.TYPE, one.type), "run_1")
-        await guards.record(one, Outcome.FAILURE, run_id="run_1", canary=(Scope.TYPE, one.type))
+        await guards.record(one, Observation.FAILURE, run_id="run_1", canary=(Scope.TYPE, one.type))
         assert toggles.get((Scope.AGENT, "one")) is not None
         now[0] = LONG_AFTER
         assert guards.admits_canary(of_type)
@@ -55,6 +55,6 @@ async def test_one_that_ends_on_a_full_disk(tmp_path: Path) -> None:
         await guards.begin_canary(key, "run_1")
         assert not guards.admits_canary(toggle)
         store.health.set(Fault(StoreState.FULL, "database or disk is full"))
-        await guards.record(agent, Outcome.FAILURE, run_id="run_1", canary=key)
+        await guards.record(agent, Observation.FAILURE, run_id="run_1", canary=key)
         store.health.set(None)
         assert guards.admits_canary(toggle)

@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from agent_runner.agents.base import Session
+from agent_runner.agents.base import CliProtocol
 from agent_runner.events import BackgroundTask
 from agent_runner.runners.background import Background
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 async def test_work_that_was_read_of_and_not_looked_at_is_waited_for() -> None:
     session: Any = SimpleNamespace(background=[], resting=True, untold=False)
     none: Any = None
-    background = Background(none, cast("Session", session), none, none, none)
+    background = Background(none, cast("CliProtocol", session), none, none, none)
     await background.note()
     session.background = [BackgroundTask(task_id="t1")]
     over = anyio.Event()

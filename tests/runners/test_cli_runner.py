@@ -42,11 +42,11 @@ async def test_a_process_begins_with_its_prompt(
     here = tmp_path / "here"
     async with serving() as context:
         asked = request(tmp_path, json.dumps([{"touch": str(here)}]) + " " * padding)
-        live = await context.headless.start(asked, None, "proc_1")
+        live = await context.runner.start(asked, None, "proc_1")
         try:
             assert not here.exists()
             with anyio.fail_after(30):
-                await context.headless.go(live, asked)
+                await context.runner.go(live, asked)
                 await until(here)
         finally:
             await live.end(0)
@@ -54,8 +54,8 @@ async def test_a_process_begins_with_its_prompt(
 
 async def test_a_held_process_can_be_ended(serving: Serving, tmp_path: Path) -> None:
     async with serving() as context:
-        live = await context.headless.start(request(tmp_path, "never"), None, "proc_1")
+        live = await context.runner.start(request(tmp_path, "never"), None, "proc_1")
         with anyio.fail_after(30):
             await live.end(0)
         assert not psutil.pid_exists(live.pid)
-        assert context.headless.living == []
+        assert context.runner.living == []

@@ -10,7 +10,7 @@ import pytest
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.events import SessionClosed, SessionWarning
-from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.warm import Kept, WarmPool
 from agent_runner.settings import SupervisionSettings
 
@@ -47,7 +47,7 @@ def pool() -> WarmPool:
 
 def kept(live: SlowToEnd, idle_ms: int = 3_600_000) -> Kept:
     timeouts = SupervisionSettings().with_overrides({"sessionIdleMs": idle_ms}, {})
-    return Kept("agent", cast("LiveCli", live), OPTIONS, timeouts)
+    return Kept("agent", cast("CliProcess", live), OPTIONS, timeouts)
 
 
 async def test_one_is_taken_while_the_clock_ends_another() -> None:

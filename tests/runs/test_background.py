@@ -108,7 +108,7 @@ async def test_what_comes_after_the_answer_is_a_run_of_its_own(
             "background",
             active.run_id,
         )
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         (run,) = await behind(context, active)
         assert run.run_id == approval.run_id
         assert (run.state, run.form) == ("succeeded", outcome.form)
@@ -128,7 +128,7 @@ async def test_what_comes_after_the_answer_is_a_run_of_its_own(
             ("assistant", "Green."),
         ]
         assert [e for e in await of_conversation(context, active) if e["run"] is None] == []
-        assert (await context.caretaker.check()).findings == []
+        assert (await context.maintenance.check()).findings == []
 
 
 @FORMS
@@ -151,7 +151,7 @@ async def test_what_ends_before_the_answer_is_told_of_after_it(
         agent = await add_agent(context, tmp_path)
         active = await start(context, agent, script)
         assert (await ended(active)).answer == "Started."
-        (process,) = context.headless.living
+        (process,) = context.runner.living
         assert process.background.working
         await anyio.sleep(0.1)
         assert process.alive
@@ -181,7 +181,7 @@ async def test_a_question_that_is_open_at_the_answer_stays_open(
         approval = await context.store.approvals.get(approval.approval_id)
         assert approval.state is ApprovalState.PENDING
         assert approval.run_id != active.run_id
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         (run,) = await behind(context, active)
         assert (run.run_id, run.state) == (approval.run_id, "succeeded")
         assert log.exists()
@@ -211,13 +211,13 @@ async def test_a_decision_in_the_moment_of_the_answer_counts_once(
         agent = await add_agent(context, tmp_path)
         active = await start(context, agent, script)
         approval = await asked(context)
-        move_over = context.desk.move_over
+        move_over = context.approvals.move_over
 
         async def and_decide(*args: Any) -> None:
             await move_over(*args)
-            await context.desk.decide(approval.approval_id, approve(approval))
+            await context.approvals.decide(approval.approval_id, approve(approval))
 
-        monkeypatch.setattr(context.desk, "move_over", and_decide)
+        monkeypatch.setattr(context.approvals, "move_over", and_decide)
         open_.touch()
         assert (await ended(active)).state == "succeeded"
         (run,) = await behind(context, active)
@@ -253,7 +253,7 @@ async def test_a_rejected_helper_goes_on_without(serving: Serving, tmp_path: Pat
         active = await start(context, agent, script)
         await ended(active)
         approval = await asked(context)
-        await context.desk.decide(approval.approval_id, reject(message="no"))
+        await context.approvals.decide(approval.approval_id, reject(message="no"))
         runs = await behind(context, active)
         assert [run.state for run in runs] == ["succeeded"]
         assert (await said(context, active))[-1] == ("assistant", "Without it.")
@@ -331,7 +331,7 @@ async def test_two_helpers_one_after_the_other(serving: Serving, tmp_path: Path)
         await behind_over(context, active, "One.")
         approval = await context.store.approvals.get(approval.approval_id)
         assert approval.state is ApprovalState.PENDING
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         runs = await behind(context, active, 2)
         assert [run.state for run in runs] == ["succeeded", "succeeded"]
         assert [text for _, text in await said(context, active)][-2:] == ["One.", "Two."]
@@ -350,7 +350,7 @@ async def test_work_left_to_do_is_not_idle(serving: Serving, tmp_path: Path) -> 
         agent = await add_agent(context, tmp_path)
         active = await start(context, agent, script)
         await ended(active)
-        (kept,) = context.headless.pool.kept.values()
+        (kept,) = context.runner.pool.kept.values()
         await anyio.sleep(0.3)
         assert kept.live.alive
         assert kept.reason == "lifetime_closed"
@@ -381,7 +381,7 @@ async def test_work_that_begins_by_itself_ends_in_idleness_again(
         agent = await add_agent(context, tmp_path)
         active = await start(context, agent, script)
         await ended(active)
-        (process,) = context.headless.living
+        (process,) = context.runner.living
         begin.touch()
         await when(lambda: process.background.working)
         await anyio.sleep(1.2)
@@ -405,7 +405,7 @@ async def test_the_answer_comes_before_what_it_led_to(
         *lines(result("By itself.", **own)),
     ]
     async with serving() as context:
-        give, finish, later = context.headless.pool.give, context.store.runs.finish, anyio.Event()
+        give, finish, later = context.runner.pool.give, context.store.runs.finish, anyio.Event()
         agent = await add_agent(context, tmp_path)
 
         async def slowly(*given: Any) -> None:
@@ -418,7 +418,7 @@ async def test_the_answer_comes_before_what_it_led_to(
             later.set()
             return ended
 
-        monkeypatch.setattr(context.headless.pool, "give", slowly)
+        monkeypatch.setattr(context.runner.pool, "give", slowly)
         monkeypatch.setattr(context.store.runs, "finish", and_tell)
         active = await start(context, agent, script)
         await ended(active)
@@ -474,13 +474,13 @@ async def test_an_answer_to_what_was_just_taken_back_is_not_sent(
         active = await start(context, agent, script)
         await ended(active)
         approval = await asked(context)
-        (process,) = context.headless.living
-        process._session.receive(
+        (process,) = context.runner.living
+        process._protocol.receive(
             json.dumps(
                 {"type": "control_cancel_request", "request_id": approval.request_id}
             ).encode()
         )
-        decided = await context.desk.decide(approval.approval_id, approve(approval))
+        decided = await context.approvals.decide(approval.approval_id, approve(approval))
         assert (decided.state, decided.delivery) == ("approved", "waiting")
 
 
@@ -493,7 +493,7 @@ async def test_who_ends_what_works_on_is_told_of_the_loss(
         agent = await add_agent(context, tmp_path)
         active = await start(context, agent, script)
         await ended(active)
-        (process,) = context.headless.living
+        (process,) = context.runner.living
         with capture_logs() as logs:
             if what == "session":
                 await context.runs.end_session(agent.agent_id)
@@ -579,12 +579,12 @@ async def test_a_one_shot_process_leaves_when_its_work_is_over(
         agent = await add_agent(context, tmp_path)
         active = await start(context, agent, [helper({"wait": str(gate)}, told="Late.")])
         assert (await ended(active)).state == "succeeded"
-        (live,) = context.headless.living
+        (live,) = context.runner.living
         gate.touch()
         await behind(context, active)
         await when(lambda: not live.alive)
         assert live.exit_code == 0
-        assert context.headless.pool.kept == {}
+        assert context.runner.pool.kept == {}
 
 
 @pytest.mark.parametrize(
@@ -717,7 +717,7 @@ async def test_a_killed_cli_loses_its_work_aloud(serving: Serving, tmp_path: Pat
         await ended(active)
         gate.touch()
         approval = await asked(context)
-        (live,) = context.headless.living
+        (live,) = context.runner.living
         psutil.Process(live.pid).kill()
         (run,) = await behind(context, active)
         assert (run.state, run.code) == ("interrupted", "background_lost")

@@ -50,7 +50,7 @@ async def test_a_helper_goes_on_after_the_answer(
         assert outcome.answer == "It works in the background; I tell you when it is done."
         (tmp_path / "gate").touch()
         approval = await asked(context)
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         (run,) = await behind(context, active)
         assert (run.state, run.caused_by) == ("succeeded", active.run_id)
         assert (await said(context, active))[-1] == (
@@ -75,7 +75,7 @@ async def test_a_helpers_question_stands_open_at_its_parents_end(
         assert (await ended(active)).answer == "started"
         approval = await context.store.approvals.get(approval.approval_id)
         assert approval.state == "pending"
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         (run,) = await behind(context, active)
         assert run.run_id == approval.run_id
         assert run.state == "succeeded"
@@ -90,7 +90,7 @@ async def test_a_plan_changes_the_mode(serving: Serving, tmp_path: Path, warm: i
         active = await start(context, agent, case("plan", tmp_path))
         approval = await pending(context, active.run_id)
         assert approval.kind == "plan"
-        await context.desk.decide(approval.approval_id, approve(approval, session=True))
+        await context.approvals.decide(approval.approval_id, approve(approval, session=True))
         assert (await ended(active)).state == "succeeded"
         told = [e for e in await payloads(context, active.run_id) if e["type"] == "permission.mode"]
         assert [(e["mode"], e["before"]) for e in told] == [("acceptEdits", "default")]
@@ -103,6 +103,6 @@ async def test_several_answers(serving: Serving, tmp_path: Path, warm: int) -> N
         active = await start(context, agent, case("ask-multi", tmp_path))
         approval = await pending(context, active.run_id)
         answers: dict[str, str | list[str]] = {"Which languages?": ["Rust", "Go, later"]}
-        await context.desk.decide(approval.approval_id, approve(approval, answers=answers))
+        await context.approvals.decide(approval.approval_id, approve(approval, answers=answers))
         assert (await ended(active)).answer == "done"
         assert heard(tmp_path)[0]["updatedInput"]["answers"] == answers

@@ -56,7 +56,7 @@ async def test_a_secret_is_masked_in_all_that_is_kept(
         for text in (*kept, *told):
             for form in ("s3cr3t", "quoted", quote(SECRET), coded[:20]):
                 assert form not in text
-        launcher = context.headless.launcher
+        launcher = context.runner.launcher
         assert "s3cr3t" not in launcher.secrets.masked(f"a log line with {SECRET} in it")
 
 
@@ -70,10 +70,10 @@ async def test_what_was_asked_with_a_secret_in_it_runs_as_it_was_asked(
         script: Script = [{"ask": "Execute", "input": given, "log": str(log)}] * 2
         active, approval = await asked(context, agent, script)
         assert approval.input == {"command": f"rm {'*' * len(secret)}", "why": "x"}
-        await context.desk.decide(approval.approval_id, approve(approval))
+        await context.approvals.decide(approval.approval_id, approve(approval))
         second = await pending(context, active.run_id)
         changed = {**second.input, "why": "y"}
-        await context.desk.decide(second.approval_id, approve(second, updated_input=changed))
+        await context.approvals.decide(second.approval_id, approve(second, updated_input=changed))
         assert (await ended(active)).state == "succeeded"
         assert ran(log) == [given, {**given, "why": "y"}]
 

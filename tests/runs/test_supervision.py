@@ -62,7 +62,7 @@ async def test_a_deadline_ends_the_run_and_says_which(
         (expiry,) = [e for e in await payloads(context, active) if e["type"] == "timeout"]
         assert (expiry["code"], expiry["timeout"]) == (code, timeout)
         assert expiry["limitMs"] == next(iter(limits.values()))
-        assert not [p for p in context.headless.living if p.identity.pid != 0 and warm == 0]
+        assert not [p for p in context.runner.living if p.identity.pid != 0 and warm == 0]
 
 
 async def test_a_tree_near_its_memory_limit_is_told_of_while_it_runs(
@@ -156,7 +156,7 @@ async def test_a_warm_process_ends_with_a_warning_first(
         agent = await add_agent(context, tmp_path)
         active = await start(context, agent, "one")
         await ended(active)
-        pid = context.headless.living[0].pid
+        pid = context.runner.living[0].pid
 
         async def closed() -> bool:
             events = await conversation_events(context, active)
@@ -182,13 +182,13 @@ async def test_the_shortest_time_counts_whatever_came_before(
     async with serving() as context:
         kept = await add_agent(context, tmp_path, "kept")
         await run(context, kept, "hello")
-        (first,) = context.headless.living
+        (first,) = context.runner.living
         times: dict[str, Any] = {"timeouts": {"sessionIdleMs": 100}}
         for name in ("soon", "sooner"):
             await run(context, await add_agent(context, tmp_path, name, **times), "hello")
 
         async def ended_by_time() -> bool:
-            return context.headless.living == [first]
+            return context.runner.living == [first]
 
         await when(ended_by_time)
 
@@ -198,7 +198,7 @@ async def test_a_prompt_in_time_keeps_the_process(serving: Serving, tmp_path: Pa
         agent = await add_agent(context, tmp_path)
         active = await start(context, agent, "one")
         await ended(active)
-        pid = context.headless.living[0].pid
+        pid = context.runner.living[0].pid
 
         async def warned() -> bool:
             last = (await conversation_events(context, active))[-1]
@@ -206,7 +206,7 @@ async def test_a_prompt_in_time_keeps_the_process(serving: Serving, tmp_path: Pa
 
         await when(warned)
         assert (await run(context, agent, "two")).answer == "echo: two"
-        assert context.headless.living[0].pid == pid
+        assert context.runner.living[0].pid == pid
 
 
 async def test_the_pool_is_bounded(serving: Serving, tmp_path: Path) -> None:
@@ -225,8 +225,8 @@ async def test_the_pool_is_bounded(serving: Serving, tmp_path: Path) -> None:
             return await reasons() == ["evicted", "evicted", None, None]
 
         await when(evicted)
-        assert len(context.headless.pool.kept) == 2
-        assert len(context.headless.living) == 2
+        assert len(context.runner.pool.kept) == 2
+        assert len(context.runner.living) == 2
 
 
 async def test_short_of_memory_no_process_is_kept(serving: Serving, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ async def test_short_of_memory_no_process_is_kept(serving: Serving, tmp_path: Pa
             return bool(last.get("reason") == "low_memory")
 
         await when(closed)
-        assert context.headless.living == []
+        assert context.runner.living == []
 
 
 async def test_a_process_that_dies_between_runs_is_not_noticed(
@@ -249,7 +249,7 @@ async def test_a_process_that_dies_between_runs_is_not_noticed(
         agent = await add_agent(context, tmp_path)
         first = await start(context, agent, "one")
         await ended(first)
-        live = context.headless.living[0]
+        live = context.runner.living[0]
         psutil.Process(live.pid).kill()
         second = await start(context, agent, "two")
         outcome = await ended(second)
@@ -263,7 +263,7 @@ async def test_a_session_that_is_gone_is_quarantined(serving: Serving, tmp_path:
         agent = await add_agent(context, tmp_path)
         first = await start(context, agent, "one")
         await ended(first)
-        await context.headless.drop(first.run.conversation_id)
+        await context.runner.drop(first.run.conversation_id)
         changed = await context.store.agents.change(
             "worker",
             comm_mode="headless",
@@ -363,7 +363,7 @@ async def test_what_an_interrupted_tool_leaves_behind_is_killed(
     async with serving() as context:
         agent = await add_agent(context, tmp_path)
         assert (await run(context, agent, "warm up")).state == "succeeded"
-        pid = context.headless.living[0].pid
+        pid = context.runner.living[0].pid
         active = await start(
             context,
             agent,
@@ -385,7 +385,7 @@ async def test_what_an_interrupted_tool_leaves_behind_is_killed(
 
         await when(gone)
         assert (await run(context, agent, "on")).answer == "echo: on"
-        assert context.headless.living[0].pid == pid
+        assert context.runner.living[0].pid == pid
 
 
 async def test_a_process_that_cannot_be_ended_holds_up_nobody(
@@ -405,7 +405,7 @@ async def test_a_process_that_cannot_be_ended_holds_up_nobody(
         ]
         active = await start(context, agent, script)
         await until(here)
-        pid = context.headless.living[0].pid
+        pid = context.runner.living[0].pid
         with monkeypatch.context() as patched:
             patched.setattr(control.Control, "command", lambda *_: None)
             patched.setattr(child, "KILL_WAIT_S", 0.1)
@@ -419,7 +419,7 @@ async def test_a_process_that_cannot_be_ended_holds_up_nobody(
         assert (await ended(again)).answer == "echo: on"
         assert not psutil.pid_exists(pid)
         (process,) = await context.store.processes.all()
-        assert process.pid == context.headless.living[0].pid
+        assert process.pid == context.runner.living[0].pid
     for one in held_open:
         one.close()
 
@@ -435,13 +435,13 @@ async def test_a_kept_process_whose_folder_is_gone_serves_no_prompt(
         cwd.rmdir()
         outcome = await run(context, agent, "two")
         assert (outcome.state, outcome.code) == ("failed", "cwd_missing")
-        (first,) = context.headless.living
+        (first,) = context.runner.living
         cwd.mkdir()
         (cwd / "made").touch()
         # The old process is in a folder that has no name any more.
         outcome = await run(context, agent, [{"tool": "Read"}, {"text": "Here."}])
         assert outcome.answer == "Here."
-        (second,) = context.headless.living
+        (second,) = context.runner.living
         assert second.pid != first.pid
         outside = tmp_path.parent / f"{tmp_path.name}-outside"
         outside.mkdir()

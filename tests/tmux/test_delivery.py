@@ -13,7 +13,7 @@ from agent_runner.tmux.driver import Driver
 class Ui:
     """A UI whose editor takes the prompt; meanwhile the run is cancelled."""
 
-    sight = None
+    screen_state = None
 
     def __init__(self, folder: Path) -> None:
         self.folder = str(folder)

@@ -27,7 +27,7 @@ from agent_runner.events import (
     ToolCompleted,
 )
 from agent_runner.process.identity import MARKER
-from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.tmux.capture import capture
 from agent_runner.tmux.driver import AGAIN_S
@@ -59,10 +59,10 @@ def family(process_id: str) -> list[psutil.Process]:
     return found
 
 
-def interrupt_at(begun: Path) -> Callable[[LiveCli, Never], Coroutine[Any, Any, None]]:
+def interrupt_at(begun: Path) -> Callable[[CliProcess, Never], Coroutine[Any, Any, None]]:
     """What interrupts a turn that has made the file `begun`."""
 
-    async def interrupt(live: LiveCli, stop: Never) -> None:
+    async def interrupt(live: CliProcess, stop: Never) -> None:
         await until(begun.exists, "the turn")
         stop.ask()
 
@@ -155,7 +155,7 @@ async def test_a_prompt_that_the_ui_would_change_is_refused(
             await Ui(ctx, tmp_path).turn(prompt)
         assert caught.value.code == FailureCode.PROMPT_REFUSED
         assert "UI" in caught.value.message
-        assert ctx.headless.living == []
+        assert ctx.runner.living == []
 
 
 SOMEBODY_DID = {
@@ -177,10 +177,10 @@ async def test_what_somebody_left_in_the_terminal_is_left(
     async with serving() as ctx:
         ui = Ui(ctx, tmp_path)
         assert (await ui.turn("one")).text == "echo: one"
-        (live,) = ctx.headless.living
+        (live,) = ctx.runner.living
         await anyio.run_process(["tmux", "-S", "t", *words], cwd=ui.folder)
         assert (await ui.turn("two")).text == "echo: two"
-        assert ctx.headless.living == [live]
+        assert ctx.runner.living == [live]
 
 
 @pytest.mark.parametrize("allow", [True, False])
@@ -215,9 +215,9 @@ async def test_an_interrupt_keeps_the_process(serving: Serving, tmp_path: Path) 
             [{"touch": str(begun)}, {"hang": True}], meanwhile=interrupt_at(begun)
         )
         assert verdict.code == FailureCode.INTERRUPTED
-        (live,) = ctx.headless.living
+        (live,) = ctx.runner.living
         assert (await ui.turn("go on")).text == "echo: go on"
-        assert ctx.headless.living == [live]
+        assert ctx.runner.living == [live]
 
 
 async def test_an_interrupt_does_not_reach_the_next_prompt(
@@ -225,7 +225,7 @@ async def test_an_interrupt_does_not_reach_the_next_prompt(
 ) -> None:
     begun, again, enough = (tmp_path / name for name in ("begun", "again", "enough"))
 
-    async def release(live: LiveCli, stop: Never) -> None:
+    async def release(live: CliProcess, stop: Never) -> None:
         await until(again.exists, "the turn")
         await anyio.sleep(2 * AGAIN_S)
         enough.touch()
@@ -272,7 +272,7 @@ async def test_47_48_what_is_killed_is_a_state_with_a_reason(
 ) -> None:
     begun = tmp_path / "begun"
 
-    async def kill(live: LiveCli, stop: Never) -> None:
+    async def kill(live: CliProcess, stop: Never) -> None:
         await until(begun.exists, "the turn")
         form = {"pane": "#{pane_pid}", "server": "#{pid}"}.get(what)
         pid = live.pid
@@ -287,7 +287,7 @@ async def test_47_48_what_is_killed_is_a_state_with_a_reason(
         assert (verdict.ok, verdict.code) == (False, FailureCode.CLI_KILLED)
         assert ("tmux" if what == "server" else "SIGKILL") in (verdict.error or "")
         process_id = ui.process_id
-        await until(lambda: not ctx.headless.living, "the end of the process")
+        await until(lambda: not ctx.runner.living, "the end of the process")
         assert family(process_id) == []
         assert (await ui.turn("go on")).text == "echo: go on"
 
@@ -311,10 +311,10 @@ async def test_a_change_of_form_ends_the_other_process(serving: Serving, tmp_pat
         ui = Ui(ctx, tmp_path)
         assert (await ui.turn("one")).ok
         process_id = ui.process_id
-        (first,) = ctx.headless.living
+        (first,) = ctx.runner.living
         assert first.form is Form.TERMINAL
         assert (await ui.turn("two", terminal=False)).ok
-        (second,) = ctx.headless.living
+        (second,) = ctx.runner.living
         assert second.form is Form.WARM
         assert not first.alive
         assert family(process_id) == []
@@ -324,7 +324,7 @@ async def test_a_resumed_ui_tells_nothing_old(serving: Serving, tmp_path: Path) 
     async with serving() as ctx:
         ui = Ui(ctx, tmp_path)
         first = await ui.turn("one")
-        await ctx.headless.drop("conversation")
+        await ctx.runner.drop("conversation")
         heard = Listener()
         second = await ui.turn("two", heard, session=first.session_id)
         assert second.session_id == first.session_id
@@ -335,7 +335,7 @@ async def test_the_screen_can_be_seen(serving: Serving, tmp_path: Path) -> None:
     async with serving() as ctx:
         ui = Ui(ctx, tmp_path)
         await ui.turn("look here")
-        tmux = ctx.headless.launcher.find_tmux()
+        tmux = ctx.runner.launcher.find_tmux()
         assert "echo: look here" in (await capture(tmux, ui.folder) or "")
         assert await capture(tmux, tmp_path) is None
         assert (ui.folder / "t").stat().st_mode & 0o077 == 0
@@ -344,7 +344,7 @@ async def test_the_screen_can_be_seen(serving: Serving, tmp_path: Path) -> None:
 
 async def test_no_tmux(serving: Serving, tmp_path: Path, fakes: dict[str, str]) -> None:
     async with serving() as ctx:
-        ctx.headless.launcher._programs = {**fakes, "tmux": "no-such-tmux"}
+        ctx.runner.launcher._programs = {**fakes, "tmux": "no-such-tmux"}
         with pytest.raises(LaunchError) as error:
             await Ui(ctx, tmp_path).turn("hello")
         assert error.value.code is FailureCode.CLI_NOT_FOUND

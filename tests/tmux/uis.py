@@ -15,7 +15,7 @@ from agent_runner.api.context import Context
 from agent_runner.errors import FailureCode
 from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
 from agent_runner.latch import Latch
-from agent_runner.runners.cli_process import LiveCli
+from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import RunRequest
 from agent_runner.runners.sink import Asker, Resolution
 from agent_runner.settings import Timeouts
@@ -96,9 +96,9 @@ class Ui:
             terminal=terminal,
         )
 
-    async def start(self, request: RunRequest, session: str | None = None) -> LiveCli:
-        live = await self.ctx.headless.start(request, session, self.process_id)
-        await self.ctx.headless.go(live, request)
+    async def start(self, request: RunRequest, session: str | None = None) -> CliProcess:
+        live = await self.ctx.runner.start(request, session, self.process_id)
+        await self.ctx.runner.go(live, request)
         return live
 
     async def turn(
@@ -108,18 +108,18 @@ class Ui:
         *,
         session: str | None = None,
         terminal: bool = True,
-        meanwhile: Callable[[LiveCli, Never], Any] | None = None,
+        meanwhile: Callable[[CliProcess, Never], Any] | None = None,
     ) -> TurnCompleted:
         """Run a prompt; `meanwhile` gets the process and the stop once it has begun."""
         request = self.request(prompt, terminal=terminal)
-        kept = await self.ctx.headless.kept(request)
+        kept = await self.ctx.runner.kept(request)
         live = kept or await self.start(request, session)
         stop = Never()
         async with anyio.create_task_group() as tasks:
             if meanwhile is not None:
                 tasks.start_soon(meanwhile, live, stop)
             with anyio.fail_after(60):
-                verdict = await self.ctx.headless.turn(
+                verdict = await self.ctx.runner.turn(
                     live, request, listener or Listener(), stop, cold=kept is None
                 )
         return verdict
@@ -132,7 +132,7 @@ class Ui:
     @property
     def folder(self) -> Path:
         """The private folder of the newest process."""
-        return self.ctx.headless.launcher.folder_of(self.process_id)
+        return self.ctx.runner.launcher.folder_of(self.process_id)
 
 
 async def until(condition: Callable[[], Any], what: str, seconds: float = 30) -> None:

@@ -17,7 +17,7 @@ from textual.widgets import DataTable, Input, RichLog, Static, TextArea
 from agent_runner import wire
 from agent_runner.client.events import Watcher
 from agent_runner.tui.app import Tui
-from tests.api.test_approvals import Asking, decide, pending
+from tests.api.test_approvals import ApprovalRequest, decide, pending
 from tests.approvals.asking import COMMAND, ran
 from tests.conftest import Service
 from tests.faults.trial import LONGEST_S
@@ -47,11 +47,11 @@ def listed(app: Tui) -> int:
     return app.screen_stack[0].query_one("#approvals", DataTable).row_count
 
 
-async def asking(live: Service, log: Path) -> Asking:
-    return await anyio.to_thread.run_sync(Asking, live, log)
+async def asking(live: Service, log: Path) -> ApprovalRequest:
+    return await anyio.to_thread.run_sync(ApprovalRequest, live, log)
 
 
-async def finish(asked: Asking) -> dict[str, Any]:
+async def finish(asked: ApprovalRequest) -> dict[str, Any]:
     return await anyio.to_thread.run_sync(asked.finish)
 
 
@@ -130,7 +130,9 @@ async def test_a_key_never_hits_what_nobody_has_chosen(live: Service, tmp_path: 
         assert "Choose one" in question(app)
         await pilot.press("down")
         await until(pilot, lambda: "touch made.txt" in question(app))
-        second = await anyio.to_thread.run_sync(Asking, live, tmp_path / "second", "second")
+        second = await anyio.to_thread.run_sync(
+            ApprovalRequest, live, tmp_path / "second", "second"
+        )
         await until(pilot, lambda: listed(app) == 2)
         decide(live, first.approval, decision="reject", by="bob")
         await until(pilot, lambda: "rejected by bob" in question(app))
@@ -199,7 +201,7 @@ async def test_all_that_waits_is_listed_and_its_time_goes_by(
     live.register("second")
     asked = [
         await asking(live, tmp_path / "first"),
-        await anyio.to_thread.run_sync(Asking, live, tmp_path / "second", "second"),
+        await anyio.to_thread.run_sync(ApprovalRequest, live, tmp_path / "second", "second"),
     ]
     async with opened(live) as (app, pilot):
         await until(pilot, lambda: listed(app) == 2)

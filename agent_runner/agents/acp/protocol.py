@@ -33,7 +33,7 @@ from agent_runner.agents.json_rpc import (
     RpcError,
     RpcPeer,
 )
-from agent_runner.agents.protocol import SessionBase
+from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.agents.tool_calls import NO_PERMISSION
 from agent_runner.agents.unanswered import UNTOLD
@@ -58,7 +58,7 @@ _MOST_SEEN = 200
 _FEATURES: frozenset[Feature] = frozenset({"session", "options", "stop"})
 
 
-class AcpSession(SessionBase):
+class AcpProtocol(ProtocolBase):
     """One ACP agent process. `mode` and `model` are set over the protocol where given."""
 
     def __init__(
@@ -134,11 +134,11 @@ class AcpSession(SessionBase):
 
     @property
     def features(self) -> frozenset[Feature]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return _FEATURES
 
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
-        """See `base.Session`. ACP can neither change a tool's input nor take a message."""
+        """See `base.CliProtocol`. ACP can neither change a tool's input nor take a message."""
         question = self._questions[request_id]
         if answer.allow and answer.updated_input is not None:
             raise BadRequestError(
@@ -168,7 +168,7 @@ class AcpSession(SessionBase):
     # --- from the agent ------------------------------------------------------------------
 
     def receive(self, line: bytes) -> Received:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         received = self._take_parts(self._rpc.read(line), line)
         if self._later:
             received.events = [*self._later, *received.events]

@@ -7,14 +7,14 @@ from typing import Any
 from agent_runner.agents.acp import schema as acp
 from agent_runner.agents.acp.tools import changed_files, output_text, tool_input, tool_name
 from agent_runner.agents.failures import short
-from agent_runner.agents.protocol import SessionBase
+from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.decoding.decode import plain, whole
 from agent_runner.events import Activity, AgentEvent, Notice, ToolProgress, ToolStarted
 
 
 def update_events(
-    session: SessionBase, text: TextItems, kind: str, decoded: Any
+    session: ProtocolBase, text: TextItems, kind: str, decoded: Any
 ) -> list[AgentEvent]:
     """The events of one decoded update; `kind` is its `sessionUpdate`."""
     if isinstance(decoded, acp.Chunk):
@@ -44,7 +44,7 @@ def _chunk(items: TextItems, kind: str, chunk: acp.Chunk) -> list[AgentEvent]:
     return items.message(text)
 
 
-def _tool(session: SessionBase, call: acp.ToolCall) -> list[AgentEvent]:
+def _tool(session: ProtocolBase, call: acp.ToolCall) -> list[AgentEvent]:
     started = session.tools.get(call.toolCallId)
     done = call.status in ("completed", "failed")
     events: list[AgentEvent] = []

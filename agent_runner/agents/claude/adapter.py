@@ -16,10 +16,10 @@ import msgspec
 
 from agent_runner import quoting
 from agent_runner.agents import flags
-from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
+from agent_runner.agents.base import AgentOptions, CliProtocol, Form, Launch, check_session_id
 from agent_runner.agents.claude import profile as claude_ui
 from agent_runner.agents.claude import session_log as claude_log
-from agent_runner.agents.claude.protocol import ClaudeSession
+from agent_runner.agents.claude.protocol import ClaudeProtocol
 from agent_runner.agents.claude.terminal import ClaudeTerminal
 from agent_runner.agents.session_log import Entry
 
@@ -109,11 +109,11 @@ class ClaudeAdapter:
         ui = claude_ui.profile(options, resume) if terminal else None
         return Launch(argv=argv, env=env, files=files, terminal=ui)
 
-    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+    def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """See `base.Adapter`."""
         if form is Form.TERMINAL:
             return ClaudeTerminal(options, form, resume)
-        return ClaudeSession(options, form, resume)
+        return ClaudeProtocol(options, form, resume)
 
     def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """Their names tell no time."""

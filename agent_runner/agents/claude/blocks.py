@@ -14,7 +14,7 @@ from typing import Any, Literal
 from agent_runner.agents.claude import schema as c
 from agent_runner.agents.claude import stream_schema as s
 from agent_runner.agents.failures import short
-from agent_runner.agents.protocol import SessionBase
+from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.decoding.decode import plain, shown
 from agent_runner.events import (
     Activity,
@@ -78,7 +78,7 @@ class BlockReader:
 
     def __init__(
         self,
-        session: SessionBase,
+        session: ProtocolBase,
         on_answered: Callable[[ToolStarted | None, Any], None] = lambda _started, _detail: None,
     ) -> None:
         self._session = session

@@ -27,7 +27,7 @@ from agent_runner.agents.claude.system import refusal_words, system_events
 from agent_runner.agents.claude.turns import Turns
 from agent_runner.agents.failures import code_for_text, short
 from agent_runner.agents.line_reader import join
-from agent_runner.agents.protocol import ENDED, SessionBase
+from agent_runner.agents.protocol import ENDED, ProtocolBase
 from agent_runner.agents.unanswered import UNTOLD
 from agent_runner.decoding.decode import Broken, Unrecognised, objects, plain, shown, whole
 from agent_runner.errors import FailureCode
@@ -63,7 +63,7 @@ class _Asked(msgspec.Struct):
     request: Any
 
 
-class ClaudeSession(SessionBase):
+class ClaudeProtocol(ProtocolBase):
     """One Claude Code process, one-shot or warm: the protocol is the same."""
 
     lines = c.LINES
@@ -130,11 +130,11 @@ class ClaudeSession(SessionBase):
 
     @property
     def features(self) -> frozenset[Feature]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return _FEATURES
 
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
-        """See `base.Session`. Allowing needs the input again, changed or not.
+        """See `base.CliProtocol`. Allowing needs the input again, changed or not.
 
         The answers to AskUserQuestion go into its input (recorded: 2.1.329, ask-user).
         """
@@ -185,25 +185,25 @@ class ClaudeSession(SessionBase):
 
     @property
     def background(self) -> list[BackgroundTask]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._turns.tasks.outliving(self.tools)
 
     @property
     def resting(self) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return not self._prompts and self._turns.on is None
 
     @property
     def untold(self) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._turns.untold
 
     def give_up_telling(self) -> None:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         self._turns.give_up_telling()
 
     def outlives(self, request_id: str) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         request = self._requests.get(request_id)
         return request is not None and self._turns.of_request(request) is not None
 
@@ -217,7 +217,7 @@ class ClaudeSession(SessionBase):
         return b"".join(lines) or None
 
     def finish_background(self) -> Received:
-        """See `base.Session`. What was in the foreground ends with its turn."""
+        """See `base.CliProtocol`. What was in the foreground ends with its turn."""
         turns = self._turns
         asked = {key: turns.of_request(self._requests[key]) for key in self._questions}
         calls = {call: turns.tasks.of_call(call, self.tools) for call in self.tools}
@@ -234,7 +234,7 @@ class ClaudeSession(SessionBase):
         return join(closed)
 
     def withdraw(self, request_id: str, message: str, *, by: str = "cli") -> list[AgentEvent]:
-        """See `SessionBase`."""
+        """See `ProtocolBase`."""
         self._requests.pop(request_id, None)
         self._inputs.pop(request_id, None)
         return super().withdraw(request_id, message, by=by)

@@ -19,7 +19,7 @@ from agent_runner.agents.claude.blocks import BlockReader
 from agent_runner.agents.claude.mode import for_session
 from agent_runner.agents.claude.result import API_ERRORS
 from agent_runner.agents.failures import code_for, short
-from agent_runner.agents.terminal_protocol import TerminalSession
+from agent_runner.agents.terminal_protocol import TerminalProtocol
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.decoding import terminal as t
 from agent_runner.decoding.decode import Broken, Unrecognised, plain, whole
@@ -48,7 +48,7 @@ _OPTIONS = [
 _CALLS = 200
 
 
-class ClaudeTerminal(TerminalSession):
+class ClaudeTerminal(TerminalProtocol):
     """One Claude Code UI."""
 
     entries = ct.LINES
@@ -70,7 +70,7 @@ class ClaudeTerminal(TerminalSession):
 
     @property
     def features(self) -> frozenset[Feature]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return _FEATURES
 
     def _answer(

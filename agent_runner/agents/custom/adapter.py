@@ -16,13 +16,13 @@ from typing import Any, ClassVar
 
 from agent_runner.agents import flags
 from agent_runner.agents.acp.answers import mcp_servers
-from agent_runner.agents.acp.protocol import AcpSession
-from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
-from agent_runner.agents.claude.protocol import ClaudeSession
-from agent_runner.agents.custom.supervised_protocol import Inner, SupervisedSession
-from agent_runner.agents.custom.text_protocol import TextSession
-from agent_runner.agents.droid.protocol import DroidSession
-from agent_runner.agents.gemini.protocol import GeminiSession
+from agent_runner.agents.acp.protocol import AcpProtocol
+from agent_runner.agents.base import AgentOptions, CliProtocol, Form, Launch, check_session_id
+from agent_runner.agents.claude.protocol import ClaudeProtocol
+from agent_runner.agents.custom.supervised_protocol import Inner, SupervisedProtocol
+from agent_runner.agents.custom.text_protocol import TextProtocol
+from agent_runner.agents.droid.protocol import DroidProtocol
+from agent_runner.agents.gemini.protocol import GeminiProtocol
 from agent_runner.agents.screen import profile as screen_ui
 from agent_runner.agents.screen.terminal import ScreenTerminal
 from agent_runner.agents.session_log import Entry
@@ -31,11 +31,11 @@ from agent_runner.errors import BadRequestError
 TEXT = "text"
 ACP = "acp"
 
-_SESSIONS: dict[str, type[TextSession | ClaudeSession | GeminiSession | DroidSession]] = {
-    TEXT: TextSession,
-    "claude-code": ClaudeSession,
-    "gemini": GeminiSession,
-    "factory-droid": DroidSession,
+_SESSIONS: dict[str, type[TextProtocol | ClaudeProtocol | GeminiProtocol | DroidProtocol]] = {
+    TEXT: TextProtocol,
+    "claude-code": ClaudeProtocol,
+    "gemini": GeminiProtocol,
+    "factory-droid": DroidProtocol,
 }
 DIALECTS = (*_SESSIONS, ACP)
 WARM_DIALECTS = ("claude-code", ACP)
@@ -87,19 +87,19 @@ class CustomAdapter:
             terminal=ui if form is Form.TERMINAL else None,
         )
 
-    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+    def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """See `base.Adapter`. Only ACP can resume a session without a flag."""
         dialect = dialect_of(options)
         if form is Form.TERMINAL:
             return ScreenTerminal(options, form, None)
         inner: Inner
         if dialect == ACP:
-            inner = AcpSession(
+            inner = AcpProtocol(
                 options, form, resume, mode=options.permission_mode, model=options.model
             )
         else:
             inner = _SESSIONS[dialect](options, form, None)
-        return SupervisedSession(inner, json_stdout=dialect != TEXT)
+        return SupervisedProtocol(inner, json_stdout=dialect != TEXT)
 
     def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """Their names tell no time."""

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Protocol
 
-from agent_runner.agents.base import Exit, Feature, PermissionAnswer, Received, Session
+from agent_runner.agents.base import CliProtocol, Exit, Feature, PermissionAnswer, Received
 from agent_runner.agents.custom import supervised_schema as supervised
 from agent_runner.agents.failures import short
 from agent_runner.agents.line_reader import join
@@ -33,12 +33,12 @@ QUESTION = "approval"
 """The tool's name in an approval that a supervised tool asks for."""
 
 
-class Inner(Session, Protocol):
+class Inner(CliProtocol, Protocol):
     """A session that counts what it has seen."""
 
     @property
     def seen(self) -> Counter[str]:
-        """See `SessionBase`."""
+        """See `ProtocolBase`."""
         ...
 
     def saw(self, name: str) -> None:
@@ -46,7 +46,7 @@ class Inner(Session, Protocol):
         ...
 
 
-class SupervisedSession:
+class SupervisedProtocol:
     """`inner` with the events of the protocol taken out of what the command prints."""
 
     reads_stderr = True
@@ -61,12 +61,12 @@ class SupervisedSession:
 
     @property
     def seen(self) -> Counter[str]:
-        """See `SessionBase`; with the events of the protocol."""
+        """See `ProtocolBase`; with the events of the protocol."""
         return self.inner.seen
 
     @property
     def drift(self) -> Counter[str]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.drift
 
     @property
@@ -76,33 +76,33 @@ class SupervisedSession:
 
     @property
     def close_after_prompt(self) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.close_after_prompt
 
     def open(self) -> bytes:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.open()
 
     def prompt(self, text: str) -> bytes:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.prompt(text)
 
     def receive(self, line: bytes) -> Received:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         if not self._json_stdout:
             return self.inner.receive(line)
         return self._events(line) or self.inner.receive(line)
 
     def unmasked(self, line: bytes) -> None:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         self.inner.unmasked(line)
 
     def receive_oversize(self, line: bytes) -> Received:
-        """See `base.Session`. No event of the protocol is that long."""
+        """See `base.CliProtocol`. No event of the protocol is that long."""
         return self.inner.receive_oversize(line)
 
     def receive_stderr(self, line: bytes) -> Received:
-        """See `base.Session`. What is no event is text for the log."""
+        """See `base.CliProtocol`. What is no event is text for the log."""
         return self._events(line, only=True) or Received()
 
     def _events(self, line: bytes, *, only: bool = False) -> Received | None:
@@ -157,42 +157,42 @@ class SupervisedSession:
         return b""
 
     def interrupt(self) -> bytes | None:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.interrupt()
 
     @property
     def background(self) -> list[BackgroundTask]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.background
 
     @property
     def resting(self) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.resting
 
     @property
     def untold(self) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.untold
 
     def give_up_telling(self) -> None:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         self.inner.give_up_telling()
 
     def outlives(self, request_id: str) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.outlives(request_id)
 
     def stop_background(self) -> bytes | None:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.stop_background()
 
     def finish_background(self) -> Received:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self.inner.finish_background()
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
-        """See `base.Session`; says what the exit code of a tool that waits means."""
+        """See `base.CliProtocol`; says what the exit code of a tool that waits means."""
         events = self.inner.finish(exit)
         if exit.code != WAITING:
             return events

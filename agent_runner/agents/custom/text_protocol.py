@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, Received
 from agent_runner.agents.failures import code_for_text, error_line
-from agent_runner.agents.protocol import SessionBase
+from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.agents.wordings.table import LOOKED_AT
 from agent_runner.errors import FailureCode
 from agent_runner.events import AgentEvent, TurnCompleted
 
 
-class TextSession(SessionBase):
+class TextProtocol(ProtocolBase):
     """One prompt to a program without a protocol."""
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 
 from agent_runner import quoting
 from agent_runner.agents import flags
-from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
+from agent_runner.agents.base import AgentOptions, CliProtocol, Form, Launch, check_session_id
 from agent_runner.agents.droid import profile as droid_ui
 from agent_runner.agents.droid import session_log as droid_log
-from agent_runner.agents.droid.protocol import DroidSession
-from agent_runner.agents.droid.rpc_protocol import DroidRpcSession
+from agent_runner.agents.droid.protocol import DroidProtocol
+from agent_runner.agents.droid.rpc_protocol import DroidRpcProtocol
 from agent_runner.agents.droid.terminal import DroidTerminal
 from agent_runner.agents.session_log import Entry
 from agent_runner.errors import BadRequestError
@@ -105,13 +105,13 @@ class DroidAdapter:
         ui = droid_ui.profile(options.model, resume)
         return Launch(argv=argv, env=env, files=files, terminal=ui)
 
-    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+    def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """See `base.Adapter`."""
         if form is Form.TERMINAL:
             return DroidTerminal(options, form, resume)
         if form is Form.ONE_SHOT:
-            return DroidSession(options, form, resume)
-        return DroidRpcSession(options, form, resume, settings=rpc_settings(options))
+            return DroidProtocol(options, form, resume)
+        return DroidRpcProtocol(options, form, resume, settings=rpc_settings(options))
 
     def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """Their names tell no time."""

@@ -15,7 +15,7 @@ from agent_runner.agents.droid.files import KINDS, changed_files
 from agent_runner.agents.droid.reasons import code_for_reason
 from agent_runner.agents.droid.tokens import usage_of
 from agent_runner.agents.failures import readable, short
-from agent_runner.agents.protocol import SessionBase
+from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.unanswered import UNTOLD, hook_words
 from agent_runner.decoding.decode import plain, whole
 from agent_runner.errors import FailureCode
@@ -77,7 +77,7 @@ class DroidReader:
     `model` is what the session runs on, as far as it is known.
     """
 
-    def __init__(self, session: SessionBase, end_turn: EndTurn, model: str | None) -> None:
+    def __init__(self, session: ProtocolBase, end_turn: EndTurn, model: str | None) -> None:
         self._session = session
         self._end_turn = end_turn
         self.model = model

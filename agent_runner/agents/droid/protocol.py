@@ -16,7 +16,7 @@ from agent_runner.agents.claude.schema import Assistant, Block, User
 from agent_runner.agents.droid import schema as d
 from agent_runner.agents.droid.files import KINDS, changed_files
 from agent_runner.agents.failures import code_for_text, exit_verdict, readable, short
-from agent_runner.agents.protocol import AGENT_ROLES, SessionBase
+from agent_runner.agents.protocol import AGENT_ROLES, ProtocolBase
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.decoding.decode import plain, shown, whole
 from agent_runner.decoding.fit import words_of
@@ -36,7 +36,7 @@ from agent_runner.events import (
 )
 
 
-class DroidSession(SessionBase):
+class DroidProtocol(ProtocolBase):
     """One prompt to `droid exec -o stream-json`."""
 
     lines = d.LINES

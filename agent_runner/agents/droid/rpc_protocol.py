@@ -22,7 +22,7 @@ from agent_runner.agents.json_rpc import (
     RpcError,
     RpcPeer,
 )
-from agent_runner.agents.protocol import SessionBase
+from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.decoding.decode import Broken, Part, Unrecognised, plain, shown
 from agent_runner.errors import BadRequestError, FailureCode
 from agent_runner.events import (
@@ -45,7 +45,7 @@ _AUTHENTICATION = -32001
 _FEATURES: frozenset[Feature] = frozenset({"message", "session", "options", "stop"})
 
 
-class DroidRpcSession(SessionBase):
+class DroidRpcProtocol(ProtocolBase):
     """One `droid exec` process in stream-jsonrpc. `settings` are droid's own names."""
 
     def __init__(
@@ -105,11 +105,11 @@ class DroidRpcSession(SessionBase):
 
     @property
     def features(self) -> frozenset[Feature]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return _FEATURES
 
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
-        """See `base.Session`. Droid cannot change a tool's input: BadRequestError."""
+        """See `base.CliProtocol`. Droid cannot change a tool's input: BadRequestError."""
         question = self._questions[request_id]
         if question.name == "AskUser":
             return self._answer_questions(question, answer)
@@ -155,7 +155,7 @@ class DroidRpcSession(SessionBase):
     # --- from the CLI ----------------------------------------------------------------------
 
     def receive(self, line: bytes) -> Received:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._take_parts(self._read(line), line)
 
     def _read(self, line: bytes) -> list[Part]:

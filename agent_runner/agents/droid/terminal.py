@@ -17,7 +17,7 @@ from agent_runner.agents.droid.profile import ASKS
 from agent_runner.agents.droid.reasons import code_for_reason
 from agent_runner.agents.droid.tokens import usage_of, usage_since
 from agent_runner.agents.failures import readable, short
-from agent_runner.agents.terminal_protocol import TerminalSession
+from agent_runner.agents.terminal_protocol import TerminalProtocol
 from agent_runner.decoding import terminal as t
 from agent_runner.decoding.decode import Broken, Unrecognised, plain
 from agent_runner.errors import FailureCode
@@ -42,7 +42,7 @@ _OPTIONS = [
 ]
 
 
-class DroidTerminal(TerminalSession):
+class DroidTerminal(TerminalProtocol):
     """One Factory Droid UI."""
 
     entries = d.LINES

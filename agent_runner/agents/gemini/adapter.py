@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 from agent_runner import quoting
 from agent_runner.agents import flags
 from agent_runner.agents.acp.answers import mcp_servers
-from agent_runner.agents.acp.protocol import AcpSession
-from agent_runner.agents.base import AgentOptions, Form, Launch, Session, check_session_id
+from agent_runner.agents.acp.protocol import AcpProtocol
+from agent_runner.agents.base import AgentOptions, CliProtocol, Form, Launch, check_session_id
 from agent_runner.agents.gemini import profile as gemini_ui
 from agent_runner.agents.gemini import session_log as gemini_log
-from agent_runner.agents.gemini.protocol import GeminiSession
+from agent_runner.agents.gemini.protocol import GeminiProtocol
 from agent_runner.agents.gemini.terminal import GeminiTerminal
 from agent_runner.agents.session_log import Entry
 
@@ -87,13 +87,13 @@ class GeminiAdapter:
         spool = form is Form.ONE_SHOT
         return Launch(argv=argv, env=env, files=files, spool=spool, terminal=ui)
 
-    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+    def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """See `base.Adapter`."""
         if form is Form.TERMINAL:
             return GeminiTerminal(options, form, resume)
         if form is Form.ONE_SHOT:
-            return GeminiSession(options, form, resume)
-        return AcpSession(options, form, resume)
+            return GeminiProtocol(options, form, resume)
+        return AcpProtocol(options, form, resume)
 
     def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """See `base.Adapter`: all files of the session, whose id they hold a part of."""

@@ -24,7 +24,7 @@ from agent_runner.agents.failures import (
     short,
 )
 from agent_runner.agents.gemini import schema as g
-from agent_runner.agents.protocol import AGENT_ROLES, SessionBase
+from agent_runner.agents.protocol import AGENT_ROLES, ProtocolBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.decoding.decode import plain, shown, whole
@@ -78,7 +78,7 @@ KINDS = {
 }
 
 
-class GeminiSession(SessionBase):
+class GeminiProtocol(ProtocolBase):
     """One prompt to `gemini --output-format=stream-json`."""
 
     lines = g.LINES

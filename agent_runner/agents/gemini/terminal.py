@@ -17,7 +17,7 @@ from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnsw
 from agent_runner.agents.failures import code_for_text, readable, short
 from agent_runner.agents.gemini import chat_schema as g
 from agent_runner.agents.gemini.protocol import KINDS
-from agent_runner.agents.terminal_protocol import TerminalSession
+from agent_runner.agents.terminal_protocol import TerminalProtocol
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.decoding import terminal as t
 from agent_runner.decoding.decode import Broken, Unrecognised, plain, whole
@@ -56,7 +56,7 @@ _SHOWN_LINES = 20
 _SHOWN_CHARACTERS = 400
 
 
-class GeminiTerminal(TerminalSession):
+class GeminiTerminal(TerminalProtocol):
     """One Gemini CLI UI."""
 
     entries = g.LINES
@@ -80,7 +80,7 @@ class GeminiTerminal(TerminalSession):
 
     @property
     def features(self) -> frozenset[Feature]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return _FEATURES
 
     def _answer(

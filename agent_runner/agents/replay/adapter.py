@@ -15,15 +15,15 @@ import msgspec
 
 from agent_runner.agents.base import (
     AgentOptions,
+    CliProtocol,
     Exit,
     Feature,
     Form,
     Launch,
     PermissionAnswer,
     Received,
-    Session,
 )
-from agent_runner.agents.claude.protocol import ClaudeSession
+from agent_runner.agents.claude.protocol import ClaudeProtocol
 from agent_runner.agents.replay import player
 from agent_runner.agents.replay.transcripts import DEMO_TRANSCRIPT, transcript_path
 from agent_runner.agents.session_log import Entry
@@ -69,9 +69,9 @@ class ReplayAdapter:
             argv=[self.program, "-I", "-S", str(player.__file__), str(folder), delay],
         )
 
-    def session(self, options: AgentOptions, form: Form, *, resume: str | None) -> Session:
+    def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """Claude Code's session, announced as a replay."""
-        return ReplaySession(options, form, options.transcript or DEMO_TRANSCRIPT)
+        return ReplayProtocol(options, form, options.transcript or DEMO_TRANSCRIPT)
 
     def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """Their names tell no time."""
@@ -94,39 +94,39 @@ class ReplayAdapter:
         return []
 
 
-class ReplaySession:
-    """A ClaudeSession whose every turn begins with the notice `replay`."""
+class ReplayProtocol:
+    """A ClaudeProtocol whose every turn begins with the notice `replay`."""
 
     typed: Collection[str] = ()
 
     def __init__(self, options: AgentOptions, form: Form, transcript: str) -> None:
-        self._session = ClaudeSession(options, form, None)
+        self._session = ClaudeProtocol(options, form, None)
         self._transcript = transcript
         self.drift: Counter[str] = self._session.drift
 
     def open(self) -> bytes:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.open()
 
     def prompt(self, text: str) -> bytes:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.prompt(text)
 
     @property
     def close_after_prompt(self) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.close_after_prompt
 
     def unmasked(self, line: bytes) -> None:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         self._session.unmasked(line)
 
     def receive(self, line: bytes) -> Received:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._announced(self._session.receive(line))
 
     def receive_oversize(self, line: bytes) -> Received:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._announced(self._session.receive_oversize(line))
 
     def _announced(self, received: Received) -> Received:
@@ -148,7 +148,7 @@ class ReplaySession:
 
     @property
     def reads_stderr(self) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return False
 
     def receive_stderr(self, line: bytes) -> Received:
@@ -157,11 +157,11 @@ class ReplaySession:
 
     @property
     def features(self) -> frozenset[Feature]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.features
 
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.answer(request_id, answer)
 
     def interrupt(self) -> bytes | None:
@@ -170,25 +170,25 @@ class ReplaySession:
 
     @property
     def background(self) -> list[BackgroundTask]:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.background
 
     @property
     def resting(self) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.resting
 
     @property
     def untold(self) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.untold
 
     def give_up_telling(self) -> None:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         self._session.give_up_telling()
 
     def outlives(self, request_id: str) -> bool:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.outlives(request_id)
 
     def stop_background(self) -> bytes | None:
@@ -196,9 +196,9 @@ class ReplaySession:
         return None
 
     def finish_background(self) -> Received:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.finish_background()
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         return self._session.finish(exit)

@@ -15,7 +15,14 @@ from typing import Any
 
 import msgspec
 
-from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received, Session
+from agent_runner.agents.base import (
+    AgentOptions,
+    CliProtocol,
+    Exit,
+    Form,
+    PermissionAnswer,
+    Received,
+)
 from agent_runner.agents.registry import adapter_for
 from agent_runner.decoding.decode import Drift
 from agent_runner.events import AgentEvent
@@ -45,35 +52,35 @@ def decode_recording(
     """
     options = msgspec.convert(command.get("options") or {"cwd": "/"}, AgentOptions)
     form = Form(command["form"])
-    session = adapter_for(adapter_type).session(options, form, resume=command.get("resume"))
-    session.open()
+    protocol = adapter_for(adapter_type).protocol(options, form, resume=command.get("resume"))
+    protocol.open()
     steps: list[dict[str, Any]] = list(command.get("steps") or [])
     events: list[AgentEvent] = []
     for count, line in enumerate(lines):
         while steps and steps[0].get("afterLine", 0) <= count:
-            _take(session, steps.pop(0))
-        received: Received | None = session.receive(line)
+            _take(protocol, steps.pop(0))
+        received: Received | None = protocol.receive(line)
         while received is not None:
             events.extend(received.events)
             received = received.rest
     for step in steps:
-        _take(session, step)
-    events.extend(session.finish(exit))
+        _take(protocol, step)
+    events.extend(protocol.finish(exit))
     if drift is not None:
-        drift.update(session.drift)
+        drift.update(protocol.drift)
     return events
 
 
-def _take(session: Session, step: dict[str, Any]) -> None:
+def _take(protocol: CliProtocol, step: dict[str, Any]) -> None:
     """Do one step; `eof` and `signal` concern the process, not the protocol."""
     match step["do"]:
         case "prompt":
-            session.prompt(_text(step["text"]))
+            protocol.prompt(_text(step["text"]))
         case "interrupt":
-            session.interrupt()
+            protocol.interrupt()
         case "answer":
             wire = msgspec.convert(step["answer"], WireAnswer)
-            session.answer(
+            protocol.answer(
                 step["requestId"],
                 PermissionAnswer(
                     allow=wire.allow,

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent_runner.agents.base import PermissionAnswer, Received
 from agent_runner.agents.screen import text as screen_text
-from agent_runner.agents.terminal_protocol import TerminalSession
+from agent_runner.agents.terminal_protocol import TerminalProtocol
 from agent_runner.decoding import terminal as t
 from agent_runner.errors import FailureCode
 from agent_runner.events import (
@@ -24,7 +24,7 @@ from agent_runner.events import (
 )
 
 
-class ScreenTerminal(TerminalSession):
+class ScreenTerminal(TerminalProtocol):
     """One driver and a UI that only shows."""
 
     _prompt = ""
@@ -32,7 +32,7 @@ class ScreenTerminal(TerminalSession):
     _answers = 0
 
     def prompt(self, text: str) -> bytes:
-        """See `base.Session`."""
+        """See `base.CliProtocol`."""
         self._prompt = text
         return super().prompt(text)
 

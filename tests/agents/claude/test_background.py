@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
-from agent_runner.agents.claude.protocol import ClaudeSession
+from agent_runner.agents.claude.protocol import ClaudeProtocol
 
 Line = dict[str, Any]
 INIT = {"type": "system", "subtype": "init", "session_id": "s-1", "permissionMode": "default"}
@@ -20,7 +20,7 @@ class Cli:
     """A session, and for each line that it read the events with what they belong to."""
 
     def __init__(self) -> None:
-        self.session = ClaudeSession(AgentOptions(cwd="/work"), Form.WARM, None)
+        self.session = ClaudeProtocol(AgentOptions(cwd="/work"), Form.WARM, None)
         self.session.open()
 
     def prompt(self) -> None:

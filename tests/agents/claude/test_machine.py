@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
-from agent_runner.agents.claude.protocol import ClaudeSession
+from agent_runner.agents.claude.protocol import ClaudeProtocol
 from tests.agents.claude.test_background import (
     ASYNC,
     INIT,
@@ -43,7 +43,7 @@ class Turns(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.session = ClaudeSession(AgentOptions(cwd="/work"), Form.WARM, None)
+        self.session = ClaudeProtocol(AgentOptions(cwd="/work"), Form.WARM, None)
         self.session.open()
         self.count = 0
         self.prompts = 0

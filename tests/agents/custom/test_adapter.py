@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from agent_runner.agents.acp.protocol import AcpSession
+from agent_runner.agents.acp.protocol import AcpProtocol
 from agent_runner.agents.base import Form, PermissionAnswer
-from agent_runner.agents.claude.protocol import ClaudeSession
-from agent_runner.agents.custom.supervised_protocol import SupervisedSession
-from agent_runner.agents.droid.protocol import DroidSession
-from agent_runner.agents.gemini.protocol import GeminiSession
+from agent_runner.agents.claude.protocol import ClaudeProtocol
+from agent_runner.agents.custom.supervised_protocol import SupervisedProtocol
+from agent_runner.agents.droid.protocol import DroidProtocol
+from agent_runner.agents.gemini.protocol import GeminiProtocol
 from tests.agents.sessions import Driver
 
 
@@ -63,10 +63,10 @@ def test_silence_is_an_empty_answer() -> None:
 
 @pytest.mark.parametrize(
     ("dialect", "kind"),
-    [("claude-code", ClaudeSession), ("gemini", GeminiSession), ("factory-droid", DroidSession),
-     ("acp", AcpSession)],
+    [("claude-code", ClaudeProtocol), ("gemini", GeminiProtocol), ("factory-droid", DroidProtocol),
+     ("acp", AcpProtocol)],
 )  # fmt: skip
 def test_dialects(dialect: str, kind: type) -> None:
     driver = Driver("custom", Form.ONE_SHOT, command=["x"], dialect=dialect)
-    assert isinstance(driver.session, SupervisedSession)
+    assert isinstance(driver.session, SupervisedProtocol)
     assert isinstance(driver.session.inner, kind)
