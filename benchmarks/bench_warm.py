@@ -34,8 +34,10 @@ from recorder.manifest import Cli, find, load
 
 from agent_runner.agents.base import Adapter, AgentOptions, CliProtocol, Exit, Form
 from agent_runner.agents.registry import adapter_for
-from agent_runner.events import AgentEvent, MessageCompleted, MessageDelta, SessionStarted
-from agent_runner.events import TurnCompleted as Verdict
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import MessageCompleted, MessageDelta
+from agent_runner.events.message import TurnCompleted as Verdict
+from agent_runner.events.session import SessionStarted
 from benchmarks.harness import (
     Service,
     columns,

@@ -12,8 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_runner import wire
-from agent_runner.bus.frames import large_frame, stored_frame
-from conversation_store.records import StoredEvent
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,17 +26,6 @@ def test_json_is_one_line_for_every_reader(value: object) -> None:
     data = wire.encode(value)
     assert json.loads(data) == value
     assert len(data.decode().splitlines()) == 1
-
-
-@given(st.sampled_from(["\u2028", "\u2029", "\x85", "\r", "\n", "\0", "\x1e"]), TEXT)
-def test_no_text_can_forge_a_frame(separator: str, text: str) -> None:
-    value = {"t": f"{text}{separator}id: 9\n\nevent: x"}
-    stored = StoredEvent("conv", 7, "run", "notice", "now", wire.encode(value))
-    for frame in (stored_frame(stored), b"".join(large_frame(stored))):
-        lines = frame.decode().splitlines()
-        assert lines[:2] == ["id: 7", "event: notice"]
-        assert json.loads(lines[2].removeprefix("data: "))["t"] == value["t"]
-        assert lines[3:] == [""]
 
 
 def test_times_and_ids() -> None:

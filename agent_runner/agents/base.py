@@ -20,7 +20,8 @@ from agent_runner.agents.screen.options import ScreenOptions
 from agent_runner.agents.session_log import Entry
 from agent_runner.decoding.terminal import Profile
 from agent_runner.errors import BadRequestError
-from agent_runner.events import AgentEvent, BackgroundTask
+from agent_runner.events.background import BackgroundTask
+from agent_runner.events.base import AgentEvent
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

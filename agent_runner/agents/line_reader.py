@@ -23,18 +23,14 @@ from agent_runner.decoding.decode import (
     Unrecognised,
     shown,
 )
-from agent_runner.events import (
-    AgentEvent,
-    FileChanged,
-    Notice,
-    ParseError,
-    PermissionResolved,
-    SessionStarted,
-    ToolCompleted,
-    TurnCompleted,
-    Unknown,
-    UsageReported,
-)
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.line import ParseError, Unknown
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.notice import Notice
+from agent_runner.events.permission import PermissionResolved
+from agent_runner.events.session import SessionStarted
+from agent_runner.events.tool import FileChanged, ToolCompleted
+from agent_runner.events.usage import UsageReported
 
 # Of a message that is not whole: what its texts are cut from, and what began, is not told.
 _TOLD_IN_PART = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent_runner.events import (
-    AgentEvent,
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import (
     MessageCompleted,
     MessageDelta,
     ReasoningCompleted,

@@ -12,21 +12,22 @@ from collections.abc import Iterable
 
 from agent_runner.agents.failures import short
 from agent_runner.errors import FailureCode
-from agent_runner.events import (
-    AgentEvent,
-    FileChanged,
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.line import ParseError, Unknown
+from agent_runner.events.message import (
     MessageCompleted,
     MessageDelta,
-    ParseError,
-    PermissionRequested,
     ReasoningCompleted,
     ReasoningDelta,
+    TurnCompleted,
+)
+from agent_runner.events.permission import PermissionRequested
+from agent_runner.events.tool import (
+    FileChanged,
     ToolCompleted,
     ToolInputDelta,
     ToolProgress,
     ToolStarted,
-    TurnCompleted,
-    Unknown,
 )
 
 _TEXTS = (MessageCompleted, MessageDelta, ReasoningCompleted, ReasoningDelta)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from agent_runner.events import (
-    AgentEvent,
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import (
     MessageCompleted,
     MessageDelta,
     ReasoningCompleted,

@@ -19,7 +19,7 @@ from agent_runner.api.bodies import (
 from agent_runner.api.context import context
 from agent_runner.api.replies import ApprovalListReply, ApprovalReply
 from agent_runner.api.routes import CURSOR, Endpoint, Query
-from agent_runner.api.streams import cursor, event_stream
+from agent_runner.api.streams import cursor, log_stream
 from agent_runner.approvals.decision import Decision
 from conversation_store.records import ApprovalRecord
 from conversation_store.states import ApprovalState
@@ -105,9 +105,8 @@ async def approval_events(request: Request) -> Response:
     ctx = context(request)
     last = await ctx.store.approvals.last_event()
     resumes = "after" in request.query_params or "last-event-id" in request.headers
-    return event_stream(
-        request, ctx.approvals.feed.listen(cursor(request, last) if resumes else last)
-    )
+    after = cursor(request, last) if resumes else last
+    return log_stream(request, ctx.approvals.feed.subscribe(after))
 
 
 ENDPOINTS = (

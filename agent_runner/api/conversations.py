@@ -10,7 +10,7 @@ from agent_runner.api.bodies import integer_parameter
 from agent_runner.api.context import context
 from agent_runner.api.replies import ConversationListReply, TurnListReply, TurnReply
 from agent_runner.api.routes import CURSOR, Endpoint, Query
-from agent_runner.api.streams import cursor, event_stream
+from agent_runner.api.streams import conversation_stream, cursor
 from agent_runner.errors import NotFoundError
 from conversation_store.records import ConversationRecord
 
@@ -99,7 +99,7 @@ async def conversation_events(request: Request) -> Response:
     ctx = context(request)
     channel = await ctx.bus.channel(request.path_params["conversationId"])
     after = cursor(request, channel.last_seq)
-    return event_stream(request, channel.listen(after=after))
+    return conversation_stream(request, channel, after=after)
 
 
 ENDPOINTS = (

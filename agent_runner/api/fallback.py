@@ -27,7 +27,7 @@ from agent_runner.api.replies import (
     TogglesClearedReply,
 )
 from agent_runner.api.routes import CURSOR, Endpoint, Query
-from agent_runner.api.streams import cursor, event_stream
+from agent_runner.api.streams import cursor, log_stream
 from conversation_store.records import ToggleRecord
 from conversation_store.sqlite.toggles import Cause
 from fallback.precedence import EVERYTHING, Key, Scope
@@ -150,9 +150,8 @@ async def events(request: Request) -> Response:
     ctx = context(request)
     last = await ctx.store.toggles.last_event()
     resumes = "after" in request.query_params or "last-event-id" in request.headers
-    return event_stream(
-        request, ctx.toggles.feed.listen(cursor(request, last) if resumes else last)
-    )
+    after = cursor(request, last) if resumes else last
+    return log_stream(request, ctx.toggles.feed.subscribe(after))
 
 
 def _post(path: str, handler: Any, summary: str, body: type[Body], reply: Any) -> Endpoint:

@@ -17,18 +17,24 @@ from agent_runner.api.context import Context, context
 from agent_runner.api.problems import RUN_PROBLEMS, problem
 from agent_runner.api.replies import CancelReply, HeartbeatReply, RunReply
 from agent_runner.api.routes import CURSOR, IDEMPOTENCY_KEY, Endpoint
-from agent_runner.api.streams import cursor, event_stream
+from agent_runner.api.streams import (
+    conversation_stream,
+    cursor,
+    event_stream,
+    framed,
+    wanted_dialect,
+)
 from agent_runner.errors import BadRequestError, ConflictError, UnavailableError
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.service import Accepted
+from agent_runner.streams.base import Dialect
 from conversation_store.records import RunRecord
 from conversation_store.states import RunState
 
 Background = list[dict[str, Any]] | None
 """The runs of what a CLI did by itself after a run; None unless they were asked for."""
 
-_END = "run.finished"
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
@@ -99,18 +105,19 @@ def _wants_stream(request: Request) -> bool:
 
 
 def _run_stream(request: Request, active: ActiveRun, after: int) -> Response:
-    frames = active.channel.listen(after=after, run_id=active.run_id, until_type=_END)
-    return event_stream(request, frames)
+    return conversation_stream(request, active.channel, after=after, run_id=active.run_id)
 
 
-async def _frames_until_settled(ctx: Context, run_id: str) -> AsyncGenerator[bytes, None]:
+async def _frames_until_settled(
+    ctx: Context, run_id: str, language: type[Dialect]
+) -> AsyncGenerator[bytes, None]:
     """The run's stream, then those of the runs that it has led to, one after the other."""
     channel = await ctx.bus.channel((await ctx.store.runs.get(run_id)).conversation_id)
     following: str | None = run_id
     seen = 0
     while following is not None:
-        listening = channel.listen(after=0, run_id=following, until_type=_END)
-        async with aclosing(listening) as frames:
+        envelopes = channel.subscribe(after=0, run_id=following)
+        async with aclosing(framed(channel, envelopes, language(following))) as frames:
             async for piece in frames:
                 yield piece
         following = await ctx.runs.next_behind(run_id, seen)
@@ -157,12 +164,14 @@ async def _outcome(request: Request, accepted: Accepted, *, settled: bool) -> Re
     run_id = accepted.run_id
     if _wants_stream(request):
         if settled:
-            return event_stream(request, _frames_until_settled(ctx, run_id))
+            language = wanted_dialect(request)
+            frames = _frames_until_settled(ctx, run_id, language)
+            return event_stream(request, frames, language.media_type)
         if active is not None:
             return _run_stream(request, active, 0)
         run = await ctx.store.runs.get(run_id)
         channel = await ctx.bus.channel(run.conversation_id)
-        return event_stream(request, channel.replay(after=0, run_id=run_id))
+        return conversation_stream(request, channel, after=0, run_id=run_id, live=False)
     if active is not None:
         await active.done.wait()
     over = active is None or active.outcome is not None
@@ -228,11 +237,8 @@ async def run_events(request: Request) -> Response:
     run = await ctx.store.runs.get(request.path_params["runId"])
     channel = await ctx.bus.channel(run.conversation_id)
     after = cursor(request, channel.last_seq)
-    if ctx.runs.active(run.run_id) is None:
-        frames = channel.replay(after=after, run_id=run.run_id)
-    else:
-        frames = channel.listen(after=after, run_id=run.run_id, until_type=_END)
-    return event_stream(request, frames)
+    live = ctx.runs.active(run.run_id) is not None
+    return conversation_stream(request, channel, after=after, run_id=run.run_id, live=live)
 
 
 ENDPOINTS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 import anyio
@@ -11,13 +11,19 @@ from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 
 from agent_runner.api.bodies import MalformedJsonError, integer_parameter
+from agent_runner.bus.channel import LARGE_EVENT, Channel
 from agent_runner.errors import UnavailableError
+from agent_runner.events.envelope import Envelope, LogEntry, Snapshot, Stored
+from agent_runner.streams.base import Dialect
+from agent_runner.streams.native import Native
+from agent_runner.streams.registry import dialect
 from conversation_store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 10.0
 HEARTBEAT = b": heartbeat\n\n"
+PIECE = 1 << 16
 
 
 class StreamSlots:
@@ -46,7 +52,11 @@ class _Stream(EventSourceResponse):
     """
 
     def __init__(
-        self, frames: AsyncGenerator[bytes, None], slots: StreamSlots, send_timeout: float
+        self,
+        frames: AsyncGenerator[bytes, None],
+        slots: StreamSlots,
+        send_timeout: float,
+        media_type: str = Native.media_type,
     ) -> None:
         self._inside_frame = False
         super().__init__(
@@ -55,6 +65,7 @@ class _Stream(EventSourceResponse):
             ping_message_factory=self._heartbeat,  # type: ignore[arg-type] # bytes are taken
             send_timeout=send_timeout,
             sep="\n",
+            media_type=media_type,
         )
         self._slots = slots
 
@@ -86,12 +97,114 @@ class _Stream(EventSourceResponse):
             self._slots.leave()
 
 
-def event_stream(request: Request, frames: AsyncGenerator[bytes, None]) -> EventSourceResponse:
+async def framed(
+    channel: Channel, envelopes: AsyncGenerator[Sequence[Envelope], None], dialect: Dialect
+) -> AsyncGenerator[bytes, None]:
+    """The envelopes of `channel` in a dialect, up to its end; several frames may come as one piece.
+
+    A large event comes in pieces, so that a frame of megabytes is never copied whole.
+    """
+    async with aclosing(envelopes):
+        async for batch in envelopes:
+            pieces: list[bytes] = []
+            ended = False
+            for envelope in batch:
+                if isinstance(envelope, Snapshot):
+                    pieces.append(dialect.snapshot(envelope))
+                elif isinstance(envelope, Stored) and _is_large(envelope):
+                    if pieces:
+                        yield b"".join(pieces)
+                        pieces = []
+                    async for piece in _large(channel, envelope, dialect):
+                        yield piece
+                else:
+                    pieces.append(dialect.encode(envelope))
+                if ended := dialect.ends(envelope):
+                    break
+            if frames := b"".join(pieces):
+                yield frames
+            if ended:
+                return
+
+
+def _is_large(envelope: Stored) -> bool:
+    return envelope.payload is None or len(envelope.payload) > LARGE_EVENT
+
+
+async def _large(
+    channel: Channel, envelope: Stored, dialect: Dialect
+) -> AsyncGenerator[bytes, None]:
+    """The frame of a large event by pieces; nothing if it is gone with its conversation."""
+    around = dialect.around(envelope)
+    if around is None:
+        if envelope.payload is None:
+            envelope.payload = b"".join([piece async for piece in channel.pieces(envelope)])
+        if envelope.payload:
+            yield dialect.encode(envelope)
+        return
+    begun = False
+    async for piece in _rest(channel, envelope):
+        if not begun:
+            begun = True
+            yield around[0]
+        yield piece
+    if begun:
+        yield around[1]
+
+
+async def _rest(channel: Channel, envelope: Stored) -> AsyncGenerator[bytes, None]:
+    """The JSON of an event without its first byte."""
+    if envelope.payload is None:
+        async for piece in channel.pieces(envelope, start=1):
+            yield piece
+        return
+    view = memoryview(envelope.payload)
+    for at in range(1, len(view), PIECE):
+        yield bytes(view[at : at + PIECE])
+
+
+def wanted_dialect(request: Request) -> type[Dialect]:
+    """The dialect that `?dialect=` asks for; BadRequestError `unknown_dialect`."""
+    return dialect(request.query_params.get("dialect", Native.name))
+
+
+def conversation_stream(
+    request: Request, channel: Channel, *, after: int, run_id: str | None = None, live: bool = True
+) -> EventSourceResponse:
+    """The stream of a conversation or of one of its runs, in the dialect that is asked for.
+
+    A run that is over, and so not `live`, is replayed.
+    """
+    language = wanted_dialect(request)(run_id)
+    if run_id is not None and not live:
+        envelopes = channel.replay(after=after, run_id=run_id)
+    else:
+        envelopes = channel.subscribe(after=after, run_id=run_id)
+    return event_stream(request, framed(channel, envelopes, language), language.media_type)
+
+
+def log_stream(
+    request: Request, entries: AsyncGenerator[Sequence[LogEntry], None]
+) -> EventSourceResponse:
+    """The stream of one of the service's own logs."""
+
+    async def frames() -> AsyncGenerator[bytes, None]:
+        language = Native()
+        async with aclosing(entries):
+            async for batch in entries:
+                yield b"".join(language.entry(entry) for entry in batch)
+
+    return event_stream(request, frames())
+
+
+def event_stream(
+    request: Request, frames: AsyncGenerator[bytes, None], media_type: str = Native.media_type
+) -> EventSourceResponse:
     """A response that streams `frames`."""
     slots: StreamSlots = request.app.state.slots
     slots.enter()
     send_timeout = request.app.state.context.settings.limits.stream_send_ms / 1000
-    return _Stream(frames, slots, send_timeout)
+    return _Stream(frames, slots, send_timeout, media_type)
 
 
 def cursor(request: Request, last_seq: int) -> int:

@@ -29,7 +29,7 @@ from agent_runner.bus.bus import Bus
 from agent_runner.bus.tickets import TicketService
 from agent_runner.clock import Clock
 from agent_runner.errors import AgentRunnerError
-from agent_runner.events import SessionClosed, SessionWarning
+from agent_runner.events.session import SessionClosed, SessionWarning
 from agent_runner.folders import remove
 from agent_runner.maintenance.nightly import Nightly, every_night
 from agent_runner.maintenance.retention import Retention

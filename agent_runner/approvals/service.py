@@ -21,10 +21,10 @@ from agent_runner.approvals.hints import hints
 from agent_runner.approvals.lifetime import extension, life_of, warning
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.feed import PAGE, Feed
-from agent_runner.bus.frames import new_event
+from agent_runner.bus.stored import new_event
 from agent_runner.clock import Clock
 from agent_runner.errors import GoneError
-from agent_runner.events import PermissionRequested
+from agent_runner.events.permission import PermissionRequested
 from agent_runner.runners.sink import Asker, Resolution
 from agent_runner.settings import ApprovalSettings
 from conversation_store.errors import StoreError

@@ -10,18 +10,13 @@ import anyio
 import msgspec
 import structlog
 
-from agent_runner.bus.frames import (
-    FRAME_END,
-    Frame,
-    ephemeral_frame,
-    frame_head,
-    large_frame,
-    new_event,
-    stored_frame,
-)
+from agent_runner import wire
+from agent_runner.bus.observers import Observers
 from agent_runner.bus.open_items import OpenItems, closes
+from agent_runner.bus.stored import new_event
 from agent_runner.bus.subscriber import Subscriber
-from agent_runner.events import AgentEvent, event_type
+from agent_runner.events.base import AgentEvent, event_type
+from agent_runner.events.envelope import Envelope, Replayed, Stored, Streamed
 from agent_runner.latch import Latch
 from agent_runner.tasks import Tasks
 from conversation_store.records import Move, NewEvent, StoredEvent
@@ -29,7 +24,7 @@ from conversation_store.sqlite.store import Store
 
 MAX_PENDING_EVENTS = 512
 MAX_PENDING_BYTES = 4 << 20
-LARGE_FRAME = 1 << 16
+LARGE_EVENT = 1 << 16
 MAX_JOINT_BYTES = 1 << 16
 HOLD_S = 0.02
 
@@ -61,8 +56,16 @@ class Channel:
     replay and live: no gap, no duplicate.
     """
 
-    def __init__(self, conversation_id: str, store: Store, tasks: Tasks, last_seq: int) -> None:
+    def __init__(
+        self,
+        conversation_id: str,
+        store: Store,
+        tasks: Tasks,
+        observers: Observers,
+        last_seq: int,
+    ) -> None:
         self.conversation_id = conversation_id
+        self._observers = observers
         self._store = store
         self._tasks = tasks
         self._last_seq = last_seq
@@ -182,81 +185,72 @@ class Channel:
                 self._drained.set()
                 self._start_flush()
 
-    async def listen(
-        self, *, after: int, run_id: str | None = None, until_type: str | None = None
-    ) -> AsyncGenerator[bytes, None]:
-        """Frames from the event after seq `after`: the stored ones, then live for ever.
+    async def subscribe(
+        self, *, after: int, run_id: str | None = None
+    ) -> AsyncGenerator[Sequence[Envelope], None]:
+        """Envelopes from the event after seq `after`: replayed ones, snapshots, then live ones.
 
-        With `run_id` only that run's. Ends after an event of `until_type`, or when this
-        reader falls too far behind. Several frames may come as one piece of bytes.
+        They come in order, several at a time, for ever; with `run_id` only that run's. Ends when
+        this reader falls too far behind: it resumes after the last event that it got.
         """
         subscriber = Subscriber()
         self._subscribers.add(subscriber)
         live_from = self._last_seq
-        snapshot = self._open.snapshots(run_id)
+        snapshots = self._open.snapshots(run_id)
         try:
             async for page in self._pages(after, live_from, run_id):
-                for piece in _frames(page):
-                    yield piece
-                if until_type is not None and any(event.type == until_type for event in page):
-                    return
-            if snapshot:
-                yield snapshot
-            while (frames := await subscriber.take()) or subscriber.lost_pieces:
-                # Taken together, so that the snapshot says just what was lost and no more.
-                snapshot = self._open.snapshots(run_id) if subscriber.lost_pieces else b""
+                yield page
+            if snapshots:
+                yield snapshots
+            while (envelopes := await subscriber.take()) or subscriber.lost_pieces:
+                # Taken together, so that the snapshot has just what was lost and no more.
+                snapshots = self._open.snapshots(run_id) if subscriber.lost_pieces else []
                 subscriber.lost_pieces = False
-                ended = False
-                pieces: list[bytes] = []
-                for frame in frames:
-                    if run_id not in (None, frame.run_id) or (
-                        frame.seq is not None and frame.seq <= after
-                    ):
-                        continue
-                    if frame.data is not None:
-                        pieces.append(frame.data)
-                    else:
-                        if pieces:
-                            yield b"".join(pieces)
-                            pieces = []
-                        async for piece in self._large(frame):
-                            yield piece
-                    if frame.type == until_type:
-                        ended = True
-                        break
-                if pieces:
-                    yield b"".join(pieces)
-                if ended:
-                    return
-                if snapshot:
-                    yield snapshot
+                wanted = [
+                    envelope
+                    for envelope in envelopes
+                    if run_id in (None, envelope.run_id)
+                    and not (isinstance(envelope, Stored) and envelope.seq <= after)
+                ]
+                if wanted:
+                    yield wanted
+                if snapshots:
+                    yield snapshots
         finally:
             self._subscribers.discard(subscriber)
 
-    async def replay(self, *, after: int, run_id: str) -> AsyncGenerator[bytes, None]:
-        """The stored frames of a run that is over, from the event after seq `after`."""
+    async def replay(self, *, after: int, run_id: str) -> AsyncGenerator[Sequence[Envelope], None]:
+        """The stored events of a run that is over, from the event after seq `after`."""
         async for page in self._pages(after, self._last_seq, run_id):
-            for piece in _frames(page):
-                yield piece
+            yield page
 
-    async def _large(self, frame: Frame) -> AsyncIterator[bytes]:
-        """The frame of an event that was too large to be queued, from the store by pieces."""
-        assert frame.seq is not None
-        events = self._store.events
-        head = await events.head(self.conversation_id, frame.seq)
-        if head is not None:
-            yield frame_head(head)
-            async for piece in events.pieces(self.conversation_id, frame.seq, start=1):
-                yield piece
-            yield FRAME_END
+    def pieces(self, envelope: Stored, *, start: int = 0) -> AsyncIterator[bytes]:
+        """The JSON of an event that was too large to be queued, from byte `start`.
 
-    def _pages(
+        Nothing if the event is gone.
+        """
+        return self._store.events.pieces(self.conversation_id, envelope.seq, start=start)
+
+    async def _pages(
         self, after: int, until: int, run_id: str | None
-    ) -> AsyncIterator[list[StoredEvent]]:
+    ) -> AsyncIterator[list[Replayed]]:
         events = self._store.events
         if run_id is not None:
-            return events.of_run(run_id, after=after, until=until)
-        return events.of_conversation(self.conversation_id, after=after, until=until)
+            pages = events.of_run(run_id, after=after, until=until)
+        else:
+            pages = events.of_conversation(self.conversation_id, after=after, until=until)
+        async for page in pages:
+            yield [
+                Replayed(
+                    conversation_id=event.conversation_id,
+                    run_id=event.run_id,
+                    type=event.type,
+                    seq=event.seq,
+                    time=event.time,
+                    payload=event.payload,
+                )
+                for event in page
+            ]
 
     def close(self) -> None:
         """End every listener's stream after what it has queued."""
@@ -341,30 +335,43 @@ class Channel:
             assert event.run_id is not None
             self._open.close_run(event.run_id)
             self._lost.pop(event.run_id, None)
-        if not self._subscribers:
+        observers = self._observers.of(event.type)
+        if not (self._subscribers or observers):
             return
-        data = stored_frame(event) if len(event.payload) <= LARGE_FRAME else None
-        frame = Frame(event.run_id, event.seq, event.type, data)
+        envelope = Stored(
+            conversation_id=event.conversation_id,
+            run_id=event.run_id,
+            type=event.type,
+            seq=event.seq,
+            time=event.time,
+            payload=event.payload,
+        )
+        if observers:
+            self._observers.tell(observers, envelope)
+        if len(event.payload) > LARGE_EVENT:
+            # No queue holds it: each reader has it by pieces.
+            envelope.payload = None
         for subscriber in self._subscribers:
-            subscriber.offer(frame)
+            subscriber.offer(envelope)
 
     def _publish_ephemeral(self, run_id: str | None, event: AgentEvent) -> None:
         self._open.note(run_id, event)
-        if not self._subscribers:
+        kind = event_type(event)
+        observers = self._observers.of(kind)
+        if not (self._subscribers or observers):
             return
-        data = ephemeral_frame(self.conversation_id, run_id, event)
-        frame = Frame(run_id, None, event_type(event), data)
+        envelope = Streamed(
+            conversation_id=self.conversation_id,
+            run_id=run_id,
+            type=kind,
+            event=event,
+            payload=wire.encode(event) if self._subscribers else b"",
+        )
+        if observers:
+            self._observers.tell(observers, envelope)
         for subscriber in self._subscribers:
-            subscriber.offer(frame)
+            subscriber.offer(envelope)
 
 
 def _durable(pending: list[_Pending]) -> Batch:
     return [(item.run_id, item.durable) for item in pending if item.durable is not None]
-
-
-def _frames(page: list[StoredEvent]) -> Iterator[bytes]:
-    """A page's frames: a large event comes alone in its page, and in pieces."""
-    if len(page) == 1 and len(page[0].payload) > LARGE_FRAME:
-        yield from large_frame(page[0])
-    else:
-        yield b"".join(stored_frame(event) for event in page)

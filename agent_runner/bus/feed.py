@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
+from agent_runner.events.envelope import LogEntry
 from agent_runner.latch import Latch
 
 PAGE = 200
@@ -55,12 +56,15 @@ class Feed:
         grown, self._grown = self._grown, Latch()
         grown.set()
 
-    async def listen(self, after: int) -> AsyncGenerator[bytes, None]:
-        """Frames of the events after event `after`, then live for ever."""
+    async def subscribe(self, after: int) -> AsyncGenerator[list[LogEntry], None]:
+        """The entries after entry `after`, several at a time, then live for ever."""
         while not self._closed:
             grown = self._grown
             while events := await self._log.events(after=after, limit=PAGE):
-                yield b"".join(_frame(event) for event in events)
+                yield [
+                    LogEntry(type=one.type, seq=one.seq, time=one.time, payload=one.payload)
+                    for one in events
+                ]
                 after = events[-1].seq
             await grown.wait()
 
@@ -68,8 +72,3 @@ class Feed:
         """End every listener's stream."""
         self._closed = True
         self.grown()
-
-
-def _frame(event: Entry) -> bytes:
-    head = f'id: {event.seq}\nevent: {event.type}\ndata: {{"seq":{event.seq},"time":"{event.time}",'
-    return b"".join((head.encode(), event.payload[1:], b"\n\n"))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from agent_runner.bus.frames import ItemSnapshot, ephemeral_frame
-from agent_runner.events import (
-    AgentEvent,
+from agent_runner import wire
+from agent_runner.events.base import AgentEvent, event_type
+from agent_runner.events.envelope import Snapshot
+from agent_runner.events.message import (
+    ItemSnapshot,
     MessageCompleted,
     MessageDelta,
     ReasoningCompleted,
     ReasoningDelta,
-    ToolInputDelta,
-    ToolStarted,
 )
+from agent_runner.events.tool import ToolInputDelta, ToolStarted
 from agent_runner.pieces import Pieces
 
 MAX_OPEN_TEXT = 8 << 20
@@ -73,18 +74,24 @@ class OpenItems:
         for key in [key for key, item in self._items.items() if item.run_id == run_id]:
             self.close(key)
 
-    def snapshots(self, run_id: str | None) -> bytes:
-        """A frame with what there is of each item, of all runs or of one."""
-        return b"".join(
+    def snapshots(self, run_id: str | None) -> list[Snapshot]:
+        """What there is of each item, of all runs or of one."""
+        return [
             self._snapshot(item_id, item)
             for item_id, item in self._items.items()
             if run_id in (None, item.run_id)
-        )
+        ]
 
-    def _snapshot(self, item_id: str, item: _OpenItem) -> bytes:
+    def _snapshot(self, item_id: str, item: _OpenItem) -> Snapshot:
         text = item.pieces.text()
         event = ItemSnapshot(item_id=item_id, kind=item.kind, text=text, cut=item.cut)
-        return ephemeral_frame(self._conversation_id, item.run_id, event)
+        return Snapshot(
+            conversation_id=self._conversation_id,
+            run_id=item.run_id,
+            type=event_type(event),
+            event=event,
+            payload=wire.encode(event),
+        )
 
 
 def closes(event: AgentEvent) -> str | None:

@@ -6,14 +6,15 @@ from collections import deque
 
 import anyio
 
-from agent_runner.bus.frames import Frame
+from agent_runner.events.envelope import Envelope, Stored, Streamed
 
 MAX_QUEUED_BYTES = 1 << 20
-_FRAME_OVERHEAD = 64
+_OVERHEAD = 256
+"""What an envelope counts for beside its payload: about its head as a frame."""
 
 
 class Subscriber:
-    """Frames wait here, at most MAX_QUEUED_BYTES of them.
+    """Envelopes wait here, at most MAX_QUEUED_BYTES of them.
 
     When they are too many, the ephemeral ones go first: `lost_pieces` then says that the
     reader needs a snapshot of the open items in their place. A reader that is too slow for
@@ -23,52 +24,53 @@ class Subscriber:
     def __init__(self) -> None:
         self.overflowed = False
         self.lost_pieces = False
-        self._frames: deque[Frame] = deque()
+        self._queued: deque[Envelope] = deque()
         self._bytes = 0
         self._wake = anyio.Event()
         self._closed = False
 
-    def offer(self, frame: Frame) -> None:
-        """Queue a frame, or cut this reader off if it is too far behind. Never waits."""
+    def offer(self, envelope: Envelope) -> None:
+        """Queue an envelope, or cut this reader off if it is too far behind. Never waits."""
         if self._closed:
             return
-        size = _size(frame)
-        if self._frames and self._bytes + size > MAX_QUEUED_BYTES:
+        size = _size(envelope)
+        if self._queued and self._bytes + size > MAX_QUEUED_BYTES:
             self._drop_ephemeral()
-            if frame.seq is None:
+            if not isinstance(envelope, Stored):
                 return
-        if self._frames and self._bytes + size > MAX_QUEUED_BYTES:
+        if self._queued and self._bytes + size > MAX_QUEUED_BYTES:
             self.overflowed = True
             self.close()
             return
         self._bytes += size
-        self._frames.append(frame)
+        self._queued.append(envelope)
         self._wake.set()
 
     def _drop_ephemeral(self) -> None:
         self.lost_pieces = True
-        self._frames = deque(frame for frame in self._frames if frame.seq is not None)
-        self._bytes = sum(_size(frame) for frame in self._frames)
+        self._queued = deque(one for one in self._queued if isinstance(one, Stored))
+        self._bytes = sum(_size(one) for one in self._queued)
 
-    async def take(self) -> list[Frame]:
+    async def take(self) -> list[Envelope]:
         """Everything queued, waiting for at least one; empty once closed."""
-        while not self._frames and not self.lost_pieces and not self._closed:
+        while not self._queued and not self.lost_pieces and not self._closed:
             self._wake = anyio.Event()
             await self._wake.wait()
         if self.overflowed:
             return []
-        frames = list(self._frames)
-        self._frames.clear()
+        envelopes = list(self._queued)
+        self._queued.clear()
         self._bytes = 0
-        return frames
+        return envelopes
 
     def close(self) -> None:
-        """No more frames; what is queued may still be taken, except after an overflow."""
+        """No more envelopes; what is queued may still be taken, except after an overflow."""
         self._closed = True
         if self.overflowed:
-            self._frames.clear()
+            self._queued.clear()
         self._wake.set()
 
 
-def _size(frame: Frame) -> int:
-    return _FRAME_OVERHEAD + (len(frame.data) if frame.data is not None else 0)
+def _size(envelope: Envelope) -> int:
+    payload = envelope.payload if isinstance(envelope, Stored | Streamed) else None
+    return _OVERHEAD + (len(payload) if payload is not None else 0)

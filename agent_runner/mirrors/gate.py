@@ -19,7 +19,7 @@ from agent_runner.agents.guard import REASON, Guard
 from agent_runner.agents.policy import decide
 from agent_runner.agents.tool_calls import NO_PERMISSION, is_shell, only_reads, paths_of
 from agent_runner.approvals.canonical import input_hash
-from agent_runner.events import PermissionRequested
+from agent_runner.events.permission import PermissionRequested
 from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.mirrors.workspace import Workspace
 from agent_runner.runners.sink import Resolution

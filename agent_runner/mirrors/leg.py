@@ -14,7 +14,10 @@ from agent_runner.agents import flags
 from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import AgentRunnerError, FailureCode
-from agent_runner.events import AgentEvent, BackgroundTask, PermissionRequested, TurnCompleted
+from agent_runner.events.background import BackgroundTask
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.permission import PermissionRequested
 from agent_runner.latch import Latch
 from agent_runner.mirrors.gate import Gate
 from agent_runner.mirrors.recorder import LegObserver

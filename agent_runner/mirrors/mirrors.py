@@ -15,7 +15,7 @@ from agent_runner import wire
 from agent_runner.agents.guard import Guard
 from agent_runner.bus.bus import Bus
 from agent_runner.errors import FailureCode
-from agent_runner.events import ShadowCompared
+from agent_runner.events.shadow import ShadowCompared
 from agent_runner.mirrors.gate import Gate
 from agent_runner.mirrors.git import Git
 from agent_runner.mirrors.leg import MirrorLeg, NotIsolatedError, options_for, prompt_for

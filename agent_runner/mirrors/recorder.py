@@ -10,20 +10,12 @@ import msgspec
 import structlog
 
 from agent_runner.approvals.canonical import input_hash
-from agent_runner.events import (
-    AgentEvent,
-    MessageCompleted,
-    MessageDelta,
-    Oversize,
-    ParseError,
-    PermissionRequested,
-    PermissionResolved,
-    ReasoningDelta,
-    SessionStarted,
-    ToolCompleted,
-    ToolInputDelta,
-    ToolStarted,
-)
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.line import Oversize, ParseError
+from agent_runner.events.message import MessageCompleted, MessageDelta, ReasoningDelta
+from agent_runner.events.permission import PermissionRequested, PermissionResolved
+from agent_runner.events.session import SessionStarted
+from agent_runner.events.tool import ToolCompleted, ToolInputDelta, ToolStarted
 from conversation_store.records import Figures, RunOutcome, ToolCall
 from conversation_store.states import RunState
 

@@ -13,7 +13,7 @@ import structlog
 from agent_runner import wire
 from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import FailureCode, UnavailableError
-from agent_runner.events import CircuitChanged
+from agent_runner.events.run import CircuitChanged
 from agent_runner.settings import BreakerSettings
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, BreakerRecord, RunOutcome

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from agent_runner.errors import BadRequestError
-from agent_runner.events import RouteDecided
+from agent_runner.events.run import RouteDecided
 from fallback.precedence import Key
 
 

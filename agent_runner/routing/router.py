@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from agent_runner.errors import FailureCode, UnavailableError
-from agent_runner.events import CircuitChanged
+from agent_runner.events.run import CircuitChanged
 from agent_runner.routing.circuits import COUNTED, PARSE_DRIFT, Circuits, verdict_of
 from agent_runner.routing.circuits import Scope as CircuitScope
 from agent_runner.routing.guards import Guards

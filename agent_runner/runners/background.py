@@ -11,14 +11,10 @@ import msgspec
 from agent_runner.agents.base import CliProtocol, PermissionAnswer
 from agent_runner.agents.unfinished import Unfinished, partial_answer
 from agent_runner.errors import FailureCode
-from agent_runner.events import (
-    AgentEvent,
-    BackgroundLost,
-    BackgroundTask,
-    PermissionRequested,
-    PermissionResolved,
-    TurnCompleted,
-)
+from agent_runner.events.background import BackgroundLost, BackgroundTask
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.permission import PermissionRequested, PermissionResolved
 from agent_runner.latch import Latch
 from agent_runner.runners.questions import Questions
 from agent_runner.runners.sink import Asker, Behind, Resolution, Sink

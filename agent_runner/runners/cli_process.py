@@ -15,16 +15,13 @@ from anyio.abc import TaskGroup
 from agent_runner.agents.base import CliProtocol, Exit, Feature, Form, Received
 from agent_runner.agents.unfinished import Unfinished, partial_answer
 from agent_runner.errors import FailureCode
-from agent_runner.events import (
-    AgentEvent,
-    Notice,
-    Oversize,
-    PermissionRequested,
-    PermissionResolved,
-    SessionStarted,
-    ToolStarted,
-    TurnCompleted,
-)
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.line import Oversize
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.notice import Notice
+from agent_runner.events.permission import PermissionRequested, PermissionResolved
+from agent_runner.events.session import SessionStarted
+from agent_runner.events.tool import ToolStarted
 from agent_runner.latch import Latch
 from agent_runner.process.child import Child
 from agent_runner.process.identity import ProcessIdentity, has_ended, ticks_now

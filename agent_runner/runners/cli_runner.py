@@ -12,7 +12,7 @@ import structlog
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for, forms_of
 from agent_runner.errors import FailureCode
-from agent_runner.events import TurnCompleted
+from agent_runner.events.message import TurnCompleted
 from agent_runner.latch import Latch
 from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity

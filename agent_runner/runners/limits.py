@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from agent_runner.errors import FailureCode
-from agent_runner.events import AgentEvent, LimitReached, TurnCompleted
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.run import LimitReached
 from agent_runner.process.child import Child
 
 _CODES = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 
-from agent_runner.events import PermissionRequested
+from agent_runner.events.permission import PermissionRequested
 
 
 class Questions:

@@ -8,12 +8,10 @@ from typing import Protocol
 import msgspec
 
 from agent_runner.agents.base import Feature, PermissionAnswer
-from agent_runner.events import (
-    AgentEvent,
-    BackgroundTask,
-    PermissionRequested,
-    TurnCompleted,
-)
+from agent_runner.events.background import BackgroundTask
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.permission import PermissionRequested
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 import anyio
 import anyio.lowlevel
 
-from agent_runner.events import AgentEvent, Notice
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.notice import Notice
 from agent_runner.process.child import Child
 from agent_runner.process.lines import LineFramer, OversizeLine
 from agent_runner.process.redact import Redactor

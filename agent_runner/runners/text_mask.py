@@ -9,16 +9,15 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from agent_runner.events import (
-    AgentEvent,
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import (
     MessageCompleted,
     MessageDelta,
     ReasoningCompleted,
     ReasoningDelta,
-    ToolInputDelta,
-    ToolStarted,
     TurnCompleted,
 )
+from agent_runner.events.tool import ToolInputDelta, ToolStarted
 from agent_runner.process.redact import Redactor, all_forms
 
 _Delta = MessageDelta | ReasoningDelta | ToolInputDelta

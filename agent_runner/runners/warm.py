@@ -13,7 +13,7 @@ import psutil
 import structlog
 
 from agent_runner.agents.base import AgentOptions, Form
-from agent_runner.events import SessionClosed, SessionWarning
+from agent_runner.events.session import SessionClosed, SessionWarning
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.settings import Timeouts
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from agent_runner.errors import FailureCode
-from agent_runner.events import TimeoutExpired
+from agent_runner.events.run import TimeoutExpired
 from agent_runner.runners.questions import Questions
 from agent_runner.settings import Timeouts
 

@@ -20,28 +20,21 @@ from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import answer_of
 from agent_runner.approvals.service import ApprovalRequest, ApprovalService
 from agent_runner.bus.channel import Channel
-from agent_runner.bus.frames import new_event
+from agent_runner.bus.stored import new_event
 from agent_runner.errors import FailureCode
-from agent_runner.events import (
-    AgentEvent,
-    BackgroundLost,
-    BackgroundTask,
-    FileChanged,
+from agent_runner.events.background import BackgroundLost, BackgroundTask
+from agent_runner.events.base import AgentEvent, event_type
+from agent_runner.events.line import Oversize, ParseError, Unknown
+from agent_runner.events.message import (
     MessageCompleted,
     MessageDelta,
-    Notice,
-    Oversize,
-    ParseError,
-    PermissionRequested,
-    PermissionResolved,
     ReasoningCompleted,
     ReasoningDelta,
-    SessionStarted,
-    ToolCompleted,
-    ToolStarted,
-    Unknown,
-    event_type,
 )
+from agent_runner.events.notice import Notice
+from agent_runner.events.permission import PermissionRequested, PermissionResolved
+from agent_runner.events.session import SessionStarted
+from agent_runner.events.tool import FileChanged, ToolCompleted, ToolStarted
 from agent_runner.latch import Latch
 from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.routing.plan import Plan

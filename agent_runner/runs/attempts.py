@@ -10,7 +10,10 @@ from agent_runner import wire
 from agent_runner.agents.custom import supervised_schema as supervised
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.errors import FailureCode
-from agent_runner.events import Notice, RunStarted, SessionQuarantined, TurnCompleted
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.notice import Notice
+from agent_runner.events.run import RunStarted
+from agent_runner.events.session import SessionQuarantined
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runners.launcher import LaunchError

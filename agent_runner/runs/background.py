@@ -11,7 +11,8 @@ import structlog
 from agent_runner import wire
 from agent_runner.agents.registry import adapter_for
 from agent_runner.errors import FailureCode
-from agent_runner.events import PermissionRequested, TurnCompleted
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.permission import PermissionRequested
 from agent_runner.latch import Latch
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.sink import Asker

@@ -14,9 +14,9 @@ from agent_runner.agents.custom.adapter import CustomAdapter
 from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.channel import Batch
-from agent_runner.bus.frames import new_event
+from agent_runner.bus.stored import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
-from agent_runner.events import Notice
+from agent_runner.events.notice import Notice
 from agent_runner.mirrors.mirrors import Mirrors
 from agent_runner.routing.plan import CommMode, Plan, Source
 from agent_runner.routing.router import Leg, Router

@@ -11,7 +11,9 @@ from agent_runner.agents.base import Adapter
 from agent_runner.agents.resets import from_epoch, future, reset_time
 from agent_runner.agents.wordings.table import wording_of
 from agent_runner.errors import FailureCode
-from agent_runner.events import RunFinished, TurnCompleted, Usage
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.run import RunFinished
+from agent_runner.events.usage import Usage
 from agent_runner.runs.active import StopReason
 from agent_runner.runs.hints import HINTS
 from conversation_store.records import RunOutcome

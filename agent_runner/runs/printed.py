@@ -13,7 +13,8 @@ import msgspec
 from agent_runner.agents.base import AgentOptions, CliProtocol, Exit, Form, Received
 from agent_runner.agents.registry import adapter_for
 from agent_runner.agents.unfinished import Unfinished
-from agent_runner.events import AgentEvent, TurnCompleted
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import TurnCompleted
 from agent_runner.process.lines import LineFramer, OversizeLine
 from agent_runner.process.raw_log import overwrite
 from agent_runner.process.redact import Redactor

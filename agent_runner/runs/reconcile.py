@@ -11,9 +11,9 @@ import msgspec
 import structlog
 
 from agent_runner import wire
-from agent_runner.bus.frames import new_event
+from agent_runner.bus.stored import new_event
 from agent_runner.errors import FailureCode
-from agent_runner.events import BackgroundLost, BackgroundTask
+from agent_runner.events.background import BackgroundLost, BackgroundTask
 from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity
 from agent_runner.runs.outcome import finished_event, with_hint

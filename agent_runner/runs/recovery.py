@@ -18,18 +18,11 @@ import structlog
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.errors import AgentRunnerError
-from agent_runner.events import (
-    AgentEvent,
-    FileChanged,
-    MessageCompleted,
-    ReasoningCompleted,
-    SessionStarted,
-    ToolCompleted,
-    ToolStarted,
-    TurnCompleted,
-    Usage,
-    UsageReported,
-)
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import MessageCompleted, ReasoningCompleted, TurnCompleted
+from agent_runner.events.session import SessionStarted
+from agent_runner.events.tool import FileChanged, ToolCompleted, ToolStarted
+from agent_runner.events.usage import Usage, UsageReported
 from agent_runner.runs.printed import Printing, read
 from agent_runner.runs.raw_files import RawFiles
 from conversation_store.errors import StoreError

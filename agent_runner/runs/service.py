@@ -16,7 +16,7 @@ from agent_runner.agents.base import AgentOptions
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.channel import Channel
-from agent_runner.bus.frames import new_event
+from agent_runner.bus.stored import new_event
 from agent_runner.errors import (
     BadRequestError,
     ConflictError,
@@ -24,7 +24,7 @@ from agent_runner.errors import (
     TooLargeError,
     UnavailableError,
 )
-from agent_runner.events import RunQueued, RunStarted
+from agent_runner.events.run import RunQueued, RunStarted
 from agent_runner.latch import first_of
 from agent_runner.mirrors.mirrors import Mirrors
 from agent_runner.routing.options import options_of

@@ -30,8 +30,8 @@ from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for
 from agent_runner.agents.session_log import Entry, Reading, Said, read
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.frames import new_event
-from agent_runner.events import SessionContinued
+from agent_runner.bus.stored import new_event
+from agent_runner.events.session import SessionContinued
 from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runners.session_log import Seen, lines_from, look
 from agent_runner.runs import history, resumption

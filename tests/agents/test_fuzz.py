@@ -16,7 +16,9 @@ from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, CliProtocol, Exit, Form, PermissionAnswer
 from agent_runner.agents.registry import adapter_for
 from agent_runner.decoding.decode import shown
-from agent_runner.events import ParseError, PermissionRequested, TurnCompleted, Unknown
+from agent_runner.events.line import ParseError, Unknown
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.permission import PermissionRequested
 from agent_runner.process.lines import LineFramer, OversizeLine
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

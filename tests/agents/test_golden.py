@@ -15,7 +15,9 @@ from agent_runner import wire
 from agent_runner.agents.base import Exit
 from agent_runner.agents.replay.lines import decode_recording
 from agent_runner.decoding.decode import Drift
-from agent_runner.events import AgentEvent, ParseError, TurnCompleted, Unknown
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.line import ParseError, Unknown
+from agent_runner.events.message import TurnCompleted
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CASES = sorted(path.parent for path in FIXTURES.glob("*/*/*/command"))

@@ -20,7 +20,9 @@ import pytest
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions, CliProtocol, Exit, Form, PermissionAnswer
 from agent_runner.agents.registry import adapter_for
-from agent_runner.events import AgentEvent, ToolCompleted, TurnCompleted
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.tool import ToolCompleted
 from agent_runner.process.lines import LineFramer, OversizeLine
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"

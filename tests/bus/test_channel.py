@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +15,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from agent_runner.api.streams import framed
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.channel import (
-    LARGE_FRAME,
+    LARGE_EVENT,
     MAX_PENDING_EVENTS,
     Batch,
     Channel,
@@ -25,15 +26,13 @@ from agent_runner.bus.channel import (
 )
 from agent_runner.bus.open_items import MAX_OPEN_TEXT
 from agent_runner.bus.subscriber import MAX_QUEUED_BYTES
-from agent_runner.events import (
-    AgentEvent,
-    MessageCompleted,
-    MessageDelta,
-    Notice,
-    RunFinished,
-    ToolInputDelta,
-    ToolStarted,
-)
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.envelope import Envelope
+from agent_runner.events.message import MessageCompleted, MessageDelta
+from agent_runner.events.notice import Notice
+from agent_runner.events.run import RunFinished
+from agent_runner.events.tool import ToolInputDelta, ToolStarted
+from agent_runner.streams.native import Native
 from conversation_store.errors import StoreUnusableError
 from conversation_store.records import NewEvent, RunOutcome, StoredEvent
 from conversation_store.sqlite.store import Store, open_store
@@ -88,9 +87,18 @@ def parsed(piece: bytes) -> list[tuple[int | None, dict[str, Any]]]:
     return found
 
 
+def native(
+    channel: Channel,
+    envelopes: AsyncGenerator[Sequence[Envelope], None],
+    arguments: Mapping[str, Any],
+) -> AsyncGenerator[bytes, None]:
+    """The envelopes as bytes: the stream of a run ends with it."""
+    return framed(channel, envelopes, Native(arguments.get("run_id")))
+
+
 @asynccontextmanager
 async def listening(channel: Channel, **arguments: Any) -> AsyncIterator[AsyncIterator[bytes]]:
-    """What `listen` yields, put together to whole frames: a large one comes in pieces."""
+    """What a reader gets, put together to whole frames: a large one comes in pieces."""
 
     async def frames() -> AsyncIterator[bytes]:
         held = b""
@@ -101,7 +109,7 @@ async def listening(channel: Channel, **arguments: Any) -> AsyncIterator[AsyncIt
                 held = b""
         assert held == b""
 
-    async with aclosing(channel.listen(**arguments)) as pieces:
+    async with aclosing(native(channel, channel.subscribe(**arguments), arguments)) as pieces:
         yield frames()
 
 
@@ -234,15 +242,16 @@ async def test_live_frames_are_the_replayed_frames(tmp_path: Path) -> None:
         live: list[bytes] = []
 
         async def listen() -> None:
-            async with listening(h.channel, after=0, until_type="run.finished") as frames:
+            async with listening(h.channel, after=0, run_id=RUN) as frames:
                 live.extend([piece async for piece in frames])
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listen)
             await anyio.wait_all_tasks_blocked()
-            await h.channel.emit(RUN, notes("\u2028", "ü", "x" * (2 * LARGE_FRAME), "end"))
+            await h.channel.emit(RUN, notes("\u2028", "ü", "x" * (2 * LARGE_EVENT), "end"))
             await h.channel.emit(RUN, [END])
-        async with aclosing(h.channel.replay(after=0, run_id=RUN)) as frames:
+        replay = h.channel.replay(after=0, run_id=RUN)
+        async with aclosing(native(h.channel, replay, {"run_id": RUN})) as frames:
             replayed = [piece async for piece in frames]
         assert b"".join(live) == b"".join(replayed)
 
@@ -255,9 +264,7 @@ async def test_a_reader_of_one_run_gets_that_run_to_its_end(tmp_path: Path) -> N
         got: list[bytes] = []
 
         async def listen() -> None:
-            async with listening(
-                h.channel, after=0, run_id=RUN, until_type="run.finished"
-            ) as frames:
+            async with listening(h.channel, after=0, run_id=RUN) as frames:
                 got.extend([piece async for piece in frames])
 
         async with anyio.create_task_group() as tasks:
@@ -269,7 +276,7 @@ async def test_a_reader_of_one_run_gets_that_run_to_its_end(tmp_path: Path) -> N
         frames = parsed(b"".join(got))
         assert {data["runId"] for _, data in frames} == {RUN}
         assert [data.get("code") for _, data in frames] == ["before", "mine", None]
-        again = h.channel.listen(after=0, run_id=RUN, until_type="run.finished")
+        again = native(h.channel, h.channel.subscribe(after=0, run_id=RUN), {"run_id": RUN})
         with anyio.fail_after(20):
             types = [d["type"] async for piece in again for _, d in parsed(piece)]
         assert "run.finished" in types
@@ -330,7 +337,7 @@ async def test_the_end_of_a_run_closes_its_items(tmp_path: Path) -> None:
 
 async def test_a_reader_too_far_behind_is_closed_and_resumes(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        size = LARGE_FRAME // 2
+        size = LARGE_EVENT // 2
         count = 3 * MAX_QUEUED_BYTES // size
         got: list[int] = []
         async with listening(h.channel, after=0) as frames:
@@ -350,12 +357,12 @@ async def test_a_reader_too_far_behind_is_closed_and_resumes(tmp_path: Path) -> 
 
 async def test_large_events_wait_in_the_store_not_in_memory(tmp_path: Path) -> None:
     async with house(tmp_path) as h:
-        count = 2 * MAX_QUEUED_BYTES // (4 * LARGE_FRAME)
+        count = 2 * MAX_QUEUED_BYTES // (4 * LARGE_EVENT)
         async with listening(h.channel, after=0) as frames:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(h.channel.emit, RUN, notes("first"))
                 await anext(frames)
-            await h.channel.emit(RUN, notes(*("x" * 4 * LARGE_FRAME for _ in range(count))))
+            await h.channel.emit(RUN, notes(*("x" * 4 * LARGE_EVENT for _ in range(count))))
             await settled(h.channel)
             seqs: list[int] = []
             while len(seqs) < count:
@@ -625,7 +632,7 @@ async def test_a_burst_of_deltas_is_replaced_by_a_snapshot(tmp_path: Path) -> No
     count = 3 * MAX_QUEUED_BYTES // len(piece)
     async with house(tmp_path) as h:
         got: list[tuple[int | None, dict[str, Any]]] = []
-        async with listening(h.channel, after=h.channel.last_seq, until_type="run.finished") as f:
+        async with listening(h.channel, after=h.channel.last_seq, run_id=RUN) as f:
 
             async def reader() -> None:
                 async for frame in f:
@@ -663,7 +670,7 @@ async def test_the_snapshots_of_endless_items_are_bounded(tmp_path: Path) -> Non
         for number in range(20_000):
             await h.channel.emit(RUN, [MessageDelta(item_id=f"small{number}", text="y")])
         got: list[dict[str, Any]] = []
-        async with listening(h.channel, after=h.channel.last_seq, until_type="run.finished") as f:
+        async with listening(h.channel, after=h.channel.last_seq, run_id=RUN) as f:
 
             async def reader() -> None:
                 async for frame in f:

@@ -20,8 +20,10 @@ from structlog.testing import capture_logs
 
 from agent_runner import wire
 from agent_runner.api.context import Context
+from agent_runner.api.streams import framed
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
+from agent_runner.streams.native import Native
 from conversation_store.records import AgentRecord, RunOutcome, RunRecord, StoredEvent
 from conversation_store.states import RunState, is_terminal
 from tests.conftest import Script, Serving
@@ -233,8 +235,9 @@ async def _suffer(
 
 async def _watch(active: ActiveRun, seen: list[bytes]) -> None:
     """A reader that is there from the start."""
-    listening = active.channel.listen(after=0, run_id=active.run_id, until_type="run.finished")
-    seen.extend([piece async for piece in listening])
+    envelopes = active.channel.subscribe(after=0, run_id=active.run_id)
+    frames = framed(active.channel, envelopes, Native(active.run_id))
+    seen.extend([piece async for piece in frames])
 
 
 async def _check_told(
@@ -256,9 +259,9 @@ async def _check_told(
         assert run.error
     assert ends[0].get("code") == run.code
 
-    replayed = b"".join(
-        [piece async for piece in active.channel.replay(after=0, run_id=active.run_id)]
-    )
+    replay = active.channel.replay(after=0, run_id=active.run_id)
+    frames = framed(active.channel, replay, Native(active.run_id))
+    replayed = b"".join([piece async for piece in frames])
     live = [block for block in seen.split(b"\n\n") if block]
     durable = [block for block in live if block.startswith(b"id: ")]
     assert durable == [block for block in replayed.split(b"\n\n") if block]

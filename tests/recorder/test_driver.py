@@ -24,7 +24,9 @@ from recorder.driver import CaseError, Driver, PlainProtocol, session_id
 from recorder.isolation import MARKER
 
 from agent_runner.agents.base import Exit, Form, PermissionAnswer, Received
-from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.permission import PermissionRequested
 
 # Reads words from stdin, answers each with lines of stdout.
 PROGRAM = """

@@ -10,7 +10,7 @@ import anyio.lowlevel
 import pytest
 
 from agent_runner.agents.base import CliProtocol
-from agent_runner.events import BackgroundTask
+from agent_runner.events.background import BackgroundTask
 from agent_runner.runners.background import Background
 
 pytestmark = pytest.mark.anyio

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_runner.events import (
-    AgentEvent,
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import (
     MessageCompleted,
     MessageDelta,
     ReasoningDelta,
-    ToolInputDelta,
     TurnCompleted,
 )
+from agent_runner.events.tool import ToolInputDelta
 from agent_runner.runners.text_mask import TextMask
 
 SECRET = "hunter2-Zx9Qp11"

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from agent_runner.agents.base import AgentOptions, Form
-from agent_runner.events import SessionClosed, SessionWarning
+from agent_runner.events.session import SessionClosed, SessionWarning
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.warm import Kept, WarmPool
 from agent_runner.settings import SupervisionSettings

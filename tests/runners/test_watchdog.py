@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_runner.events import PermissionRequested
+from agent_runner.events.permission import PermissionRequested
 from agent_runner.runners.questions import Questions
 from agent_runner.runners.watchdog import Watchdog
 from agent_runner.settings import Timeouts

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent_runner.events import AgentEvent, MessageCompleted, TurnCompleted
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import MessageCompleted, TurnCompleted
 from agent_runner.runs.recovery import missing_behind
 
 

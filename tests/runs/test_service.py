@@ -14,7 +14,7 @@ import pytest
 
 from agent_runner import wire
 from agent_runner.api.context import Context
-from agent_runner.bus.frames import new_event
+from agent_runner.bus.stored import new_event
 from agent_runner.errors import (
     BadRequestError,
     BusyError,
@@ -22,7 +22,7 @@ from agent_runner.errors import (
     TooLargeError,
     UnavailableError,
 )
-from agent_runner.events import Notice
+from agent_runner.events.notice import Notice
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.service import Accepted

@@ -19,13 +19,11 @@ from agent_runner.agents.base import Form, PermissionAnswer
 from agent_runner.agents.claude import profile as claude_ui
 from agent_runner.decoding.terminal import Profile
 from agent_runner.errors import FailureCode
-from agent_runner.events import (
-    MessageCompleted,
-    Notice,
-    PermissionRequested,
-    SessionStarted,
-    ToolCompleted,
-)
+from agent_runner.events.message import MessageCompleted
+from agent_runner.events.notice import Notice
+from agent_runner.events.permission import PermissionRequested
+from agent_runner.events.session import SessionStarted
+from agent_runner.events.tool import ToolCompleted
 from agent_runner.process.identity import MARKER
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.launcher import LaunchError

@@ -13,7 +13,9 @@ import anyio
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
 from agent_runner.api.context import Context
 from agent_runner.errors import FailureCode
-from agent_runner.events import AgentEvent, PermissionRequested, TurnCompleted
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.permission import PermissionRequested
 from agent_runner.latch import Latch
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import RunRequest

@@ -10,7 +10,7 @@ from agent_runner.agents.flags import names_and_values
 from agent_runner.agents.json_rpc import RpcError
 from agent_runner.decoding.decode import whole
 from agent_runner.errors import BadRequestError, FailureCode
-from agent_runner.events import Usage
+from agent_runner.events.usage import Usage
 
 AUTH_REQUIRED = -32000
 

@@ -39,18 +39,13 @@ from agent_runner.agents.tool_calls import NO_PERMISSION
 from agent_runner.agents.unanswered import UNTOLD
 from agent_runner.decoding.decode import Broken, Part, Unrecognised, shown
 from agent_runner.errors import BadRequestError, FailureCode
-from agent_runner.events import (
-    Activity,
-    AgentEvent,
-    Notice,
-    PermissionOption,
-    PermissionRequested,
-    SessionStarted,
-    TurnCompleted,
-    Unknown,
-    Usage,
-    UsageReported,
-)
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.line import Unknown
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.notice import Activity, Notice
+from agent_runner.events.permission import PermissionOption, PermissionRequested
+from agent_runner.events.session import SessionStarted
+from agent_runner.events.usage import Usage, UsageReported
 
 _PING = "_agent_runner/ping"
 _MOST_PINGS = 200

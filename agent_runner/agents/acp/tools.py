@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from agent_runner.agents.acp.schema import ToolCall
 from agent_runner.decoding.decode import plain
-from agent_runner.events import FileChanged, ToolStarted
+from agent_runner.events.tool import FileChanged, ToolStarted
 
 # Gemini's ids begin with the tool's name: `write_file-1763690000000-0`, `write_file__abc`.
 _NAMED_ID = re.compile(r"([a-z][a-z_]*[a-z])(?:-\d|__)")

@@ -10,7 +10,9 @@ from agent_runner.agents.failures import short
 from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.decoding.decode import plain, whole
-from agent_runner.events import Activity, AgentEvent, Notice, ToolProgress, ToolStarted
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.notice import Activity, Notice
+from agent_runner.events.tool import ToolProgress, ToolStarted
 
 
 def update_events(

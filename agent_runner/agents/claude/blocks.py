@@ -16,19 +16,16 @@ from agent_runner.agents.claude import stream_schema as s
 from agent_runner.agents.failures import short
 from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.decoding.decode import plain, shown
-from agent_runner.events import (
-    Activity,
-    AgentEvent,
-    FileChanged,
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.line import Unknown
+from agent_runner.events.message import (
     MessageCompleted,
     MessageDelta,
-    Notice,
     ReasoningCompleted,
     ReasoningDelta,
-    ToolInputDelta,
-    ToolStarted,
-    Unknown,
 )
+from agent_runner.events.notice import Activity, Notice
+from agent_runner.events.tool import FileChanged, ToolInputDelta, ToolStarted
 
 _STREAMS = 64  # API messages streaming at once: one per sub-agent
 

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from agent_runner.agents.claude.schema import RateLimitInfo
-from agent_runner.events import RateLimit
+from agent_runner.events.usage import RateLimit
 
 _REJECTED = "rejected"
 _MOST_WINDOWS = 20

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from agent_runner.events import AgentEvent, PermissionModeChanged, ToolCompleted
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.session import PermissionModeChanged
+from agent_runner.events.tool import ToolCompleted
 
 PLAN_TOOL = "ExitPlanMode"
 

@@ -7,7 +7,9 @@ from typing import Any
 from agent_runner.agents.claude import schema as c
 from agent_runner.agents.failures import short
 from agent_runner.decoding.decode import whole
-from agent_runner.events import Activity, AgentEvent, Notice, ToolProgress
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.notice import Activity, Notice
+from agent_runner.events.tool import ToolProgress
 
 
 def rest_events(message: Any) -> list[AgentEvent]:

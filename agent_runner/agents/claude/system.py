@@ -10,7 +10,9 @@ from agent_runner.agents.failures import code_for_status, short
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.decoding.decode import plain, whole
 from agent_runner.errors import FailureCode
-from agent_runner.events import Activity, AgentEvent, Notice, RetryScheduled
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.notice import Activity, Notice
+from agent_runner.events.usage import RetryScheduled
 
 
 def system_events(line: s.System) -> list[AgentEvent]:

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from agent_runner.agents.claude import system_schema as s
-from agent_runner.events import BackgroundTask, ToolStarted
+from agent_runner.events.background import BackgroundTask
+from agent_runner.events.tool import ToolStarted
 
 _REMEMBERED = 256
 _OVER = frozenset({"completed", "failed", "stopped", "killed"})

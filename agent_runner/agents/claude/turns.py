@@ -12,7 +12,8 @@ from typing import Any, Literal
 from agent_runner.agents.claude import control_schema as control
 from agent_runner.agents.claude import system_schema as system
 from agent_runner.agents.claude.tasks import Calls, Tasks
-from agent_runner.events import BackgroundTask, ToolStarted
+from agent_runner.events.background import BackgroundTask
+from agent_runner.events.tool import ToolStarted
 
 
 class Turns:

@@ -11,7 +11,8 @@ from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.agents.wordings.table import LOOKED_AT
 from agent_runner.errors import FailureCode
-from agent_runner.events import AgentEvent, TurnCompleted
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import TurnCompleted
 
 
 class TextProtocol(ProtocolBase):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from agent_runner.events import FileChanged, ToolStarted
+from agent_runner.events.tool import FileChanged, ToolStarted
 
 KINDS = {
     "Execute": "execute",

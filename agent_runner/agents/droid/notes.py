@@ -19,20 +19,16 @@ from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.unanswered import UNTOLD, hook_words
 from agent_runner.decoding.decode import plain, whole
 from agent_runner.errors import FailureCode
-from agent_runner.events import (
-    Activity,
-    AgentEvent,
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import (
     MessageCompleted,
     MessageDelta,
-    Notice,
     ReasoningCompleted,
     ReasoningDelta,
-    RetryScheduled,
-    ToolProgress,
-    ToolStarted,
-    Usage,
-    UsageReported,
 )
+from agent_runner.events.notice import Activity, Notice
+from agent_runner.events.tool import ToolProgress, ToolStarted
+from agent_runner.events.usage import RetryScheduled, Usage, UsageReported
 from agent_runner.pieces import Pieces
 
 _RETRIES = {

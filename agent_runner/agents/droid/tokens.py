@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent_runner.agents.droid.rpc_schema import TokenUsage
 from agent_runner.decoding.decode import whole
-from agent_runner.events import Usage
+from agent_runner.events.usage import Usage
 
 
 def usage_of(tokens: TokenUsage) -> Usage:

@@ -28,7 +28,10 @@ from agent_runner.agents.replay import player
 from agent_runner.agents.replay.transcripts import DEMO_TRANSCRIPT, transcript_path
 from agent_runner.agents.session_log import Entry
 from agent_runner.errors import BadRequestError
-from agent_runner.events import AgentEvent, BackgroundTask, Notice, SessionStarted
+from agent_runner.events.background import BackgroundTask
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.notice import Notice
+from agent_runner.events.session import SessionStarted
 
 DELAY_VARIABLE = "AGENT_RUNNER_REPLAY_DELAY_MS"
 DELAY_MS = "15"

@@ -25,7 +25,7 @@ from agent_runner.agents.base import (
 )
 from agent_runner.agents.registry import adapter_for
 from agent_runner.decoding.decode import Drift
-from agent_runner.events import AgentEvent
+from agent_runner.events.base import AgentEvent
 
 
 class WireAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -14,14 +14,10 @@ from agent_runner.agents.screen import text as screen_text
 from agent_runner.agents.terminal_protocol import TerminalProtocol
 from agent_runner.decoding import terminal as t
 from agent_runner.errors import FailureCode
-from agent_runner.events import (
-    Activity,
-    AgentEvent,
-    MessageCompleted,
-    Notice,
-    PermissionRequested,
-    TurnCompleted,
-)
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.message import MessageCompleted, TurnCompleted
+from agent_runner.events.notice import Activity, Notice
+from agent_runner.events.permission import PermissionRequested
 
 
 class ScreenTerminal(TerminalProtocol):

@@ -9,7 +9,8 @@ import pytest
 
 from agent_runner.agents.base import AgentOptions, Form, PermissionAnswer
 from agent_runner.agents.droid.terminal import DroidTerminal
-from agent_runner.events import AgentEvent, PermissionRequested, PermissionResolved
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.permission import PermissionRequested, PermissionResolved
 from tests.agents.sessions import Driver, delivered, hook
 
 

@@ -1,0 +1,48 @@
+"""What a stream dialect is: envelopes in, bytes out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from agent_runner.events.envelope import Envelope, LogEntry, Snapshot, Stored
+
+
+class Dialect(ABC):
+    """The state of one stream: of a conversation, or of its run `run_id` alone.
+
+    `name` is what `?dialect=` asks for; `media_type` is what it writes.
+    """
+
+    name: ClassVar[str]
+    media_type: ClassVar[str]
+
+    def __init__(self, run_id: str | None = None) -> None:
+        self.run_id = run_id
+
+    @abstractmethod
+    def encode(self, envelope: Envelope) -> bytes:
+        """The frames of a stored or streamed event; empty for one that it does not tell."""
+
+    @abstractmethod
+    def snapshot(self, snapshot: Snapshot) -> bytes:
+        """What a reader gets who has missed the beginning of an open item."""
+
+    @abstractmethod
+    def ends(self, envelope: Envelope) -> bool:
+        """True if the stream ends behind this event."""
+
+    def around(self, envelope: Stored) -> tuple[bytes, bytes] | None:
+        """What comes before and after the JSON of a large event, without its first byte.
+
+        None if the dialect has to `encode` it, whatever its size.
+        """
+        return None
+
+
+class LogDialect(ABC):
+    """A dialect of the service's own logs, which have no runs and no end."""
+
+    @abstractmethod
+    def entry(self, entry: LogEntry) -> bytes:
+        """The frame of an entry."""
