@@ -20,6 +20,7 @@ import structlog
 from typer.main import get_command
 
 from agent_runner import wire
+from agent_runner.bus.observers import Observers
 from agent_runner.cli.main import application
 from agent_runner.routing.circuits import Circuits
 from agent_runner.routing.guards import Guards
@@ -61,7 +62,7 @@ async def decisions(folder: Path) -> dict[str, list[float]]:
     """Seconds of one plan, by what decides it: with a hundred agents' toggles standing."""
     now = wire.now()
     async with open_store(folder / "store.db") as store:
-        toggles = Toggles(store)
+        toggles = Toggles(store, Observers())
         guards = Guards(store, toggles, AutomaticSettings())
         circuits = Circuits(store, BreakerSettings())
         terminals = Terminals({}, os.environ, enabled=True)

@@ -51,7 +51,7 @@ from agent_runner.clock import TOLERANCE_S
 from agent_runner.decoding.decode import Drift
 from agent_runner.decoding.terminal import Setup
 from agent_runner.errors import BadRequestError, FailureCode
-from agent_runner.events.registry import STREAMED
+from agent_runner.events.registry import events_of
 from agent_runner.maintenance.store_watch import WAL_ALARM_BYTES
 from agent_runner.mirrors.workspace import MOST_WITHIN
 from agent_runner.process.keeper import LIFELINE_GRACE_S
@@ -191,7 +191,7 @@ def test_what_supervision_shows_has_its_name() -> None:
     shown = re.findall(
         r"`([a-z_.]+)`", " ".join(line.split("|")[1] for line in table.splitlines()[2:])
     )
-    tags = set(STREAMED)
+    tags = set(events_of("conversation"))
     assert shown
     assert set(shown) <= tags | set(FailureCode)
 

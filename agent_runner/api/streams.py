@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 import anyio
+import msgspec
 import structlog
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
@@ -137,10 +138,8 @@ async def _large(
     """The frame of a large event by pieces; nothing if it is gone with its conversation."""
     around = dialect.around(envelope)
     if around is None:
-        if envelope.payload is None:
-            envelope.payload = b"".join([piece async for piece in channel.pieces(envelope)])
-        if envelope.payload:
-            yield dialect.encode(envelope)
+        if payload := await channel.payload(envelope):
+            yield dialect.encode(msgspec.structs.replace(envelope, payload=payload, frames={}))
         return
     begun = False
     async for piece in _rest(channel, envelope):

@@ -29,7 +29,9 @@ from agent_runner.bus.bus import Bus
 from agent_runner.bus.tickets import TicketService
 from agent_runner.clock import Clock
 from agent_runner.errors import AgentRunnerError
+from agent_runner.events.approval import ApprovalRequested
 from agent_runner.events.session import SessionClosed, SessionWarning
+from agent_runner.events.toggle import ToggleCleared, ToggleExpired, ToggleSet
 from agent_runner.folders import remove
 from agent_runner.maintenance.nightly import Nightly, every_night
 from agent_runner.maintenance.retention import Retention
@@ -50,6 +52,7 @@ from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.warm import WarmPool
+from agent_runner.runs.announcements import ConversationDeleted, RunBegins
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
 from agent_runner.runs.recovery import Recovery
@@ -95,7 +98,8 @@ async def running_service(
         tasks.keep("store watch", watch.run)
         circuits = Circuits(store, settings.breaker)
         clock = Clock()
-        toggles = Toggles(store, clock)
+        bus = Bus(store, tasks)
+        toggles = Toggles(store, bus.observers, clock)
         guards = Guards(store, toggles, settings.fallback.automatic)
         launcher = _launcher(settings, state, warden, env, secrets or Secrets())
         recovery = Recovery(
@@ -105,11 +109,13 @@ async def running_service(
             store, state, settings, circuits, toggles, recovery, launcher.secrets
         )
         guards.load()
-        bus = Bus(store, tasks)
+        bus.observers.observe_announced(guards.on_toggle, ToggleSet, ToggleCleared, ToggleExpired)
         tickets = TicketService(store.tickets, clock)
         hooks = Hooks(store, settings.hooks, tasks, env)
+        if hooks.any:
+            bus.observers.observe(hooks.on_requested, ApprovalRequested)
         guard = Guard({str(state.root.absolute()), str(state.root.resolve())}, env)
-        approvals = ApprovalService(store, bus, settings.approvals, hooks.tell, guard, clock)
+        approvals = ApprovalService(store, bus, settings.approvals, guard, clock)
         runner = _cli_runner(settings, launcher, store, bus, tasks)
         terminals = Terminals(settings.programs, env, enabled=settings.tmux.enabled)
         router = Router(
@@ -121,9 +127,9 @@ async def running_service(
             against_itself=settings.shadow.against == "self",
         )
         mirrors = _mirrors(settings, state, warden, runner, store, bus, tasks, env, guard)
-        runs = RunService(
-            store, bus, runner, router, approvals, tasks, settings, state.raw, mirrors
-        )
+        bus.observers.observe_announced(mirrors.on_begin, RunBegins)
+        bus.observers.observe_announced(mirrors.on_deleted, ConversationDeleted)
+        runs = RunService(store, bus, runner, router, approvals, tasks, settings, state.raw)
         maintenance = Maintenance(
             state,
             keep_backups=settings.maintenance.keep_backups,

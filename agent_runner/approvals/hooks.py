@@ -18,9 +18,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import anyio
+import msgspec
 import structlog
 
 from agent_runner.bus.feed import PAGE
+from agent_runner.events.approval import ApprovalRequested
+from agent_runner.events.envelope import Stored
 from agent_runner.settings import HookSettings, Webhook, signing_key
 from agent_runner.tasks import Tasks
 from conversation_store.errors import RecordNotFoundError, StoreError
@@ -75,10 +78,14 @@ class Hooks:
                 self.tell(approval)
             before = page[-1].approval_id
 
+    def on_requested(self, envelope: Stored) -> None:
+        """Observe approvals: tell of one that was just requested."""
+        event = envelope.event
+        assert isinstance(event, ApprovalRequested)
+        self.tell(msgspec.convert(event.approval, ApprovalRecord))
+
     def tell(self, approval: ApprovalRecord) -> None:
-        """Tell of an approval that was just requested, in the background."""
-        if not self.any:
-            return
+        """Tell of an approval in the background."""
         body = event_payload(REQUESTED, approval)
         for webhook in self._settings.webhooks:
             self._start(approval, webhook.url, partial(_post, webhook, approval, body))

@@ -52,7 +52,7 @@ class ApprovalRequest(msgspec.Struct, frozen=True, kw_only=True):
 class ApprovalService:
     """Approvals from asking to delivery. Every move is committed before anyone hears of it.
 
-    `requested` is called with each new one, and must not wait. What `guard` refuses is not asked.
+    What `guard` refuses is not asked.
     """
 
     def __init__(
@@ -60,7 +60,6 @@ class ApprovalService:
         store: Store,
         bus: Bus,
         settings: ApprovalSettings,
-        requested: Callable[[ApprovalRecord], None],
         guard: Guard,
         clock: Clock,
     ) -> None:
@@ -68,7 +67,6 @@ class ApprovalService:
         self._bus = bus
         self.feed = Feed(store.approvals)
         self._settings = settings
-        self._requested = requested
         self._clock = clock
         self.guard = guard
         self._askers: dict[str, ApprovalRequest] = {}
@@ -121,8 +119,6 @@ class ApprovalService:
         )
         if opened is None:
             del self._askers[new.approval_id]
-        else:
-            self._requested(opened)
         self._earlier.set()
         return opened
 

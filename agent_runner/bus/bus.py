@@ -7,9 +7,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from agent_runner.bus.channel import Channel
-from agent_runner.bus.observers import Observer, Observers
-from agent_runner.events.base import AgentEvent, event_type
-from agent_runner.events.envelope import Announced
+from agent_runner.bus.observers import Observers
 from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
 from conversation_store.sqlite.store import Store
@@ -21,23 +19,11 @@ class Bus:
     """Gives the one channel of a conversation, which lives as long as anyone holds it, and tells
     observers of all."""
 
-    def __init__(self, store: Store, tasks: Tasks) -> None:
+    def __init__(self, store: Store, tasks: Tasks, observers: Observers | None = None) -> None:
+        self.observers = observers or Observers()
         self._store = store
         self._tasks = tasks
-        self._observers = Observers()
         self._channels: WeakValueDictionary[str, Channel] = WeakValueDictionary()
-
-    def observe(self, observer: Observer, *events: type[AgentEvent]) -> None:
-        """Have `observer` called with each event of these classes, of every conversation.
-
-        It is called in the order of the events, once each is stored, and must not wait.
-        """
-        self._observers.add(observer, *events)
-
-    def announce(self, event: AgentEvent) -> None:
-        """Give observers an event that belongs to no conversation's stream."""
-        if observers := self._observers.of(event_type(event)):
-            self._observers.tell(observers, Announced(event=event))
 
     async def channel(self, conversation_id: str) -> Channel:
         """The channel of an existing conversation; RecordNotFoundError if there is none."""
@@ -70,6 +56,6 @@ class Bus:
             channel.close()
 
     def _make(self, conversation_id: str, last_seq: int) -> Channel:
-        channel = Channel(conversation_id, self._store, self._tasks, self._observers, last_seq)
+        channel = Channel(conversation_id, self._store, self._tasks, self.observers, last_seq)
         self._channels[conversation_id] = channel
         return channel

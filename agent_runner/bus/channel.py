@@ -15,7 +15,7 @@ from agent_runner.bus.observers import Observers
 from agent_runner.bus.open_items import OpenItems, closes
 from agent_runner.bus.stored import new_event
 from agent_runner.bus.subscriber import Subscriber
-from agent_runner.events.base import AgentEvent, event_type
+from agent_runner.events.base import AgentEvent, tag_of
 from agent_runner.events.envelope import Envelope, Replayed, Stored, Streamed
 from agent_runner.latch import Latch
 from agent_runner.tasks import Tasks
@@ -224,6 +224,12 @@ class Channel:
         async for page in self._pages(after, self._last_seq, run_id):
             yield page
 
+    async def payload(self, envelope: Stored) -> bytes:
+        """The JSON of a stored event, whatever its size; empty if the event is gone."""
+        if envelope.payload is not None:
+            return envelope.payload
+        return b"".join([piece async for piece in self.pieces(envelope)])
+
     def pieces(self, envelope: Stored, *, start: int = 0) -> AsyncIterator[bytes]:
         """The JSON of an event that was too large to be queued, from byte `start`.
 
@@ -356,7 +362,7 @@ class Channel:
 
     def _publish_ephemeral(self, run_id: str | None, event: AgentEvent) -> None:
         self._open.note(run_id, event)
-        kind = event_type(event)
+        kind = tag_of(event)
         observers = self._observers.of(kind)
         if not (self._subscribers or observers):
             return

@@ -4,41 +4,52 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
 from agent_runner.events.base import AgentEvent, tag_of
-from agent_runner.events.envelope import Announced, Stored, Streamed
 
 log = structlog.get_logger(__name__)
 
-Observed = Stored | Streamed | Announced
-Observer = Callable[[Observed], None]
-"""Takes one envelope and returns at once: what takes time begins in a task of its own."""
+Observer = Callable[[Any], None]
+"""Takes one event and returns at once: what takes time begins in a task of its own."""
 
 
 class Observers:
-    """Gives each observer the events of the classes it asked for, in order, once published."""
+    """Gives each observer what it asked for, in order, after it has happened.
+
+    An event of a conversation comes in its envelope, once it is published. What is announced
+    comes as it is: it is on no conversation's stream.
+    """
 
     def __init__(self) -> None:
-        self._by_type: dict[str, list[Observer]] = defaultdict(list)
+        self._by_tag: dict[str, list[Observer]] = defaultdict(list)
+        self._by_class: dict[type, list[Observer]] = defaultdict(list)
 
-    def add(self, observer: Observer, *events: type[AgentEvent]) -> None:
-        """Have `observer` called with each envelope of an event of these classes."""
+    def observe(self, observer: Observer, *events: type[AgentEvent]) -> None:
+        """Have `observer` called with each event of these classes, of every conversation."""
         for event in events:
-            tag = tag_of(event)
-            assert tag is not None
-            self._by_type[tag].append(observer)
+            self._by_tag[tag_of(event)].append(observer)
+
+    def observe_announced(self, observer: Observer, *classes: type) -> None:
+        """Have `observer` called with each announcement of these classes."""
+        for cls in classes:
+            self._by_class[cls].append(observer)
+
+    def announce(self, fact: object) -> None:
+        """Give `fact` to the observers of its class."""
+        self.tell(self._by_class.get(type(fact), ()), fact)
 
     def of(self, type_: str) -> list[Observer] | None:
-        """The observers of the events of this type."""
-        return self._by_type.get(type_)
+        """The observers of a conversation's events of this type."""
+        return self._by_tag.get(type_)
 
     @staticmethod
-    def tell(observers: list[Observer], envelope: Observed) -> None:
+    def tell(observers: list[Observer] | tuple[()], seen: object) -> None:
         """Call each; the failure of one is logged and reaches nobody else."""
         for observer in observers:
             try:
-                observer(envelope)
+                observer(seen)
             except Exception:
                 log.exception("observer_failed", observer=repr(observer))

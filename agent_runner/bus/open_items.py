@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_runner import wire
-from agent_runner.events.base import AgentEvent, event_type
+from agent_runner.events.base import AgentEvent, tag_of
 from agent_runner.events.envelope import Snapshot
 from agent_runner.events.message import (
     ItemSnapshot,
@@ -88,7 +88,7 @@ class OpenItems:
         return Snapshot(
             conversation_id=self._conversation_id,
             run_id=item.run_id,
-            type=event_type(event),
+            type=tag_of(event),
             event=event,
             payload=wire.encode(event),
         )

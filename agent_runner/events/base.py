@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
+
+Stream = Literal["conversation", "fallback"]
+"""Which stream carries an event."""
 
 
 class AgentEvent(
@@ -16,24 +19,14 @@ class AgentEvent(
     omit_defaults=True,
     gc=False,
 ):
-    """Base of every event.
-
-    An `ephemeral` event is streamed and never stored; an `internal` one is given to observers and
-    is on no stream.
-    """
+    """Base of every event. An `ephemeral` event is streamed and never stored."""
 
     ephemeral: ClassVar[bool] = False
-    internal: ClassVar[bool] = False
+    stream: ClassVar[Stream] = "conversation"
 
 
-def tag_of(event: AgentEvent | type[AgentEvent]) -> str | None:
-    """The name on the wire of an event or its class; None for a class that is only a base."""
-    tag = event.__struct_config__.tag
-    return tag if isinstance(tag, str) else None
-
-
-def event_type(event: AgentEvent) -> str:
-    """The event's name on the wire: `message.completed`."""
+def tag_of(event: AgentEvent | type[AgentEvent]) -> str:
+    """The name on the wire of an event or its class: `message.completed`."""
     tag = event.__struct_config__.tag
     assert isinstance(tag, str)
     return tag

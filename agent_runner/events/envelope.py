@@ -54,12 +54,6 @@ class Snapshot(Streamed, kw_only=True):
     """What there is so far of an item that is open, for a reader who has missed its beginning."""
 
 
-class Announced(msgspec.Struct, kw_only=True):
-    """An event that observers get and no conversation's stream carries."""
-
-    event: AgentEvent
-
-
 class LogEntry(msgspec.Struct, kw_only=True):
     """An entry of one of the service's own logs; `seq` counts in that log."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator, Mapping
-from functools import reduce
+from functools import cache, reduce
 from importlib import import_module
 from operator import or_
 from types import MappingProxyType
@@ -13,38 +13,40 @@ from typing import Any
 import msgspec
 
 from agent_runner import events
-from agent_runner.events.base import AgentEvent, tag_of
+from agent_runner.events.base import AgentEvent, Stream, tag_of
 
 
 def _classes(base: type[AgentEvent]) -> Iterator[type[AgentEvent]]:
+    """Those that have no classes of their own below them."""
     for cls in base.__subclasses__():
-        if cls.__module__.startswith(f"{events.__name__}.") and tag_of(cls) is not None:
+        below = list(_classes(cls))
+        if not below and cls.__module__.startswith(f"{events.__name__}."):
             yield cls
-        yield from _classes(cls)
+        yield from below
 
 
-def _found() -> Mapping[str, type[AgentEvent]]:
+@cache
+def all_events() -> Mapping[str, type[AgentEvent]]:
+    """The classes of all events, by name."""
     for module in pkgutil.iter_modules(events.__path__, f"{events.__name__}."):
-        if module.name != __name__:
-            import_module(module.name)
-    by_name = {str(tag_of(cls)): cls for cls in _classes(AgentEvent)}
+        import_module(module.name)
+    by_name = {tag_of(cls): cls for cls in _classes(AgentEvent)}
     return MappingProxyType(dict(sorted(by_name.items())))
 
 
-EVENTS: Mapping[str, type[AgentEvent]] = _found()
-"""The classes of all events."""
-
-STREAMED: Mapping[str, type[AgentEvent]] = MappingProxyType(
-    {name: cls for name, cls in EVENTS.items() if not cls.internal}
-)
-"""The classes of the events that streams carry."""
-
-_union: Any = reduce(or_, EVENTS.values())
-_decoder = msgspec.json.Decoder(_union)
+def events_of(stream: Stream) -> dict[str, type[AgentEvent]]:
+    """The classes of the events that a stream carries, by name."""
+    return {name: cls for name, cls in all_events().items() if cls.stream == stream}
 
 
 def event_of(payload: bytes) -> AgentEvent:
     """The event whose JSON object is `payload`; msgspec.ValidationError if it is none."""
-    event = _decoder.decode(payload)
+    event = _decoder().decode(payload)
     assert isinstance(event, AgentEvent)
     return event
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Any]:
+    union: Any = reduce(or_, all_events().values())
+    return msgspec.json.Decoder(union)

@@ -19,17 +19,17 @@ from agent_runner.events.shadow import ShadowCompared
 from agent_runner.mirrors.gate import Gate
 from agent_runner.mirrors.git import Git
 from agent_runner.mirrors.leg import MirrorLeg, NotIsolatedError, options_for, prompt_for
+from agent_runner.mirrors.primary import Primary
 from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.mirrors.workspace import Workspace
-from agent_runner.routing.plan import CommMode, Plan
+from agent_runner.routing.plan import CommMode
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner, RunRequest
-from agent_runner.runs.active import ActiveRun
+from agent_runner.runs.announcements import ConversationDeleted, RunBegins
 from agent_runner.settings import Settings
 from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
 from conversation_store.records import (
-    AgentRecord,
     ComparisonResult,
     Figures,
     LegBody,
@@ -86,7 +86,7 @@ class Mirror:
 
 
 class Mirrors:
-    """Never in the way of a run: `begin` returns at once and nothing waits for a mirror."""
+    """Observes runs and is never in the way of one: nothing waits for a mirror."""
 
     def __init__(
         self,
@@ -123,24 +123,19 @@ class Mirrors:
         """Every process of a mirror."""
         return self._runner.living
 
-    def begin(self, active: ActiveRun, agent: AgentRecord, plan: Plan) -> None:
-        """Have a mirror of the run begin beside it, if its plan has one."""
-        if plan.mirror is None or self._closing:
+    def on_begin(self, begins: RunBegins) -> None:
+        """Observe runs: have a mirror begin beside one whose plan has one."""
+        if begins.plan.mirror is None or self._closing:
             return
-        active.recorder = LegObserver(self._settings.output_bytes)
-        self._running[active.run_id] = (
-            anyio.CancelScope(),
-            anyio.Event(),
-            active.run.conversation_id,
-        )
-        self._tasks.start_soon(self._shadow, active, agent, plan, active.recorder)
+        run = begins.run
+        self._running[run.run_id] = (anyio.CancelScope(), anyio.Event(), run.conversation_id)
+        self._tasks.start_soon(self._shadow, begins)
 
-    async def drop(self, conversation_id: str) -> None:
-        """End the mirrors of a conversation."""
-        for scope, over, conversation in list(self._running.values()):
-            if conversation == conversation_id:
+    def on_deleted(self, deleted: ConversationDeleted) -> None:
+        """Observe conversations: end the mirrors of one that is no more."""
+        for scope, _, conversation_id in self._running.values():
+            if conversation_id == deleted.conversation_id:
                 scope.cancel()
-                await over.wait()
 
     async def close(self) -> None:
         """End every mirror; each is skipped, and gone with its folder and its process."""
@@ -150,45 +145,50 @@ class Mirrors:
         for _, over, _ in list(self._running.values()):
             await over.wait()
 
-    async def _shadow(
-        self, active: ActiveRun, agent: AgentRecord, plan: Plan, recorder: LegObserver
-    ) -> None:
-        scope, over, _ = self._running[active.run_id]
-        mirrors = self._reserve(active, agent, plan)
+    async def _shadow(self, begins: RunBegins) -> None:
+        run_id = begins.run.run_id
+        scope, over, _ = self._running[run_id]
+        mirrors = self._reserve(begins)
         try:
             with scope:
-                await self._compared(active, agent, plan, recorder, mirrors)
+                async with anyio.create_task_group() as tasks:
+                    primary = Primary(begins, self._settings.output_bytes)
+                    channel = await self._bus.channel(begins.run.conversation_id)
+                    tasks.start_soon(primary.follow, channel)
+                    await self._compared(begins, primary, mirrors)
+                    tasks.cancel_scope.cancel()
         except Exception:
-            log.exception("shadow_failed_inside", run_id=active.run_id)
+            log.exception("shadow_failed_inside", run_id=run_id)
         finally:
             with anyio.CancelScope(shield=True):
                 for mirror in mirrors:
                     await self._clean(mirror)
-            del self._running[active.run_id]
+            del self._running[run_id]
             over.set()
 
-    def _reserve(self, active: ActiveRun, agent: AgentRecord, plan: Plan) -> list[Mirror]:
+    def _reserve(self, begins: RunBegins) -> list[Mirror]:
+        run, plan = begins.run, begins.plan
         assert plan.mirror is not None
         kind = SHADOW if plan.mirror is not plan.mode else SELF
         wanted = [(kind, plan.mode, plan.mirror)]
-        if CommMode.HEADLESS in (plan.mode, plan.mirror) and self._sampled(active.run_id):
+        if CommMode.HEADLESS in (plan.mode, plan.mirror) and self._sampled(run.run_id):
             wanted.append((SELF, CommMode.HEADLESS, CommMode.HEADLESS))
         mirrors = []
         for number, (kind, first, second) in enumerate(wanted):
-            key = f"{active.run.conversation_id}~{number}"
+            key = f"{run.conversation_id}~{number}"
             new = NewComparison(
                 comparison_id=wire.new_id("cmp"),
-                conversation_id=active.run.conversation_id,
-                run_id=active.run_id,
-                agent_id=agent.agent_id,
-                agent_type=agent.type,
+                conversation_id=run.conversation_id,
+                run_id=run.run_id,
+                agent_id=begins.agent.agent_id,
+                agent_type=begins.agent.type,
                 kind=kind,
                 primary_mode=first,
                 mirror_mode=second,
                 created_at=wire.now(),
                 skipped_because=self._refusal(key),
             )
-            cwd = Path(active.options.cwd)
+            cwd = Path(begins.options.cwd)
             workspace = Workspace(self._git, self._folder / key, cwd, self._settings)
             mirrors.append(Mirror(new, key, workspace))
             if new.skipped_because is None:
@@ -205,52 +205,56 @@ class Mirrors:
         number = int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:4], "big")
         return number < self._settings.self_share * 2**32
 
-    async def _compared(
-        self,
-        active: ActiveRun,
-        agent: AgentRecord,
-        plan: Plan,
-        recorder: LegObserver,
-        mirrors: list[Mirror],
-    ) -> None:
+    async def _compared(self, begins: RunBegins, primary: Primary, mirrors: list[Mirror]) -> None:
         with anyio.move_on_after(_COPY_AFTER_S):
-            await recorder.heard.wait()
+            await primary.leg.heard.wait()
         for mirror in mirrors:
             await self._store.comparisons.begin(mirror.new)
         begun = [mirror for mirror in mirrors if mirror.new.skipped_because is None]
         async with anyio.create_task_group() as tasks:
             for mirror in begun:
-                tasks.start_soon(self._mirror, mirror, active, agent, recorder)
-            await active.done.wait()
-            recorder.end()
-            outcome = active.outcome
+                tasks.start_soon(self._mirror, mirror, begins, primary.leg)
+            await primary.done.wait()
+            outcome = await self._outcome(primary)
             if outcome is None or outcome.code in _OF_NO_LEG:
                 await self._skip(begun, "primary_not_judged")
                 tasks.cancel_scope.cancel()
                 return
-            primary: Side | None = None
+            side: Side | None = None
             for mirror in begun:
-                if primary is None:
-                    primary = await self._primary(mirror, active, plan, recorder, outcome)
+                if side is None:
+                    side = await self._primary(mirror, primary, outcome)
                 await mirror.over.wait()
-                of_primary = mirror is mirrors[0] or plan.mode is CommMode.HEADLESS
-                first = primary if of_primary else mirrors[0].side
+                of_primary = mirror is mirrors[0] or begins.plan.mode is CommMode.HEADLESS
+                first = side if of_primary else mirrors[0].side
                 await self._finish(mirror, first)
 
-    async def _primary(
-        self,
-        mirror: Mirror,
-        active: ActiveRun,
-        plan: Plan,
-        recorder: LegObserver,
-        outcome: RunOutcome,
-    ) -> Side:
+    async def _outcome(self, primary: Primary) -> RunOutcome | None:
+        """The end of the primary run with its answer; None if it has none yet."""
+        end = primary.end
+        if end is None:
+            return None
+        answer = None
+        if end.turn_id is not None:
+            turns = await self._store.conversations.turns_of_run(primary.run_id)
+            answer = next((turn.content for turn in turns if turn.turn_id == end.turn_id), None)
+        return RunOutcome(
+            state=RunState(end.state),
+            code=end.code,
+            duration_ms=end.duration_ms,
+            usage=msgspec.to_builtins(end.usage),
+            cost_usd=end.cost_usd,
+            answer=answer,
+        )
+
+    async def _primary(self, mirror: Mirror, primary: Primary, outcome: RunOutcome) -> Side:
         """What the primary came to; its tree is looked at before a later run changes it."""
         await mirror.taken.wait()
         files, diff = await mirror.workspace.changes(mirror=False)
-        if active.run.mode != plan.mode:
+        recorder = primary.leg
+        if primary.fell_back:
             # It went another way: this leg had failed.
-            code = active.run.route.get("afterCode")
+            code = primary.after_code
             outcome = msgspec.structs.replace(outcome, state=RunState.FAILED, code=code)
         figures = recorder.figures(outcome)
         body = LegBody(
@@ -261,12 +265,10 @@ class Mirrors:
         )
         return Side(figures=figures, body=body, roots=mirror.workspace.origin_roots)
 
-    async def _mirror(
-        self, mirror: Mirror, active: ActiveRun, agent: AgentRecord, primary: LegObserver
-    ) -> None:
+    async def _mirror(self, mirror: Mirror, begins: RunBegins, primary: LegObserver) -> None:
         try:
             with anyio.fail_after(self._settings.mirror_ms / 1000):
-                await self._run(mirror, active, agent, primary)
+                await self._run(mirror, begins, primary)
         except TimeoutError:
             await self._skip([mirror], "mirror_timed_out")
         except SkippedError as error:
@@ -274,21 +276,19 @@ class Mirrors:
         except NotIsolatedError:
             await self._skip([mirror], "cannot_be_isolated")
         except OSError as error:
-            log.warning("mirror_failed", run_id=active.run_id, error=str(error))
+            log.warning("mirror_failed", run_id=begins.run.run_id, error=str(error))
             await self._skip([mirror], "workspace_failed")
         except Exception:
-            log.exception("mirror_failed", run_id=active.run_id)
+            log.exception("mirror_failed", run_id=begins.run.run_id)
             await self._skip([mirror], "internal")
         finally:
             self._at_work.discard(mirror.key)
             mirror.taken.set()
             mirror.over.set()
 
-    async def _run(
-        self, mirror: Mirror, active: ActiveRun, agent: AgentRecord, primary: LegObserver
-    ) -> None:
-        workspace, run = mirror.workspace, active.run
-        if not self._runner.launcher.may_enter(active.options.cwd):
+    async def _run(self, mirror: Mirror, begins: RunBegins, primary: LegObserver) -> None:
+        workspace, run, agent = mirror.workspace, begins.run, begins.agent
+        if not self._runner.launcher.may_enter(begins.options.cwd):
             raise SkippedError("cwd_not_allowed")
         await workspace.take()
         mirror.taken.set()
@@ -300,7 +300,7 @@ class Mirrors:
         session_id, seen = await self._store.comparisons.history(run.conversation_id, kind)
         runs = await self._store.runs.of_conversation(run.conversation_id)
         partial_history = seen < sum(run_id < run.run_id for run_id in runs)
-        options = options_for(active.options, agent.type, workspace)
+        options = options_for(begins.options, agent.type, workspace)
         request = RunRequest(
             run_id=run.run_id,
             conversation_id=run.conversation_id,
@@ -309,7 +309,7 @@ class Mirrors:
             options=options,
             prompt=prompt_for(run.prompt, workspace),
             raw_path=workspace.raw_path,
-            timeouts=active.timeouts,
+            timeouts=begins.timeouts,
             warn_on_stall=False,
             hold_ms=self._settings.mirror_ms,
             resume_attempts=1,
@@ -317,7 +317,7 @@ class Mirrors:
         )
         recorder = LegObserver(self._settings.output_bytes)
         patience = self._settings.question_ms / 1000
-        gate = Gate(primary, workspace, active.options, patience, self._guard)
+        gate = Gate(primary, workspace, begins.options, patience, self._guard)
         leg = MirrorLeg(self._store, self._runner, recorder, gate, request, mirror.key)
         outcome = await leg.run(session_id)
         if partial_history or leg.lost_session:

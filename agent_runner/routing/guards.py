@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import msgspec
 import structlog
 
 from agent_runner import wire
 from agent_runner.agents.registry import adapter_for
+from agent_runner.events.toggle import (
+    CanaryFinished,
+    CanaryStarted,
+    ToggleCleared,
+    ToggleExpired,
+    ToggleSet,
+)
 from agent_runner.routing.toggles import Toggles, key_of
 from agent_runner.settings import AutomaticSettings
 from conversation_store.errors import StoreError
@@ -24,8 +30,8 @@ log = structlog.get_logger(__name__)
 
 RUNBOOK = "runbooks/fallback.md"
 _AGENTS_OF_A_TYPE = 2
-CANARY_BEGUN = "canary.started"
-CANARY_ENDED = "canary.finished"
+AUTOMATIC = "automatic"
+"""How a toggle was changed that no operator has changed."""
 
 
 class Guards:
@@ -51,8 +57,11 @@ class Guards:
         several = msgspec.structs.replace(alone, sources=_AGENTS_OF_A_TYPE)
         self._policies = {Scope.AGENT: alone, Scope.TYPE: several}
         self._guards: dict[Key, Guard] = {}
-        # What was seen before an operator stepped in counts for nothing after it.
-        toggles.watch(self.forget)
+
+    def on_toggle(self, event: ToggleSet | ToggleCleared | ToggleExpired) -> None:
+        """Observe toggles: what was seen before an operator stepped in counts for nothing after."""
+        if event.via != AUTOMATIC:
+            self.forget((Scope(event.scope), event.name))
 
     def load(self) -> None:
         """Take up the automatic toggles that an earlier service set; after `Toggles.load`."""
@@ -74,15 +83,21 @@ class Guards:
     async def begin_canary(self, key: Key, run_id: str) -> None:
         """Note that run `run_id` is the one that is tried; its end must be told to `record`."""
         self._guards[key] = self._guards[key].begin_canary()
-        await self._note(CANARY_BEGUN, key, {"runId": run_id})
+        await self._note(CanaryStarted(scope=key[0].value, name=key[1], run_id=run_id))
 
     async def record(
         self, agent: AgentRecord, outcome: Observation | None, *, run_id: str, canary: Key | None
     ) -> None:
         """Learn from the end of a headless run; None if it says nothing of the CLI."""
         if canary is not None:
-            detail = {"runId": run_id, "outcome": None if outcome is None else outcome.value}
-            await self._note(CANARY_ENDED, canary, detail)
+            await self._note(
+                CanaryFinished(
+                    scope=canary[0].value,
+                    name=canary[1],
+                    run_id=run_id,
+                    outcome=None if outcome is None else outcome.value,
+                )
+            )
         now = self._clock()
         for key in _keys(agent):
             before = self._guard(key)
@@ -124,7 +139,7 @@ class Guards:
             toggle = self._toggles.get(key)
             if toggle is not None and toggle.automatic:
                 assert after.evidence is not None
-                cause = Cause(by="service", via="automatic", reason=after.evidence.text)
+                cause = Cause(by="service", via=AUTOMATIC, reason=after.evidence.text)
                 await self._toggles.withdraw(toggle, cause)
         return True
 
@@ -141,7 +156,7 @@ class Guards:
             automatic=True,
             reason=reason,
             set_by="service",
-            via="automatic",
+            via=AUTOMATIC,
             since=wire.now(),
             evidence={
                 "kind": evidence.kind,
@@ -153,11 +168,13 @@ class Guards:
             },
         )
 
-    async def _note(self, kind: str, key: Key, detail: dict[str, Any]) -> None:
+    async def _note(self, event: CanaryStarted | CanaryFinished) -> None:
+        detail = msgspec.to_builtins(event)
+        kind, scope, name = (detail.pop(word) for word in ("type", "scope", "name"))
         try:
-            await self._store.toggles.note(kind, key[0].value, key[1], detail, now=wire.now())
+            await self._store.toggles.note(kind, scope, name, detail, now=wire.now())
         except StoreError as error:
-            log.error("canary_not_noted", scope=key[0], name=key[1], code=error.code)
+            log.error("canary_not_noted", scope=scope, name=name, code=error.code)
         self._toggles.feed.grown()
 
     def _guard(self, key: Key) -> Guard:

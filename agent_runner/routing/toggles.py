@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import anyio
+import msgspec
 import structlog
 
 from agent_runner import wire
 from agent_runner.bus.feed import Feed
+from agent_runner.bus.observers import Observers
 from agent_runner.clock import Clock
 from agent_runner.errors import BadRequestError, NotFoundError
+from agent_runner.events.toggle import ToggleCleared, ToggleExpired, ToggleSet
 from conversation_store.errors import StoreError
 from conversation_store.records import ToggleRecord
 from conversation_store.sqlite.store import Store
@@ -23,24 +25,18 @@ log = structlog.get_logger(__name__)
 LONGEST_S = 366 * 86400.0
 RETRY_S = 5.0
 
-Watcher = Callable[[Key], None]
-
 
 class Toggles:
     """Every change is committed with its audit entry before it counts, and then counts at once."""
 
-    def __init__(self, store: Store, clock: Clock | None = None) -> None:
+    def __init__(self, store: Store, observers: Observers, clock: Clock | None = None) -> None:
         self._store = store
+        self._observers = observers
         self._clock = clock or Clock()
         self.feed = Feed(store.toggles)
         self._standing: dict[Key, ToggleRecord] = {}
         self._changing = anyio.Lock()
         self._changed = anyio.Event()
-        self._watcher: Watcher = lambda key: None
-
-    def watch(self, watcher: Watcher) -> None:
-        """Have `watcher` called with the key of each toggle that an operator changes."""
-        self._watcher = watcher
 
     def wake(self) -> None:
         """Look anew: what stands may have another end by now."""
@@ -88,7 +84,6 @@ class Toggles:
             expires_at=None if expires_ms is None else wire.later(now, expires_ms / 1000),
         )
         await self.put(toggle)
-        self._watcher(key)
         return toggle
 
     async def put(self, toggle: ToggleRecord) -> bool:
@@ -97,7 +92,7 @@ class Toggles:
             if not await self._store.toggles.set(toggle):
                 return False
             self._standing[key_of(toggle)] = toggle
-        self._tell("toggle_set", toggle)
+        self._tell(ToggleSet, toggle, _cause(toggle))
         return True
 
     async def clear(self, key: Key, cause: Cause) -> ToggleRecord:
@@ -105,17 +100,12 @@ class Toggles:
         cleared = await self._clear(key, cause)
         if cleared is None:
             raise NotFoundError("no_toggle", f"nothing is set for {_named(key)}")
-        self._watcher(key)
         return cleared
 
     async def clear_all(self, cause: Cause) -> list[ToggleRecord]:
         """Take every toggle away, automatic ones too."""
-        cleared = []
-        for key in list(self._standing):
-            if (toggle := await self._clear(key, cause)) is not None:
-                cleared.append(toggle)
-                self._watcher(key)
-        return cleared
+        cleared = [await self._clear(key, cause) for key in list(self._standing)]
+        return [toggle for toggle in cleared if toggle is not None]
 
     async def withdraw(self, toggle: ToggleRecord, cause: Cause) -> bool:
         """Take just this toggle away; False if another stands there by now."""
@@ -136,8 +126,6 @@ class Toggles:
                     except StoreError as error:  # it counts for nothing any more, in any case
                         log.warning("expired_toggle_not_cleared", code=error.code)
                         left = min(left, RETRY_S)
-                    else:
-                        self._watcher(key_of(toggle))
                 elif toggle.expires_at is not None:
                     left = min(left, wire.seconds_between(now, toggle.expires_at))
             with anyio.move_on_after(left):
@@ -153,15 +141,39 @@ class Toggles:
             if cleared is not None:
                 self._standing.pop(key, None)
         if cleared is not None:
-            self._tell("toggle_cleared", cleared)
+            event = ToggleExpired if cause.via == "expiry" else ToggleCleared
+            self._tell(event, cleared, cause)
         return cleared
 
-    def _tell(self, event: str, toggle: ToggleRecord) -> None:
+    def _tell(
+        self,
+        event: type[ToggleSet] | type[ToggleCleared] | type[ToggleExpired],
+        toggle: ToggleRecord,
+        cause: Cause,
+    ) -> None:
         self._changed.set()
         self.feed.grown()
-        log.warning(
-            event, scope=toggle.scope, name=toggle.name, mode=toggle.mode, reason=toggle.reason
+        self._observers.announce(
+            event(
+                scope=key_of(toggle)[0].value,
+                name=toggle.name,
+                toggle=msgspec.to_builtins(toggle),
+                by=cause.by,
+                via=cause.via,
+                reason=cause.reason,
+            )
         )
+        log.warning(
+            "toggle_set" if event is ToggleSet else "toggle_cleared",
+            scope=toggle.scope,
+            name=toggle.name,
+            mode=toggle.mode,
+            reason=toggle.reason,
+        )
+
+
+def _cause(toggle: ToggleRecord) -> Cause:
+    return Cause(by=toggle.set_by, via=toggle.via, reason=toggle.reason)
 
 
 def key_of(toggle: ToggleRecord) -> Key:

@@ -96,7 +96,7 @@ class CliProcess:
         self.background = Background(
             self, protocol, self._send_answer, self._start, self._unfinished
         )
-        self._limits = Limits(child, partial(self._start, self._tell_notices))
+        self._limits = Limits(child)
         self._given_up = False
         self._reading = anyio.CancelScope()
         self._serving = Latch()
@@ -323,6 +323,7 @@ class CliProcess:
                     tasks.start_soon(self._write)
                 tasks.start_soon(self._stderr.read)
                 tasks.start_soon(self._stop_reading_after_exit)
+                tasks.start_soon(self._tell_notices)
                 with self._reading:
                     await self._sink_set.wait()
                     await self._stdout.read()
@@ -503,7 +504,9 @@ class CliProcess:
 
     async def _tell_notices(self) -> None:
         await self._sink_set.wait()
-        await self._emit(self._limits.untold())
+        while True:
+            await self._limits.noticed.wait()
+            await self._emit(self._limits.untold())
 
     async def _write(self) -> None:
         try:

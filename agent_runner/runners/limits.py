@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.run import LimitReached
+from agent_runner.latch import Latch
 from agent_runner.process.child import Child
 
 _CODES = {
@@ -24,15 +24,15 @@ _CODES = {
 class Limits:
     """Takes what the keeper of `child` says of its tree, and explains how the tree ended.
 
-    `noticed` is called when there is something to tell.
+    `noticed` is set when there is something to tell.
     """
 
-    def __init__(self, child: Child, noticed: Callable[[], None]) -> None:
+    def __init__(self, child: Child) -> None:
+        self.noticed = Latch()
         self.not_reading = False
         self._child = child
         self._over: LimitReached | None = None
         self._untold: list[AgentEvent] = []
-        self._noticed = noticed
         child.on_notice = self._on_notice
 
     @property
@@ -43,6 +43,7 @@ class Limits:
     def untold(self) -> list[AgentEvent]:
         """The notices that nobody has taken."""
         untold, self._untold = self._untold, []
+        self.noticed = Latch()
         return untold
 
     def output(self, used: int, of: int) -> LimitReached:
@@ -80,4 +81,4 @@ class Limits:
         if over and self._over is None:
             self._over = event
         self._untold.append(event)
-        self._noticed()
+        self.noticed.set()

@@ -23,7 +23,7 @@ from agent_runner.bus.channel import Channel
 from agent_runner.bus.stored import new_event
 from agent_runner.errors import FailureCode
 from agent_runner.events.background import BackgroundLost, BackgroundTask
-from agent_runner.events.base import AgentEvent, event_type
+from agent_runner.events.base import AgentEvent, tag_of
 from agent_runner.events.line import Oversize, ParseError, Unknown
 from agent_runner.events.message import (
     MessageCompleted,
@@ -36,7 +36,6 @@ from agent_runner.events.permission import PermissionRequested, PermissionResolv
 from agent_runner.events.session import SessionStarted
 from agent_runner.events.tool import FileChanged, ToolCompleted, ToolStarted
 from agent_runner.latch import Latch
-from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.routing.plan import Plan
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.sink import Asker, Behind, Resolution
@@ -81,7 +80,7 @@ BeginBehind = Callable[["ActiveRun", Asker, str], Awaitable[Behind | None]]
 class ActiveRun:
     """Takes the run's events to its conversation's channel; `asked` is set to stop it.
 
-    `recorder` takes what a mirror is compared with. `acted` once a tool began, or asked to, or
+    `acted` once a tool began, or asked to, or
     something could not be read: nothing is run again after it. `said` once there was a word of
     the agent's.
     `when_asking` is called when somebody is asked; what changes by that is published.
@@ -119,7 +118,6 @@ class ActiveRun:
         self._stopped_again = False
         self.acted = False
         self.said = False
-        self.recorder: LegObserver | None = None
         self.when_asking: WhenAsking | None = None
         self.done = Latch()
         self.outcome: RunOutcome | None = None
@@ -236,10 +234,8 @@ class ActiveRun:
                 events = [late, *events]
             await self.channel.emit(None, events)
             return
-        if self.recorder is not None:
-            self.recorder.take(events)
         if events:
-            self.last_event, self.last_event_at = event_type(events[-1]), anyio.current_time()
+            self.last_event, self.last_event_at = tag_of(events[-1]), anyio.current_time()
         plain: list[AgentEvent] = []
         for event in events:
             if isinstance(event, ParseError | Unknown):

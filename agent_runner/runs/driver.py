@@ -14,15 +14,16 @@ from agent_runner.agents.custom.adapter import CustomAdapter
 from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.channel import Batch
+from agent_runner.bus.observers import Observers
 from agent_runner.bus.stored import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
 from agent_runner.events.notice import Notice
-from agent_runner.mirrors.mirrors import Mirrors
 from agent_runner.routing.plan import CommMode, Plan, Source
 from agent_runner.routing.router import Leg, Router
 from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.announcements import RunBegins
 from agent_runner.runs.attempts import Attempts, NotBegunError
 from agent_runner.runs.background import BackgroundRun
 from agent_runner.runs.hints import HINTS
@@ -60,11 +61,11 @@ class RunDriver:
         tasks: Tasks,
         settings: Settings,
         raw_dir: Path,
-        mirrors: Mirrors,
+        observers: Observers,
         sessions: SessionWatch,
     ) -> None:
         self._store = store
-        self._mirrors = mirrors
+        self._observers = observers
         self._sessions = sessions
         self._runner = runner
         self._approvals = approvals
@@ -171,7 +172,16 @@ class RunDriver:
     async def _run(self, active: ActiveRun, agent: AgentRecord) -> RunOutcome:
         """The way that is open now, and once another one if the first led nowhere."""
         plan = self._plan(active, agent)
-        self._mirrors.begin(active, agent, plan)
+        if not active.held:
+            self._observers.announce(
+                RunBegins(
+                    run=active.run,
+                    agent=agent,
+                    options=active.options,
+                    timeouts=active.timeouts,
+                    plan=plan,
+                )
+            )
         outcome = await self._leg(active, agent, plan)
         other = self._router.after(plan, agent, outcome.code, acted=active.acted)
         if other is None or not active.go_another_way():

@@ -26,7 +26,6 @@ from agent_runner.errors import (
 )
 from agent_runner.events.run import RunQueued, RunStarted
 from agent_runner.latch import first_of
-from agent_runner.mirrors.mirrors import Mirrors
 from agent_runner.routing.options import options_of
 from agent_runner.routing.router import Router
 from agent_runner.runners.background import Background
@@ -34,6 +33,7 @@ from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runners.sink import Asker
 from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.announcements import ConversationDeleted
 from agent_runner.runs.background import BackgroundRun
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.queue import AgentQueue, QueueSlot
@@ -74,7 +74,6 @@ class RunService:
         tasks: Tasks,
         settings: Settings,
         raw_dir: Path,
-        mirrors: Mirrors,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -86,10 +85,17 @@ class RunService:
         self._limits = settings.limits
         self._raw_files = RawFiles(raw_dir)
         self._rotation = Rotation(store, self._raw_files, settings.logs)
-        self._mirrors = mirrors
         self._sessions = SessionWatch(store, bus, runner)
         self._driver = RunDriver(
-            store, runner, router, approvals, tasks, settings, raw_dir, mirrors, self._sessions
+            store,
+            runner,
+            router,
+            approvals,
+            tasks,
+            settings,
+            raw_dir,
+            bus.observers,
+            self._sessions,
         )
         # Each is there while somebody uses it.
         self._queues = WeakValueDictionary[str, AgentQueue]()
@@ -426,7 +432,7 @@ class RunService:
             runs = await self._store.runs.of_conversation(conversation_id)
             await self._store.conversations.delete(conversation_id)
             await self._runner.drop(conversation_id)
-        await self._mirrors.drop(conversation_id)
+        self._bus.observers.announce(ConversationDeleted(conversation_id))
         for run_id in runs:
             self._raw_files.remove(run_id)
 

@@ -423,7 +423,9 @@ async def test_a_deleted_conversation_takes_its_mirror_along(
         await ended(active)
         await taken(state_dir)
         await context.runs.delete_conversation(active.run.conversation_id)
-        assert not context.mirrors.running
+        with anyio.fail_after(20):
+            while context.mirrors.running:
+                await anyio.sleep(0.005)
         assert processes_in(state_dir) == []
         assert await context.store.comparisons.page(limit=10) == []
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from agent_runner.bus.observers import Observers
+from agent_runner.events.toggle import ToggleCleared, ToggleExpired, ToggleSet
 from agent_runner.routing.guards import Guards
 from agent_runner.routing.toggles import Toggles
 from agent_runner.settings import AutomaticSettings
@@ -21,8 +23,11 @@ LONG_AFTER = 1e6
 
 
 def guarded(store: Store) -> tuple[Guards, Toggles, list[float]]:
-    now, toggles = [0.0], Toggles(store)
-    return Guards(store, toggles, AutomaticSettings(), clock=lambda: now[0]), toggles, now
+    now, observers = [0.0], Observers()
+    toggles = Toggles(store, observers)
+    guards = Guards(store, toggles, AutomaticSettings(), clock=lambda: now[0])
+    observers.observe_announced(guards.on_toggle, ToggleSet, ToggleCleared, ToggleExpired)
+    return guards, toggles, now
 
 
 async def test_that_of_a_type_which_makes_its_agent_fall(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import anyio
 import pytest
 
 from agent_runner import wire
+from agent_runner.bus.observers import Observers
 from agent_runner.errors import FailureCode, UnavailableError
+from agent_runner.events.toggle import ToggleCleared, ToggleExpired, ToggleSet
 from agent_runner.routing.circuits import Circuits
 from agent_runner.routing.guards import Guards
 from agent_runner.routing.plan import CommMode, Source
@@ -41,11 +43,13 @@ class World:
         self.now = 1000.0
         self.terminal = True
         self.store = store
-        self.toggles = Toggles(store)
+        observers = Observers()
+        self.toggles = Toggles(store, observers)
         breakers = BreakerSettings(agent_failures=3, type_failures=50, cooldown_ms=10_000)
         self.circuits = Circuits(store, breakers, self.clock)
         settings = AutomaticSettings(**automatic)
         self.guards = Guards(store, self.toggles, settings, self.clock)
+        observers.observe_announced(self.guards.on_toggle, ToggleSet, ToggleCleared, ToggleExpired)
         self.router = Router(self.toggles, self.guards, self.circuits, self, CommMode.TMUX)
 
     def clock(self) -> float:

@@ -7,6 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
+from agent_runner.bus.observers import Observers
+from agent_runner.events.toggle import ToggleExpired
 from agent_runner.routing import toggles as module
 from agent_runner.routing.toggles import Toggles
 from conversation_store.sqlite.faults import Fault, StoreState
@@ -23,10 +25,11 @@ async def test_one_expires_on_a_full_disk_and_is_cleared_later(
     monkeypatch.setattr(module, "RETRY_S", 0.02)
     key = (Scope.TYPE, "claude-code")
     async with open_store(tmp_path / "new.db") as store:
-        toggles, cleared = Toggles(store), anyio.Event()
+        observers, cleared = Observers(), anyio.Event()
+        toggles = Toggles(store, observers)
         cause = Cause(by="ann", via="cli", reason="a bad release")
         await toggles.set(key, "tmux", cause, expires_ms=50)
-        toggles.watch(lambda _: cleared.set())
+        observers.observe_announced(lambda _: cleared.set(), ToggleExpired)
         store.health.set(Fault(StoreState.FULL, "database or disk is full"))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(toggles.keep_time)

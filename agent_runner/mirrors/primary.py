@@ -1,0 +1,67 @@
+"""The leg that people see, followed on its conversation's stream."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+import anyio
+
+from agent_runner.bus.channel import Channel
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.envelope import Envelope, Stored, Streamed
+from agent_runner.events.registry import event_of
+from agent_runner.events.run import RouteDecided, RunFinished, RunQueued, RunStarted
+from agent_runner.mirrors.recorder import LegObserver
+from agent_runner.runs.announcements import RunBegins
+
+_OF_THE_SERVICE = (RunQueued, RouteDecided, RunStarted, RunFinished)
+
+
+class Primary:
+    """The primary run of a comparison: `leg` has what it did, `end` how it ended.
+
+    `done` is set with its end. `fell_back` once it goes another way than its plan, as it failed
+    with `after_code`.
+    """
+
+    def __init__(self, begins: RunBegins, most_text: int) -> None:
+        self.run_id = begins.run.run_id
+        self.leg = LegObserver(most_text)
+        self.end: RunFinished | None = None
+        self.done = anyio.Event()
+        self.fell_back = False
+        self.after_code: str | None = None
+        self._mode = begins.plan.mode.value
+
+    async def follow(self, channel: Channel) -> None:
+        """Take the run's events until its end. A reader that is cut off joins again."""
+        seen = 0
+        while not self.done.is_set():
+            async with aclosing(channel.subscribe(after=seen, run_id=self.run_id)) as envelopes:
+                async for batch in envelopes:
+                    for envelope in batch:
+                        if isinstance(envelope, Stored):
+                            seen = envelope.seq
+                        self._take(await _event(channel, envelope))
+                    if self.done.is_set():
+                        break
+
+    def _take(self, event: AgentEvent | None) -> None:
+        if event is None:
+            return
+        if not isinstance(event, _OF_THE_SERVICE):
+            self.leg.take([event])
+        elif isinstance(event, RouteDecided):
+            self.fell_back, self.after_code = event.mode != self._mode, event.after_code
+        elif isinstance(event, RunFinished):
+            self.end = event
+            self.leg.end()
+            self.done.set()
+
+
+async def _event(channel: Channel, envelope: Envelope) -> AgentEvent | None:
+    if isinstance(envelope, Streamed):
+        return envelope.event
+    assert isinstance(envelope, Stored)
+    payload = await channel.payload(envelope)
+    return event_of(payload) if payload else None

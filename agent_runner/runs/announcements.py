@@ -1,0 +1,30 @@
+"""What is announced of runs and conversations to those who watch the service."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agent_runner.agents.base import AgentOptions
+from agent_runner.routing.plan import Plan
+from agent_runner.settings import Timeouts
+from conversation_store.records import AgentRecord
+from conversation_store.sqlite.runs import NewRun
+
+
+class RunBegins(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent is free for the run, which is about to be driven by `plan`.
+
+    A run that a decision brings back does not begin again.
+    """
+
+    run: NewRun
+    agent: AgentRecord
+    options: AgentOptions
+    timeouts: Timeouts
+    plan: Plan
+
+
+class ConversationDeleted(msgspec.Struct, frozen=True):
+    """A conversation and all that belongs to it is gone from the store."""
+
+    conversation_id: str
