@@ -120,7 +120,7 @@ async def _frames_until_settled(
         async with aclosing(framed(channel, envelopes, language(following))) as frames:
             async for piece in frames:
                 yield piece
-        following = await ctx.runs.next_behind(run_id, seen)
+        following = await ctx.runs.background.next(run_id, seen)
         seen += 1
 
 
@@ -176,7 +176,9 @@ async def _outcome(request: Request, accepted: Accepted, *, settled: bool) -> Re
         await active.done.wait()
     over = active is None or active.outcome is not None
     background = (
-        await _background(ctx, await ctx.runs.settled(run_id)) if settled and over else None
+        await _background(ctx, await ctx.runs.background.settled(run_id))
+        if settled and over
+        else None
     )
     if active is not None:
         return _answer(active, background)
@@ -197,7 +199,7 @@ async def attach(request: Request) -> Response:
     """The stream of the agent's present run, from its start."""
     ctx = context(request)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
-    runs = ctx.runs.of_agent(agent.agent_id) or ctx.runs.behind_agent(agent.agent_id)
+    runs = ctx.runs.active.of_agent(agent.agent_id) or ctx.runs.active.behind_agent(agent.agent_id)
     if not runs:
         raise ConflictError(
             "nothing_running",
@@ -237,7 +239,7 @@ async def run_events(request: Request) -> Response:
     run = await ctx.store.runs.get(request.path_params["runId"])
     channel = await ctx.bus.channel(run.conversation_id)
     after = cursor(request, channel.last_seq)
-    live = ctx.runs.active(run.run_id) is not None
+    live = ctx.runs.active.get(run.run_id) is not None
     return conversation_stream(request, channel, after=after, run_id=run.run_id, live=live)
 
 

@@ -34,7 +34,7 @@ async def sessions_status(request: Request) -> Response:
 
 
 def _session(ctx: Context, agent: AgentRecord, now: float) -> dict[str, Any]:
-    runs = ctx.runs.of_agent(agent.agent_id)
+    runs = ctx.runs.active.of_agent(agent.agent_id)
     holder = runs[0] if runs and runs[0].started_at is not None else None
     warm = [
         {
@@ -63,13 +63,13 @@ def _session(ctx: Context, agent: AgentRecord, now: float) -> dict[str, Any]:
             "pid": holder.live.pid if holder.live is not None else None,
             "sessionId": holder.session_id,
             "waits": holder.waiting,
-            "lastEvent": holder.last_event,
+            "lastEvent": holder.progress.last_event,
             "lastEventMs": None
-            if holder.last_event_at is None
-            else round((now - holder.last_event_at) * 1000),
+            if holder.progress.last_event_at is None
+            else round((now - holder.progress.last_event_at) * 1000),
         },
         "queued": [run.run_id for run in runs if run is not holder],
-        "behind": [run.run_id for run in ctx.runs.behind_agent(agent.agent_id)],
+        "behind": [run.run_id for run in ctx.runs.active.behind_agent(agent.agent_id)],
         "warm": warm,
     }
 
@@ -81,7 +81,7 @@ async def processes_status(request: Request) -> Response:
     living = [*ctx.runner.living, *mirrors]
     used = await anyio.to_thread.run_sync(usage.of_trees, [live.pid for live in living])
     # A prompt's run goes before one of work behind it: the later one of the list counts.
-    active_runs = sorted(ctx.runs.all_active(), key=lambda run: run.run.trigger == "prompt")
+    active_runs = sorted(ctx.runs.active, key=lambda run: run.run.trigger == "prompt")
     working = {active.live: active.run_id for active in active_runs}
     now = anyio.current_time()
     rows = []

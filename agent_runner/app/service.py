@@ -48,15 +48,22 @@ from agent_runner.routing.plan import CommMode
 from agent_runner.routing.router import Router
 from agent_runner.routing.terminals import Terminals
 from agent_runner.routing.toggles import Toggles
+from agent_runner.routing.trials import Trials
 from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.warm import WarmPool
-from agent_runner.runs.announcements import ConversationDeleted, RunBegins
+from agent_runner.runs.announcements import ConversationDeleted, RunBegins, RunOver
+from agent_runner.runs.background_runs import BackgroundRuns
+from agent_runner.runs.driver import RunDriver
+from agent_runner.runs.processes import Processes
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
 from agent_runner.runs.recovery import Recovery
+from agent_runner.runs.registry import ActiveRuns
+from agent_runner.runs.rotation import Rotation
 from agent_runner.runs.service import RunService
+from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.settings import Settings
 from agent_runner.troubles import Troubles
 from conversation_store.errors import StoreError, StoreUnusableError
@@ -129,12 +136,12 @@ async def running_service(
         mirrors = _mirrors(settings, state, warden, runner, store, bus, tasks, env, guard)
         bus.observers.observe_announced(mirrors.on_begin, RunBegins)
         bus.observers.observe_announced(mirrors.on_deleted, ConversationDeleted)
-        runs = RunService(store, bus, runner, router, approvals, tasks, settings, state.raw)
+        runs = _runs(settings, state, store, bus, runner, router, approvals, tasks)
         maintenance = Maintenance(
             state,
             keep_backups=settings.maintenance.keep_backups,
             store=store,
-            living=lambda run_id: runs.active(run_id) is not None,
+            living=lambda run_id: runs.active.get(run_id) is not None,
             give_up=runs.give_up,
         )
         if settings.maintenance.enabled:
@@ -257,6 +264,49 @@ def _mirrors(
     apart = CliRunner(runner.launcher, pool, tasks, runner.on_gone)
     git = Git(warden, env, settings.shadow.git_ms / 1000)
     return Mirrors(store, bus, apart, git, tasks, settings, state.mirrors, guard)
+
+
+def _runs(
+    settings: Settings,
+    state: StateDir,
+    store: Store,
+    bus: Bus,
+    runner: CliRunner,
+    router: Router,
+    approvals: ApprovalService,
+    tasks: Background,
+) -> RunService:
+    observers, active = bus.observers, ActiveRuns()
+    sessions = SessionWatch(store, bus, runner)
+    observers.observe_announced(partial(tasks.start_soon, sessions.on_over), RunOver)
+    rotation = Rotation(store, RawFiles(state.raw), settings.logs)
+    observers.observe_announced(partial(tasks.start_soon, rotation.on_over), RunOver)
+    observers.observe_announced(rotation.on_deleted, ConversationDeleted)
+    driver = RunDriver(
+        store,
+        Processes(store, runner, tasks),
+        router,
+        Trials(router, bus, tasks),
+        approvals,
+        settings,
+        state.raw,
+        observers,
+        sessions,
+    )
+    background = BackgroundRuns(store, bus, runner, approvals, driver, active, tasks)
+    return RunService(
+        store,
+        bus,
+        runner,
+        router,
+        approvals,
+        driver,
+        background,
+        active,
+        sessions,
+        tasks,
+        settings,
+    )
 
 
 async def _tell_nobody(conversation_id: str, event: SessionWarning | SessionClosed) -> None:

@@ -19,9 +19,17 @@ class AgentEvent(
     omit_defaults=True,
     gc=False,
 ):
-    """Base of every event. An `ephemeral` event is streamed and never stored."""
+    """Base of every event; a class says what its events mean for the run.
+
+    An `ephemeral` event is streamed and never stored. A `deed` shows an act of the agent, or may
+    hide one: nothing is run again after it. After a run with a `fruit` nobody blames its session.
+    A `recovered` event is read again from the raw log of a run that was interrupted.
+    """
 
     ephemeral: ClassVar[bool] = False
+    deed: ClassVar[bool] = False
+    fruit: ClassVar[bool] = False
+    recovered: ClassVar[bool] = False
     stream: ClassVar[Stream] = "conversation"
 
 

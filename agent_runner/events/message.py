@@ -23,6 +23,8 @@ class MessageCompleted(AgentEvent, frozen=True, kw_only=True, tag="message.compl
     `partial` is one that broke off: the turn or its process ended before the text did.
     """
 
+    fruit: ClassVar[bool] = True
+    recovered: ClassVar[bool] = True
     item_id: str
     text: str
     parent_tool_call_id: str | None = None
@@ -41,6 +43,8 @@ class ReasoningDelta(AgentEvent, frozen=True, kw_only=True, tag="reasoning.delta
 class ReasoningCompleted(AgentEvent, frozen=True, kw_only=True, tag="reasoning.completed"):
     """One whole block of thinking; replaces its deltas. `partial` is one that broke off."""
 
+    fruit: ClassVar[bool] = True
+    recovered: ClassVar[bool] = True
     item_id: str
     text: str
     parent_tool_call_id: str | None = None

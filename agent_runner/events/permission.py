@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -24,6 +24,8 @@ class PermissionRequested(AgentEvent, frozen=True, kw_only=True, tag="permission
     supervised tool that asks for itself. `tool_kind` is ACP's: read, edit, execute, ...
     """
 
+    deed: ClassVar[bool] = True
+    fruit: ClassVar[bool] = True
     request_id: str
     name: str
     input: dict[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from agent_runner.events.base import AgentEvent
 
@@ -28,6 +28,7 @@ class SessionQuarantined(AgentEvent, frozen=True, kw_only=True, tag="session.qua
     It is told the `history_turns` last messages of the conversation, and knows nothing else of it.
     """
 
+    fruit: ClassVar[bool] = True
     session_id: str
     attempts: int
     error: str | None = None
@@ -48,6 +49,7 @@ class SessionContinued(AgentEvent, frozen=True, kw_only=True, tag="session.conti
 class SessionStarted(AgentEvent, frozen=True, kw_only=True, tag="session.started"):
     """The CLI opened or resumed its own session."""
 
+    recovered: ClassVar[bool] = True
     session_id: str
     model: str | None = None
     cwd: str | None = None

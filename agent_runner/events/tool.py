@@ -22,6 +22,9 @@ class ToolInputDelta(AgentEvent, frozen=True, kw_only=True, tag="tool.input.delt
 class ToolStarted(AgentEvent, frozen=True, kw_only=True, tag="tool.started"):
     """The agent calls a tool. `kind` is ACP's: read, edit, execute, ..."""
 
+    deed: ClassVar[bool] = True
+    fruit: ClassVar[bool] = True
+    recovered: ClassVar[bool] = True
     tool_call_id: str
     name: str
     input: dict[str, Any]
@@ -46,6 +49,9 @@ class ToolCompleted(AgentEvent, frozen=True, kw_only=True, tag="tool.completed")
     damaged. Its bytes are in the run's raw log.
     """
 
+    deed: ClassVar[bool] = True
+    fruit: ClassVar[bool] = True
+    recovered: ClassVar[bool] = True
     tool_call_id: str
     status: ToolStatus
     output: Any = None
@@ -57,6 +63,9 @@ class ToolCompleted(AgentEvent, frozen=True, kw_only=True, tag="tool.completed")
 class FileChanged(AgentEvent, frozen=True, kw_only=True, tag="file.changed"):
     """A tool wrote to a file, as the CLI reports it."""
 
+    deed: ClassVar[bool] = True
+    fruit: ClassVar[bool] = True
+    recovered: ClassVar[bool] = True
     path: str
     change: Literal["created", "modified", "deleted", "unknown"]
     tool_call_id: str | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from agent_runner.events.base import AgentEvent
@@ -21,6 +23,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
 class UsageReported(AgentEvent, frozen=True, kw_only=True, tag="usage"):
     """Token counts and cost so far or of this turn, as the CLI reports them."""
 
+    recovered: ClassVar[bool] = True
     usage: Usage
     cost_usd: float | None = None
     model: str | None = None

@@ -18,7 +18,6 @@ from agent_runner.events.background import BackgroundTask
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.permission import PermissionRequested
-from agent_runner.latch import Latch
 from agent_runner.mirrors.gate import Gate
 from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.mirrors.workspace import Workspace
@@ -26,8 +25,8 @@ from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.sink import Asker, Behind, Resolution
-from agent_runner.runs.active import StopReason
 from agent_runner.runs.outcome import failed, judge
+from agent_runner.runs.stop import StopSignal
 from conversation_store.records import ProcessRecord, RunOutcome
 from conversation_store.sqlite.store import Store
 from conversation_store.states import Isolation
@@ -63,11 +62,8 @@ class MirrorLeg:
         request: RunRequest,
         key: str,
     ) -> None:
-        self.asked = Latch()
-        self.wake = Latch()
-        self.suspends = False
         self.lost_session = False
-        self._stop_reason: StopReason | None = None
+        self._stop = StopSignal()
         self._store = store
         self._runner = runner
         self._recorder = recorder
@@ -91,15 +87,13 @@ class MirrorLeg:
         """See `runners.sink.Sink`: kept for the comparison, and nowhere else."""
         self._recorder.take(events)
 
-    async def rule(self, question: PermissionRequested) -> Resolution | None:
+    async def rule(self, question: PermissionRequested, asker: Asker) -> Resolution:
         """See `runners.sink.Sink`."""
         return await self._gate.rule(question)
 
-    def expire(self, code: FailureCode) -> None:
-        """See `runners.cli_runner.Stop`."""
-        self._stop_reason = self._stop_reason or StopReason(code)
-        self.asked.set()
-        self.wake.set()
+    async def ask(self, question: PermissionRequested, asker: Asker) -> None:
+        """No person is ever asked: `rule` answers everything."""
+        raise AssertionError("a mirror asks nobody")
 
     async def run(self, session_id: str | None) -> RunOutcome:
         """The end of the leg, with all its processes gone. An unknown session is begun anew."""
@@ -110,7 +104,7 @@ class MirrorLeg:
                 self.lost_session = True
                 verdict = await self._attempt(None)
             adapter = adapter_for(self._request.agent_type)
-            outcome = judge(verdict, self._stop_reason, adapter)
+            outcome = judge(verdict, self._stop.reason, adapter)
         except (LaunchError, AgentRunnerError) as error:
             outcome = failed(error.code, error.message)
         elapsed = round((anyio.current_time() - begun) * 1000)
@@ -124,9 +118,9 @@ class MirrorLeg:
         try:
             await self._store.processes.add(self._record(live))
             await self._runner.go(live, self._request)
-            verdict = await self._runner.turn(live, self._request, self, self, cold=True)
+            verdict = await self._runner.turn(live, self._request, self, self._stop, cold=True)
             if live.session_id is not None:
-                self._recorder.session_id = live.session_id
+                self._recorder.opened(live.session_id)
             return verdict
         finally:
             with anyio.CancelScope(shield=True):

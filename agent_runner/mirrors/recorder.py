@@ -71,6 +71,10 @@ class LegObserver:
         if events and not self.heard.is_set():
             self.heard.set()
 
+    def opened(self, session_id: str) -> None:
+        """The leg is in this session of its CLI."""
+        self.session_id = session_id
+
     def end(self) -> None:
         """The leg is over: who waits for a decision of it waits no longer."""
         self.over = True
@@ -151,7 +155,7 @@ class LegObserver:
         self._changed = anyio.Event()
 
     def _session(self, event: SessionStarted) -> None:
-        self.session_id = event.session_id
+        self.opened(event.session_id)
 
     def _damage(self, event: AgentEvent) -> None:
         self._broken += 1

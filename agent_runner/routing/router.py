@@ -52,6 +52,11 @@ class Leg(msgspec.Struct, kw_only=True):
     trials: set[CircuitScope]
     canary: Key | None
 
+    @property
+    def tried(self) -> bool:
+        """True if it is the trial, or the canary, of something."""
+        return bool(self.trials) or self.canary is not None
+
 
 class Router:
     """Decides in memory, from what stands at that moment, and learns from what became of it."""

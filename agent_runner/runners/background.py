@@ -75,6 +75,14 @@ class Background:
         left = self.expected or bool(protocol.background) or protocol.untold
         return not self._over and (left or self._run is not None)
 
+    def expect(self) -> None:
+        """Something of such work is being read, until `note`."""
+        self.expected = True
+
+    def end_for(self, reason: str) -> None:
+        """The process is about to be ended, for this reason."""
+        self.reason = reason
+
     def serves(self, run_id: str) -> bool:
         """True if the prompt of this run went to the process."""
         return run_id in self._causes.values()
@@ -115,11 +123,7 @@ class Background:
             if isinstance(event, PermissionResolved):
                 self.questions.settled(event.request_id)
             elif isinstance(event, PermissionRequested):
-                resolution = await self._rule(event, begun)
-                if resolution is not None:
-                    passed.append(self._answer(event.request_id, resolution))
-                else:
-                    self.questions.asked(event)
+                passed = await self._ask(passed, begun)
         await self._emit(passed, begun)
 
     async def hand_over(self, questions: Questions) -> None:
@@ -179,7 +183,7 @@ class Background:
         return resting and (self._run is not None or self._protocol.untold)
 
     async def _begun(self, begun: int) -> Behind | None:
-        if self._run is not None and self._run.over:
+        if self._run is not None and self._run.takes_no_more:
             self._run = None
         if self._run is None and self._sink is not None:
             cause = self._causes.get(begun, self._sink.run_id)
@@ -196,9 +200,22 @@ class Background:
         if run is not None:
             await run.emit(events)
 
-    async def _rule(self, question: PermissionRequested, begun: int) -> Resolution | None:
-        ruling = await self._begun(begun) or self._sink
-        return None if ruling is None else await ruling.rule(question)
+    async def _ask(self, passed: list[AgentEvent], begun: int) -> list[AgentEvent]:
+        """Answer the question at the end of `passed`, or have a person do so.
+
+        Returns what is still to be emitted.
+        """
+        question = passed[-1]
+        assert isinstance(question, PermissionRequested)
+        sink = await self._begun(begun) or self._sink
+        assert sink is not None
+        ruling = await sink.rule(question, self._asker)
+        if isinstance(ruling, Resolution):
+            return [*passed, self._answer(question.request_id, ruling)]
+        self.questions.asked(question)
+        await self._emit(passed[:-1], begun)
+        await sink.ask(question, self._asker)
+        return []
 
     async def _told(self, turn_result: TurnCompleted, begun: int) -> None:
         """The CLI has told what came of its work: the run ends, and what is open goes on."""

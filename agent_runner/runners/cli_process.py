@@ -63,6 +63,7 @@ class CliProcess:
         protocol: CliProtocol,
         form: Form,
         *,
+        session_id: str | None,
         place: Place,
         program: Installed,
         raw: RawOutput,
@@ -74,7 +75,7 @@ class CliProcess:
         self.form = form
         self.place = place
         self.program = program
-        self.session_id: str | None = None
+        self.session_id = session_id
         self.cli_version: str | None = None
         self.gone = Latch()
         self.born = anyio.current_time()
@@ -261,6 +262,14 @@ class CliProcess:
             self._outbox.send(stop)
         return stop is not None
 
+    def allowed(self, question: PermissionRequested) -> bool:
+        """True if just this was allowed for as long as the process lives."""
+        return self.questions.allowed(question)
+
+    def keep_session(self, session_id: str | None) -> None:
+        """Go on with this session, whatever the CLI has opened."""
+        self.session_id = session_id
+
     def heartbeat(self) -> None:
         """Note a sign of life that came another way than by output."""
         self.last_heartbeat = anyio.current_time()
@@ -301,7 +310,7 @@ class CliProcess:
         """
         self._serving.set()
         if reason is not None:
-            self.background.reason = reason
+            self.background.end_for(reason)
         if self.alive:
             whole = self._end_grace if grace is None else grace
             await self._child.end(eof_grace=whole * _EOF_SHARE, term_grace=whole * (1 - _EOF_SHARE))
@@ -360,7 +369,7 @@ class CliProcess:
             del line
             while received is not None:
                 if received.behind is not None:
-                    self.background.expected = True
+                    self.background.expect()
                 if received.behind != behind:
                     await self._deal(events, behind)
                     events, behind = [], received.behind
@@ -393,7 +402,7 @@ class CliProcess:
             self._outbox.send(received.send)
         if received.alive:
             # It printed this itself: unlike a heartbeat by HTTP, it shows that it has started.
-            self._stdout.last = anyio.current_time()
+            self._stdout.heard()
             self.heartbeat()
         return self._mask.events(received.events)
 
@@ -421,7 +430,7 @@ class CliProcess:
             elif isinstance(event, PermissionResolved):
                 self.questions.settled(event.request_id)
             elif isinstance(event, PermissionRequested):
-                passed += await self._rule(event)
+                passed = await self._ask(passed)
         if turn_result is not None:
             turn_result = self._with_partial(turn_result, passed)
             if self._protocol.drift:
@@ -449,13 +458,21 @@ class CliProcess:
             return turn_result
         return msgspec.structs.replace(turn_result, text=text, partial=True)
 
-    async def _rule(self, question: PermissionRequested) -> list[AgentEvent]:
-        """Answer a question that needs nobody; leave it open for somebody else."""
-        resolution = await self._sink.rule(question) if self._sink is not None else None
-        if resolution is not None:
-            return [self._send_answer(question.request_id, resolution)]
+    async def _ask(self, passed: list[AgentEvent]) -> list[AgentEvent]:
+        """Answer the question at the end of `passed`, or have a person do so.
+
+        Returns what is still to be emitted.
+        """
+        question = passed[-1]
+        assert isinstance(question, PermissionRequested)
+        assert self._sink is not None
+        ruling = await self._sink.rule(question, self)
+        if isinstance(ruling, Resolution):
+            return [*passed, self._send_answer(question.request_id, ruling)]
         if question.kind != "tool":
             self.questions.asked(question)
+        await self._emit(passed[:-1])
+        await self._sink.ask(question, self)
         return []
 
     def _send_answer(self, request_id: str, resolution: Resolution) -> PermissionResolved:
@@ -513,7 +530,7 @@ class CliProcess:
             await self._outbox.write()
         except TimeoutError:
             log.warning("cli_does_not_read", pid=self.pid)
-            self._limits.not_reading = True
+            self._limits.found_not_reading()
             await self._child.end(term_grace=self._end_grace)
 
     async def _stop_reading_after_exit(self) -> None:

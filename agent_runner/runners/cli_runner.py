@@ -48,12 +48,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stop(Protocol):
-    """The wish to end a turn early.
-
-    `wake` is of the present turn: to be set with `asked`, and set by the runner at its end.
-    """
-
-    wake: Latch
+    """The wish to end a turn early."""
 
     @property
     def asked(self) -> Latch:
@@ -63,6 +58,10 @@ class Stop(Protocol):
     @property
     def suspends(self) -> bool:
         """True if a turn that waits for an answer is to be left for another process."""
+        ...
+
+    def new_wake(self) -> Latch:
+        """A latch for the turn that begins: set with the wish, and by the runner at its end."""
         ...
 
     def expire(self, code: FailureCode) -> None:
@@ -211,10 +210,10 @@ class CliRunner:
     async def _turn_result(
         self, live: CliProcess, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> TurnCompleted:
-        stop.wake = Latch()
+        wake = stop.new_wake()
         prompt = None if cold else request.prompt
-        await live.begin(prompt, sink, request.raw_path, stop.wake)
-        await self._watch(live, request, sink, stop, cold=cold)
+        await live.begin(prompt, sink, request.raw_path, wake)
+        await self._watch(live, request, sink, stop, wake, cold=cold)
         if not live.turn_over:
             if live.questions.waiting and (stop.suspends or not stop.asked.is_set()):
                 # Killed, so that it does not take the end of its input for a denial.
@@ -224,7 +223,14 @@ class CliRunner:
         return await live.turn_result()
 
     async def _watch(
-        self, live: CliProcess, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+        self,
+        live: CliProcess,
+        request: RunRequest,
+        sink: Sink,
+        stop: Stop,
+        wake: Latch,
+        *,
+        cold: bool,
     ) -> None:
         """Return when the turn is over, is to be ended, or waited for an answer for too long."""
         watchdog = Watchdog(
@@ -235,14 +241,14 @@ class CliRunner:
             deadline = watchdog.next()
             if deadline.due > now:
                 with anyio.move_on_after(watchdog.wait(deadline, now)):
-                    await stop.wake.wait()
+                    await wake.wait()
                 continue
             if deadline.name == "hold":
                 if not live.background.working:
                     return
                 # Its end would lose that work; the answer is waited for as long as that is on.
                 with anyio.move_on_after(request.hold_ms / 1000):
-                    await stop.wake.wait()
+                    await wake.wait()
                 continue
             if request.warn_on_stall and deadline.code is FailureCode.STALLED:
                 watchdog.forgive(now)

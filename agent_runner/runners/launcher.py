@@ -306,6 +306,7 @@ class Launcher:
             child,
             adapter.protocol(options, form, resume=resume),
             form,
+            session_id=resume,
             place=place,
             program=Installed.of(path),
             raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),

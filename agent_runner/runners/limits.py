@@ -29,7 +29,7 @@ class Limits:
 
     def __init__(self, child: Child) -> None:
         self.noticed = Latch()
-        self.not_reading = False
+        self._not_reading = False
         self._child = child
         self._over: LimitReached | None = None
         self._untold: list[AgentEvent] = []
@@ -45,6 +45,10 @@ class Limits:
         untold, self._untold = self._untold, []
         self.noticed = Latch()
         return untold
+
+    def found_not_reading(self) -> None:
+        """The CLI takes no input any more."""
+        self._not_reading = True
 
     def output(self, used: int, of: int) -> LimitReached:
         """The CLI has printed too much."""
@@ -64,7 +68,7 @@ class Limits:
         if self._child.oom_killed:
             error = "the machine ran out of memory and the kernel killed the CLI"
             return msgspec.structs.replace(event, code=FailureCode.OOM_KILLED, error=error)
-        if self.not_reading:
+        if self._not_reading:
             error = "the CLI did not read its input and was ended"
             return msgspec.structs.replace(event, code=FailureCode.NOT_READING, error=error)
         return event

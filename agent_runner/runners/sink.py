@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Protocol
 
 import msgspec
@@ -21,6 +22,15 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     decided_by: str
     rule: str | None = None
     approval_id: str | None = None
+
+
+class AskPerson(Enum):
+    """Neither a grant nor the policy answers the question: a person is to."""
+
+    ASK_A_PERSON = "ask_a_person"
+
+
+ASK_A_PERSON = AskPerson.ASK_A_PERSON
 
 
 class Asker(Protocol):
@@ -46,6 +56,14 @@ class Asker(Protocol):
         """What it takes in an answer."""
         ...
 
+    def allowed(self, question: PermissionRequested) -> bool:
+        """True if just this was allowed for as long as it lives."""
+        ...
+
+    def suspend(self, line: bytes) -> None:
+        """End: another process will be told the answer. It gets `line` first."""
+        ...
+
     async def answer(self, question: PermissionRequested, resolution: Resolution) -> bool:
         """Tell it; False, and nothing is sent, if it does not wait for an answer to just this."""
         ...
@@ -63,8 +81,12 @@ class Sink(Protocol):
         """Take events, in order; `last` if the turn's turn_result comes with them."""
         ...
 
-    async def rule(self, question: PermissionRequested) -> Resolution | None:
-        """The answer, if known; None if somebody is asked: `CliProcess.answer` brings it."""
+    async def rule(self, question: PermissionRequested, asker: Asker) -> Resolution | AskPerson:
+        """The answer, unless a person has to give it."""
+        ...
+
+    async def ask(self, question: PermissionRequested, asker: Asker) -> None:
+        """Store the question behind what was emitted; a person's answer comes by `Asker.answer`."""
         ...
 
     async def behind(self, asker: Asker, caused_by: str) -> Behind | None:
@@ -83,8 +105,8 @@ class Behind(Sink, Protocol):
     """The run of what a CLI does by itself, after an answer."""
 
     @property
-    def over(self) -> bool:
-        """True once it takes nothing more."""
+    def takes_no_more(self) -> bool:
+        """True once it is over."""
         ...
 
     async def take_over(self, asker: Asker, questions: Sequence[PermissionRequested]) -> None:

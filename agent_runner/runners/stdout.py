@@ -60,6 +60,10 @@ class Stdout:
         self._full = False
         self._waits = False
 
+    def heard(self) -> None:
+        """Note that it has just printed something, elsewhere perhaps."""
+        self.last = anyio.current_time()
+
     def begin_turn(self) -> None:
         """Nothing has come yet; the bounds hold anew."""
         self.last = None

@@ -24,7 +24,20 @@ class RunBegins(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
 
 
-class ConversationDeleted(msgspec.Struct, frozen=True):
-    """A conversation and all that belongs to it is gone from the store."""
+class ConversationDeleted(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation is gone from the store with all that belongs to it: its runs `run_ids`."""
 
     conversation_id: str
+    run_ids: list[str]
+
+
+class RunOver(msgspec.Struct, frozen=True, kw_only=True):
+    """A run has ended, or stays queued for the next start; who waited for its end has it.
+
+    `session_id` is that of its CLI, if it had one.
+    """
+
+    run: NewRun
+    agent_type: str
+    options: AgentOptions
+    session_id: str | None

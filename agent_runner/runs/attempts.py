@@ -12,19 +12,17 @@ from agent_runner.approvals.service import ApprovalService
 from agent_runner.errors import FailureCode
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.notice import Notice
-from agent_runner.events.run import RunStarted
 from agent_runner.events.session import SessionQuarantined
 from agent_runner.runners.cli_process import CliProcess
-from agent_runner.runners.cli_runner import CliRunner, RunRequest
+from agent_runner.runners.cli_runner import RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.fruitless import last_fruitless, may_be_the_session
 from agent_runner.runs.history import MOST_TURNS, with_history
+from agent_runner.runs.processes import Processes
 from agent_runner.runs.resumption import Resumption
-from agent_runner.tasks import Tasks
-from conversation_store.records import ApprovalRecord, ConversationRecord, Move, ProcessRecord
+from conversation_store.records import ApprovalRecord, ConversationRecord
 from conversation_store.sqlite.store import Store
-from conversation_store.states import RunState
 
 RESUME_ATTEMPTS = 2
 RESUME_PAUSE_S = 1.0
@@ -49,16 +47,15 @@ class Attempts:
     def __init__(
         self,
         store: Store,
-        runner: CliRunner,
+        processes: Processes,
         approvals: ApprovalService,
-        tasks: Tasks,
         active: ActiveRun,
         request: RunRequest,
     ) -> None:
         self._store = store
-        self._runner = runner
+        self._processes = processes
+        self._runner = processes.runner
         self._approvals = approvals
-        self._tasks = tasks
         self._active = active
         self._request = request
         self.began_process = False
@@ -82,7 +79,7 @@ class Attempts:
     async def _first(self) -> tuple[CliProcess, TurnCompleted]:
         """On a process; if that did not take the prompt, on one more."""
         live, turn_result = await self._on_one()
-        if not turn_result.untouched or self._stopped or self._active.acted:
+        if not turn_result.untouched or self._stopped or self._active.progress.acted:
             return live, turn_result
         text = "the UI did not take the prompt: another one is given it"
         data = {"error": turn_result.error, "pid": live.pid}
@@ -91,9 +88,8 @@ class Attempts:
         return await self._on_one()
 
     async def _on_one(self) -> tuple[CliProcess, TurnCompleted]:
-        live = await self._runner.kept(self._request)
+        live = await self._processes.warm(self._active, self._request)
         if live is not None:
-            await self._begin(live, (RunState.STARTING, RunState.RUNNING))
             if self._runner.launcher.replaced(live):
                 await self._updated(live)
             turn_result = await self._turn(live, self._request, cold=False)
@@ -123,7 +119,7 @@ class Attempts:
 
     def _may_be_the_session(self, turn_result: TurnCompleted) -> bool:
         """True if nothing was done or said, for a reason that may lie in the session's history."""
-        if turn_result.ok or self._active.acted or self._active.said:
+        if turn_result.ok or self._active.progress.acted or self._active.progress.said:
             return False
         if turn_result.code == FailureCode.NO_ANSWER:
             return not (turn_result.usage and turn_result.usage.output_tokens)
@@ -148,7 +144,7 @@ class Attempts:
             data = {"sessionId": session_id}
             notice = Notice(code="session_kept", level="warning", message=text, data=data)
             await self._active.emit([notice])
-            live.session_id = session_id
+            live.keep_session(session_id)
         return live, turn_result
 
     async def _with_history(self, conversation: ConversationRecord) -> tuple[RunRequest, int]:
@@ -169,7 +165,7 @@ class Attempts:
 
     @property
     def _stopped(self) -> bool:
-        return self._active.asked.is_set()
+        return self._active.stop.asked.is_set()
 
     async def _after_decision(self) -> tuple[CliProcess, TurnCompleted]:
         """Wait for the decisions, then resume the session to let what was approved through.
@@ -180,7 +176,7 @@ class Attempts:
         resumption = Resumption(self._approvals, await self._decisions())
         await resumption.check()
         for attempt in range(1, self._request.resume_attempts + 1):
-            active.grants = await resumption.begin()
+            active.ask_of.grant(await resumption.begin())
             try:
                 if resumption.of_tool:
                     return await self._tool_again(resumption)
@@ -190,12 +186,12 @@ class Attempts:
             else:
                 began = live.last_output is not None
                 if self._stopped or (began and turn_result.code != FailureCode.SESSION_NOT_FOUND):
-                    await resumption.over(active.grants)
+                    await resumption.over(active.ask_of.unclaimed)
                     return live, turn_result
                 why = turn_result.error or "the CLI did not resume its session"
             await resumption.again(why)
             with anyio.move_on_after(attempt * RESUME_PAUSE_S):
-                await active.asked.wait()
+                await active.stop.asked.wait()
             if self._stopped:
                 raise NotBegunError
         raise await resumption.failed(why)
@@ -227,13 +223,13 @@ class Attempts:
         async with anyio.create_task_group() as tasks:
 
             async def stop() -> None:
-                await self._active.asked.wait()
+                await self._active.stop.asked.wait()
                 tasks.cancel_scope.cancel()
 
             tasks.start_soon(stop)
-            self._active.detached = True
+            self._active.detach(waits=True)
             decided = await self._approvals.settled(self._active.run_id)
-            self._active.detached = False
+            self._active.detach(waits=False)
             tasks.cancel_scope.cancel()
         if decided is None or self._stopped:
             raise NotBegunError
@@ -258,84 +254,21 @@ class Attempts:
                     raise
                 missed = error.message
             with anyio.move_on_after(LAUNCH_PAUSE_S):
-                await self._active.asked.wait()
+                await self._active.stop.asked.wait()
         if missed is not None:
             await self._active.emit([Notice(code="cli_awaited", level="info", message=missed)])
         return live, await self._turn(live, request, cold=True)
 
     async def _begun(self, session_id: str | None, request: RunRequest) -> CliProcess:
-        """A process is written down while it is held, and does nothing before that."""
         if self._stopped:
             raise NotBegunError
-        process_id = wire.new_id("proc")
-        live = await self._runner.start(request, session_id, process_id)
-        live.session_id = session_id
+        live = await self._processes.start(self._active, request, session_id)
         self.began_process = True
-        launcher, agent_type = self._runner.launcher, request.agent_type
-        if not launcher.version_known(agent_type):
-            # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
-            self._tasks.start_soon(launcher.version, agent_type)
-        begins = self._active.live is None and not self._active.held
-        try:
-            await self._write_down(live)
-            await self._runner.go(live, request)
-        except BaseException:
-            await live.end(0)
-            raise
-        if begins:
-            await self._begin(live, (RunState.RUNNING,))
-        self._active.live = live
         return live
 
-    async def _write_down(self, live: CliProcess) -> None:
-        run, identity, now = self._active.run, live.identity, wire.now()
-        process = ProcessRecord(
-            process_id=identity.process_id,
-            run_id=run.run_id,
-            conversation_id=run.conversation_id,
-            agent_id=run.agent_id,
-            pid=identity.pid,
-            start_ticks=identity.start_ticks,
-            boot_id=identity.boot_id,
-            started_at=now,
-        )
-        if self._active.started_at is None:
-            self._active.started_at = now
-            move = Move(run_id=run.run_id, targets=(RunState.STARTING,), now=now)
-            await self._store.runs.move(move, process=process)
-        else:
-            await self._store.processes.add(process)
-
-    async def _begin(self, live: CliProcess, targets: tuple[RunState, ...]) -> None:
-        """Tell that the run has its process.
-
-        The prompt need not wait for that to be stored: after a crash the run's raw log says
-        that a CLI had it.
-        """
-        active, run, agent_type = self._active, self._active.run, self._request.agent_type
-        active.live = live
-        active.session_id = live.session_id
-        active.form = live.form
-        now = wire.now()
-        active.started_at = active.started_at or now
-        started = RunStarted(
-            mode=run.mode,
-            reason=run.reason,
-            form=live.form,
-            agent_type=agent_type,
-            cli_version=live.cli_version or self._runner.launcher.known_version(agent_type),
-            pid=live.pid,
-            reused=targets[0] is RunState.STARTING,
-        )
-        move = Move(run_id=run.run_id, targets=targets, now=now, form=live.form)
-        try:
-            await active.channel.emit(run.run_id, [started], hold=True, move=move)
-        except BaseException:
-            await live.end()
-            raise
-
     async def _turn(self, live: CliProcess, request: RunRequest, *, cold: bool) -> TurnCompleted:
-        return await self._runner.turn(live, request, self._active, self._active, cold=cold)
+        active = self._active
+        return await self._runner.turn(live, request, active, active.stop, cold=cold)
 
     async def _updated(self, live: CliProcess) -> None:
         notice = Notice(

@@ -10,17 +10,21 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.registry import adapter_for
+from agent_runner.approvals.service import ApprovalService
 from agent_runner.errors import FailureCode
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.permission import PermissionRequested
-from agent_runner.latch import Latch
+from agent_runner.latch import Latch, first_of
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.sink import Asker
-from agent_runner.runs.active import ActiveRun, StopReason, denial
+from agent_runner.runs.active import ActiveRun, BeginBehind
+from agent_runner.runs.ask import denial
 from agent_runner.runs.outcome import judge, stopped
+from agent_runner.runs.stop import StopReason
 from conversation_store.errors import StoreError
 from conversation_store.records import RunOutcome
 from conversation_store.sqlite.runs import NewRun
+from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 
 log = structlog.get_logger(__name__)
@@ -53,36 +57,35 @@ def _new_run(origin: ActiveRun, caused_by: str) -> NewRun:
 class BackgroundRun(ActiveRun):
     """It runs from its first event until the CLI has told what came of its work."""
 
-    def __init__(self, origin: ActiveRun, live: CliProcess, caused_by: str) -> None:
-        run = _new_run(origin, caused_by)
-        super().__init__(
-            run,
-            origin.agent_type,
-            origin.options,
-            origin.timeouts,
-            origin.channel,
-            origin.store,
-            origin.approvals,
-            origin.begin_behind,
-        )
-        self.process = self.live = live
-        self.session_id, self.form = live.session_id, live.form
-        self.started_at = run.now
-        self.acted = True
+    def __init__(
+        self,
+        origin: ActiveRun,
+        process: CliProcess,
+        caused_by: str,
+        store: Store,
+        approvals: ApprovalService,
+        begin_behind: BeginBehind,
+    ) -> None:
+        spec = msgspec.structs.replace(origin.spec, run=_new_run(origin, caused_by), held=None)
+        super().__init__(spec, origin.channel, store, approvals, begin_behind, process)
+        self.process = process
         self._settled = Latch()
         self._turn_result: TurnCompleted | None = None
+
+    @property
+    def takes_no_more(self) -> bool:
+        """See `runners.sink.Behind`."""
+        return self.outlet.closed
 
     def settle(self, turn_result: TurnCompleted | None) -> None:
         """See `runners.sink.Behind`."""
         self._turn_result = turn_result
         self._settled.set()
-        self.wake.set()
 
     async def take_over(self, asker: Asker, questions: Sequence[PermissionRequested]) -> None:
         """See `runners.sink.Behind`."""
-        self._asked |= {question.request_id for question in questions}
         try:
-            await self.approvals.move_over(asker, questions, self.run_id)
+            await self.ask_of.take_over(asker, questions)
         except StoreError as error:
             # Nobody can answer any more: their approvals end with the other run.
             log.error("approvals_not_moved", run_id=self.run_id, code=error.code)
@@ -91,17 +94,15 @@ class BackgroundRun(ActiveRun):
 
     async def outcome_of(self) -> RunOutcome:
         """How it ended, when it has; who asks it to stop has its work stopped."""
-        while not (self._settled.is_set() or self.asked.is_set()):
-            self.wake = Latch()
-            await self.wake.wait()
+        await first_of(self._settled, self.stop.asked)
         if not self._settled.is_set():
             await self._stop()
         return self._outcome()
 
     async def _stop(self) -> None:
         """By message where the CLI has one; else its process is ended, unless a prompt runs."""
-        grace = self.timeouts.cancel_grace_ms / 1000
-        shutdown = self.stop_reason is StopReason.SHUTDOWN
+        grace = self.spec.timeouts.cancel_grace_ms / 1000
+        shutdown = self.stop.reason is StopReason.SHUTDOWN
         if not shutdown:
             for question in self.process.background.questions.all():
                 await self.process.answer(question, denial(_STOPPED))
@@ -110,15 +111,15 @@ class BackgroundRun(ActiveRun):
                     await self._settled.wait()
                     return
         if shutdown or self.process.turn_over:
-            await self.process.end(grace, str(self.stop_reason))
+            await self.process.end(grace, str(self.stop.reason))
 
     def _outcome(self) -> RunOutcome:
         turn_result = self._turn_result
         if turn_result is None:
             turn_result = TurnCompleted(ok=False, code=FailureCode.INTERRUPTED, error=_UNTOLD)
-        outcome = judge(turn_result, self.stop_reason, adapter_for(self.agent_type))
-        if self.stop_reason is not None:
-            end = stopped(self.stop_reason)
+        outcome = judge(turn_result, self.stop.reason, adapter_for(self.spec.agent_type))
+        if self.stop.reason is not None:
+            end = stopped(self.stop.reason)
             outcome = msgspec.structs.replace(
                 outcome, state=end.state, code=end.code, error=end.error
             )

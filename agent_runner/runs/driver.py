@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -19,10 +18,11 @@ from agent_runner.bus.stored import new_event
 from agent_runner.errors import AgentRunnerError, FailureCode
 from agent_runner.events.notice import Notice
 from agent_runner.routing.plan import CommMode, Plan, Source
-from agent_runner.routing.router import Leg, Router
-from agent_runner.runners.cli_runner import CliRunner, RunRequest
+from agent_runner.routing.router import Router
+from agent_runner.routing.trials import Trial, Trials
+from agent_runner.runners.cli_runner import RunRequest
 from agent_runner.runners.launcher import LaunchError
-from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.announcements import RunBegins
 from agent_runner.runs.attempts import Attempts, NotBegunError
 from agent_runner.runs.background import BackgroundRun
@@ -35,10 +35,11 @@ from agent_runner.runs.outcome import (
     stopped,
     with_hint,
 )
+from agent_runner.runs.processes import Processes
 from agent_runner.runs.queue import QueueSlot
 from agent_runner.runs.session_watch import SessionWatch
+from agent_runner.runs.stop import StopReason
 from agent_runner.settings import Settings, Timeouts
-from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from conversation_store.sqlite.store import Store
@@ -55,10 +56,10 @@ class RunDriver:
     def __init__(
         self,
         store: Store,
-        runner: CliRunner,
+        processes: Processes,
         router: Router,
+        trials: Trials,
         approvals: ApprovalService,
-        tasks: Tasks,
         settings: Settings,
         raw_dir: Path,
         observers: Observers,
@@ -67,10 +68,10 @@ class RunDriver:
         self._store = store
         self._observers = observers
         self._sessions = sessions
-        self._runner = runner
+        self._processes = processes
         self._approvals = approvals
         self._router = router
-        self._tasks = tasks
+        self._trials = trials
         self._settings = settings
         self._raw_dir = raw_dir
 
@@ -89,7 +90,7 @@ class RunDriver:
                 begun = anyio.current_time()
                 if waits:
                     await self._sessions.look(
-                        active.agent_type, active.options, active.run.conversation_id
+                        active.spec.agent_type, active.spec.options, active.run.conversation_id
                     )
                 outcome = await self._run(active, agent)
             elif self._stays_queued(active):
@@ -125,42 +126,40 @@ class RunDriver:
             with anyio.CancelScope(shield=True):
                 await self._finish(active, msgspec.structs.replace(outcome, duration_ms=elapsed))
 
-    async def _learn(
-        self, active: ActiveRun, agent: AgentRecord, outcome: RunOutcome, leg: Leg
-    ) -> None:
+    async def _learn(self, active: ActiveRun, outcome: RunOutcome, trial: Trial) -> None:
         try:
-            changes = await self._router.learn(leg, agent, outcome, active.broken_lines)
+            changes = await self._trials.end(trial, outcome, active.progress.broken_lines)
             if changes:
                 await active.emit(changes)
         except Exception:  # what cannot be told of a circuit must not keep a run open
             log.exception("circuit_not_recorded", run_id=active.run_id)
 
     def _stays_queued(self, active: ActiveRun) -> bool:
-        shutdown = active.stop_reason is StopReason.SHUTDOWN
+        shutdown = active.stop.reason is StopReason.SHUTDOWN
         return shutdown and self._settings.supervision.resume_queued
 
     async def _stays_held(self, active: ActiveRun, outcome: RunOutcome) -> bool:
         """True if the service stops, and a decision can still bring the run to its end."""
-        if active.stop_reason is not StopReason.SHUTDOWN or outcome.state is RunState.SUCCEEDED:
+        if active.stop.reason is not StopReason.SHUTDOWN or outcome.state is RunState.SUCCEEDED:
             return False
         return await self._approvals.held(active.run_id)
 
     async def _wait_for_turn(self, active: ActiveRun, slot: QueueSlot) -> RunOutcome | None:
         """None when the agent is free for this run; how it ended if that never came."""
-        if slot.ready.is_set() and not active.asked.is_set():
+        if slot.ready.is_set() and not active.stop.asked.is_set():
             return None
         with anyio.move_on_after(self._settings.limits.queue_wait_ms / 1000):
             async with anyio.create_task_group() as tasks:
 
                 async def stop() -> None:
-                    await active.asked.wait()
+                    await active.stop.asked.wait()
                     tasks.cancel_scope.cancel()
 
                 tasks.start_soon(stop)
                 await slot.ready.wait()
                 tasks.cancel_scope.cancel()
-        if active.stop_reason is not None:
-            return stopped(active.stop_reason)
+        if active.stop.reason is not None:
+            return stopped(active.stop.reason)
         if slot.ready.is_set():
             return None
         return RunOutcome(
@@ -177,14 +176,14 @@ class RunDriver:
                 RunBegins(
                     run=active.run,
                     agent=agent,
-                    options=active.options,
-                    timeouts=active.timeouts,
+                    options=active.spec.options,
+                    timeouts=active.spec.timeouts,
                     plan=plan,
                 )
             )
         outcome = await self._leg(active, agent, plan)
-        other = self._router.after(plan, agent, outcome.code, acted=active.acted)
-        if other is None or not active.go_another_way():
+        other = self._router.after(plan, agent, outcome.code, acted=active.progress.acted)
+        if other is None or not active.stop.withdraw():
             return outcome
         again = await self._leg(active, agent, other, after=outcome)
         return both(plan.mode, outcome, other.mode, again)
@@ -209,9 +208,7 @@ class RunDriver:
         Begun before anything is waited for: what the plan was made of still stands. A run that
         a decision brings back is not asked for again whether it may begin.
         """
-        leg = None if active.held else await self._router.begin(plan, agent, active.run_id)
-        if leg is not None:
-            active.when_asking = partial(self._router.prove, leg, agent)
+        trial = None if active.held else await self._trials.begin(plan, agent, active.run_id)
         outcome: RunOutcome | None = None
         try:
             await active.route(plan, None if after is None else after.code)
@@ -219,14 +216,14 @@ class RunDriver:
         except LaunchError as error:
             outcome = failed(error.code, error.message, error.hint)
         finally:
-            if leg is not None:
+            if trial is not None:
                 ended = stopped(StopReason.SHUTDOWN) if outcome is None else outcome
                 with anyio.CancelScope(shield=True):
-                    await self._learn(active, agent, ended, leg)
+                    await self._learn(active, ended, trial)
         return outcome
 
     async def _attempt(self, active: ActiveRun, agent: AgentRecord, plan: Plan) -> RunOutcome:
-        run, options = active.run, active.options
+        run, options = active.run, active.spec.options
         request = RunRequest(
             run_id=run.run_id,
             conversation_id=run.conversation_id,
@@ -235,29 +232,27 @@ class RunDriver:
             options=options,
             prompt=run.prompt,
             raw_path=self._raw_dir / run.run_id,
-            timeouts=active.timeouts,
+            timeouts=active.spec.timeouts,
             warn_on_stall=(options.on_stall or self._settings.supervision.on_stall) == "warn",
             hold_ms=self._settings.approvals.hold_ms,
             resume_attempts=self._settings.approvals.resume_attempts,
             terminal=plan.mode is CommMode.TMUX,
-            more_env=_for_tools(agent.type, active.timeouts),
+            more_env=_for_tools(agent.type, active.spec.timeouts),
         )
-        attempts = Attempts(
-            self._store, self._runner, self._approvals, self._tasks, active, request
-        )
+        attempts = Attempts(self._store, self._processes, self._approvals, active, request)
         try:
             live, turn_result = await attempts.run()
         except NotBegunError:
-            assert active.stop_reason is not None
-            return stopped(active.stop_reason)
+            assert active.stop.reason is not None
+            return stopped(active.stop.reason)
         version = live.cli_version
         if version is None:
             with anyio.move_on_after(VERSION_WAIT_S):
-                version = await self._runner.launcher.version(agent.type)
+                version = await self._processes.runner.launcher.version(agent.type)
         if version is not None and attempts.began_process:
             await self._tell_version(active, version)
         return msgspec.structs.replace(
-            judge(turn_result, active.stop_reason, adapter_for(agent.type)),
+            judge(turn_result, active.stop.reason, adapter_for(agent.type)),
             form=live.form,
             session_id=live.session_id,
             cli_version=version,
@@ -283,7 +278,7 @@ class RunDriver:
             turn_id=wire.new_id("turn") if outcome.answer is not None else None,
             metadata=active.run.metadata,
         )
-        active.over = True
+        active.close()
         now = wire.now()
         if not await self._commit_end(active, outcome, now):
             # Nobody may hear of a success that the store does not have.
@@ -296,9 +291,7 @@ class RunDriver:
             )
             await self._commit_end(active, outcome, now)
         self._approvals.run_ended(active.run_id)
-        active.finished_at = now
-        active.outcome = outcome
-        active.done.set()
+        active.finish(outcome, now)
 
     async def _commit_end(self, active: ActiveRun, outcome: RunOutcome, now: str) -> bool:
         """False if it is not stored, or is not true: what the run did is lost."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent_runner.agents.wordings.table import wording_of
 from agent_runner.errors import FailureCode
+from agent_runner.events.registry import events_of
 from conversation_store.records import RunRecord
 from conversation_store.sqlite.store import Store
 
@@ -18,17 +19,7 @@ _OF_THE_SESSION = frozenset(
     }
 )
 _HANGS = (FailureCode.START_TIMEOUT, FailureCode.STALLED)
-_FRUIT = frozenset(
-    {
-        "message.completed",
-        "reasoning.completed",
-        "tool.started",
-        "tool.completed",
-        "file.changed",
-        "permission.requested",
-        "session.quarantined",
-    }
-)
+_FRUIT = frozenset(name for name, event in events_of("conversation").items() if event.fruit)
 
 
 def may_be_the_session(code: str | None, error: str | None) -> bool:

@@ -14,8 +14,8 @@ from agent_runner.errors import FailureCode
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.run import RunFinished
 from agent_runner.events.usage import Usage
-from agent_runner.runs.active import StopReason
 from agent_runner.runs.hints import HINTS
+from agent_runner.runs.stop import StopReason
 from conversation_store.records import RunOutcome
 from conversation_store.states import RunState
 

@@ -19,10 +19,8 @@ from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events.base import AgentEvent
-from agent_runner.events.message import MessageCompleted, ReasoningCompleted, TurnCompleted
-from agent_runner.events.session import SessionStarted
-from agent_runner.events.tool import FileChanged, ToolCompleted, ToolStarted
-from agent_runner.events.usage import Usage, UsageReported
+from agent_runner.events.message import TurnCompleted
+from agent_runner.events.usage import Usage
 from agent_runner.runs.printed import Printing, read
 from agent_runner.runs.raw_files import RawFiles
 from conversation_store.errors import StoreError
@@ -34,15 +32,6 @@ log = structlog.get_logger(__name__)
 _AT_ONCE = 2
 _MOST_BEFORE = 32
 _STARTED = "run.started"
-_TOLD = (
-    SessionStarted,
-    MessageCompleted,
-    ReasoningCompleted,
-    ToolStarted,
-    ToolCompleted,
-    FileChanged,
-    UsageReported,
-)
 
 
 class Recovered(msgspec.Struct, kw_only=True):
@@ -221,7 +210,7 @@ def missing_behind(
     for event in printed:
         if isinstance(event, TurnCompleted) and is_own:
             return found, event
-        if not isinstance(event, _TOLD):
+        if not event.recovered:
             continue
         key = _key(msgspec.to_builtins(event))
         if of_others[key] > 0:
@@ -244,7 +233,7 @@ def missing(decoded: Sequence[AgentEvent], stored: Sequence[Mapping[str, Any]]) 
     left = Counter(_key(event) for event in stored)
     found: list[AgentEvent] = []
     for event in decoded:
-        if not isinstance(event, _TOLD):
+        if not event.recovered:
             continue
         key = _key(msgspec.to_builtins(event))
         if left[key] > 0:

@@ -7,6 +7,7 @@ from functools import partial
 import structlog
 from anyio import CapacityLimiter, to_thread
 
+from agent_runner.runs.announcements import ConversationDeleted, RunOver
 from agent_runner.runs.raw_files import RawFiles, Rotated
 from agent_runner.settings import LogSettings
 from conversation_store.errors import StoreError
@@ -31,6 +32,16 @@ class Rotation:
         self._most_runs = settings.agent_runs + settings.agent_runs // _SLACK
         self._kept: dict[str, Rotated] = {}
         self._one_at_a_time = CapacityLimiter(1)
+
+    async def on_over(self, over: RunOver) -> None:
+        """Observe runs: look at the output of one of a prompt that is over."""
+        if over.run.trigger == "prompt":
+            await self.after(over.run.agent_id, over.run.run_id)
+
+    def on_deleted(self, deleted: ConversationDeleted) -> None:
+        """Observe conversations: the output of one that is no more goes with it."""
+        for run_id in deleted.run_ids:
+            self._files.remove(run_id)
 
     async def after(self, agent_id: str, run_id: str) -> None:
         """Take note that the run is over; the oldest of its agent's files go if need be.

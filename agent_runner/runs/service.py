@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
 from weakref import WeakValueDictionary
 
 import anyio
@@ -18,33 +16,27 @@ from agent_runner.bus.bus import Bus
 from agent_runner.bus.channel import Channel
 from agent_runner.bus.stored import new_event
 from agent_runner.errors import (
-    BadRequestError,
     ConflictError,
     NotFoundError,
-    TooLargeError,
     UnavailableError,
 )
-from agent_runner.events.run import RunQueued, RunStarted
-from agent_runner.latch import first_of
+from agent_runner.events.run import RunQueued
 from agent_runner.routing.options import options_of
 from agent_runner.routing.router import Router
-from agent_runner.runners.background import Background
-from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner
-from agent_runner.runners.sink import Asker
-from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.active import ActiveRun, RunSpec
 from agent_runner.runs.announcements import ConversationDeleted
-from agent_runner.runs.background import BackgroundRun
+from agent_runner.runs.background_runs import BackgroundRuns
 from agent_runner.runs.driver import RunDriver
+from agent_runner.runs.prompt import check_prompt
 from agent_runner.runs.queue import AgentQueue, QueueSlot
-from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.reconcile import interrupt
+from agent_runner.runs.registry import ActiveRuns
 from agent_runner.runs.request import ExecuteRequest
-from agent_runner.runs.rotation import Rotation
 from agent_runner.runs.session_watch import SessionWatch
+from agent_runner.runs.stop import StopReason
 from agent_runner.settings import Settings, Timeouts
 from agent_runner.tasks import Tasks
-from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, RunRecord
 from conversation_store.sqlite.runs import NewRun
 from conversation_store.sqlite.store import Store
@@ -71,36 +63,28 @@ class RunService:
         runner: CliRunner,
         router: Router,
         approvals: ApprovalService,
+        driver: RunDriver,
+        background: BackgroundRuns,
+        active: ActiveRuns,
+        sessions: SessionWatch,
         tasks: Tasks,
         settings: Settings,
-        raw_dir: Path,
     ) -> None:
+        self.active = active
+        self.background = background
         self._store = store
         self._bus = bus
         self._runner = runner
         self._router = router
         self._approvals = approvals
+        self._driver = driver
+        self._sessions = sessions
         self._tasks = tasks
-        self._settings = settings
         self._limits = settings.limits
-        self._raw_files = RawFiles(raw_dir)
-        self._rotation = Rotation(store, self._raw_files, settings.logs)
-        self._sessions = SessionWatch(store, bus, runner)
-        self._driver = RunDriver(
-            store,
-            runner,
-            router,
-            approvals,
-            tasks,
-            settings,
-            raw_dir,
-            bus.observers,
-            self._sessions,
-        )
+        self._supervision = settings.supervision
         # Each is there while somebody uses it.
         self._queues = WeakValueDictionary[str, AgentQueue]()
         self._accepting = WeakValueDictionary[str, anyio.Lock]()
-        self._active: dict[str, ActiveRun] = {}
         self._closing = False
 
     @property
@@ -111,7 +95,7 @@ class RunService:
     @property
     def idle(self) -> bool:
         """True while no run is open."""
-        return not self._active
+        return not len(self.active)
 
     # --- what callers do ------------------------------------------------------------------
 
@@ -131,9 +115,9 @@ class RunService:
             if self._closing:
                 raise UnavailableError("shutting_down", "the service is shutting down")
             agent = await self._store.agents.get(agent_id)
-            self._check_prompt(request.prompt)
+            check_prompt(request.prompt, self._limits.prompt_bytes)
             options = options_of(agent)
-            timeouts = self._settings.supervision.with_overrides(options.timeouts, request.timeouts)
+            timeouts = self._supervision.with_overrides(options.timeouts, request.timeouts)
             if (seen := await self._seen(agent_id, request)) is not None:
                 return seen
             queue = self._queue(agent_id)
@@ -183,11 +167,12 @@ class RunService:
             request_hash=run.request_hash,
         )
         channel = await self._bus.channel(run.conversation_id)
-        timeouts = self._settings.supervision.with_overrides(options.timeouts, run.timeouts)
-        active = self._new(queued, agent.type, options, timeouts, channel)
-        if run.state is not RunState.QUEUED:
-            active.held = active.acted = True
-            active.started_at, active.form = run.started_at, run.form
+        timeouts = self._supervision.with_overrides(options.timeouts, run.timeouts)
+        held = None if run.state is RunState.QUEUED else run
+        spec = RunSpec(
+            run=queued, agent_type=agent.type, options=options, timeouts=timeouts, held=held
+        )
+        active = self._new(spec, channel)
         self._enter(active, agent, self._queue(agent.agent_id))
 
     async def _seen(self, agent_id: str, request: ExecuteRequest) -> Accepted | None:
@@ -204,7 +189,7 @@ class RunService:
                 f"this Idempotency-Key came with another request, which made run {run_id}",
                 hint="use a new key for a new request",
             )
-        return Accepted(run_id, self.active(run_id), reattached=True)
+        return Accepted(run_id, self.active.get(run_id), reattached=True)
 
     async def _accept(
         self,
@@ -244,81 +229,18 @@ class RunService:
             turn_id=run.turn_id, agent_id=agent.agent_id, prompt=run.prompt, position=len(queue)
         )
         events = [new_event(queued), new_event(plan.event())]
-        active = self._new(run, agent.type, options, timeouts, channel)
+        spec = RunSpec(run=run, agent_type=agent.type, options=options, timeouts=timeouts)
+        active = self._new(spec, channel)
         # Nothing can come between these two: what has begun to be committed is not cancelled.
         await channel.commit(lambda: self._store.runs.accept(run, events, durable=durable))
         self._enter(active, agent, queue)
         return active
 
-    def _new(
-        self,
-        run: NewRun,
-        agent_type: str,
-        options: AgentOptions,
-        timeouts: Timeouts,
-        channel: Channel,
-    ) -> ActiveRun:
-        store, approvals = self._store, self._approvals
-        return ActiveRun(
-            run, agent_type, options, timeouts, channel, store, approvals, self._begin_behind
-        )
-
-    async def _begin_behind(
-        self, origin: ActiveRun, asker: Asker, caused_by: str
-    ) -> BackgroundRun | None:
-        """Commit the run of what a CLI does by itself, and drive it to its end.
-
-        None if its conversation takes no more: it is deleted, or cannot be written.
-        """
-        assert isinstance(asker, CliProcess)
-        active = BackgroundRun(origin, asker, caused_by)
-        run = active.run
-        started = RunStarted(
-            mode=run.mode,
-            reason=run.reason,
-            form=asker.form,
-            agent_type=origin.agent_type,
-            cli_version=asker.cli_version,
-            pid=asker.pid,
-            reused=True,
-            trigger="background",
-            caused_by=caused_by,
-        )
-        begin = partial(self._store.runs.begin_background, run, asker.form, [new_event(started)])
-        # Known before it is committed: who finds it in the store waits for its end.
-        self._active[run.run_id] = active
-        try:
-            await active.channel.commit(begin)
-        except BaseException as error:
-            del self._active[run.run_id]
-            active.done.set()
-            if not isinstance(error, StoreError):
-                raise
-            log.error("background_run_not_begun", caused_by=caused_by, code=error.code)
-            return None
-        self._tasks.start_soon(self._drive_background, active)
-        return active
-
-    async def _drive_background(self, active: BackgroundRun) -> None:
-        try:
-            await self._driver.drive_background(
-                active, self._active.get(active.run.caused_by or "")
-            )
-        finally:
-            del self._active[active.run_id]
-            active.done.set()
-            self._settle(active)
-
-    def _settle(self, active: ActiveRun) -> None:
-        """Have the session's file looked at once the CLI has written the turn."""
-        conversation_id = active.run.conversation_id
-        if active.session_id and not self._sessions.has_none(conversation_id, active.session_id):
-            self._tasks.start_soon(
-                self._sessions.settle, active.agent_type, active.options, conversation_id
-            )
+    def _new(self, spec: RunSpec, channel: Channel) -> ActiveRun:
+        return ActiveRun(spec, channel, self._store, self._approvals, self.background.begin)
 
     def _enter(self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue) -> None:
-        self._active[active.run_id] = active
+        self.active.add(active)
         self._tasks.start_soon(self._drive, active, agent, queue, queue.enter())
 
     def _one_at_a_time(self, agent_id: str) -> anyio.Lock:
@@ -328,65 +250,9 @@ class RunService:
     def _queue(self, agent_id: str) -> AgentQueue:
         return self._queues.setdefault(agent_id, AgentQueue(self._limits.queue_depth))
 
-    def active(self, run_id: str) -> ActiveRun | None:
-        """The run, if it is not over."""
-        active = self._active.get(run_id)
-        return active if active is not None and not active.done.is_set() else None
-
-    def all_active(self) -> list[ActiveRun]:
-        """Every run that is not over."""
-        return [active for active in self._active.values() if not active.done.is_set()]
-
-    def of_agent(self, agent_id: str) -> list[ActiveRun]:
-        """The agent's runs of prompts that are not over, in queue order."""
-        return [active for active in self._of(agent_id) if active.run.trigger == "prompt"]
-
-    def behind_agent(self, agent_id: str) -> list[ActiveRun]:
-        """The agent's runs of what its CLI does by itself that are not over."""
-        return [active for active in self._of(agent_id) if active.run.trigger == "background"]
-
-    def _of(self, agent_id: str) -> list[ActiveRun]:
-        return [active for active in self.all_active() if active.run.agent_id == agent_id]
-
-    async def settled(self, run_id: str) -> list[str]:
-        """Wait for the work that a run which is over has left behind.
-
-        The ids of the runs that this has led to, oldest first.
-        """
-        while (background := self._work_of(run_id)) is not None:
-            await background.rest()
-        return await self.behind(run_id)
-
-    async def next_behind(self, run_id: str, seen: int) -> str | None:
-        """Wait for the next run that a run which is over has led to; None once it is settled."""
-        while True:
-            background = self._work_of(run_id)
-            latches = [] if background is None else [background.began, background.at_rest]
-            following = await self._store.runs.caused_by(run_id)
-            if len(following) > seen:
-                return following[seen]
-            if background is None:
-                return None
-            await first_of(*latches)
-
-    def _work_of(self, run_id: str) -> Background | None:
-        """What works on after a run, if something does."""
-        for live in self._runner.living:
-            if live.background.working and live.background.serves(run_id):
-                return live.background
-        return None
-
-    async def behind(self, run_id: str) -> list[str]:
-        """The ids of the runs that a run has led to, oldest first, when they are over."""
-        following = await self._store.runs.caused_by(run_id)
-        for each in following:
-            if (active := self._active.get(each)) is not None:
-                await active.done.wait()
-        return following
-
     async def cancel(self, agent_id: str, run_id: str | None) -> ActiveRun:
         """Ask the agent's run to end: `run_id`, the first in its queue, or what works behind it."""
-        runs = [*self.of_agent(agent_id), *self.behind_agent(agent_id)]
+        runs = [*self.active.of_agent(agent_id), *self.active.behind_agent(agent_id)]
         if run_id is not None:
             runs = [active for active in runs if active.run_id == run_id]
             if not runs:
@@ -397,7 +263,7 @@ class RunService:
                 raise ConflictError("run_is_over", f"run {run_id} is not active on this agent")
         if not runs:
             raise ConflictError("nothing_to_cancel", "this agent runs nothing")
-        runs[0].request_stop(StopReason.CANCELLED)
+        runs[0].stop.request(StopReason.CANCELLED)
         return runs[0]
 
     async def end_session(self, agent_id: str) -> str | None:
@@ -414,7 +280,7 @@ class RunService:
             await self._store.agents.delete(agent_id, now=wire.now())
 
     async def _end_session(self, agent_id: str) -> str | None:
-        if self._of(agent_id):
+        if self.active.of_agent(agent_id) or self.active.behind_agent(agent_id):
             raise ConflictError(
                 "agent_busy", "a run of this agent is not over", hint="cancel it first"
             )
@@ -432,9 +298,9 @@ class RunService:
             runs = await self._store.runs.of_conversation(conversation_id)
             await self._store.conversations.delete(conversation_id)
             await self._runner.drop(conversation_id)
-        self._bus.observers.announce(ConversationDeleted(conversation_id))
-        for run_id in runs:
-            self._raw_files.remove(run_id)
+        self._bus.observers.announce(
+            ConversationDeleted(conversation_id=conversation_id, run_ids=runs)
+        )
 
     async def give_up(self, run_id: str) -> None:
         """End a run that is open in the store and that nothing drives."""
@@ -444,7 +310,7 @@ class RunService:
 
     def heartbeat(self, agent_id: str) -> ActiveRun:
         """Note a sign of life of the agent's present run, which did not come as output."""
-        for active in self.of_agent(agent_id):
+        for active in self.active.of_agent(agent_id):
             if active.live is not None:
                 active.live.heartbeat()
                 return active
@@ -456,37 +322,20 @@ class RunService:
         for accepting in list(self._accepting.values()):
             async with accepting:
                 pass  # what was being accepted is active now
-        active = list(self._active.values())
+        active = list(self.active)
         begun = [run for run in active if run.started_at is not None and not run.waiting]
         for run in active:
             if run not in begun:
-                run.request_stop(StopReason.SHUTDOWN)
-        with anyio.move_on_after(self._settings.supervision.drain_ms / 1000):
+                run.stop.request(StopReason.SHUTDOWN)
+        with anyio.move_on_after(self._supervision.drain_ms / 1000):
             for run in begun:
                 await run.done.wait()
         for run in active:
-            run.request_stop(StopReason.SHUTDOWN)
+            run.stop.request(StopReason.SHUTDOWN)
         for run in active:
             await run.done.wait()
 
     # --- checks ---------------------------------------------------------------------------
-
-    def _check_prompt(self, prompt: str) -> None:
-        if not prompt.strip():
-            raise BadRequestError("empty_prompt", "the prompt is empty")
-        try:
-            size = len(prompt.encode())
-        except UnicodeEncodeError:
-            raise BadRequestError(
-                "invalid_prompt", "the prompt holds half of a surrogate pair"
-            ) from None
-        if "\0" in prompt:
-            raise BadRequestError("invalid_prompt", "the prompt holds a NUL character")
-        if size > self._limits.prompt_bytes:
-            raise TooLargeError(
-                "prompt_too_large",
-                f"the prompt has {size} bytes, at most {self._limits.prompt_bytes} are taken",
-            )
 
     async def _conversation(self, agent_id: str, wanted: str | None) -> tuple[str, bool]:
         if wanted is not None:
@@ -505,10 +354,8 @@ class RunService:
         try:
             await self._driver.drive(active, agent, slot)
         finally:
-            del self._active[active.run_id]
-            active.done.set()
+            self.active.remove(active)
             queue.leave(slot)
-            self._settle(active)
         # Who waits for the end goes first.
         await anyio.lowlevel.checkpoint()
-        await self._rotation.after(agent.agent_id, active.run_id)
+        self._bus.observers.announce(active.over())

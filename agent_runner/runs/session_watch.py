@@ -35,6 +35,7 @@ from agent_runner.events.session import SessionContinued
 from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runners.session_log import Seen, lines_from, look
 from agent_runner.runs import history, resumption
+from agent_runner.runs.announcements import RunOver
 from conversation_store.errors import StoreError
 from conversation_store.records import ConversationRecord, TurnRecord
 from conversation_store.sqlite.store import Store
@@ -110,6 +111,12 @@ class SessionWatch:
             await self._read(agent_type, options, conversation_id, takes_over=True)
         except OSError as error:
             log.warning("session_not_read", conversation_id=conversation_id, error=str(error))
+
+    async def on_over(self, over: RunOver) -> None:
+        """Observe runs: look at the session's file once the CLI has written the turn."""
+        conversation_id = over.run.conversation_id
+        if over.session_id and not self.has_none(conversation_id, over.session_id):
+            await self.settle(over.agent_type, over.options, conversation_id)
 
     async def settle(self, agent_type: str, options: AgentOptions, conversation_id: str) -> None:
         """After a turn of ours: what it has added to the file is known when the next one begins."""

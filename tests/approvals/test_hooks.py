@@ -17,7 +17,7 @@ import anyio
 import pytest
 
 from agent_runner.approvals import hooks
-from agent_runner.runs.active import StopReason
+from agent_runner.runs.stop import StopReason
 from conversation_store.errors import StoreUnusableError
 from conversation_store.records import ApprovalRecord
 from tests.approvals.asking import approve, asked, question
@@ -142,7 +142,7 @@ async def test_what_waited_is_gone_with_its_conversation(
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         active, _ = await asked(context, agent, question(tmp_path / "log"))
         await until(lambda: len(receiver.got) == 1)
-        active.request_stop(StopReason.CANCELLED)
+        active.stop.request(StopReason.CANCELLED)
         await ended(active)
         await context.runs.delete_conversation(active.run.conversation_id)
         await anyio.sleep(0.2)

@@ -290,14 +290,14 @@ async def test_84_the_request_changes_while_it_is_decided(serving: Serving, tmp_
     async with serving() as context:
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         active, shown = await asked(context, agent, script)
-        seen = active.last_event_at
+        seen = active.progress.last_event_at
         async with anyio.create_task_group() as tasks, held_up(active, 1):
             tasks.start_soon(context.approvals.decide, shown.approval_id, approve(shown))
             queue = active.channel._order
             await until(lambda: queue.statistics().tasks_waiting == 1)
             # The CLI has changed its mind; the store does not know it yet.
             gate.touch()
-            await until(lambda: active.last_event_at != seen)
+            await until(lambda: active.progress.last_event_at != seen)
         _, changed = await of_run(context, active.run_id, 2)
         assert changed.state is ApprovalState.PENDING
         await context.approvals.decide(changed.approval_id, reject(message="not that"))

@@ -62,7 +62,7 @@ async def test_what_cannot_be_read_counts_as_a_deed(
         active = await start(context, agent, script)
         outcome = await ended(active)
         assert outcome.state == "failed"
-        assert active.acted
+        assert active.progress.acted
     assert counter.read_text() == "once\n"
 
 

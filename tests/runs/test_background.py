@@ -16,7 +16,8 @@ from agent_runner import wire
 from agent_runner.api.context import Context
 from agent_runner.errors import ConflictError
 from agent_runner.runners import cli_process as live
-from agent_runner.runs.active import ActiveRun, StopReason
+from agent_runner.runs.active import ActiveRun
+from agent_runner.runs.stop import StopReason
 from conversation_store.errors import StoreError
 from conversation_store.records import ApprovalRecord, RunRecord
 from conversation_store.states import ApprovalState
@@ -54,7 +55,7 @@ async def asked(context: Context) -> ApprovalRecord:
 async def behind(context: Context, active: ActiveRun, count: int = 1) -> list[RunRecord]:
     """The runs that a run has led to, when they are over."""
     with anyio.fail_after(20):
-        while len(found := await context.runs.behind(active.run_id)) < count:
+        while len(found := await context.runs.background.ended(active.run_id)) < count:
             await anyio.sleep(0.005)
     assert len(found) == count
     return [await context.store.runs.get(run_id) for run_id in found]
@@ -284,7 +285,7 @@ async def test_a_prompt_meanwhile_neither_loses_it_nor_is_lost(
         ]
         of_second = [event["type"] for event in await payloads(context, second.run_id)]
         assert "tool.started" not in of_second
-        assert await context.runs.behind(second.run_id) == []
+        assert await context.runs.background.ended(second.run_id) == []
         starts = [e for e in await of_conversation(context, first) if e["type"] == "run.started"]
         assert len({start["pid"] for start in starts}) == 1
 
@@ -615,7 +616,7 @@ async def test_what_is_lost_with_the_process_is_named(
         (event,) = lost
         assert event["reason"] == reason
         assert [task["title"] for task in event["tasks"]] == ["the survey"]
-        for run_id in await context.runs.behind(active.run_id):
+        for run_id in await context.runs.background.ended(active.run_id):
             run = await context.store.runs.get(run_id)
             assert (run.state, run.code) == ("interrupted", "background_lost")
 
@@ -661,8 +662,8 @@ async def test_a_cancel_stops_the_work(serving: Serving, tmp_path: Path) -> None
         active = await start(context, agent, script)
         await ended(active)
         gate.touch()
-        await when(lambda: context.runs.behind_agent(agent.agent_id))
-        (working,) = context.runs.behind_agent(agent.agent_id)
+        await when(lambda: context.runs.active.behind_agent(agent.agent_id))
+        (working,) = context.runs.active.behind_agent(agent.agent_id)
         with pytest.raises(ConflictError, match="not over"):
             await context.runs.end_session(agent.agent_id)
         assert (await context.runs.cancel(agent.agent_id, None)) is working
@@ -683,7 +684,7 @@ async def test_a_cancelled_prompt_takes_the_work_along_as_the_cli_does(
         await ended(first)
         second = await start(context, agent, [{"touch": str(on)}, {"hang": True}])
         await until(on)
-        second.request_stop(StopReason.CANCELLED)
+        second.stop.request(StopReason.CANCELLED)
         assert (await ended(second)).state == "cancelled"
         third = await start(context, agent, [{"text": "Third."}])
         outcome = await ended(third)
@@ -741,7 +742,7 @@ async def test_settled_waits_for_all_that_was_said(serving: Serving, tmp_path: P
         found: list[str] = []
 
         async def wait() -> None:
-            found.extend(await context.runs.settled(active.run_id))
+            found.extend(await context.runs.background.settled(active.run_id))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)

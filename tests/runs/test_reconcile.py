@@ -131,7 +131,7 @@ async def test_queued_prompts_are_run_after_a_stop(serving: Serving, tmp_path: P
     async with serving() as context:
         assert context.reconciliation.runs_resumed == 3
         for active in queued:
-            if (resumed := context.runs.active(active.run_id)) is not None:
+            if (resumed := context.runs.active.get(active.run_id)) is not None:
                 await ended(resumed)
             assert (await context.store.runs.get(active.run_id)).state == "succeeded"
         turns = await context.store.conversations.turns(

@@ -439,7 +439,7 @@ async def test_an_agent_that_is_being_deleted_takes_no_prompt(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(context.runs.delete_agent, "worker")
             tasks.start_soon(too_late)
-        assert context.runs.all_active() == []
+        assert list(context.runs.active) == []
 
 
 @pytest.mark.parametrize("head_start_ms", [0, 0.2, 0.4, 0.6, 0.8, 1, 1.5])
@@ -614,7 +614,7 @@ async def test_a_run_whose_events_are_lost_is_no_success(
             if any(event.type == "message.completed" for event in arguments[-1]):
                 if late:
                     gate.touch()
-                    wait_until(lambda: bool(started) and started[0].over)
+                    wait_until(lambda: bool(started) and started[0].outlet.closed)
                 raise RuntimeError("a bug, say")
             return append(*arguments)
 
@@ -674,7 +674,7 @@ async def test_what_is_accepted_while_the_service_closes_is_ended_too(
             tasks.start_soon(context.runs.close)
             await anyio.wait_all_tasks_blocked()
             go_on.set()
-        assert context.runs.all_active() == []
+        assert list(context.runs.active) == []
 
 
 async def test_what_was_waiting_to_be_accepted_when_the_service_closed_is_refused(
@@ -699,7 +699,7 @@ async def test_what_was_waiting_to_be_accepted_when_the_service_closed_is_refuse
             await anyio.wait_all_tasks_blocked()
             go_on.set()
         assert refused == ["shutting_down"]
-        assert context.runs.all_active() == []
+        assert list(context.runs.active) == []
 
 
 async def test_a_turn_that_cannot_be_watched_leaves_no_process(
@@ -708,7 +708,7 @@ async def test_a_turn_that_cannot_be_watched_leaves_no_process(
     async with serving(no_output_ms=300, cancel_grace_ms=300) as context:
         agent = await add_agent(context, tmp_path)
         active = await start(context, agent, [{"text": "a"}, {"hang": True}])
-        await until_true(lambda: active.last_event == "message.completed")
+        await until_true(lambda: active.progress.last_event == "message.completed")
         context.store.health.set(Fault(StoreState.CORRUPT, "database disk image is malformed"))
         await active.channel.emit(active.run_id, [Notice(code="lost")])
         assert (await ended(active)).code == "internal"

@@ -244,7 +244,7 @@ async def test_a_slow_reading_does_not_put_the_mark_back(
         active = await start(context, agent, "APPLES")
         await ended(active)
         watch = SessionWatch(context.store, context.bus, context.runner)
-        of = (agent.type, active.options, active.run.conversation_id)
+        of = (agent.type, active.spec.options, active.run.conversation_id)
         (file,) = tmp_path.glob("projects/*/*.jsonl")
         read, go_on = threading.Event(), threading.Event()
 

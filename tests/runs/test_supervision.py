@@ -127,7 +127,7 @@ async def test_an_agent_and_a_run_have_their_own_time(serving: Serving, tmp_path
     async with serving() as context:
         agent = await add_agent(context, tmp_path, timeouts={"commandMs": 60_000})
         active = await start(context, agent, "hello")
-        assert active.timeouts.command_ms == 60_000
+        assert active.spec.timeouts.command_ms == 60_000
         await ended(active)
         short = await start(
             context, agent, [{"hang": True}], timeouts={"commandMs": 200, "cancelGraceMs": 400}

@@ -19,7 +19,7 @@ from agent_runner.events.permission import PermissionRequested
 from agent_runner.latch import Latch
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import RunRequest
-from agent_runner.runners.sink import Asker, Resolution
+from agent_runner.runners.sink import ASK_A_PERSON, Asker, AskPerson, Resolution
 from agent_runner.settings import Timeouts
 
 
@@ -41,9 +41,12 @@ class Listener:
     async def left(self, asker: Asker, tasks: Any) -> None:
         pass
 
-    async def rule(self, question: PermissionRequested) -> Resolution | None:
+    async def ask(self, question: PermissionRequested, asker: Asker) -> None:
+        self.events.append(question)
+
+    async def rule(self, question: PermissionRequested, asker: Asker) -> Resolution | AskPerson:
         if not self._answers:
-            return None
+            return ASK_A_PERSON
         return Resolution(answer=self._answers.pop(0), decided_by="human")
 
     def of(self, kind: type) -> list[Any]:
@@ -57,11 +60,15 @@ class Never:
 
     def __init__(self) -> None:
         self.asked = Latch()
-        self.wake = Latch()
+        self._wake = Latch()
+
+    def new_wake(self) -> Latch:
+        self._wake = Latch()
+        return self._wake
 
     def ask(self) -> None:
         self.asked.set()
-        self.wake.set()
+        self._wake.set()
 
     def expire(self, code: FailureCode) -> None:
         raise AssertionError(f"a deadline passed: {code}")
