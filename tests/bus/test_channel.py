@@ -24,10 +24,11 @@ from agent_runner.bus.channel import (
     Channel,
     JointCommit,
 )
+from agent_runner.bus.observers import Observers
 from agent_runner.bus.open_items import MAX_OPEN_TEXT
 from agent_runner.bus.subscriber import MAX_QUEUED_BYTES
 from agent_runner.events.base import AgentEvent
-from agent_runner.events.envelope import Envelope
+from agent_runner.events.envelope import Envelope, Stored
 from agent_runner.events.message import MessageCompleted, MessageDelta
 from agent_runner.events.notice import Notice
 from agent_runner.events.run import RunFinished
@@ -744,3 +745,42 @@ async def test_what_comes_while_a_write_fails_is_stored(
         await h.channel.emit(None, notes("later"))
         await settled(h.channel)
         assert h.channel.last_seq == 2
+
+
+async def test_an_observer_gets_what_it_asked_for_and_harms_nobody(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        seen: list[tuple[int, str]] = []
+
+        def fails(envelope: Stored) -> None:
+            raise OSError("no room")
+
+        def takes(envelope: Stored) -> None:
+            assert isinstance(envelope.event, Notice)
+            seen.append((envelope.seq, envelope.event.code))
+
+        h.bus.observers.observe(fails, Notice)
+        h.bus.observers.observe(takes, Notice)
+        await h.channel.emit(RUN, [*notes("one"), MessageCompleted(item_id="m", text="x")])
+        await h.channel.emit(RUN, notes("x" * (2 * LARGE_EVENT)))
+        await settled(h.channel)
+        assert [seq for seq, _ in seen] == [1, 3]
+        assert [len(code) for _, code in seen] == [3, 2 * LARGE_EVENT]
+        assert len(await read(h.channel, 3)) == 3
+
+
+async def test_an_observer_that_takes_its_time_holds_nothing_up(tmp_path: Path) -> None:
+    async with house(tmp_path) as h, anyio.create_task_group() as tasks:
+        h.bus.observers.observe(lambda _: tasks.start_soon(anyio.sleep_forever), Notice)
+        with anyio.fail_after(20):
+            await h.channel.emit(RUN, notes(*range(100)))
+            await settled(h.channel)
+            assert len(await read(h.channel, 100)) == 100
+        tasks.cancel_scope.cancel()
+
+
+async def test_what_is_announced_reaches_those_who_asked_for_its_class() -> None:
+    observers, seen = Observers(), list[object]()
+    observers.observe_announced(seen.append, int)
+    observers.announce("a text")
+    observers.announce(7)
+    assert seen == [7]

@@ -123,15 +123,15 @@ DEFENCES = (
     ),
     Defence(
         22, "a result counts more than an exit code", _LIVE,
-        "        assert self._verdict is not None\n        return self._verdict",
-        "        assert self._verdict is not None\n"
+        "        assert self._turn_result is not None\n        return self._turn_result",
+        "        assert self._turn_result is not None\n"
         "        if self._child.exit_code:\n"
         "            return TurnCompleted(ok=False, code=FailureCode.CLI_ERROR, error='exit')\n"
-        "        return self._verdict",
+        "        return self._turn_result",
     ),
     Defence(
         23, "the first result decides", _LIVE,
-        "if verdict is None and not self.turn_over:", "if True:",
+        "if turn_result is None and not self.turn_over:", "if True:",
     ),
     Defence(
         24, "output is read on after the exit", _STDOUT,
@@ -160,7 +160,7 @@ DEFENCES = (
     ),
     Defence(
         30, "stdin is closed after the prompt", _LIVE,
-        "if self._session.close_after_prompt:", "if False:",
+        "if self._protocol.close_after_prompt:\n            self._outbox.close()", "if False:\n            self._outbox.close()",
     ),
     Defence(
         31, "a terminal gets no controls", "agent_runner/plain_text.py",
@@ -205,7 +205,7 @@ DEFENCES = (
         "Argument = Annotated[str, StringConstraints(max_length=4096)]",
     ),
     Defence(
-        39, "no NUL in a prompt", "agent_runner/runs/service.py",
+        39, "no NUL in a prompt", "agent_runner/runs/prompt.py",
         r'if "\0" in prompt:', "if False:",
     ),
     Defence(
@@ -253,7 +253,7 @@ DEFENCES = (
     ),
     Defence(
         49, "a mirror is started beside the run, not in it", "agent_runner/mirrors/mirrors.py",
-        "self._tasks.start_soon(self._shadow, active, agent, plan, active.recorder)",
+        "self._tasks.start_soon(self._shadow, begins)",
         'raise OSError("the mirror cannot be started")',
     ),
     Defence(
@@ -277,7 +277,7 @@ DEFENCES = (
     ),
     Defence(
         54, "begun runs get time to end", "agent_runner/runs/service.py",
-        "anyio.move_on_after(self._settings.supervision.drain_ms / 1000)",
+        "anyio.move_on_after(self._supervision.drain_ms / 1000)",
         "anyio.move_on_after(0)",
     ),
     Defence(
@@ -452,7 +452,7 @@ DEFENCES = (
         "if run not in queued and run not in held:", "if run not in queued:",
     ),
     Defence(
-        83, "an approval outlives the process that asked", "agent_runner/runs/active.py",
+        83, "an approval outlives the process that asked", "agent_runner/runs/outlet.py",
         'if event.decided_by == "exit":', "if False:",
     ),
     Defence(
@@ -479,7 +479,7 @@ DEFENCES = (
     ),
     Defence(
         85, "a question that was settled is denied", "agent_runner/runs/active.py",
-        'await self.live.answer(question, denial(message))', "pass",
+        'await asker.answer(question, denial(SETTLED_BEFORE))', "pass",
     ),
     Defence(
         86, "what nobody decides expires", "agent_runner/approvals/service.py",

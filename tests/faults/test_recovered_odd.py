@@ -103,7 +103,7 @@ async def test_a_fault_in_reading_keeps_nothing_from_its_start(
         # As a killed service leaves it: open in the store.
         monkeypatch.setattr(context.store.runs, "finish", _never)
         run_id = active.run_id
-    monkeypatch.setattr(Printing, "session", fail)
+    monkeypatch.setattr(Printing, "protocol", fail)
     async with serving() as context:
         assert (await context.store.runs.get(run_id)).state == "interrupted"
 
