@@ -1,4 +1,4 @@
-"""Every error this service raises on purpose, and the HTTP status each answers with.
+"""The errors that a caller is answered with, and the HTTP status of each.
 
 AgentRunnerError                      code, message, hint, status
 ├── BadRequestError                   400 / 422: the caller's input
@@ -13,72 +13,16 @@ AgentRunnerError                      code, message, hint, status
 ├── BusyError                         429: the agent's queue is full or the wait was too long
 └── UnavailableError                  503: shutting down, a missing CLI
 
-A failed run is no exception: it ends in state `failed` with a FailureCode.
+A failed run is no exception: it ends in state `failed` with a code (`conversation_store.codes`).
+Errors that stay inside have a class where they are raised: `process.warden.SpawnError`,
+`runners.launcher.LaunchError`, and `conversation_store.errors.StoreError`, which `api.problems`
+answers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, ClassVar
-
-
-class FailureCode(StrEnum):
-    """Why a run did not succeed. Stable: clients switch on these strings."""
-
-    AUTH_REQUIRED = "auth_required"
-    RATE_LIMITED = "rate_limited"
-    OVERLOADED = "overloaded"
-    BILLING = "billing"
-    MODEL_NOT_FOUND = "model_not_found"
-    CONTEXT_TOO_LONG = "context_too_long"
-    INVALID_REQUEST = "invalid_request"
-    API_ERROR = "api_error"
-    CONNECTION_FAILED = "connection_failed"
-    REFUSED = "refused"
-    MAX_TURNS = "max_turns"
-    MAX_BUDGET = "max_budget"
-    MAX_OUTPUT = "max_output"
-    STRUCTURED_OUTPUT = "structured_output"
-    PERMISSION_DENIED = "permission_denied"
-    SESSION_NOT_FOUND = "session_not_found"
-    SESSION_BROKEN = "session_broken"
-    SESSION_IN_USE = "session_in_use"
-    UNTRUSTED_FOLDER = "untrusted_folder"
-    NO_INPUT = "no_input"
-    PROMPT_REFUSED = "prompt_refused"
-    UNDELIVERED = "undelivered"
-    NO_RESULT = "no_result"
-    OUTPUT_LOST = "output_lost"
-    NO_ANSWER = "no_answer"
-    BLOCKED_BY_HOOK = "blocked_by_hook"
-    GAVE_UP = "gave_up"
-    CLI_USAGE = "cli_usage"
-    CLI_ERROR = "cli_error"
-    CLI_KILLED = "cli_killed"
-    NOT_READING = "not_reading"
-    PROTOCOL_ERROR = "protocol_error"
-    SPAWN_FAILED = "spawn_failed"
-    CLI_NOT_FOUND = "cli_not_found"
-    CWD_MISSING = "cwd_missing"
-    CWD_NOT_ALLOWED = "cwd_not_allowed"
-    INTERRUPTED = "interrupted"
-    CANCELLED = "cancelled"
-    TIMED_OUT = "timed_out"
-    START_TIMEOUT = "start_timeout"
-    STALLED = "stalled"
-    MEMORY_LIMIT = "memory_limit"
-    CPU_LIMIT = "cpu_limit"
-    PROCESS_LIMIT = "process_limit"
-    OUTPUT_LIMIT = "output_limit"
-    OOM_KILLED = "oom_killed"
-    BACKGROUND_LOST = "background_lost"
-    QUEUE_TIMEOUT = "queue_timeout"
-    CIRCUIT_OPEN = "circuit_open"
-    APPROVAL_REJECTED = "approval_rejected"
-    APPROVAL_EXPIRED = "approval_expired"
-    RESUME_FAILED = "resume_failed"
-    INTERNAL = "internal"
 
 
 class AgentRunnerError(Exception):

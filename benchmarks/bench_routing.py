@@ -24,7 +24,6 @@ from agent_runner.bus.observers import Observers
 from agent_runner.cli.main import application
 from agent_runner.routing.circuits import Circuits
 from agent_runner.routing.guards import Guards
-from agent_runner.routing.plan import CommMode
 from agent_runner.routing.router import Router
 from agent_runner.routing.terminals import Terminals
 from agent_runner.routing.toggles import Toggles
@@ -46,6 +45,8 @@ from benchmarks.harness import (
 from conversation_store.records import AgentRecord
 from conversation_store.sqlite.store import open_store
 from conversation_store.sqlite.toggles import Cause
+from fallback.decide import ShadowLegs
+from fallback.plan import CommMode
 from fallback.precedence import Scope
 
 DECISIONS = 5000
@@ -66,7 +67,7 @@ async def decisions(folder: Path) -> dict[str, list[float]]:
         guards = Guards(store, toggles, AutomaticSettings())
         circuits = Circuits(store, BreakerSettings())
         terminals = Terminals({}, os.environ, enabled=True)
-        router = Router(toggles, guards, circuits, terminals, CommMode.TMUX)
+        router = Router(toggles, guards, circuits, terminals, ShadowLegs(primary=CommMode.TMUX))
         cause = Cause(by="bench", via="http", reason="bench")
         for number in range(100):
             await toggles.set((Scope.AGENT, f"agent{number}"), "tmux", cause)

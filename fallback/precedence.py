@@ -27,7 +27,12 @@ def keys_of(agent_id: str, agent_type: str) -> tuple[Key, Key, Key]:
     return (Scope.AGENT, agent_id), (Scope.TYPE, agent_type), (Scope.GLOBAL, EVERYTHING)
 
 
-def standing(
+def key_of(toggle: ToggleRecord) -> Key:
+    """Where a toggle stands."""
+    return Scope(toggle.scope), toggle.name
+
+
+def in_force(
     toggles: Mapping[Key, ToggleRecord], agent_id: str, agent_type: str, now: str
 ) -> ToggleRecord | None:
     """The toggle in force for an agent at `now` (RFC 3339 UTC), if any."""

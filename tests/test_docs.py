@@ -16,8 +16,8 @@ from agent_runner.api.application import ENDPOINTS
 from agent_runner.api.hints import HINTS
 from agent_runner.api.problems import _HTTP_CODES
 from agent_runner.cli.main import application
-from agent_runner.errors import FailureCode
 from agent_runner.settings import Settings
+from conversation_store.codes import FailureCode
 
 ROOT = Path(__file__).resolve().parent.parent
 # Defaults that depend on the machine, as people write them.

@@ -50,15 +50,15 @@ from agent_runner.cli.shadow import shadow
 from agent_runner.clock import TOLERANCE_S
 from agent_runner.decoding.decode import Drift
 from agent_runner.decoding.terminal import Setup
-from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.errors import BadRequestError
 from agent_runner.events.registry import events_of
 from agent_runner.maintenance.store_watch import WAL_ALARM_BYTES
 from agent_runner.mirrors.workspace import MOST_WITHIN
 from agent_runner.process.keeper import LIFELINE_GRACE_S
-from agent_runner.routing.plan import Source
 from agent_runner.runners.cli_process import _ASK_SHARE
 from agent_runner.runs.attempts import RESUME_ATTEMPTS
 from agent_runner.settings import AutomaticSettings, CriteriaSettings, ShadowSettings
+from conversation_store.codes import FailureCode
 from conversation_store.sqlite.faults import Fault, StoreState
 from conversation_store.sqlite.integrity.findings import FindingCode
 from conversation_store.sqlite.reserve import RESERVE_BYTES
@@ -66,6 +66,7 @@ from conversation_store.sqlite.store import QUICK_CHECK_S
 from conversation_store.sqlite.writer import RETRY_S
 from conversation_store.states import Delivery, Isolation, Verdict
 from fallback import guard
+from fallback.plan import Source
 from shadow.compare import FAR_APART, LONGEST_TEXT, SIMILAR_AT
 from shadow.criteria import UNFAIR, Readiness, Thresholds, judge
 from tests.conftest import Service

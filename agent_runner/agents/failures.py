@@ -11,7 +11,7 @@ import msgspec
 from agent_runner.agents.base import Exit
 from agent_runner.agents.resets import told_words
 from agent_runner.agents.wordings.table import LOOKED_AT, is_sure, wording_of
-from agent_runner.errors import FailureCode
+from conversation_store.codes import FailureCode
 
 ERROR_LIMIT = 500
 """Most characters of a CLI's own error text that an event repeats."""

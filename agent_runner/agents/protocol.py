@@ -22,13 +22,14 @@ from agent_runner.agents.base import (
 from agent_runner.agents.failures import exit_verdict, short
 from agent_runner.agents.line_reader import LineReader
 from agent_runner.decoding.decode import plain
-from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.errors import BadRequestError
 from agent_runner.events.background import BackgroundTask
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.notice import Notice
 from agent_runner.events.permission import PermissionRequested, PermissionResolved
 from agent_runner.events.tool import FileChanged, ToolCompleted, ToolStarted, ToolStatus
+from conversation_store.codes import FailureCode
 
 ENDED = "the CLI ended"
 AGENT_ROLES = ("assistant", "agent", "model", None)

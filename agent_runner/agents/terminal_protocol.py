@@ -16,13 +16,13 @@ from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.tool_calls import calls_in
 from agent_runner.decoding import terminal as t
 from agent_runner.decoding.decode import Part, objects
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import ParseError
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.permission import PermissionRequested
 from agent_runner.wire import encode
+from conversation_store.codes import FailureCode
 
 SCREEN_LIMIT = 4000
 """Most characters of a screen that an event shows."""

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable
 
 from agent_runner.agents.failures import short
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import ParseError, Unknown
 from agent_runner.events.message import (
@@ -29,6 +28,7 @@ from agent_runner.events.tool import (
     ToolProgress,
     ToolStarted,
 )
+from conversation_store.codes import FailureCode
 
 _TEXTS = (MessageCompleted, MessageDelta, ReasoningCompleted, ReasoningDelta)
 _WORK = (

@@ -21,11 +21,12 @@ from agent_runner.api.routes import Endpoint
 from agent_runner.approvals.lifetime import life_of
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
 from agent_runner.home import home
+from agent_runner.routing.comm_mode import check_comm_mode
 from agent_runner.routing.options import changed_options
-from agent_runner.routing.plan import CommMode, check_comm_mode
 from agent_runner.runners.launcher import resources_of
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import AgentRecord
+from fallback.plan import CommMode
 
 
 def json_reply(value: Any, status: int = 200) -> Response:

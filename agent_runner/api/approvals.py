@@ -19,6 +19,7 @@ from agent_runner.api.bodies import (
 from agent_runner.api.context import context
 from agent_runner.api.replies import ApprovalListReply, ApprovalReply
 from agent_runner.api.routes import CURSOR, Endpoint, Query
+from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import cursor, log_stream
 from agent_runner.approvals.decision import Decision
 from conversation_store.records import ApprovalRecord
@@ -132,7 +133,7 @@ ENDPOINTS = (
         handler=approval_events,
         summary="Stream what happens to approvals",
         tag="approvals",
-        streams=True,
+        stream=StreamKind.APPROVALS,
         parameters=CURSOR,
         problems=(400,),
     ),

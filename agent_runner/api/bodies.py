@@ -28,8 +28,8 @@ from agent_runner.agents.permissions import (
 )
 from agent_runner.agents.registry import ADAPTERS
 from agent_runner.errors import BadRequestError, TooLargeError
-from agent_runner.routing.plan import CommMode
 from agent_runner.routing.toggles import LONGEST_S
+from fallback.plan import CommMode
 from fallback.precedence import EVERYTHING
 
 AgentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

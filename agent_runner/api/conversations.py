@@ -9,7 +9,8 @@ from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import integer_parameter
 from agent_runner.api.context import context
 from agent_runner.api.replies import ConversationListReply, TurnListReply, TurnReply
-from agent_runner.api.routes import CURSOR, Endpoint, Query
+from agent_runner.api.routes import CURSOR, DIALECT, Endpoint, Query
+from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import conversation_stream, cursor
 from agent_runner.errors import NotFoundError
 from conversation_store.records import ConversationRecord
@@ -157,8 +158,8 @@ ENDPOINTS = (
         handler=conversation_events,
         summary="Stream a conversation's events",
         tag="conversations",
-        streams=True,
-        parameters=CURSOR,
+        stream=StreamKind.CONVERSATION,
+        parameters=(*CURSOR, DIALECT),
         problems=(400, 404),
     ),
 )

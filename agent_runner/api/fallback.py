@@ -27,6 +27,7 @@ from agent_runner.api.replies import (
     TogglesClearedReply,
 )
 from agent_runner.api.routes import CURSOR, Endpoint, Query
+from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import cursor, log_stream
 from conversation_store.records import ToggleRecord
 from conversation_store.sqlite.toggles import Cause
@@ -214,7 +215,7 @@ ENDPOINTS = (
         handler=events,
         summary="Stream what happens to toggles",
         tag="fallback",
-        streams=True,
+        stream=StreamKind.FALLBACK,
         parameters=CURSOR,
         problems=(400,),
     ),

@@ -12,7 +12,9 @@ from pydantic.json_schema import models_json_schema
 
 from agent_runner.api.replies import ProblemReply
 from agent_runner.api.routes import Endpoint
+from agent_runner.api.stream_schemas import stream_schemas
 from agent_runner.settings import Settings, Timeouts
+from agent_runner.streams.native import Native
 
 _EVERY_PROBLEM = (400, 401, 403, 503)
 _WRITE_PROBLEMS = (507,)
@@ -42,7 +44,7 @@ def openapi(endpoints: Sequence[Endpoint], version: str, settings: Settings) -> 
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": definitions["$defs"],
+            "schemas": definitions["$defs"] | stream_schemas(_REF.replace("{model}", "{name}")),
         },
     }
 
@@ -104,8 +106,13 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if endpoint.reply is not None:
         content["application/json"] = {"schema": _reference(endpoint.reply.__name__)}
-    texts = [*endpoint.media_types, *(["text/event-stream"] if endpoint.streams else [])]
-    content |= {media_type: {"schema": {"type": "string"}} for media_type in texts}
+    content |= {media_type: {"schema": {"type": "string"}} for media_type in endpoint.media_types}
+    if endpoint.stream is not None:
+        # OpenAPI 3.1 has no word for the items of a stream; 3.2 calls it `itemSchema`.
+        content[Native.media_type] = {
+            "schema": {"type": "string"},
+            "x-itemSchema": _reference(endpoint.stream),
+        }
     success: dict[str, Any] = {"description": endpoint.summary}
     if content:
         success["content"] = content

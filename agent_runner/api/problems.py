@@ -15,7 +15,8 @@ from starlette.responses import Response
 from agent_runner import wire
 from agent_runner.api.context import context
 from agent_runner.api.hints import HINTS
-from agent_runner.errors import AgentRunnerError, DecidedError, FailureCode, UnavailableError
+from agent_runner.errors import AgentRunnerError, DecidedError, UnavailableError
+from conversation_store.codes import FailureCode
 from conversation_store.errors import (
     RecordConflictError,
     RecordNotFoundError,

@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from agent_runner.api.bodies import MOST, Body
 from agent_runner.api.replies import Reply
+from agent_runner.api.stream_schemas import StreamKind
+from agent_runner.streams.registry import DIALECTS
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -34,7 +36,8 @@ class Query(msgspec.Struct, frozen=True):
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One operation. `reply` is None where the answer has no JSON body of ours.
 
-    `media_types` are those in which a text answers besides.
+    `stream` is what its event stream carries, if it has one. `media_types` are those in which a
+    text answers besides.
     """
 
     method: str
@@ -45,7 +48,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     body: type[Body] | None = None
     reply: type[Reply] | None = None
     status: int = 200
-    streams: bool = False
+    stream: StreamKind | None = None
     media_types: tuple[str, ...] = ()
     parameters: tuple[Query, ...] = ()
     problems: tuple[int, ...] = ()
@@ -57,6 +60,13 @@ IDEMPOTENCY_KEY = Query(
     "string",
     "header",
     {"pattern": r"^[\x21-\x7e]{1,255}$"},
+)
+DIALECT = Query(
+    "dialect",
+    "The language of the stream.",
+    "string",
+    "query",
+    {"enum": sorted(DIALECTS), "default": "native"},
 )
 CURSOR = (
     Query("after", "Go on after the event with this seq."),

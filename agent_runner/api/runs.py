@@ -16,7 +16,8 @@ from agent_runner.api.bodies import CancelBody, EmptyBody, ExecuteBody, read_bod
 from agent_runner.api.context import Context, context
 from agent_runner.api.problems import RUN_PROBLEMS, problem
 from agent_runner.api.replies import CancelReply, HeartbeatReply, RunReply
-from agent_runner.api.routes import CURSOR, IDEMPOTENCY_KEY, Endpoint
+from agent_runner.api.routes import CURSOR, DIALECT, IDEMPOTENCY_KEY, Endpoint
+from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import (
     conversation_stream,
     cursor,
@@ -252,8 +253,8 @@ ENDPOINTS = (
         tag="runs",
         body=ExecuteBody,
         reply=RunReply,
-        streams=True,
-        parameters=(IDEMPOTENCY_KEY,),
+        stream=StreamKind.CONVERSATION,
+        parameters=(IDEMPOTENCY_KEY, DIALECT),
         problems=(404, 409, 413, 422, 429, 503),
     ),
     Endpoint(
@@ -262,8 +263,8 @@ ENDPOINTS = (
         handler=attach,
         summary="Attach to the agent's present run",
         tag="runs",
-        streams=True,
-        parameters=CURSOR,
+        stream=StreamKind.CONVERSATION,
+        parameters=(*CURSOR, DIALECT),
         problems=(400, 404, 409),
     ),
     Endpoint(
@@ -302,8 +303,8 @@ ENDPOINTS = (
         handler=run_events,
         summary="Stream a run's events",
         tag="runs",
-        streams=True,
-        parameters=CURSOR,
+        stream=StreamKind.CONVERSATION,
+        parameters=(*CURSOR, DIALECT),
         problems=(400, 404),
     ),
 )

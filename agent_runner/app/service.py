@@ -44,7 +44,6 @@ from agent_runner.process.identity import ProcessIdentity, boot_id
 from agent_runner.process.warden import Warden, open_warden
 from agent_runner.routing.circuits import Circuits
 from agent_runner.routing.guards import Guards
-from agent_runner.routing.plan import CommMode
 from agent_runner.routing.router import Router
 from agent_runner.routing.terminals import Terminals
 from agent_runner.routing.toggles import Toggles
@@ -70,6 +69,8 @@ from conversation_store.errors import StoreError, StoreUnusableError
 from conversation_store.records import RunRecord
 from conversation_store.sqlite.lease import Owner
 from conversation_store.sqlite.store import Store, open_store
+from fallback.decide import ShadowLegs
+from fallback.plan import CommMode
 
 log = structlog.get_logger(__name__)
 
@@ -130,8 +131,10 @@ async def running_service(
             guards,
             circuits,
             terminals,
-            CommMode(settings.shadow.primary),
-            against_itself=settings.shadow.against == "self",
+            ShadowLegs(
+                primary=CommMode(settings.shadow.primary),
+                against_itself=settings.shadow.against == "self",
+            ),
         )
         mirrors = _mirrors(settings, state, warden, runner, store, bus, tasks, env, guard)
         bus.observers.observe_announced(mirrors.on_begin, RunBegins)

@@ -12,7 +12,7 @@ from agent_runner.events.base import AgentEvent, tag_of
 
 log = structlog.get_logger(__name__)
 
-Observer = Callable[[Any], None]
+Observer = Callable[[Any], object]
 """Takes one event and returns at once: what takes time begins in a task of its own."""
 
 

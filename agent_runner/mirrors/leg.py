@@ -13,7 +13,7 @@ from agent_runner import quoting, wire
 from agent_runner.agents import flags
 from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for
-from agent_runner.errors import AgentRunnerError, FailureCode
+from agent_runner.errors import AgentRunnerError
 from agent_runner.events.background import BackgroundTask
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
@@ -27,6 +27,7 @@ from agent_runner.runners.launcher import LaunchError
 from agent_runner.runners.sink import Asker, Behind, Resolution
 from agent_runner.runs.outcome import failed, judge
 from agent_runner.runs.stop import StopSignal
+from conversation_store.codes import FailureCode
 from conversation_store.records import ProcessRecord, RunOutcome
 from conversation_store.sqlite.store import Store
 from conversation_store.states import Isolation

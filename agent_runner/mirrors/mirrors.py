@@ -14,7 +14,6 @@ from anyio import to_thread
 from agent_runner import wire
 from agent_runner.agents.guard import Guard
 from agent_runner.bus.bus import Bus
-from agent_runner.errors import FailureCode
 from agent_runner.events.shadow import ShadowCompared
 from agent_runner.mirrors.gate import Gate
 from agent_runner.mirrors.git import Git
@@ -22,12 +21,12 @@ from agent_runner.mirrors.leg import MirrorLeg, NotIsolatedError, options_for, p
 from agent_runner.mirrors.primary import Primary
 from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.mirrors.workspace import Workspace
-from agent_runner.routing.plan import CommMode
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runs.announcements import ConversationDeleted, RunBegins
 from agent_runner.settings import Settings
 from agent_runner.tasks import Tasks
+from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
 from conversation_store.records import (
     ComparisonResult,
@@ -39,6 +38,7 @@ from conversation_store.records import (
 )
 from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
+from fallback.plan import CommMode
 from shadow.compare import Leg, compare
 
 log = structlog.get_logger(__name__)

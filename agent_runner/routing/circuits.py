@@ -5,76 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 import msgspec
 import structlog
 
 from agent_runner import wire
 from agent_runner.agents.registry import adapter_for
-from agent_runner.errors import FailureCode, UnavailableError
-from agent_runner.events.run import CircuitChanged
+from agent_runner.errors import UnavailableError
 from agent_runner.settings import BreakerSettings
+from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, BreakerRecord, RunOutcome
 from conversation_store.sqlite.store import Store
-from conversation_store.states import RunState
-from fallback.breaker import Breaker, BreakerState, CircuitSignal, Policy
+from fallback.breaker import Breaker, BreakerState, Policy
+from fallback.circuit import Circuit, CircuitScope, signal_to
+from fallback.failures import signal_of
 
 log = structlog.get_logger(__name__)
-
-Scope = Literal["agent", "type"]
-
-# Failures of the CLI and of this machine. What the user ended, and what the model or its
-# provider answered, says nothing of them.
-COUNTED = frozenset(
-    {
-        FailureCode.SPAWN_FAILED,
-        FailureCode.CLI_NOT_FOUND,
-        FailureCode.START_TIMEOUT,
-        FailureCode.STALLED,
-        FailureCode.NO_RESULT,
-        FailureCode.CLI_ERROR,
-        FailureCode.CLI_KILLED,
-        FailureCode.NOT_READING,
-        FailureCode.CLI_USAGE,
-        FailureCode.PROTOCOL_ERROR,
-    }
-)
-PARSE_DRIFT = "parse_drift"
-DRIFT_LINES = 10
-
-
-class Circuit(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A breaker as it is told."""
-
-    scope: Scope
-    name: str
-    state: BreakerState
-    failures: int
-    openings: int
-    code: str | None
-    retry_in_ms: int | None
-
-    @property
-    def trouble(self) -> str:
-        """What was seen of it, for people."""
-        what = f"agent {self.name}" if self.scope == "agent" else f"the CLI type {self.name}"
-        return f"{what} failed {self.failures} times ({self.code})"
-
-    def refusal(self, agent: AgentRecord) -> UnavailableError:
-        """What whoever wants a run of `agent` is told while it is not closed."""
-        left = None if self.retry_in_ms is None else self.retry_in_ms / 1000
-        when = "while one run is tried" if left is None else f"for {left:.0f} s"
-        hint = "agent-runner circuits reset AGENT tries it at once"
-        if self.code == FailureCode.AUTH_REQUIRED:
-            hint = f"{adapter_for(agent.type).login_hint}; then {hint}"
-        return UnavailableError(
-            FailureCode.CIRCUIT_OPEN,
-            f"{self.trouble} and is left alone {when}",
-            hint=hint,
-            retry_after_s=1.0 if left is None else left,
-        )
 
 
 class Circuits:
@@ -85,16 +32,16 @@ class Circuits:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._policies: dict[Scope, Policy] = {
+        self._policies: dict[CircuitScope, Policy] = {
             "agent": self._policy(settings, settings.agent_failures),
             "type": self._policy(settings, settings.type_failures),
         }
-        self._breakers: dict[tuple[Scope, str], Breaker] = {}
+        self._breakers: dict[tuple[CircuitScope, str], Breaker] = {}
 
     async def load(self) -> None:
         """Take up what an earlier service knew. A trial that it had begun counts for nothing."""
         for record in await self._store.breakers.all():
-            scope: Scope = "agent" if record.scope == "agent" else "type"
+            scope: CircuitScope = "agent" if record.scope == "agent" else "type"
             state = BreakerState(record.state)
             policy = self._policies[scope]
             left = 0.0
@@ -118,15 +65,15 @@ class Circuits:
                 return self._circuit(*key)
         return None
 
-    def admit(self, agent: AgentRecord) -> set[Scope]:
+    def admit(self, agent: AgentRecord) -> set[CircuitScope]:
         """Let one run of this agent through; UnavailableError if none may be.
 
         Returns the scopes whose one trial it is; its end must be told to `record`.
         """
         if (circuit := self.open(agent)) is not None:
-            raise circuit.refusal(agent)
+            raise refusal(circuit, agent)
         now = self._clock()
-        trials: set[Scope] = set()
+        trials: set[CircuitScope] = set()
         for key in _keys(agent):
             admitted = self._breaker(*key).admit(now)
             assert admitted is not None
@@ -136,21 +83,15 @@ class Circuits:
         return trials
 
     async def record(
-        self, agent: AgentRecord, outcome: RunOutcome, broken_lines: int, trials: set[Scope]
-    ) -> list[CircuitChanged]:
-        """Learn from the end of a run that was let through; returns what changed by it."""
-        verdict, code = verdict_of(outcome, broken_lines)
-        ailing = self._breaker("agent", agent.agent_id).state is not BreakerState.CLOSED
+        self, agent: AgentRecord, outcome: RunOutcome, broken_lines: int, trials: set[CircuitScope]
+    ) -> list[Circuit]:
+        """Learn from the end of a run that was let through; returns the circuits that it moved."""
+        signal, code = signal_of(outcome, broken_lines)
+        ails = self._breaker("agent", agent.agent_id).state is not BreakerState.CLOSED
         changes = []
         for scope, name in _keys(agent):
             before = self._breaker(scope, name)
-            told = verdict
-            if scope == "type" and verdict is CircuitSignal.AUTH:
-                # An agent may have a key of its own: one that fails says little of the others.
-                told = CircuitSignal.FAILURE
-            if scope == "type" and ailing and told is CircuitSignal.FAILURE:
-                # One agent that never works must not open the circuit of all.
-                told = CircuitSignal.NEUTRAL
+            told = signal_to(scope, signal, agent_ails=ails)
             after = before.record(told, code, self._clock(), trial=scope in trials)
             if after == before:
                 continue
@@ -158,7 +99,7 @@ class Circuits:
             opened = after.state is BreakerState.OPEN and before.state is not BreakerState.OPEN
             closed = after.state is BreakerState.CLOSED and before.state is not BreakerState.CLOSED
             if opened or closed:
-                changes.append(self._change(scope, name, after))
+                changes.append(self._moved(scope, name))
         return changes
 
     async def reset(self, agent: AgentRecord) -> list[Circuit]:
@@ -179,11 +120,11 @@ class Circuits:
         """Every breaker that has seen something."""
         return [self._circuit(*key) for key in sorted(self._breakers)]
 
-    def _breaker(self, scope: Scope, name: str) -> Breaker:
+    def _breaker(self, scope: CircuitScope, name: str) -> Breaker:
         found = self._breakers.get((scope, name))
         return found if found is not None else Breaker(policy=self._policies[scope])
 
-    async def _keep(self, scope: Scope, name: str, breaker: Breaker) -> None:
+    async def _keep(self, scope: CircuitScope, name: str, breaker: Breaker) -> None:
         """What is in memory counts; what is not stored is only unknown to the next start."""
         self._breakers[scope, name] = breaker
         try:
@@ -191,7 +132,7 @@ class Circuits:
         except StoreError as error:
             log.error("circuit_not_stored", scope=scope, name=name, code=error.code)
 
-    async def _save(self, scope: Scope, name: str, breaker: Breaker) -> None:
+    async def _save(self, scope: CircuitScope, name: str, breaker: Breaker) -> None:
         left = breaker.retry_in(self._clock())
         retry_at = datetime.now(UTC) + timedelta(seconds=left)
         await self._store.breakers.save(
@@ -207,19 +148,12 @@ class Circuits:
             )
         )
 
-    def _change(self, scope: Scope, name: str, breaker: Breaker) -> CircuitChanged:
+    def _moved(self, scope: CircuitScope, name: str) -> Circuit:
         circuit = self._circuit(scope, name)
         log.warning("circuit_changed", **msgspec.to_builtins(circuit))
-        return CircuitChanged(
-            scope=scope,
-            name=name,
-            state=breaker.state.value,
-            failures=breaker.failures,
-            code=breaker.code,
-            retry_in_ms=circuit.retry_in_ms,
-        )
+        return circuit
 
-    def _circuit(self, scope: Scope, name: str) -> Circuit:
+    def _circuit(self, scope: CircuitScope, name: str) -> Circuit:
         breaker = self._breaker(scope, name)
         waits = breaker.state is BreakerState.OPEN
         return Circuit(
@@ -241,19 +175,21 @@ class Circuits:
         )
 
 
-def _keys(agent: AgentRecord) -> list[tuple[Scope, str]]:
-    keys: list[tuple[Scope, str]] = [("agent", agent.agent_id)]
+def _keys(agent: AgentRecord) -> list[tuple[CircuitScope, str]]:
+    keys: list[tuple[CircuitScope, str]] = [("agent", agent.agent_id)]
     return [*keys, ("type", agent.type)] if adapter_for(agent.type).one_program else keys
 
 
-def verdict_of(outcome: RunOutcome, broken_lines: int) -> tuple[CircuitSignal, str | None]:
-    """What the end of a headless run says of its CLI, and the code of a failure."""
-    if outcome.code == FailureCode.AUTH_REQUIRED:
-        return CircuitSignal.AUTH, outcome.code
-    if outcome.code in COUNTED:
-        return CircuitSignal.FAILURE, outcome.code
-    if broken_lines >= DRIFT_LINES:
-        return CircuitSignal.FAILURE, PARSE_DRIFT
-    if outcome.state is RunState.SUCCEEDED:
-        return CircuitSignal.SUCCESS, None
-    return CircuitSignal.NEUTRAL, None
+def refusal(circuit: Circuit, agent: AgentRecord) -> UnavailableError:
+    """What whoever wants a run of `agent` is answered while the circuit is not closed."""
+    left = None if circuit.retry_in_ms is None else circuit.retry_in_ms / 1000
+    when = "while one run is tried" if left is None else f"for {left:.0f} s"
+    hint = "agent-runner circuits reset AGENT tries it at once"
+    if circuit.code == FailureCode.AUTH_REQUIRED:
+        hint = f"{adapter_for(agent.type).login_hint}; then {hint}"
+    return UnavailableError(
+        FailureCode.CIRCUIT_OPEN,
+        f"{circuit.trouble} and is left alone {when}",
+        hint=hint,
+        retry_after_s=1.0 if left is None else left,
+    )

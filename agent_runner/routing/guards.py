@@ -17,14 +17,14 @@ from agent_runner.events.toggle import (
     ToggleExpired,
     ToggleSet,
 )
-from agent_runner.routing.toggles import Toggles, key_of
+from agent_runner.routing.toggles import Toggles
 from agent_runner.settings import AutomaticSettings
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, ToggleRecord
 from conversation_store.sqlite.store import Store
 from conversation_store.sqlite.toggles import Cause
 from fallback.guard import Evidence, Guard, Level, Observation, Policy
-from fallback.precedence import Key, Scope
+from fallback.precedence import Key, Scope, key_of
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from conversation_store.errors import StoreError
 from conversation_store.records import ToggleRecord
 from conversation_store.sqlite.store import Store
 from conversation_store.sqlite.toggles import Cause
-from fallback.precedence import EVERYTHING, Key, Scope, expired, standing
+from fallback.precedence import EVERYTHING, Key, Scope, expired, in_force, key_of
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ class Toggles:
         self._observers = observers
         self._clock = clock or Clock()
         self.feed = Feed(store.toggles)
-        self._standing: dict[Key, ToggleRecord] = {}
+        self._in_force: dict[Key, ToggleRecord] = {}
         self._changing = anyio.Lock()
         self._changed = anyio.Event()
 
@@ -46,24 +46,24 @@ class Toggles:
         """Take up what stands, with its present end."""
         async with self._changing:
             found = await self._store.toggles.all()
-            self._standing = {key_of(toggle): toggle for toggle in found}
+            self._in_force = {key_of(toggle): toggle for toggle in found}
 
     def all(self) -> list[ToggleRecord]:
         """Every toggle in force, the narrowest scopes first."""
         now = self._clock.now()
-        found = [toggle for toggle in self._standing.values() if not expired(toggle, now)]
+        found = [toggle for toggle in self._in_force.values() if not expired(toggle, now)]
         return sorted(found, key=lambda toggle: (toggle.scope, toggle.name))
 
     def get(self, key: Key) -> ToggleRecord | None:
         """The toggle in force at just this place."""
-        toggle = self._standing.get(key)
+        toggle = self._in_force.get(key)
         return toggle if toggle is not None and not expired(toggle, self._clock.now()) else None
 
-    def standing(self, agent_id: str, agent_type: str) -> ToggleRecord | None:
+    def in_force(self, agent_id: str, agent_type: str) -> ToggleRecord | None:
         """The toggle that speaks for an agent."""
-        if not self._standing:
+        if not self._in_force:
             return None
-        return standing(self._standing, agent_id, agent_type, self._clock.now())
+        return in_force(self._in_force, agent_id, agent_type, self._clock.now())
 
     async def set(
         self, key: Key, mode: str, cause: Cause, *, expires_ms: int | None = None
@@ -91,7 +91,7 @@ class Toggles:
         async with self._changing:
             if not await self._store.toggles.set(toggle):
                 return False
-            self._standing[key_of(toggle)] = toggle
+            self._in_force[key_of(toggle)] = toggle
         self._tell(ToggleSet, toggle, _cause(toggle))
         return True
 
@@ -104,7 +104,7 @@ class Toggles:
 
     async def clear_all(self, cause: Cause) -> list[ToggleRecord]:
         """Take every toggle away, automatic ones too."""
-        cleared = [await self._clear(key, cause) for key in list(self._standing)]
+        cleared = [await self._clear(key, cause) for key in list(self._in_force)]
         return [toggle for toggle in cleared if toggle is not None]
 
     async def withdraw(self, toggle: ToggleRecord, cause: Cause) -> bool:
@@ -118,7 +118,7 @@ class Toggles:
             self._changed = anyio.Event()
             now = self._clock.now()
             left = math.inf
-            for toggle in list(self._standing.values()):
+            for toggle in list(self._in_force.values()):
                 if expired(toggle, now):
                     cause = Cause(by="service", via="expiry", reason="its time was over")
                     try:
@@ -139,7 +139,7 @@ class Toggles:
                 key[0].value, key[1], cause, now=self._clock.now(), only_since=only_since
             )
             if cleared is not None:
-                self._standing.pop(key, None)
+                self._in_force.pop(key, None)
         if cleared is not None:
             event = ToggleExpired if cause.via == "expiry" else ToggleCleared
             self._tell(event, cleared, cause)
@@ -174,11 +174,6 @@ class Toggles:
 
 def _cause(toggle: ToggleRecord) -> Cause:
     return Cause(by=toggle.set_by, via=toggle.via, reason=toggle.reason)
-
-
-def key_of(toggle: ToggleRecord) -> Key:
-    """Where a toggle stands."""
-    return Scope(toggle.scope), toggle.name
 
 
 def _named(key: Key) -> str:

@@ -9,10 +9,10 @@ from agent_runner.bus.bus import Bus
 from agent_runner.events.approval import ApprovalRequested
 from agent_runner.events.envelope import Stored
 from agent_runner.events.run import CircuitChanged
-from agent_runner.routing.plan import Plan
 from agent_runner.routing.router import Leg, Router
 from agent_runner.tasks import Tasks
 from conversation_store.records import AgentRecord, RunOutcome
+from fallback.plan import Plan
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,6 @@ import msgspec
 
 from agent_runner.agents.base import CliProtocol, PermissionAnswer
 from agent_runner.agents.unfinished import Unfinished, partial_answer
-from agent_runner.errors import FailureCode
 from agent_runner.events.background import BackgroundLost, BackgroundTask
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
@@ -18,6 +17,7 @@ from agent_runner.events.permission import PermissionRequested, PermissionResolv
 from agent_runner.latch import Latch
 from agent_runner.runners.questions import Questions
 from agent_runner.runners.sink import Asker, Behind, Resolution, Sink
+from conversation_store.codes import FailureCode
 
 SETTLE_S = 10.0
 """Seconds a process has to tell what came of its work, when that is over and it is at rest."""

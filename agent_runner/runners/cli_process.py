@@ -14,7 +14,6 @@ from anyio.abc import TaskGroup
 
 from agent_runner.agents.base import CliProtocol, Exit, Feature, Form, Received
 from agent_runner.agents.unfinished import Unfinished, partial_answer
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import Oversize
 from agent_runner.events.message import TurnCompleted
@@ -36,6 +35,7 @@ from agent_runner.runners.sink import Resolution, Sink
 from agent_runner.runners.stderr import Stderr
 from agent_runner.runners.stdout import QUIET_S, Stdout
 from agent_runner.runners.text_mask import TextMask
+from conversation_store.codes import FailureCode
 
 log = structlog.get_logger(__name__)
 

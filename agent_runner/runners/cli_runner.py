@@ -11,7 +11,6 @@ import structlog
 
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for, forms_of
-from agent_runner.errors import FailureCode
 from agent_runner.events.message import TurnCompleted
 from agent_runner.latch import Latch
 from agent_runner.process import tree
@@ -24,6 +23,7 @@ from agent_runner.runners.warm import Kept, WarmPool
 from agent_runner.runners.watchdog import Watchdog
 from agent_runner.settings import Timeouts
 from agent_runner.tasks import Tasks
+from conversation_store.codes import FailureCode
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from agent_runner import quoting
 from agent_runner.agents.base import Adapter, AgentOptions, Form
 from agent_runner.agents.registry import adapter_for
 from agent_runner.decoding.terminal import Profile
-from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.errors import BadRequestError
 from agent_runner.folders import remove
 from agent_runner.process.child import spawn
 from agent_runner.process.condition import (
@@ -36,6 +36,7 @@ from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.session_files import set_back
 from agent_runner.runners.terminal import TMUX, TMUX_INSTALL_HINT, driven, find_tmux
 from agent_runner.settings import ResourceSettings
+from conversation_store.codes import FailureCode
 
 OWN_FILES = ("token", "agent-runner.db*", "raw/**", "private/**", "backups/**")
 """Of the state folder: what no agent has to read. The mirrors' folders lie in it, too."""

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.run import LimitReached
 from agent_runner.latch import Latch
 from agent_runner.process.child import Child
+from conversation_store.codes import FailureCode
 
 _CODES = {
     "memory": FailureCode.MEMORY_LIMIT,

@@ -6,10 +6,10 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from agent_runner.errors import FailureCode
 from agent_runner.events.run import TimeoutExpired
 from agent_runner.runners.questions import Questions
 from agent_runner.settings import Timeouts
+from conversation_store.codes import FailureCode
 
 TimeoutName = Literal["start", "no_output", "heartbeat", "command"]
 Name = TimeoutName | Literal["hold"]

@@ -17,19 +17,20 @@ from agent_runner.events.background import BackgroundTask
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.permission import PermissionRequested
 from agent_runner.latch import Latch
-from agent_runner.routing.plan import Plan
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.sink import Asker, AskPerson, Behind, Resolution
 from agent_runner.runs.announcements import RunOver
 from agent_runner.runs.ask import SETTLED_BEFORE, Ask, denial
 from agent_runner.runs.outlet import Outlet
 from agent_runner.runs.progress import Progress
+from agent_runner.runs.route import route_decided
 from agent_runner.runs.stop import StopSignal
 from agent_runner.settings import Timeouts
 from conversation_store.errors import StoreError
 from conversation_store.records import RunOutcome, RunRecord
 from conversation_store.sqlite.runs import NewRun
 from conversation_store.sqlite.store import Store
+from fallback.plan import Plan
 
 log = structlog.get_logger(__name__)
 
@@ -200,8 +201,8 @@ class ActiveRun:
         if run == self.run:
             return
         self.run = run
-        told = msgspec.structs.replace(plan.event(), after_code=after_code)
-        await self.channel.commit(lambda: self._store.runs.route(run, [new_event(told)]))
+        told = new_event(route_decided(plan, after_code))
+        await self.channel.commit(lambda: self._store.runs.route(run, [told]))
 
     # --- what its process tells it: see `runners.sink.Sink` -----------------------------------
 

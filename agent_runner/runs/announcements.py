@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from agent_runner.agents.base import AgentOptions
-from agent_runner.routing.plan import Plan
 from agent_runner.settings import Timeouts
 from conversation_store.records import AgentRecord
 from conversation_store.sqlite.runs import NewRun
+from fallback.plan import Plan
 
 
 class RunBegins(msgspec.Struct, frozen=True, kw_only=True):

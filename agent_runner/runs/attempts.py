@@ -9,7 +9,6 @@ import structlog
 from agent_runner import wire
 from agent_runner.agents.custom import supervised_schema as supervised
 from agent_runner.approvals.service import ApprovalService
-from agent_runner.errors import FailureCode
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.notice import Notice
 from agent_runner.events.session import SessionQuarantined
@@ -21,6 +20,7 @@ from agent_runner.runs.fruitless import last_fruitless, may_be_the_session
 from agent_runner.runs.history import MOST_TURNS, with_history
 from agent_runner.runs.processes import Processes
 from agent_runner.runs.resumption import Resumption
+from conversation_store.codes import FailureCode
 from conversation_store.records import ApprovalRecord, ConversationRecord
 from conversation_store.sqlite.store import Store
 

@@ -11,7 +11,6 @@ import structlog
 from agent_runner import wire
 from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.service import ApprovalService
-from agent_runner.errors import FailureCode
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.permission import PermissionRequested
 from agent_runner.latch import Latch, first_of
@@ -21,6 +20,7 @@ from agent_runner.runs.active import ActiveRun, BeginBehind
 from agent_runner.runs.ask import denial
 from agent_runner.runs.outcome import judge, stopped
 from agent_runner.runs.stop import StopReason
+from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
 from conversation_store.records import RunOutcome
 from conversation_store.sqlite.runs import NewRun

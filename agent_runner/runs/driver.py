@@ -15,9 +15,8 @@ from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.channel import Batch
 from agent_runner.bus.observers import Observers
 from agent_runner.bus.stored import new_event
-from agent_runner.errors import AgentRunnerError, FailureCode
+from agent_runner.errors import AgentRunnerError
 from agent_runner.events.notice import Notice
-from agent_runner.routing.plan import CommMode, Plan, Source
 from agent_runner.routing.router import Router
 from agent_runner.routing.trials import Trial, Trials
 from agent_runner.runners.cli_runner import RunRequest
@@ -40,10 +39,12 @@ from agent_runner.runs.queue import QueueSlot
 from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.runs.stop import StopReason
 from agent_runner.settings import Settings, Timeouts
+from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
+from fallback.plan import CommMode, Plan, Source
 
 log = structlog.get_logger(__name__)
 

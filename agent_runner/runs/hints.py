@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from agent_runner.errors import FailureCode
+from conversation_store.codes import FailureCode
 
 HINTS: dict[str, str] = {
     FailureCode.AUTH_REQUIRED: "log the CLI in; `agent-runner doctor` shows each login",

@@ -10,12 +10,12 @@ from agent_runner import wire
 from agent_runner.agents.base import Adapter
 from agent_runner.agents.resets import from_epoch, future, reset_time
 from agent_runner.agents.wordings.table import wording_of
-from agent_runner.errors import FailureCode
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.run import RunFinished
 from agent_runner.events.usage import Usage
 from agent_runner.runs.hints import HINTS
 from agent_runner.runs.stop import StopReason
+from conversation_store.codes import FailureCode
 from conversation_store.records import RunOutcome
 from conversation_store.states import RunState
 

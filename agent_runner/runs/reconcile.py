@@ -12,12 +12,12 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.bus.stored import new_event
-from agent_runner.errors import FailureCode
 from agent_runner.events.background import BackgroundLost, BackgroundTask
 from agent_runner.process import tree
 from agent_runner.process.identity import ProcessIdentity
 from agent_runner.runs.outcome import finished_event, with_hint
 from agent_runner.runs.recovery import Recovered
+from conversation_store.codes import FailureCode
 from conversation_store.records import ProcessRecord, RunOutcome, RunRecord, StoredEvent
 from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState

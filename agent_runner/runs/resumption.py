@@ -5,8 +5,8 @@ from __future__ import annotations
 from agent_runner.agents.custom.supervised_schema import MOST_ANSWERS, Answer
 from agent_runner.approvals.canonical import canonical
 from agent_runner.approvals.service import ApprovalService
-from agent_runner.errors import FailureCode
 from agent_runner.runners.launcher import LaunchError
+from conversation_store.codes import FailureCode
 from conversation_store.records import ApprovalRecord
 from conversation_store.states import ApprovalKind, ApprovalState, Delivery
 

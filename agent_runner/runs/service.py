@@ -33,6 +33,7 @@ from agent_runner.runs.queue import AgentQueue, QueueSlot
 from agent_runner.runs.reconcile import interrupt
 from agent_runner.runs.registry import ActiveRuns
 from agent_runner.runs.request import ExecuteRequest
+from agent_runner.runs.route import route_decided
 from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.runs.stop import StopReason
 from agent_runner.settings import Settings, Timeouts
@@ -228,7 +229,7 @@ class RunService:
         queued = RunQueued(
             turn_id=run.turn_id, agent_id=agent.agent_id, prompt=run.prompt, position=len(queue)
         )
-        events = [new_event(queued), new_event(plan.event())]
+        events = [new_event(queued), new_event(route_decided(plan))]
         spec = RunSpec(run=run, agent_type=agent.type, options=options, timeouts=timeouts)
         active = self._new(spec, channel)
         # Nothing can come between these two: what has begun to be committed is not cancelled.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from agent_runner.errors import FailureCode
 from agent_runner.latch import Latch
+from conversation_store.codes import FailureCode
 
 
 class StopReason(StrEnum):

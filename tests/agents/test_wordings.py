@@ -9,8 +9,8 @@ import pytest
 from agent_runner.agents.failures import code_for, code_for_text, readable
 from agent_runner.agents.wordings.row import Wording
 from agent_runner.agents.wordings.table import WORDINGS, wording_of
-from agent_runner.errors import FailureCode
 from agent_runner.runs.hints import HINTS
+from conversation_store.codes import FailureCode
 from tests.agents import wordings_table
 
 ROWS = [(cli, wording) for cli, wordings in WORDINGS.items() for wording in wordings]

@@ -14,8 +14,8 @@ from agent_runner.agents.registry import adapter_for
 from agent_runner.agents.resets import reset_time
 from agent_runner.agents.wordings.row import Wording
 from agent_runner.agents.wordings.table import WORDINGS
-from agent_runner.errors import FailureCode
 from agent_runner.runs.hints import HINTS
+from conversation_store.codes import FailureCode
 
 FILE = Path(__file__).parent.parent.parent / "runbooks" / "errors.md"
 BEGIN = "<!-- wordings: python -m tests.agents.wordings_table -->\n"

@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 from starlette.routing import Route
 
 from agent_runner.api.application import ENDPOINTS, build
+from agent_runner.events.registry import events_of
 from tests.api.frames import data_of
 from tests.conftest import ModuleService, Service, Serving
 
@@ -190,3 +191,39 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
     call("GET", "/api/integrity/stats", 200)
     json_routes = {(e.method, e.path) for e in ENDPOINTS if e.reply is not None}
     assert json_routes <= done, "a route without a real answer here"
+
+
+def event_schema(document: dict[str, Any], name: str) -> Draft202012Validator:
+    reference = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    return Draft202012Validator(reference)
+
+
+def test_what_streams_carry_is_what_is_declared(document: dict[str, Any], live: Service) -> None:
+    body = {"prompt": json.dumps([{"text": "one"}, {"unknown": True}, {"text": "two"}])}
+    with live.client(Accept="text/event-stream") as client:
+        told = client.post("/agents/worker/execute", json=body)
+    events = [data_of(block) for block in told.content.split(b"\n\n") if b"data: " in block]
+    assert {event["type"] for event in events} >= {"run.queued", "message.delta", "run.finished"}
+    schema = event_schema(document, "ConversationEvent")
+    for event in events:
+        schema.validate(event)
+        assert not schema.is_valid({**event, "type": "of.no.kind"})
+        assert not schema.is_valid({**event, "runId": 7})
+
+
+def test_every_event_is_declared(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    told = {
+        ref.rpartition("/")[2]
+        for name in ("DurableEvent", "EphemeralEvent")
+        for ref in schemas[name]["discriminator"]["mapping"].values()
+    }
+    assert told == {cls.__name__ for cls in events_of("conversation").values()}
+    streams = [
+        content["x-itemSchema"]["$ref"].rpartition("/")[2]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for kind, content in operation["responses"].get("200", {}).get("content", {}).items()
+        if kind == "text/event-stream"
+    ]
+    assert sorted(set(streams)) == ["ApprovalLogEvent", "ConversationEvent", "FallbackLogEvent"]

@@ -160,7 +160,8 @@ DEFENCES = (
     ),
     Defence(
         30, "stdin is closed after the prompt", _LIVE,
-        "if self._protocol.close_after_prompt:\n            self._outbox.close()", "if False:\n            self._outbox.close()",
+        "if self._protocol.close_after_prompt:\n            self._outbox.close()",
+        "if False:\n            self._outbox.close()",
     ),
     Defence(
         31, "a terminal gets no controls", "agent_runner/plain_text.py",
@@ -240,8 +241,9 @@ DEFENCES = (
     # --- the service
     # --- tmux and shadow
     Defence(
-        47, "what has acted is not run again", "agent_runner/routing/router.py",
-        "or plan.source not in _MAY_FALL_BACK or acted:", "or plan.source not in _MAY_FALL_BACK:",
+        47, "what has acted is not run again", "fallback/decide.py",
+        "return headless and not acted and code in TMUX_HELPS",
+        "return headless and code in TMUX_HELPS",
     ),
     Defence(
         47, "both failures are told", "agent_runner/runs/driver.py",

@@ -12,18 +12,20 @@ import pytest
 
 from agent_runner import wire
 from agent_runner.bus.observers import Observers
-from agent_runner.errors import FailureCode, UnavailableError
+from agent_runner.errors import UnavailableError
 from agent_runner.events.toggle import ToggleCleared, ToggleExpired, ToggleSet
 from agent_runner.routing.circuits import Circuits
 from agent_runner.routing.guards import Guards
-from agent_runner.routing.plan import CommMode, Source
 from agent_runner.routing.router import Router
 from agent_runner.routing.toggles import Toggles
 from agent_runner.settings import AutomaticSettings, BreakerSettings
+from conversation_store.codes import FailureCode
 from conversation_store.records import AgentRecord, RunOutcome
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.sqlite.toggles import Cause
 from conversation_store.states import RunState
+from fallback.decide import ShadowLegs
+from fallback.plan import CommMode, Source
 from fallback.precedence import EVERYTHING, Scope
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +52,9 @@ class World:
         settings = AutomaticSettings(**automatic)
         self.guards = Guards(store, self.toggles, settings, self.clock)
         observers.observe_announced(self.guards.on_toggle, ToggleSet, ToggleCleared, ToggleExpired)
-        self.router = Router(self.toggles, self.guards, self.circuits, self, CommMode.TMUX)
+        self.router = Router(
+            self.toggles, self.guards, self.circuits, self, ShadowLegs(primary=CommMode.TMUX)
+        )
 
     def clock(self) -> float:
         return self.now

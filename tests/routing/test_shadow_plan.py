@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_runner.routing.plan import CommMode
+from fallback.plan import CommMode
 from tests.conftest import Serving
 from tests.mirrors.test_mirrors import shadowed
 

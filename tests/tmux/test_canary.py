@@ -27,7 +27,7 @@ async def test_one_canary_at_a_time_whoever_asks(serving: Serving, tmp_path: Pat
         one = await add_agent(context, tmp_path, "one")
         two = await add_agent(context, tmp_path, "two")
         hung = Evidence(kind="hangs", text="they hung")
-        await context.router._guards.warn([(Scope.TYPE, "claude-code")], hung)
+        await context.router.guards.warn([(Scope.TYPE, "claude-code")], hung)
         await anyio.sleep(0.01)
         route, held, waiting = context.store.runs.route, anyio.Event(), []
 

@@ -18,7 +18,6 @@ import pytest
 from agent_runner.agents.base import Form, PermissionAnswer
 from agent_runner.agents.claude import profile as claude_ui
 from agent_runner.decoding.terminal import Profile
-from agent_runner.errors import FailureCode
 from agent_runner.events.message import MessageCompleted
 from agent_runner.events.notice import Notice
 from agent_runner.events.permission import PermissionRequested
@@ -29,6 +28,7 @@ from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.tmux.capture import capture
 from agent_runner.tmux.driver import AGAIN_S
+from conversation_store.codes import FailureCode
 from tests.conftest import Serving
 from tests.tmux.uis import Listener, Never, Ui, until
 

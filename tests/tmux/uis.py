@@ -12,7 +12,6 @@ import anyio
 
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
 from agent_runner.api.context import Context
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.permission import PermissionRequested
@@ -21,6 +20,7 @@ from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import RunRequest
 from agent_runner.runners.sink import ASK_A_PERSON, Asker, AskPerson, Resolution
 from agent_runner.settings import Timeouts
+from conversation_store.codes import FailureCode
 
 
 class Listener:

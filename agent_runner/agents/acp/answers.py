@@ -9,8 +9,9 @@ from agent_runner.agents.failures import code_for, code_for_text
 from agent_runner.agents.flags import names_and_values
 from agent_runner.agents.json_rpc import RpcError
 from agent_runner.decoding.decode import whole
-from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.errors import BadRequestError
 from agent_runner.events.usage import Usage
+from conversation_store.codes import FailureCode
 
 AUTH_REQUIRED = -32000
 

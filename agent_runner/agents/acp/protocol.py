@@ -38,7 +38,7 @@ from agent_runner.agents.text_items import TextItems
 from agent_runner.agents.tool_calls import NO_PERMISSION
 from agent_runner.agents.unanswered import UNTOLD
 from agent_runner.decoding.decode import Broken, Part, Unrecognised, shown
-from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.errors import BadRequestError
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import Unknown
 from agent_runner.events.message import TurnCompleted
@@ -46,6 +46,7 @@ from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.permission import PermissionOption, PermissionRequested
 from agent_runner.events.session import SessionStarted
 from agent_runner.events.usage import Usage, UsageReported
+from conversation_store.codes import FailureCode
 
 _PING = "_agent_runner/ping"
 _MOST_PINGS = 200

@@ -30,7 +30,6 @@ from agent_runner.agents.line_reader import join
 from agent_runner.agents.protocol import ENDED, ProtocolBase
 from agent_runner.agents.unanswered import UNTOLD
 from agent_runner.decoding.decode import Broken, Unrecognised, objects, plain, shown, whole
-from agent_runner.errors import FailureCode
 from agent_runner.events.background import BackgroundTask
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.notice import Activity, Notice
@@ -38,6 +37,7 @@ from agent_runner.events.permission import PermissionOption, PermissionRequested
 from agent_runner.events.session import SessionStarted
 from agent_runner.events.usage import Usage, UsageReported
 from agent_runner.wire import encode
+from conversation_store.codes import FailureCode
 
 _FEATURES: frozenset[Feature] = frozenset({"message", "updatedInput", "session", "stop"})
 _QUESTIONS: dict[str, Literal["question", "plan"]] = {

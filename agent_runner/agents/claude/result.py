@@ -11,9 +11,9 @@ from agent_runner.agents.claude.schema import Result
 from agent_runner.agents.failures import code_for, short
 from agent_runner.agents.unanswered import PLACEHOLDER
 from agent_runner.decoding.decode import whole
-from agent_runner.errors import FailureCode
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.usage import Usage
+from conversation_store.codes import FailureCode
 
 _BY_SUBTYPE = {
     "error_max_turns": FailureCode.MAX_TURNS,

@@ -9,10 +9,10 @@ from agent_runner.agents.claude.result import API_ERRORS
 from agent_runner.agents.failures import code_for_status, short
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.decoding.decode import plain, whole
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.usage import RetryScheduled
+from conversation_store.codes import FailureCode
 
 
 def system_events(line: s.System) -> list[AgentEvent]:

@@ -23,13 +23,13 @@ from agent_runner.agents.terminal_protocol import TerminalProtocol
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.decoding import terminal as t
 from agent_runner.decoding.decode import Broken, Unrecognised, plain, whole
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.permission import PermissionOption, PermissionRequested
 from agent_runner.events.session import SessionStarted
 from agent_runner.events.usage import Usage, UsageReported
+from conversation_store.codes import FailureCode
 
 _FEATURES: frozenset[Feature] = frozenset({"message", "updatedInput", "session", "stop"})
 _KINDS: dict[str, Literal["question", "plan"]] = {

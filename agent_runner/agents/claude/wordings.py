@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_runner.agents.wordings.row import Wording
-from agent_runner.errors import FailureCode as Code
+from conversation_store.codes import FailureCode as Code
 
 _CLI = "https://code.claude.com/docs/en/errors"
 _API = "https://platform.claude.com/docs/en/api/errors"

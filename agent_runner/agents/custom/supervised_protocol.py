@@ -18,12 +18,12 @@ from agent_runner.agents.line_reader import join
 from agent_runner.decoding.decode import Broken, Drift
 from agent_runner.decoding.salvage import pieces
 from agent_runner.emitter import WAITING
-from agent_runner.errors import FailureCode
 from agent_runner.events.background import BackgroundTask
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.permission import PermissionOption, PermissionRequested
+from conversation_store.codes import FailureCode
 
 QUESTION = "approval"
 """The tool's name in an approval that a supervised tool asks for."""

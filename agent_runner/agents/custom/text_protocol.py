@@ -10,9 +10,9 @@ from agent_runner.agents.failures import code_for_text, error_line
 from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.agents.wordings.table import LOOKED_AT
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
+from conversation_store.codes import FailureCode
 
 
 class TextProtocol(ProtocolBase):

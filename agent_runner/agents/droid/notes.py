@@ -18,7 +18,6 @@ from agent_runner.agents.failures import readable, short
 from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.unanswered import UNTOLD, hook_words
 from agent_runner.decoding.decode import plain, whole
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import (
     MessageCompleted,
@@ -30,6 +29,7 @@ from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.tool import ToolProgress, ToolStarted
 from agent_runner.events.usage import RetryScheduled, Usage, UsageReported
 from agent_runner.pieces import Pieces
+from conversation_store.codes import FailureCode
 
 _RETRIES = {
     "overloaded": FailureCode.OVERLOADED,

@@ -20,7 +20,6 @@ from agent_runner.agents.protocol import AGENT_ROLES, ProtocolBase
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.decoding.decode import plain, shown, whole
 from agent_runner.decoding.fit import words_of
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import Unknown
 from agent_runner.events.message import MessageCompleted, ReasoningCompleted, TurnCompleted
@@ -28,6 +27,7 @@ from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.session import SessionStarted
 from agent_runner.events.tool import ToolStarted
 from agent_runner.events.usage import Usage, UsageReported
+from conversation_store.codes import FailureCode
 
 
 class DroidProtocol(ProtocolBase):

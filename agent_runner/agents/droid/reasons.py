@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_runner.agents.failures import code_for
-from agent_runner.errors import FailureCode
+from conversation_store.codes import FailureCode
 
 _REASONS = {
     "cancelled": FailureCode.INTERRUPTED,

@@ -24,7 +24,7 @@ from agent_runner.agents.json_rpc import (
 )
 from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.decoding.decode import Broken, Part, Unrecognised, plain, shown
-from agent_runner.errors import BadRequestError, FailureCode
+from agent_runner.errors import BadRequestError
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import Unknown
 from agent_runner.events.message import TurnCompleted
@@ -32,6 +32,7 @@ from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.permission import PermissionOption, PermissionRequested
 from agent_runner.events.session import SessionStarted
 from agent_runner.events.usage import Usage
+from conversation_store.codes import FailureCode
 
 _HEADER = {"jsonrpc": "2.0", "factoryApiVersion": "1.0.0", "factoryProtocolVersion": "1.206.0"}
 _OPENING = ("droid.initialize_session", "droid.load_session", "droid.update_session_settings")

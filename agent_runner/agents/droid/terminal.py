@@ -20,7 +20,6 @@ from agent_runner.agents.failures import readable, short
 from agent_runner.agents.terminal_protocol import TerminalProtocol
 from agent_runner.decoding import terminal as t
 from agent_runner.decoding.decode import Broken, Unrecognised, plain
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import MessageCompleted, ReasoningCompleted, TurnCompleted
 from agent_runner.events.notice import Activity, Notice
@@ -28,6 +27,7 @@ from agent_runner.events.permission import PermissionOption, PermissionRequested
 from agent_runner.events.session import SessionStarted
 from agent_runner.events.tool import ToolStarted
 from agent_runner.events.usage import Usage, UsageReported
+from conversation_store.codes import FailureCode
 
 _OPTIONS = [
     PermissionOption(option_id="allow", name="Yes, allow", kind="allow_once"),

@@ -28,7 +28,6 @@ from agent_runner.agents.protocol import AGENT_ROLES, ProtocolBase
 from agent_runner.agents.text_items import TextItems
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.decoding.decode import plain, shown, whole
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import Unknown
 from agent_runner.events.message import TurnCompleted
@@ -36,6 +35,7 @@ from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.session import SessionStarted
 from agent_runner.events.tool import FileChanged, ToolStarted
 from agent_runner.events.usage import Usage, UsageReported
+from conversation_store.codes import FailureCode
 
 EXIT_CODES = {
     41: FailureCode.AUTH_REQUIRED,

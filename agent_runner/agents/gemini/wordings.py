@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_runner.agents.wordings.row import Wording
-from agent_runner.errors import FailureCode as Code
+from conversation_store.codes import FailureCode as Code
 
 _API = "https://ai.google.dev/gemini-api/docs/troubleshooting"
 _ISSUES = "https://github.com/google-gemini/gemini-cli/issues"

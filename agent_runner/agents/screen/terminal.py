@@ -13,11 +13,11 @@ from agent_runner.agents.base import PermissionAnswer, Received
 from agent_runner.agents.screen import text as screen_text
 from agent_runner.agents.terminal_protocol import TerminalProtocol
 from agent_runner.decoding import terminal as t
-from agent_runner.errors import FailureCode
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import MessageCompleted, TurnCompleted
 from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.permission import PermissionRequested
+from conversation_store.codes import FailureCode
 
 
 class ScreenTerminal(TerminalProtocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_runner.agents.wordings.row import Wording
-from agent_runner.errors import FailureCode as Code
+from conversation_store.codes import FailureCode as Code
 
 _NODE = "https://nodejs.org/api/errors.html"
 _SHIM = "choose a version for the agent's folder, or set `programs` to the program itself"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent_runner.agents.wordings.row import Wording
-from agent_runner.errors import FailureCode as Code
+from conversation_store.codes import FailureCode as Code
 
 _API = "https://platform.openai.com/docs/guides/error-codes/api-errors"
 _CODEX = "https://github.com/openai/codex/blob/main/codex-rs/protocol/src/error.rs"

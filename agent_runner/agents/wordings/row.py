@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from agent_runner.errors import FailureCode
+from conversation_store.codes import FailureCode
 
 
 class Wording(NamedTuple):

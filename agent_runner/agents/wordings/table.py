@@ -10,7 +10,7 @@ from agent_runner.agents.droid import wordings as droid
 from agent_runner.agents.gemini import wordings as gemini
 from agent_runner.agents.wordings import common, openai
 from agent_runner.agents.wordings.row import Wording
-from agent_runner.errors import FailureCode
+from conversation_store.codes import FailureCode
 
 LOOKED_AT = 4000
 """Characters of a text that are looked at."""

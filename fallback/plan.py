@@ -7,8 +7,6 @@ from typing import Any
 
 import msgspec
 
-from agent_runner.errors import BadRequestError
-from agent_runner.events.run import RouteDecided
 from fallback.precedence import Key
 
 
@@ -52,24 +50,3 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         if self.mirror is not None:
             detail["mirror"] = self.mirror.value
         return detail
-
-    def event(self) -> RouteDecided:
-        """What is told of it."""
-        return RouteDecided(
-            mode=self.mode.value,
-            source=self.source.value,
-            reason=self.reason,
-            mirror=None if self.mirror is None else self.mirror.value,
-        )
-
-
-def check_comm_mode(value: str) -> CommMode:
-    """`value` as a mode; BadRequestError `invalid_comm_mode` otherwise."""
-    try:
-        return CommMode(value)
-    except ValueError:
-        raise BadRequestError(
-            "invalid_comm_mode",
-            f"commMode {value[:80]!r} is unknown",
-            hint=f"known: {', '.join(CommMode)}",
-        ) from None
