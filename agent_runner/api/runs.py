@@ -137,6 +137,7 @@ async def execute(request: Request) -> Response:
     """
     ctx = context(request)
     body = await read_body(request, ExecuteBody)
+    wanted_dialect(request)  # refused before anything is run
     timeouts = body.timeouts.given() if body.timeouts is not None else {}
     if body.timeout_ms is not None:
         timeouts["commandMs"] = body.timeout_ms
