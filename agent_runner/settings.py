@@ -299,7 +299,7 @@ class AutomaticSettings(_Section):
     window_ms: Milliseconds = Field(900_000, description="Older runs do not count for a rate.")
     least_runs: int = Field(5, ge=1, description="Runs before a rate counts.")
     least_success: float = Field(
-        0.8, ge=0, le=1, description="CliRunner is given up when a smaller share succeeds."
+        0.8, ge=0, le=1, description="Headless is given up when a smaller share succeeds."
     )
     most_hangs: float = Field(0.2, ge=0, le=1, description="... when a larger share hangs.")
     most_drift: float = Field(
@@ -351,7 +351,7 @@ class CriteriaSettings(_Section):
         0.95, ge=0, le=1, description="The share of comparisons that must match or be equivalent."
     )
     least_gain: float = Field(
-        0.0, ge=-1, lt=1, description="CliRunner must be faster than tmux by over this share."
+        0.0, ge=-1, lt=1, description="Headless must be faster than tmux by over this share."
     )
     most_corrupt: float = Field(
         0.001, gt=0, le=1, description="A smaller share of headless outputs may be damaged."

@@ -57,7 +57,7 @@ def normalise(text: str, roots: Sequence[str] = ()) -> str:
 
 
 def normalise_value(value: Any, roots: Sequence[str] = (), *, level: int = 0) -> Any:
-    """The same for every text in a JSON value; keys stay."""
+    """Normalise every text in a JSON value; keys stay."""
     if level == MOST_LEVELS:
         return "<deep>"
     if isinstance(value, str):

@@ -145,7 +145,7 @@ def _tiles(report: Report) -> Iterator[str]:
 
 def _tables(report: Report) -> Iterator[str]:
     figures = report.metrics
-    yield "<h2>CliRunner beside tmux</h2>"
+    yield "<h2>Headless beside tmux</h2>"
     yield _table(("", "headless", "tmux"), [tuple(map(escape, row)) for row in ways(figures)])
     if figures.agents:
         yield "<h2>Agents</h2>"

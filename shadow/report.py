@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
-from conversation_store.records import ComparisonDetail, ComparisonRecord
-from conversation_store.states import Verdict
+from conversation_store.records import ComparisonDetail
 from shadow.criteria import Readiness
 from shadow.metrics import Metrics
 
@@ -20,7 +19,6 @@ NOTHING_YET = (
 _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_BAD = (Verdict.MISMATCH, Verdict.MIRROR_FAILED, Verdict.PRIMARY_FAILED, Verdict.BOTH_FAILED)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -29,14 +27,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     metrics: Metrics
     criteria: Readiness
     worst: list[ComparisonDetail]
-
-
-def worst_of(comparisons: Sequence[ComparisonRecord], most: int) -> list[ComparisonRecord]:
-    """The mismatches that are least alike, then the failures, newest first."""
-    bad = [one for one in comparisons if one.verdict in _BAD]
-    return sorted(bad, key=lambda one: (_BAD.index(one.verdict or _BAD[-1]), one.similarity or 0))[
-        :most
-    ]
 
 
 def markdown(report: Report) -> str:

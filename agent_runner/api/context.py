@@ -11,7 +11,6 @@ from starlette.requests import Request
 
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.tickets import TicketService
 from agent_runner.maintenance.service import Maintenance
 from agent_runner.maintenance.store_watch import StoreWatch
 from agent_runner.mirrors.evidence import Evidence
@@ -25,6 +24,7 @@ from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runs.reconcile import Reconciliation
 from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
+from agent_runner.tickets import TicketService
 from agent_runner.troubles import Troubles
 from conversation_store.sqlite.store import Store
 

@@ -24,11 +24,11 @@ from agent_runner.api.shadow_replies import (
     MetricsReply,
     ShadowReportReply,
 )
-from agent_runner.mirrors.evidence import Window
 from conversation_store.states import Verdict
 from shadow.diff import unified
 from shadow.page import POLICY, html
 from shadow.report import markdown
+from shadow.window import Window
 
 _PAGE = 50
 _LONGEST_PAGE = 200

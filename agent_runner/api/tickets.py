@@ -14,7 +14,7 @@ from agent_runner.api.context import context
 from agent_runner.api.replies import TicketListReply, TicketReply
 from agent_runner.api.routes import IDEMPOTENCY_KEY, Endpoint, Query
 from agent_runner.api.runs import idempotency_key
-from agent_runner.bus.tickets import TicketService
+from agent_runner.tickets import TicketService
 from conversation_store.records import TicketRecord
 
 _PAGE = 50
@@ -74,7 +74,7 @@ async def get_reply(request: Request) -> Response:
 
 
 async def wait(request: Request) -> Response:
-    """The same, once there is a reply or the time is over."""
+    """A ticket once it has its reply, or as it is when the time is over."""
     milliseconds = integer_parameter(request, "timeoutMs", _WAIT_MS, high=_LONGEST_WAIT_MS)
     tickets = context(request).tickets
     ticket = await tickets.wait(request.path_params["ticketId"], milliseconds / 1000)

@@ -26,7 +26,6 @@ from agent_runner.app.state_dir import StateDir
 from agent_runner.approvals.hooks import Hooks
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.bus import Bus
-from agent_runner.bus.tickets import TicketService
 from agent_runner.clock import Clock
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events.approval import ApprovalRequested
@@ -64,6 +63,7 @@ from agent_runner.runs.rotation import Rotation
 from agent_runner.runs.service import RunService
 from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.settings import Settings
+from agent_runner.tickets import TicketService
 from agent_runner.troubles import Troubles
 from conversation_store.errors import StoreError, StoreUnusableError
 from conversation_store.records import RunRecord

@@ -155,9 +155,10 @@ class Channel:
         return stored is not None
 
     async def commit_jointly(self, commit: JointCommit) -> bool:
-        """The same, and one transaction fewer: `commit` is given what was emitted before.
+        """Run a store transaction that also stores the events emitted before it.
 
-        It stores and returns those events too, before its own, unless it returns None.
+        It is `commit` with one transaction fewer: the function is given those events, and stores
+        and returns them before its own, unless it returns None.
         """
         async with self._place():
             if self._pending_bytes > MAX_JOINT_BYTES:

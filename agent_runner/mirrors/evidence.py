@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import msgspec
 from anyio import to_thread
 
 from agent_runner import wire
 from agent_runner.errors import UnavailableError
 from agent_runner.settings import CriteriaSettings, Settings
-from conversation_store.records import ComparisonDetail, ComparisonRecord
+from conversation_store.records import ComparisonRecord
 from conversation_store.sqlite.store import Store
 from shadow.criteria import Readiness, Thresholds, judge
 from shadow.metrics import Metrics, metrics
-from shadow.report import Report, worst_of
-
-MOST = 20_000
-"""Comparisons that are looked at; of more, the newest."""
-
-MOST_WORST = 20
-
-WORST_TEXT = 64 * 1024
-"""Characters of each output and diff in a report; `comparisons/{id}` has all that is kept."""
+from shadow.report import Report
+from shadow.window import MOST, Window, shortened, worst_of
 
 DAY_S = 86_400
-
-
-class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """Which comparisons: those begun in [since, until), of an agent or a type."""
-
-    since: str
-    until: str
-    agent_id: str | None = None
-    agent_type: str | None = None
 
 
 class Evidence:
@@ -63,8 +46,8 @@ class Evidence:
         figures = await to_thread.run_sync(_metrics, window, page)
         criteria = await to_thread.run_sync(self._judge, window, page)
         worst = [
-            _cut(await self._store.comparisons.get(one.comparison_id))
-            for one in worst_of(page, MOST_WORST)
+            shortened(await self._store.comparisons.get(one.comparison_id))
+            for one in worst_of(page)
         ]
         return Report(metrics=figures, criteria=criteria, worst=worst)
 
@@ -79,17 +62,6 @@ class Evidence:
 
     def _judge(self, window: Window, page: list[ComparisonRecord]) -> Readiness:
         return judge(page, self._thresholds, since=window.since, until=window.until)
-
-
-def _cut(detail: ComparisonDetail) -> ComparisonDetail:
-    legs = [
-        leg
-        and msgspec.structs.replace(
-            leg, output=leg.output[:WORST_TEXT], diff=leg.diff and leg.diff[:WORST_TEXT]
-        )
-        for leg in (detail.primary, detail.mirror)
-    ]
-    return msgspec.structs.replace(detail, primary=legs[0], mirror=legs[1])
 
 
 def _metrics(window: Window, page: list[ComparisonRecord]) -> Metrics:

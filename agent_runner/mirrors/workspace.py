@@ -61,7 +61,7 @@ class Workspace:
 
     @property
     def origin_roots(self) -> list[str]:
-        """The same of the primary leg."""
+        """The folders of the primary leg, whose paths count as those of `roots`."""
         return [str(self._origin), str(self._top)]
 
     def holds(self, path: str) -> bool:

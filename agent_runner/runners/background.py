@@ -254,7 +254,7 @@ class Background:
 
 
 def _with_partial(turn_result: TurnCompleted, last: Sequence[AgentEvent]) -> TurnCompleted:
-    """The turn_result with what broke off, if it has no text of its own."""
+    """The end of the turn with what broke off, if it has no text of its own."""
     if turn_result.ok or turn_result.text is not None or (text := partial_answer(last)) is None:
         return turn_result
     return msgspec.structs.replace(turn_result, text=text, partial=True)

@@ -207,7 +207,7 @@ class CliProcess:
 
     @property
     def turn_over(self) -> bool:
-        """True unless a turn was begun and has no turn_result yet."""
+        """True unless a turn was begun and is not over."""
         return self._turn_done.is_set()
 
     async def turn_result(self) -> TurnCompleted:
@@ -449,7 +449,7 @@ class CliProcess:
             self._end_turn(turn_result)
 
     def _with_partial(self, turn_result: TurnCompleted, passed: list[AgentEvent]) -> TurnCompleted:
-        """The turn_result, after what its turn left open; that is its text if it has no other."""
+        """The turn with what it left open, which is its text if it has no other."""
         passed += self._unfinished.end_turn(partial=not turn_result.ok)
         if turn_result.ok or turn_result.text is not None:
             return turn_result
@@ -561,7 +561,7 @@ class CliProcess:
                 )
 
     def _explained(self, event: AgentEvent) -> AgentEvent:
-        """A turn_result without a result, with the reason that the CLI's session does not know."""
+        """A turn that ended without a result, with the reason that its CLI does not know."""
         event = self._limits.explained(event)
         lost = isinstance(event, TurnCompleted) and event.code == FailureCode.NO_RESULT
         if not (lost and self._stdout.was_cut):

@@ -56,7 +56,7 @@ class Limits:
         return self._over
 
     def explained(self, event: AgentEvent) -> AgentEvent:
-        """A turn_result without a result, with the reason that only the machine knows."""
+        """A turn that ended without a result, with the reason that only the machine knows."""
         if not isinstance(event, TurnCompleted) or event.ok:
             return event
         if (over := self._over) is not None:

@@ -78,7 +78,7 @@ class Sink(Protocol):
         ...
 
     async def emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
-        """Take events, in order; `last` if the turn's turn_result comes with them."""
+        """Take events, in order; `last` if the end of the turn comes with them."""
         ...
 
     async def rule(self, question: PermissionRequested, asker: Asker) -> Resolution | AskPerson:

@@ -1,4 +1,4 @@
-"""A run's way to its turn_result: on the kept process, on a resumed one, in a new session."""
+"""A run's way to its end: on the warm process, on a resumed one, in a new session."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Attempts:
         self.began_process = False
 
     async def run(self) -> tuple[CliProcess, TurnCompleted]:
-        """The turn_result, and the process that gave it.
+        """How the turn ended, and the process that gave it.
 
         LaunchError if none could be started, NotBegunError if none need be any more. A run
         that an approval holds (`active.held`) goes on where its last process was.

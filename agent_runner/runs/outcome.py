@@ -1,4 +1,4 @@
-"""How a run ended: from the agent's turn_result and the wish to stop it."""
+"""How a run ended: from the result of its turn and the wish to stop it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def stopped(reason: StopReason) -> RunOutcome:
 
 
 def failed(code: str, error: str, hint: str | None = None) -> RunOutcome:
-    """The end of a run that could not be brought to a turn_result."""
+    """The end of a run that could not be brought to a result."""
     return RunOutcome(state=RunState.FAILED, code=code, error=error, hint=hint)
 
 

@@ -95,7 +95,7 @@ def read(printing: Printing, logs: Sequence[Path], turn: int) -> Printed:
 def _cut(
     unfinished: Unfinished, turn_result: TurnCompleted, behind: int | None
 ) -> list[AgentEvent]:
-    """What the turn that has its turn_result left open."""
+    """What a turn that is over left open."""
     if behind is None:
         return unfinished.end_turn(partial=not turn_result.ok)
     return unfinished.end_background(partial=not turn_result.ok, helpers=False)

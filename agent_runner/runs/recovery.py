@@ -200,7 +200,7 @@ def missing_behind(
 ) -> tuple[list[AgentEvent], TurnCompleted | None]:
     """Those of `printed` that are stored neither of the run nor of the `others`.
 
-    And the turn_result that the CLI had come to in the run, if it had: what comes after that is of
+    And the result that the CLI had come to in the run, if it had: what comes after that is of
     another run.
     """
     left = Counter(_key(event) for event in stored)

@@ -26,7 +26,7 @@ class ExecuteRequest(msgspec.Struct, frozen=True, kw_only=True):
     mode: str | None = None
 
     def fingerprint(self) -> str:
-        """The same for the same request, whatever its key and the order of its fields."""
+        """A hash of the request: its key and the order of its fields do not count."""
         asked = msgspec.to_builtins(msgspec.structs.replace(self, idempotency_key=None))
         if self.mode is None:
             # As it was before requests could name one: a key from then still fits.

@@ -44,7 +44,7 @@ class Committer:
         return fault
 
     def try_again(self, fault: Fault, jobs: Jobs, connection: sqlite3.Connection) -> Fault | None:
-        """The same after a fault: None if it is over. Without work of its own, try a `probe`."""
+        """Try to work again after a fault: None if it is over. Without jobs a `probe` is tried."""
         if fault.state is not StoreState.FULL:
             return self.work(jobs, connection)
         if self._reserve is None or self._reserve.make():

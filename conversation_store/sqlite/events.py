@@ -59,7 +59,7 @@ def append_events(
 def append_batch(
     transaction: Transaction, conversation_id: str, batch: Sequence[tuple[str | None, NewEvent]]
 ) -> list[StoredEvent]:
-    """The same for events each with its run."""
+    """Append events, each with its run, in order."""
     stored: list[StoredEvent] = []
     for run_id, group in itertools.groupby(batch, key=lambda item: item[0]):
         events = [event for _, event in group]
@@ -115,7 +115,7 @@ class Events:
         return self._pages("events_after", "conversation_id", conversation_id, after, until)
 
     def of_run(self, run_id: str, *, after: int, until: int) -> AsyncIterator[list[StoredEvent]]:
-        """The same for the events of one run."""
+        """Events of one run with after < seq <= until, in pages of about a mebibyte."""
         return self._pages("run_events_after", "run_id", run_id, after, until)
 
     async def _pages(

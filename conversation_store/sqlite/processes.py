@@ -56,7 +56,7 @@ class Processes:
         )
 
     async def lose(self, process: ProcessRecord, events: Sequence[NewEvent]) -> None:
-        """The same of one that an earlier service left, with what its conversation is told."""
+        """Forget a process of an earlier service, and store the events of its conversation."""
 
         def unit(transaction: Transaction) -> None:
             _delete(transaction, process.process_id)

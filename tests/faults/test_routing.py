@@ -27,7 +27,7 @@ NOT_AUTOMATIC = {"automatic": {"enabled": False}}
 
 @needs_tmux
 def test_47_a_run_has_one_other_way(make_service: MakeService) -> None:
-    """CliRunner dies, tmux dies: the run fails once, with both reasons."""
+    """Headless dies, tmux dies: the run fails once, with both reasons."""
     service = make_service(tmux={}, agent_failures=9, fallback=NOT_AUTOMATIC)
     service.register("one")
     run = service.run([{"die": 9}], "one").json()

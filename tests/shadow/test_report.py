@@ -12,7 +12,8 @@ from conversation_store.records import ComparisonDetail, LegBody
 from shadow.diff import MOST_LINES, unified
 from shadow.metrics import metrics
 from shadow.page import POLICY, html
-from shadow.report import NOTHING_YET, Report, markdown, worst_of
+from shadow.report import NOTHING_YET, Report, markdown
+from shadow.window import worst_of
 from tests.shadow.history import history
 from tests.shadow.test_criteria import SINCE, UNTIL, judged, record
 

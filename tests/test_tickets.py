@@ -9,7 +9,7 @@ import anyio.lowlevel
 import pytest
 
 from agent_runner import wire
-from agent_runner.bus.tickets import TicketService
+from agent_runner.tickets import TicketService
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.sqlite.store import open_store
 
