@@ -1,9 +1,10 @@
-"""Small SVG plots in the classes of the page's style: `one` and `two` are the series."""
+"""Small plots as geometry: where the page draws which line, bar and label."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
+
+import msgspec
 
 _W, _H = 460, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 10, 22, 24
@@ -11,6 +12,48 @@ _NAMES = ("one", "two")
 _MOST_LABELS = 6
 
 Show = Callable[[float | None], str]
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in the plot with what is written there."""
+
+    text: str
+    x: float = 0.0
+    y: float = 0.0
+
+
+class Bar(msgspec.Struct, frozen=True, kw_only=True):
+    """A count; `name` is the class of its series: one or two."""
+
+    name: str
+    text: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Path(msgspec.Struct, frozen=True, kw_only=True):
+    """A line through the days that have a value."""
+
+    name: str
+    dots: list[Mark]
+
+
+class Plot(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure; `wanted` is the height of a dashed line: what headless reaches with itself."""
+
+    title: str
+    grid: list[Mark]
+    labels: list[Mark]
+    legend: list[tuple[str, str]]
+    paths: list[Path] = []
+    bars: list[Bar] = []
+    wanted: float | None = None
+    width: int = _W
+    height: int = _H
+    left: int = _LEFT
+    right: int = _W - _RIGHT
 
 
 def lines(
@@ -21,59 +64,67 @@ def lines(
     show: Show,
     top: float | None = None,
     wanted: float | None = None,
-) -> str:
-    """Values by day, whose labels end in MM-DD.
-
-    `wanted` is a dashed line: what headless reaches with itself.
-    """
+) -> Plot:
+    """Values by day, whose labels end in MM-DD."""
     known = [value for values in series.values() for value in values if value is not None]
     most = top or max(known, default=1) or 1
     least = min([*known, wanted or most], default=0) * 0.9 if top else 0.0
-    short = [label[-5:] for label in labels]
-    parts = [_grid(least, most, show), _labels(short, _centres(len(labels)))]
-    for name, values in zip(_NAMES, series.values(), strict=False):
-        parts += _path(name, values, least, most, show, labels)
-    if wanted is not None:
-        y = _y(wanted, least, most)
-        parts.append(f'<line class="wanted" x1="{_LEFT}" x2="{_W - _RIGHT}" y1="{y}" y2="{y}"/>')
-    more = ["headless with itself (dashed)"] if wanted is not None else []
-    return _figure(title, [*series], parts, more)
+    centres = _centres(len(labels))
+    paths = [
+        Path(
+            name=name,
+            dots=[
+                Mark(text=f"{label}: {show(value)}", x=x, y=_y(value, least, most))
+                for x, value, label in zip(centres, values, labels, strict=True)
+                if value is not None
+            ],
+        )
+        for name, values in zip(_NAMES, series.values(), strict=False)
+    ]
+    return Plot(
+        title=title,
+        grid=_grid(least, most, show),
+        labels=_labels([label[-5:] for label in labels], centres),
+        legend=_legend(series),
+        paths=[path for path in paths if path.dots],
+        wanted=None if wanted is None else _y(wanted, least, most),
+    )
 
 
-def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> str:
+def bars(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> Plot:
     """Counts by class."""
     most = max((value for values in series.values() for value in values), default=0) or 1
     most += most % 2  # so that the middle line is a count, too
     centres = _centres(len(labels))
     width = (_W - _LEFT - _RIGHT) / max(1, len(labels)) * 0.8 / len(series)
-    parts = [_grid(0, most, lambda value: f"{value or 0:g}"), _labels(labels, centres)]
-    for place, (name, values) in enumerate(zip(_NAMES, series.values(), strict=False)):
-        for label, centre, value in zip(labels, centres, values, strict=True):
-            x = centre - width * len(series) / 2 + place * width
-            y = _y(value, 0, most)
-            parts.append(
-                f'<rect class="{name}f" x="{x:.1f}" y="{y}" width="{width:.1f}" '
-                f'height="{_H - _BOTTOM - y:.1f}"><title>{escape(label)}: {value}</title></rect>'
-            )
-    return _figure(title, [*series], parts, [])
-
-
-def _figure(title: str, names: Sequence[str], parts: Sequence[str], more: Sequence[str]) -> str:
-    legend = [
-        f'<tspan class="{kind}f" dx="6">■</tspan><tspan dx="4">{escape(name)}</tspan>'
-        for kind, name in zip(_NAMES, names, strict=False)
+    drawn = [
+        Bar(
+            name=name,
+            text=f"{label}: {value}",
+            x=round(centre - width * len(series) / 2 + place * width, 1),
+            y=_y(value, 0, most),
+            width=round(width, 1),
+            height=round(_H - _BOTTOM - _y(value, 0, most), 1),
+        )
+        for place, (name, values) in enumerate(zip(_NAMES, series.values(), strict=False))
+        for label, centre, value in zip(labels, centres, values, strict=True)
     ]
-    legend += [f'<tspan dx="10">{escape(word)}</tspan>' for word in more]
-    return (
-        f"<figure><figcaption>{escape(title)}</figcaption>"
-        f'<svg viewBox="0 0 {_W} {_H}" role="img" aria-label="{escape(title)}">'
-        f'{"".join(parts)}<text x="{_LEFT}" y="12">{"".join(legend)}</text></svg></figure>'
+    return Plot(
+        title=title,
+        grid=_grid(0, most, lambda value: f"{value or 0:g}"),
+        labels=_labels(labels, centres),
+        legend=_legend(series),
+        bars=drawn,
     )
+
+
+def _legend(series: Mapping[str, object]) -> list[tuple[str, str]]:
+    return list(zip(_NAMES, series, strict=False))
 
 
 def _centres(count: int) -> list[float]:
     step = (_W - _LEFT - _RIGHT) / max(1, count)
-    return [_LEFT + step * (place + 0.5) for place in range(count)]
+    return [round(_LEFT + step * (place + 0.5), 1) for place in range(count)]
 
 
 def _y(value: float, least: float, most: float) -> float:
@@ -81,47 +132,15 @@ def _y(value: float, least: float, most: float) -> float:
     return round(_H - _BOTTOM - share * (_H - _TOP - _BOTTOM), 1)
 
 
-def _grid(least: float, most: float, show: Show) -> str:
-    parts = []
-    for share in (0.0, 0.5, 1.0):
-        value = least + share * (most - least)
-        y = _y(value, least, most)
-        parts.append(f'<line class="axis" x1="{_LEFT}" x2="{_W - _RIGHT}" y1="{y}" y2="{y}"/>')
-        parts.append(
-            f'<text x="{_LEFT - 6}" y="{y + 4}" text-anchor="end">{escape(show(value))}</text>'
-        )
-    return "".join(parts)
+def _grid(least: float, most: float, show: Show) -> list[Mark]:
+    values = [least + share * (most - least) for share in (0.0, 0.5, 1.0)]
+    return [Mark(text=show(value), y=_y(value, least, most)) for value in values]
 
 
-def _labels(labels: Sequence[str], centres: Sequence[float]) -> str:
+def _labels(labels: Sequence[str], centres: Sequence[float]) -> list[Mark]:
     every = max(1, -(-len(labels) // _MOST_LABELS))
-    return "".join(
-        f'<text x="{x:.1f}" y="{_H - 8}" text-anchor="middle">{escape(label)}</text>'
+    return [
+        Mark(text=label, x=x)
         for number, (label, x) in enumerate(zip(labels, centres, strict=True))
         if number % every == 0
-    )
-
-
-def _path(
-    name: str,
-    values: Sequence[float | None],
-    least: float,
-    most: float,
-    show: Show,
-    labels: Sequence[str],
-) -> list[str]:
-    """A line through the days that have a value, and a dot with its figures on each."""
-    points = [
-        (x, _y(value, least, most), label, value)
-        for x, value, label in zip(_centres(len(values)), values, labels, strict=True)
-        if value is not None
     ]
-    if not points:
-        return []
-    drawn = " ".join(f"{x:.1f},{y}" for x, y, _, _ in points)
-    dots = [
-        f'<circle class="{name}f" cx="{x:.1f}" cy="{y}" r="2.5">'
-        f"<title>{escape(label)}: {escape(show(value))}</title></circle>"
-        for x, y, label, value in points
-    ]
-    return [f'<polyline class="{name}" points="{drawn}"/>', *dots]
