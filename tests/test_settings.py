@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from agent_runner.app.configuration import _VARIABLES, CONFIG_VARIABLE, load_settings
+from agent_runner.app.configuration import (
+    _SHORT,
+    CONFIG_VARIABLE,
+    _given,
+    load_settings,
+    variable_of,
+)
 from agent_runner.errors import BadRequestError
 from agent_runner.settings import Settings
 
@@ -106,7 +114,7 @@ def test_a_section_that_is_no_section_stays_an_error(tmp_path: Path) -> None:
 
 def test_variables_are_in_the_runbook() -> None:
     text = RUNBOOK.read_text("utf-8")
-    for variable, where in _VARIABLES.items():
+    for variable, where in {**_SHORT, variable_of(("state_dir",)): ("state_dir",)}.items():
         assert f"| `{variable}` | `{'.'.join(where)}`" in text
     assert f"| `{CONFIG_VARIABLE}` |" in text
 
@@ -192,3 +200,55 @@ def test_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_relative_state_home_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
     assert load_settings(env={}).state_dir == Path.home() / ".local/state/agent-runner"
+
+
+def plain_settings(model: type[BaseModel], of: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from plain_settings(kind, (*of, name))
+        else:
+            yield (*of, name)
+
+
+@pytest.mark.parametrize("where", [*plain_settings(Settings)], ids=".".join)
+def test_every_setting_has_its_variable(where: tuple[str, ...]) -> None:
+    given = _given({variable_of(where): '["value"]'})
+    assert {of: name for of, (name, _) in given.items()} == {where: variable_of(where)}
+
+
+def test_variables_give_values_of_every_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf").mkdir()
+    file = tmp_path / "conf" / "config.yaml"
+    file.write_text("limits: {queue_depth: 3}\nsupervision: {no_output_ms: 7}\n")
+    env = {
+        "AGENT_RUNNER_LIMITS__QUEUE_DEPTH": "9",
+        "AGENT_RUNNER_SHADOW__CRITERIA__LEAST_GAIN": "0.25",
+        "AGENT_RUNNER_MAINTENANCE__ENABLED": "false",
+        "AGENT_RUNNER_SERVER__PORT": "1003",
+        "AGENT_RUNNER_PORT": "1002",
+        "AGENT_RUNNER_ALLOWED_ROOTS": '["work", "/z"]',
+        "AGENT_RUNNER_PROGRAMS": '{"gemini": "bin/gemini", "tmux": "tmux"}',
+        "AGENT_RUNNER_HOOKS__COMMAND": '["./hook", "argument"]',
+        "AGENT_RUNNER_APPROVALS": '{"of": "a supervised tool"}',
+        "AGENT_RUNNER_NO_SUCH": "x",
+    }
+    settings = load_settings(file, env=env)
+    assert settings.limits.queue_depth == 9
+    assert settings.supervision.no_output_ms == 7
+    assert settings.shadow.criteria.least_gain == 0.25
+    assert not settings.maintenance.enabled
+    assert settings.server.port == 1003
+    assert settings.allowed_roots == [tmp_path / "work", Path("/z")]
+    assert settings.programs == {"gemini": str(tmp_path / "bin/gemini"), "tmux": "tmux"}
+    assert settings.hooks.command == [str(tmp_path / "hook"), "argument"]
+
+
+@pytest.mark.parametrize("name", ["AGENT_RUNNER_SERVER__NO_SUCH", "AGENT_RUNNER_NO__SUCH"])
+def test_a_variable_of_no_setting_is_named(name: str) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        load_settings(env={name: "1"})
+    assert name in (caught.value.hint or "")

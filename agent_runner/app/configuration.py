@@ -1,5 +1,8 @@
 """Where settings come from: a YAML file, then AGENT_RUNNER_* variables, then flags.
 
+Every setting has its variable: `limits.queue_depth` is AGENT_RUNNER_LIMITS__QUEUE_DEPTH. A list or
+a mapping is JSON.
+
 A relative path in the file is meant from the file's folder, one of a variable or a flag from
 the folder that the command is started in.
 """
@@ -7,25 +10,28 @@ the folder that the command is started in.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from agent_runner.errors import BadRequestError
 from agent_runner.folders import absolute
 from agent_runner.settings import BASE, Settings
 
-_VARIABLES: dict[str, tuple[str, ...]] = {
+PREFIX = "AGENT_RUNNER_"
+_SHORT: dict[str, tuple[str, ...]] = {
     "AGENT_RUNNER_HOST": ("server", "host"),
     "AGENT_RUNNER_PORT": ("server", "port"),
     "AGENT_RUNNER_AUTH": ("server", "auth"),
     "AGENT_RUNNER_TOKEN": ("server", "token"),
-    "AGENT_RUNNER_STATE_DIR": ("state_dir",),
 }
-_PATHS = (("state_dir",),)
+"""Variables with a name of their own besides that of their setting."""
+
+_PATHS = (("state_dir",), ("allowed_roots",), ("programs",), ("hooks", "command"))
 CONFIG_VARIABLE = "AGENT_RUNNER_CONFIG"
 
 
@@ -41,9 +47,8 @@ def load_settings(
     path = config or (Path(env[CONFIG_VARIABLE]) if env.get(CONFIG_VARIABLE) else None)
     path = None if path is None else _whole(path)
     values: dict[str, Any] = _read(path) if path is not None else {}
-    for variable, where in _VARIABLES.items():
-        if env.get(variable):
-            _put(values, where, _from_here(where, env[variable]))
+    for where, (_, value) in _given(env).items():
+        _put(values, where, _from_here(where, value))
     for where, value in (overrides or {}).items():
         if value is not None:
             _put(values, where, _from_here(where, value))
@@ -67,12 +72,87 @@ def _whole(path: Path) -> Path:
         raise BadRequestError("invalid_config", str(error)) from error
 
 
+def variable_of(where: tuple[str, ...]) -> str:
+    """The variable of a setting."""
+    return PREFIX + "__".join(where).upper()
+
+
+def _given(env: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, Any]]:
+    """The variables that give settings, by setting, each with its value.
+
+    A section as a whole has no variable: AGENT_RUNNER_APPROVALS is the supervised tools'.
+    """
+    given: dict[tuple[str, ...], tuple[str, Any]] = {
+        where: (name, env[name]) for name, where in _SHORT.items() if env.get(name)
+    }
+    sections = {name for name, field in Settings.model_fields.items() if _is_section(field)}
+    plain = {variable_of((name,)) for name in Settings.model_fields if name not in sections}
+    named = {
+        name: value
+        for name, value in env.items()
+        if value and (name in plain or (name.startswith(PREFIX) and "__" in name))
+    }
+    for name in named:
+        if name.removeprefix(PREFIX).partition("__")[0].lower() not in Settings.model_fields:
+            raise BadRequestError(
+                "invalid_config",
+                "a variable names no setting",
+                hint=f"it was given by {name}",
+            )
+    if named:
+        for where, value in _flat(_read_environment(named)):
+            given[where] = (variable_of(where), value)
+    return given
+
+
+def _is_section(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def _read_environment(named: Mapping[str, str]) -> dict[str, Any]:
+    # 30 ms that a start without such variables need not take
+    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
+
+    class FromEnvironment(Settings, BaseSettings):  # type: ignore[misc] # both configure alike
+        """The settings as their source wants them."""
+
+    source = EnvSettingsSource(FromEnvironment, env_prefix=PREFIX, env_nested_delimiter="__")
+    source.env_vars = {name.lower(): value for name, value in named.items()}
+    try:
+        return source()
+    except SettingsError as error:
+        raise BadRequestError(
+            "invalid_config",
+            f"a variable holds no JSON: {error}",
+            hint=f"it was given by {' or '.join(sorted(named))}",
+        ) from error
+
+
+def _flat(values: Mapping[str, Any], of: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:
+    """Each setting that is given, with its value; a mapping that is one setting stays whole."""
+    for name, value in values.items():
+        where = (*of, name)
+        if isinstance(value, dict) and where not in _PATHS:
+            yield from _flat(value, where)
+        else:
+            yield where, value
+
+
 def _from_here(where: tuple[str, ...], value: Any) -> Any:
-    """A path of a variable or a flag is meant from the present folder, not from the file's."""
-    if where not in _PATHS:
+    """Paths of a variable or a flag are meant from the present folder, not from the file's."""
+    return _here(value, of_program=where[0] in ("programs", "hooks")) if where in _PATHS else value
+
+
+def _here(value: Any, *, of_program: bool) -> Any:
+    """A path made absolute; the name of a program alone is looked for in PATH."""
+    if isinstance(value, list):
+        return [_here(item, of_program=of_program) for item in value]
+    if isinstance(value, dict):
+        return {name: _here(item, of_program=of_program) for name, item in value.items()}
+    if of_program and not (os.sep in value or value.startswith("~")):
         return value
     with suppress(ValueError):  # the settings say so
-        return absolute(value)
+        return str(absolute(value))
     return value
 
 
@@ -83,7 +163,7 @@ def _giver(
     env: Mapping[str, str],
 ) -> str:
     """What may have given `load_settings` the value at `where`."""
-    given = {of: name for name, of in _VARIABLES.items() if env.get(name)}
+    given = {of: name for of, (name, _) in _given(env).items()}
     for of, value in overrides.items():
         if value is not None:
             given[of] = f"--{of[-1].replace('_', '-')}"
