@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +13,13 @@ from agent_runner.events.registry import events_of
 
 _TIME = {"type": "string", "format": "date-time"}
 _SEQ = {"type": "integer", "minimum": 1}
+_IDS = {
+    "runId": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+    "conversationId": {"type": "string"},
+}
+_EPHEMERAL = _IDS
+_DURABLE = {"seq": _SEQ, **_IDS, "time": _TIME}
+_LOGGED = {"seq": _SEQ, "time": _TIME}
 
 
 class StreamKind(StrEnum):
@@ -23,54 +31,72 @@ class StreamKind(StrEnum):
 
 
 def stream_schemas(ref_template: str) -> dict[str, Any]:
-    """The components of /openapi.json that describe streams, by name."""
+    """The components of /openapi.json that describe streams, by name.
+
+    An event's schema has its envelope in it, flat as it is on the wire.
+    """
     conversation, fallback = events_of("conversation"), events_of("fallback")
-    approvals = {name: cls for name, cls in conversation.items() if name.startswith("approval.")}
+    approvals = [cls for name, cls in conversation.items() if name.startswith("approval.")]
     _, components = msgspec.json.schema_components(
         [*conversation.values(), *fallback.values()], ref_template=ref_template
     )
-    durable = {name: cls for name, cls in conversation.items() if not cls.ephemeral}
-    ephemeral = {name: cls for name, cls in conversation.items() if cls.ephemeral}
-    ids = {
-        "runId": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-        "conversationId": {"type": "string"},
+    for schema in components.values():
+        _as_sent(schema)
+    entries = {
+        f"{cls.__name__}Entry": _with(_LOGGED, components[cls.__name__]) for cls in approvals
     }
-    components |= {
-        "DurableEnvelope": _object({"seq": _SEQ, **ids, "time": _TIME}),
-        "EphemeralEnvelope": _object(ids),
-        "LogEnvelope": _object({"seq": _SEQ, "time": _TIME}),
-        "DurableEvent": _one_of(durable, ref_template),
-        "EphemeralEvent": _one_of(ephemeral, ref_template),
-    }
-
-    def with_envelope(envelope: str, events: str | dict[str, Any]) -> dict[str, Any]:
-        event = _ref(events, ref_template) if isinstance(events, str) else events
-        return {"allOf": [_ref(envelope, ref_template), event]}
-
-    components[StreamKind.CONVERSATION] = {
-        "oneOf": [
-            with_envelope("DurableEnvelope", "DurableEvent"),
-            with_envelope("EphemeralEnvelope", "EphemeralEvent"),
-        ]
-    }
-    for kind, events in ((StreamKind.APPROVALS, approvals), (StreamKind.FALLBACK, fallback)):
-        components[kind] = with_envelope("LogEnvelope", _one_of(events, ref_template))
+    for cls in conversation.values():
+        envelope = _EPHEMERAL if cls.ephemeral else _DURABLE
+        components[cls.__name__] = _with(envelope, components[cls.__name__])
+    for cls in fallback.values():
+        components[cls.__name__] = _with(_LOGGED, components[cls.__name__])
+    components |= entries
+    for kind, names in (
+        (StreamKind.CONVERSATION, _names(conversation.values())),
+        (StreamKind.APPROVALS, entries),
+        (StreamKind.FALLBACK, _names(fallback.values())),
+    ):
+        refs = {name: ref_template.format(name=name) for name in names}
+        components[kind] = {
+            "oneOf": [{"$ref": ref} for ref in refs.values()],
+            "discriminator": {
+                "propertyName": "type",
+                "mapping": {_tag(components[name]): ref for name, ref in refs.items()},
+            },
+        }
     return components
 
 
-def _one_of(events: dict[str, type[AgentEvent]], ref_template: str) -> dict[str, Any]:
-    """Any of these events, told apart by `type`."""
-    refs = {name: _ref(cls.__name__, ref_template) for name, cls in events.items()}
-    mapping = {name: ref["$ref"] for name, ref in refs.items()}
+def _names(classes: Iterable[type[AgentEvent]]) -> list[str]:
+    return [cls.__name__ for cls in classes]
+
+
+def _tag(schema: dict[str, Any]) -> str:
+    (tag,) = schema["properties"]["type"]["enum"]
+    return str(tag)
+
+
+def _with(envelope: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     return {
-        "oneOf": list(refs.values()),
-        "discriminator": {"propertyName": "type", "mapping": mapping},
+        **schema,
+        "properties": envelope | schema["properties"],
+        "required": list(dict.fromkeys([*envelope, *schema["required"]])),
     }
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-def _ref(name: str, ref_template: str) -> dict[str, str]:
-    return {"$ref": ref_template.format(name=name)}
+def _as_sent(schema: Any) -> None:
+    """A value that is the default is not sent; an object without properties may have any."""
+    if isinstance(schema, list):
+        for part in schema:
+            _as_sent(part)
+    if not isinstance(schema, dict):
+        return
+    for name, part in schema.items():
+        if name == "properties":
+            for each in part.values():
+                each.pop("default", None)
+                _as_sent(each)
+        else:
+            _as_sent(part)
+    if schema.get("type") == "object" and "properties" not in schema:
+        schema.setdefault("additionalProperties", True)
