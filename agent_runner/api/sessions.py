@@ -39,16 +39,16 @@ def _session(ctx: Context, agent: AgentRecord, now: float) -> dict[str, Any]:
     warm = [
         {
             "conversationId": conversation_id,
-            "sessionId": kept.live.session_id,
-            "pid": kept.live.pid,
-            "idleMs": round((now - kept.since) * 1000),
-            "ageMs": round((now - kept.live.born) * 1000),
-            "closesInMs": max(0, round((kept.until - now) * 1000)),
-            "closesFor": kept.reason,
-            "background": msgspec.to_builtins(kept.live.background.tasks),
+            "sessionId": process.live.session_id,
+            "pid": process.live.pid,
+            "idleMs": round((now - process.since) * 1000),
+            "ageMs": round((now - process.live.born) * 1000),
+            "closesInMs": max(0, round((process.until - now) * 1000)),
+            "closesFor": process.reason,
+            "background": msgspec.to_builtins(process.live.background.tasks),
         }
-        for conversation_id, kept in ctx.runner.pool.kept.items()
-        if kept.agent_id == agent.agent_id
+        for conversation_id, process in ctx.runner.pool.processes.items()
+        if process.agent_id == agent.agent_id
     ]
     return {
         "agentId": agent.agent_id,

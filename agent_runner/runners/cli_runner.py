@@ -19,7 +19,7 @@ from agent_runner.process.warden import SpawnError
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.launcher import Launcher, LaunchError, launch_error
 from agent_runner.runners.sink import Sink
-from agent_runner.runners.warm import Kept, WarmPool
+from agent_runner.runners.warm import WarmPool, WarmProcess
 from agent_runner.runners.watchdog import Watchdog
 from agent_runner.settings import Timeouts
 from agent_runner.tasks import Tasks
@@ -109,7 +109,7 @@ class CliRunner:
         """End the conversation's warm process, if it has one."""
         await self.pool.drop(conversation_id)
 
-    async def kept(self, request: RunRequest) -> CliProcess | None:
+    async def warm(self, request: RunRequest) -> CliProcess | None:
         """The conversation's warm process, if it has one that fits.
 
         LaunchError if no process could start where it is, or if its UI is not given such a
@@ -197,8 +197,8 @@ class CliRunner:
             # what took no prompt will not take the next one either.
             await live.end()
         elif live.form is not Form.ONE_SHOT or live.background.working:
-            kept = Kept(request.agent_id, live, request.options, request.timeouts)
-            await self.pool.give(request.conversation_id, kept)
+            warm = WarmProcess(request.agent_id, live, request.options, request.timeouts)
+            await self.pool.give(request.conversation_id, warm)
             if live.background.working:
                 self._tasks.start_soon(self._after_work, request.conversation_id, live)
         return turn_result

@@ -35,7 +35,7 @@ class Tell(Protocol):
         ...
 
 
-class Kept:
+class WarmProcess:
     """A process between two turns, what it was started for, and when it ends by itself.
 
     One that has work left to do in the background is not idle. A one-shot process is kept for
@@ -76,7 +76,7 @@ class Kept:
 class WarmPool:
     """Keeps at most `size` idle processes, each for its time; the longest unused goes first.
 
-    Those that have work left to do in the background are kept besides.
+    Those that have work left to do in the background are warm besides.
 
     Before one ends by its time a warning comes, `warning` seconds ahead. While the machine
     has less than `memory_floor` bytes of memory to give, processes end as well.
@@ -87,20 +87,20 @@ class WarmPool:
         self._warning = warning
         self._memory_floor = memory_floor
         self._tell = tell
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._processes: OrderedDict[str, WarmProcess] = OrderedDict()
         self._sooner = anyio.Event()
         self._awaited = math.inf
         self._ending: dict[str, anyio.Event] = {}
 
     @property
-    def kept(self) -> dict[str, Kept]:
-        """What is kept, by conversation; the longest unused first."""
-        return dict(self._kept)
+    def processes(self) -> dict[str, WarmProcess]:
+        """What is warm, by conversation; the longest unused first."""
+        return dict(self._processes)
 
     def peek(self, conversation_id: str) -> CliProcess | None:
-        """The conversation's process, which stays kept."""
-        kept = self._kept.get(conversation_id)
-        return None if kept is None else kept.live
+        """The conversation's process, which stays warm."""
+        warm = self._processes.get(conversation_id)
+        return None if warm is None else warm.live
 
     async def take(
         self, conversation_id: str, options: AgentOptions, form: Form
@@ -110,30 +110,30 @@ class WarmPool:
         When this returns None, no earlier process of the conversation lives any more.
         """
         await self._ended(conversation_id)
-        kept = self._kept.get(conversation_id)
-        if kept is None:
+        warm = self._processes.get(conversation_id)
+        if warm is None:
             return None
-        fits = kept.live.form is form and kept.options == options
-        if fits and kept.live.alive and anyio.current_time() < kept.until:
-            del self._kept[conversation_id]
-            return kept.live
+        fits = warm.live.form is form and warm.options == options
+        if fits and warm.live.alive and anyio.current_time() < warm.until:
+            del self._processes[conversation_id]
+            return warm.live
         async with self._end(conversation_id, "replaced"):
             return None
 
-    async def give(self, conversation_id: str, kept: Kept) -> None:
+    async def give(self, conversation_id: str, warm: WarmProcess) -> None:
         """Keep a process whose turn is over, in the place of the longest unused one."""
-        if not kept.live.alive:
+        if not warm.live.alive:
             return
-        self._kept[conversation_id] = kept
-        if self._moment(kept) < self._awaited:
+        self._processes[conversation_id] = warm
+        if self._moment(warm) < self._awaited:
             self._sooner.set()
         while len(idle := self._idle()) > self.size:
             await self._close(idle[0], "evicted")
 
     async def rested(self, conversation_id: str, live: CliProcess) -> None:
         """Its work in the background is over: a one-shot process may leave, another is idle."""
-        kept = self._kept.get(conversation_id)
-        if kept is None or kept.live is not live or live.background.working:
+        warm = self._processes.get(conversation_id)
+        if warm is None or warm.live is not live or live.background.working:
             return
         if live.form is not Form.ONE_SHOT:
             self._sooner.set()
@@ -144,7 +144,7 @@ class WarmPool:
     async def drop(self, conversation_id: str) -> None:
         """End the conversation's process, if it has one."""
         await self._ended(conversation_id)
-        if conversation_id in self._kept:
+        if conversation_id in self._processes:
             async with self._end(conversation_id, "session_ended"):
                 pass
 
@@ -153,16 +153,16 @@ class WarmPool:
         while True:
             self._sooner = anyio.Event()
             now = anyio.current_time()
-            for conversation_id, kept in list(self._kept.items()):
-                if self._kept.get(conversation_id) is not kept:
+            for conversation_id, warm in list(self._processes.items()):
+                if self._processes.get(conversation_id) is not warm:
                     continue  # taken or ended, while another one was
-                if kept.until <= now:
-                    await self._close(conversation_id, kept.reason)
-                elif not kept.warned and kept.until - self._warning <= now:
-                    kept.warned = True
-                    await self._warn(conversation_id, kept, kept.until - now)
-            self._awaited = min(map(self._moment, self._kept.values()), default=math.inf)
-            if len(self._idle()) < len(self._kept):
+                if warm.until <= now:
+                    await self._close(conversation_id, warm.reason)
+                elif not warm.warned and warm.until - self._warning <= now:
+                    warm.warned = True
+                    await self._warn(conversation_id, warm, warm.until - now)
+            self._awaited = min(map(self._moment, self._processes.values()), default=math.inf)
+            if len(self._idle()) < len(self._processes):
                 self._awaited = min(self._awaited, anyio.current_time() + _WORK_CHECK_S)
             with anyio.CancelScope(deadline=self._awaited):
                 await self._sooner.wait()
@@ -171,23 +171,23 @@ class WarmPool:
         """End the longest unused process while the machine is short of memory; runs for ever."""
         while True:
             await anyio.sleep(_MEMORY_CHECK_S)
-            if self._kept and psutil.virtual_memory().available < self._memory_floor:
-                await self._close([*self._idle(), *self._kept][0], "low_memory")
+            if self._processes and psutil.virtual_memory().available < self._memory_floor:
+                await self._close([*self._idle(), *self._processes][0], "low_memory")
 
     async def close(self) -> None:
         """End every process, side by side."""
         async with anyio.create_task_group() as tasks:
-            while self._kept:
-                _, kept = self._kept.popitem()
-                tasks.start_soon(kept.live.end, None, "shutdown")
+            while self._processes:
+                _, warm = self._processes.popitem()
+                tasks.start_soon(warm.live.end, None, "shutdown")
 
     def _idle(self) -> list[str]:
         """The conversations whose process has nothing left to do; the longest unused first."""
-        return [key for key, kept in self._kept.items() if not kept.live.background.working]
+        return [key for key, warm in self._processes.items() if not warm.live.background.working]
 
-    def _moment(self, kept: Kept) -> float:
-        """When something is to be done with it, if it is still kept then."""
-        return kept.until if kept.warned else kept.until - self._warning
+    def _moment(self, warm: WarmProcess) -> float:
+        """When something is to be done with it, if it is still warm then."""
+        return warm.until if warm.warned else warm.until - self._warning
 
     async def _close(self, conversation_id: str, reason: Reason) -> None:
         log.info("warm_process_closed", conversation_id=conversation_id, reason=reason)
@@ -204,7 +204,7 @@ class WarmPool:
     @asynccontextmanager
     async def _taken_out(self, conversation_id: str) -> AsyncGenerator[CliProcess, None]:
         """Keep it no more; whoever asks for the conversation waits until the block is over."""
-        live = self._kept.pop(conversation_id).live
+        live = self._processes.pop(conversation_id).live
         ended = self._ending[conversation_id] = anyio.Event()
         try:
             yield live
@@ -217,9 +217,9 @@ class WarmPool:
         if (ending := self._ending.get(conversation_id)) is not None:
             await ending.wait()
 
-    async def _warn(self, conversation_id: str, kept: Kept, left: float) -> None:
+    async def _warn(self, conversation_id: str, warm: WarmProcess, left: float) -> None:
         event = SessionWarning(
-            reason=kept.reason, closes_in_ms=round(left * 1000), pid=kept.live.pid
+            reason=warm.reason, closes_in_ms=round(left * 1000), pid=warm.live.pid
         )
         await self._told(conversation_id, event)
 

@@ -23,7 +23,7 @@ class Processes:
 
     async def warm(self, active: ActiveRun, request: RunRequest) -> CliProcess | None:
         """The conversation's warm process, with the run begun on it, if it has one that fits."""
-        live = await self.runner.kept(request)
+        live = await self.runner.warm(request)
         if live is not None:
             await self._begin(active, live, (RunState.STARTING, RunState.RUNNING))
         return live

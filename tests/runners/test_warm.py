@@ -11,7 +11,7 @@ import pytest
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.events.session import SessionClosed, SessionWarning
 from agent_runner.runners.cli_process import CliProcess
-from agent_runner.runners.warm import Kept, WarmPool
+from agent_runner.runners.warm import WarmPool, WarmProcess
 from agent_runner.settings import SupervisionSettings
 
 pytestmark = pytest.mark.anyio
@@ -45,9 +45,9 @@ def pool() -> WarmPool:
     return WarmPool(8, 0.0, 0, told)
 
 
-def kept(live: SlowToEnd, idle_ms: int = 3_600_000) -> Kept:
+def kept(live: SlowToEnd, idle_ms: int = 3_600_000) -> WarmProcess:
     timeouts = SupervisionSettings().with_overrides({"sessionIdleMs": idle_ms}, {})
-    return Kept("agent", cast("CliProcess", live), OPTIONS, timeouts)
+    return WarmProcess("agent", cast("CliProcess", live), OPTIONS, timeouts)
 
 
 async def test_one_is_taken_while_the_clock_ends_another() -> None:
@@ -67,7 +67,7 @@ async def test_one_is_taken_while_the_clock_ends_another() -> None:
                 await anyio.sleep(0.001)
             await anyio.wait_all_tasks_blocked()
         assert newer.alive
-        assert list(kept_here.kept) == ["second"]
+        assert list(kept_here.processes) == ["second"]
         tasks.cancel_scope.cancel()
 
 

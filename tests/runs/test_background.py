@@ -351,7 +351,7 @@ async def test_work_left_to_do_is_not_idle(serving: Serving, tmp_path: Path) -> 
         agent = await add_agent(context, tmp_path)
         active = await start(context, agent, script)
         await ended(active)
-        (kept,) = context.runner.pool.kept.values()
+        (kept,) = context.runner.pool.processes.values()
         await anyio.sleep(0.3)
         assert kept.live.alive
         assert kept.reason == "lifetime_closed"
@@ -585,7 +585,7 @@ async def test_a_one_shot_process_leaves_when_its_work_is_over(
         await behind(context, active)
         await when(lambda: not live.alive)
         assert live.exit_code == 0
-        assert context.runner.pool.kept == {}
+        assert context.runner.pool.processes == {}
 
 
 @pytest.mark.parametrize(

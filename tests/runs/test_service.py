@@ -642,7 +642,7 @@ async def test_a_prompt_that_comes_while_the_session_is_ended_begins_a_new_one(
         assert old is not None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(context.runs.end_session, agent.agent_id)
-            await until_true(lambda: not context.runner.pool.kept)
+            await until_true(lambda: not context.runner.pool.processes)
             second = await start(context, agent, "hello")
             assert not old.alive
         assert (await ended(second)).answer == "echo: hello"

@@ -225,7 +225,7 @@ async def test_the_pool_is_bounded(serving: Serving, tmp_path: Path) -> None:
             return await reasons() == ["evicted", "evicted", None, None]
 
         await when(evicted)
-        assert len(context.runner.pool.kept) == 2
+        assert len(context.runner.pool.processes) == 2
         assert len(context.runner.living) == 2
 
 

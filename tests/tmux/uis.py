@@ -121,7 +121,7 @@ class Ui:
     ) -> TurnCompleted:
         """Run a prompt; `meanwhile` gets the process and the stop once it has begun."""
         request = self.request(prompt, terminal=terminal)
-        kept = await self.ctx.runner.kept(request)
+        kept = await self.ctx.runner.warm(request)
         live = kept or await self.start(request, session)
         stop = Never()
         async with anyio.create_task_group() as tasks:
