@@ -270,6 +270,10 @@ class CliProcess:
         """Go on with this session, whatever the CLI has opened."""
         self.session_id = session_id
 
+    def replaced_by(self, program: Installed) -> None:
+        """Note that another program lies where this one did."""
+        self.program = program
+
     def heartbeat(self) -> None:
         """Note a sign of life that came another way than by output."""
         self.last_heartbeat = anyio.current_time()

@@ -159,9 +159,8 @@ class Launcher:
             hint = f"an update may be under way: send the prompt again, else {install_hint}"
             message = f"{before} was there before, and is gone"
             return LaunchError(FailureCode.CLI_NOT_FOUND, message, hint, passing=True)
-        error = _not_found(wanted, install_hint)
-        error.passing = lying is not None and lying.parent.is_dir()
-        return error
+        may_come = lying is not None and lying.parent.is_dir()
+        return _not_found(wanted, install_hint, passing=may_come)
 
     def find_tmux(self) -> Path:
         """The tmux that holds the UIs; LaunchError `cli_not_found` if there is none."""
@@ -175,7 +174,7 @@ class Launcher:
         now = Installed.of(Path(live.program.path))
         if now == live.program or now.changed_ns is None:
             return False
-        live.program = now
+        live.replaced_by(now)
         return True
 
     def roots_of(self, cwd: str) -> list[str]:
@@ -381,12 +380,12 @@ def _place(cwd: str) -> Place:
     return found.st_dev, found.st_ino, os.path.realpath(cwd)
 
 
-def _not_found(program: str, install_hint: str | None) -> LaunchError:
+def _not_found(program: str, install_hint: str | None, *, passing: bool = False) -> LaunchError:
     if os.sep in program:
         message = f"{program} is no file that can be run"
     else:
         message = f"{program} is not installed, or not on PATH"
-    return LaunchError(FailureCode.CLI_NOT_FOUND, message, install_hint)
+    return LaunchError(FailureCode.CLI_NOT_FOUND, message, install_hint, passing=passing)
 
 
 def resources_of(service: ResourceSettings, options: AgentOptions) -> ResourceSettings:

@@ -67,6 +67,10 @@ class WarmProcess:
             return self._ends
         return min(self.since + self._idle_s, self._ends)
 
+    def warn(self) -> None:
+        """Its end was told ahead."""
+        self.warned = True
+
     @property
     def reason(self) -> Expiry:
         """Why it is to end then."""
@@ -76,7 +80,7 @@ class WarmProcess:
 class WarmPool:
     """Keeps at most `size` idle processes, each for its time; the longest unused goes first.
 
-    Those that have work left to do in the background are warm besides.
+    Those that have work left to do in the background stay besides.
 
     Before one ends by its time a warning comes, `warning` seconds ahead. While the machine
     has less than `memory_floor` bytes of memory to give, processes end as well.
@@ -159,7 +163,7 @@ class WarmPool:
                 if warm.until <= now:
                     await self._close(conversation_id, warm.reason)
                 elif not warm.warned and warm.until - self._warning <= now:
-                    warm.warned = True
+                    warm.warn()
                     await self._warn(conversation_id, warm, warm.until - now)
             self._awaited = min(map(self._moment, self._processes.values()), default=math.inf)
             if len(self._idle()) < len(self._processes):
