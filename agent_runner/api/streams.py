@@ -105,31 +105,31 @@ async def framed(
 
     A large event comes in pieces, so that a frame of megabytes is never copied whole.
     """
+    encode, ends_after = dialect.encode, dialect.ends_after
     async with aclosing(envelopes):
         async for batch in envelopes:
             pieces: list[bytes] = []
             ended = False
             for envelope in batch:
-                if isinstance(envelope, Snapshot):
-                    pieces.append(dialect.snapshot(envelope))
-                elif isinstance(envelope, Stored) and _is_large(envelope):
+                payload = envelope.payload
+                is_large = payload is None or len(payload) > LARGE_EVENT
+                if is_large and isinstance(envelope, Stored):
                     if pieces:
                         yield b"".join(pieces)
                         pieces = []
                     async for piece in _large(channel, envelope, dialect):
                         yield piece
+                elif type(envelope) is Snapshot:
+                    pieces.append(dialect.snapshot(envelope))
                 else:
-                    pieces.append(dialect.encode(envelope))
-                if ended := dialect.ends(envelope):
+                    pieces.append(encode(envelope))
+                if envelope.type in ends_after:
+                    ended = True
                     break
             if frames := b"".join(pieces):
                 yield frames
             if ended:
                 return
-
-
-def _is_large(envelope: Stored) -> bool:
-    return envelope.payload is None or len(envelope.payload) > LARGE_EVENT
 
 
 async def _large(
@@ -139,7 +139,7 @@ async def _large(
     around = dialect.around(envelope)
     if around is None:
         if payload := await channel.payload(envelope):
-            yield dialect.encode(msgspec.structs.replace(envelope, payload=payload, frames={}))
+            yield dialect.encode(msgspec.structs.replace(envelope, payload=payload, frame=None))
         return
     begun = False
     async for piece in _rest(channel, envelope):

@@ -207,14 +207,12 @@ class Channel:
                 # Taken together, so that the snapshot has just what was lost and no more.
                 snapshots = self._open.snapshots(run_id) if subscriber.lost_pieces else []
                 subscriber.lost_pieces = False
-                wanted = [
-                    envelope
-                    for envelope in envelopes
-                    if run_id in (None, envelope.run_id)
-                    and not (isinstance(envelope, Stored) and envelope.seq <= after)
-                ]
-                if wanted:
-                    yield wanted
+                if run_id is not None:
+                    envelopes = [one for one in envelopes if one.run_id == run_id]
+                if after > live_from:
+                    envelopes = [one for one in envelopes if not _is_before(one, after)]
+                if envelopes:
+                    yield envelopes
                 if snapshots:
                     yield snapshots
         finally:
@@ -249,12 +247,12 @@ class Channel:
         async for page in pages:
             yield [
                 Replayed(
-                    conversation_id=event.conversation_id,
-                    run_id=event.run_id,
-                    type=event.type,
-                    seq=event.seq,
-                    time=event.time,
-                    payload=event.payload,
+                    event.conversation_id,
+                    event.run_id,
+                    event.type,
+                    event.payload,
+                    event.seq,
+                    event.time,
                 )
                 for event in page
             ]
@@ -342,16 +340,16 @@ class Channel:
             assert event.run_id is not None
             self._open.close_run(event.run_id)
             self._lost.pop(event.run_id, None)
-        observers = self._observers.of(event.type)
+        observers = self._observers.by_tag.get(event.type)
         if not (self._subscribers or observers):
             return
         envelope = Stored(
-            conversation_id=event.conversation_id,
-            run_id=event.run_id,
-            type=event.type,
-            seq=event.seq,
-            time=event.time,
-            payload=event.payload,
+            event.conversation_id,
+            event.run_id,
+            event.type,
+            event.payload,
+            event.seq,
+            event.time,
         )
         if observers:
             self._observers.tell(observers, envelope)
@@ -363,21 +361,19 @@ class Channel:
 
     def _publish_ephemeral(self, run_id: str | None, event: AgentEvent) -> None:
         self._open.note(run_id, event)
-        kind = tag_of(event)
-        observers = self._observers.of(kind)
-        if not (self._subscribers or observers):
+        if not (self._subscribers or self._observers.of_ephemeral):
             return
-        envelope = Streamed(
-            conversation_id=self.conversation_id,
-            run_id=run_id,
-            type=kind,
-            event=event,
-            payload=wire.encode(event) if self._subscribers else b"",
-        )
-        if observers:
+        kind = tag_of(event)
+        payload = wire.encode(event) if self._subscribers else None
+        envelope = Streamed(self.conversation_id, run_id, kind, payload, event)
+        if observers := self._observers.by_tag.get(kind):
             self._observers.tell(observers, envelope)
         for subscriber in self._subscribers:
             subscriber.offer(envelope)
+
+
+def _is_before(envelope: Envelope, after: int) -> bool:
+    return isinstance(envelope, Stored) and envelope.seq <= after
 
 
 def _durable(pending: list[_Pending]) -> Batch:

@@ -20,17 +20,20 @@ class Observers:
     """Gives each observer what it asked for, in order, after it has happened.
 
     An event of a conversation comes in its envelope, once it is published. What is announced
-    comes as it is: it is on no conversation's stream.
+    comes as it is: it is on no conversation's stream. `by_tag` has the observers of a
+    conversation's events by their types; `of_ephemeral` tells whether any is of ephemeral ones.
     """
 
     def __init__(self) -> None:
-        self._by_tag: dict[str, list[Observer]] = defaultdict(list)
+        self.by_tag: dict[str, list[Observer]] = {}
+        self.of_ephemeral = False
         self._by_class: dict[type, list[Observer]] = defaultdict(list)
 
     def observe(self, observer: Observer, *events: type[AgentEvent]) -> None:
         """Have `observer` called with each event of these classes, of every conversation."""
         for event in events:
-            self._by_tag[tag_of(event)].append(observer)
+            self.by_tag.setdefault(tag_of(event), []).append(observer)
+            self.of_ephemeral = self.of_ephemeral or event.ephemeral
 
     def observe_announced(self, observer: Observer, *classes: type) -> None:
         """Have `observer` called with each announcement of these classes."""
@@ -40,10 +43,6 @@ class Observers:
     def announce(self, fact: object) -> None:
         """Give `fact` to the observers of its class."""
         self.tell(self._by_class.get(type(fact), ()), fact)
-
-    def of(self, type_: str) -> list[Observer] | None:
-        """The observers of a conversation's events of this type."""
-        return self._by_tag.get(type_)
 
     @staticmethod
     def tell(observers: list[Observer] | tuple[()], seen: object) -> None:

@@ -85,13 +85,8 @@ class OpenItems:
     def _snapshot(self, item_id: str, item: _OpenItem) -> Snapshot:
         text = item.pieces.text()
         event = ItemSnapshot(item_id=item_id, kind=item.kind, text=text, cut=item.cut)
-        return Snapshot(
-            conversation_id=self._conversation_id,
-            run_id=item.run_id,
-            type=tag_of(event),
-            event=event,
-            payload=wire.encode(event),
-        )
+        payload = wire.encode(event)
+        return Snapshot(self._conversation_id, item.run_id, tag_of(event), payload, event)
 
 
 def closes(event: AgentEvent) -> str | None:

@@ -6,7 +6,7 @@ from collections import deque
 
 import anyio
 
-from agent_runner.events.envelope import Envelope, Stored, Streamed
+from agent_runner.events.envelope import Envelope, Stored
 
 MAX_QUEUED_BYTES = 1 << 20
 _OVERHEAD = 256
@@ -72,5 +72,4 @@ class Subscriber:
 
 
 def _size(envelope: Envelope) -> int:
-    payload = envelope.payload if isinstance(envelope, Stored | Streamed) else None
-    return _OVERHEAD + (len(payload) if payload is not None else 0)
+    return _OVERHEAD if envelope.payload is None else _OVERHEAD + len(envelope.payload)

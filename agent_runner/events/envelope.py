@@ -8,21 +8,25 @@ from agent_runner.events.base import AgentEvent
 from agent_runner.events.registry import event_of
 
 
-class Envelope(msgspec.Struct, kw_only=True):
+class _Shared(msgspec.Struct, kw_only=True):
+    frame: bytes | None = None
+
+
+class Envelope(_Shared):
     """An event of a conversation, and of the run `run_id` unless that is None.
 
-    One envelope serves all subscribers. A dialect whose frame is the same for all of them keeps
-    it in `frames`, by the dialect's name.
+    `payload` is its JSON object, which begins with its type. One envelope serves all subscribers:
+    a dialect whose frame is the same for all of them keeps it in `frame`.
     """
 
     conversation_id: str
     run_id: str | None
     type: str
-    frames: dict[str, bytes] = msgspec.field(default_factory=dict)
+    payload: bytes | None
 
 
-class Stored(Envelope, kw_only=True):
-    """A durable event, live. `payload` is its JSON object as it was stored.
+class Stored(Envelope):
+    """A durable event, live.
 
     `seq` counts from 1 in its conversation, without a gap; `time` is RFC 3339 UTC. `payload` is
     None for an event that is too large to be queued: `Channel.pieces` reads it.
@@ -30,7 +34,6 @@ class Stored(Envelope, kw_only=True):
 
     seq: int
     time: str
-    payload: bytes | None
 
     @property
     def event(self) -> AgentEvent:
@@ -39,18 +42,17 @@ class Stored(Envelope, kw_only=True):
         return event_of(self.payload)
 
 
-class Replayed(Stored, kw_only=True):
+class Replayed(Stored):
     """A durable event from the store, which always has its payload."""
 
 
-class Streamed(Envelope, kw_only=True):
-    """An ephemeral event, live, with its JSON object."""
+class Streamed(Envelope):
+    """An ephemeral event, live."""
 
     event: AgentEvent
-    payload: bytes
 
 
-class Snapshot(Streamed, kw_only=True):
+class Snapshot(Streamed):
     """What there is so far of an item that is open, for a reader who has missed its beginning."""
 
 

@@ -11,14 +11,15 @@ from agent_runner.events.envelope import Envelope, LogEntry, Snapshot, Stored
 class Dialect(ABC):
     """The state of one stream: of a conversation, or of its run `run_id` alone.
 
-    `name` is what `?dialect=` asks for; `media_type` is what it writes.
+    `name` is what `?dialect=` asks for; `media_type` is what it writes. The stream ends behind the
+    first event of a type in `ends_after`: that of a run with the run, a conversation's never.
     """
 
     name: ClassVar[str]
     media_type: ClassVar[str]
 
     def __init__(self, run_id: str | None = None) -> None:
-        self.run_id = run_id
+        self.ends_after = frozenset(() if run_id is None else ("run.finished",))
 
     @abstractmethod
     def encode(self, envelope: Envelope) -> bytes:
@@ -27,10 +28,6 @@ class Dialect(ABC):
     @abstractmethod
     def snapshot(self, snapshot: Snapshot) -> bytes:
         """What a reader gets who has missed the beginning of an open item."""
-
-    @abstractmethod
-    def ends(self, envelope: Envelope) -> bool:
-        """True if the stream ends behind this event."""
 
     def around(self, envelope: Stored) -> tuple[bytes, bytes] | None:
         """What comes before and after the JSON of a large event, without its first byte.

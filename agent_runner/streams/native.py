@@ -10,32 +10,28 @@ event's JSON, which is not decoded.
 
 from __future__ import annotations
 
-from agent_runner.events.envelope import Envelope, LogEntry, Snapshot, Stored, Streamed
+from agent_runner.events.envelope import Envelope, LogEntry, Snapshot, Stored
 from agent_runner.streams.base import Dialect, LogDialect
 
 _END = b"\n\n"
 
 
 class Native(Dialect, LogDialect):
-    """A conversation's stream never ends; a run's ends with the run."""
+    """Stateless: any number of streams may share what it has encoded."""
 
     name = "native"
     media_type = "text/event-stream"
 
     def encode(self, envelope: Envelope) -> bytes:
         """The frame, made once for all readers."""
-        frame = envelope.frames.get(self.name)
+        frame = envelope.frame
         if frame is None:
-            frame = envelope.frames[self.name] = _frame(envelope)
+            frame = envelope.frame = _frame(envelope)
         return frame
 
     def snapshot(self, snapshot: Snapshot) -> bytes:
         """An `item.snapshot`."""
         return _frame(snapshot)
-
-    def ends(self, envelope: Envelope) -> bool:
-        """True for the end of the stream's run."""
-        return self.run_id is not None and envelope.type == "run.finished"
 
     def around(self, envelope: Stored) -> tuple[bytes, bytes]:
         """The envelope, and the frame's end."""
@@ -51,10 +47,9 @@ class Native(Dialect, LogDialect):
 
 
 def _frame(envelope: Envelope) -> bytes:
+    assert envelope.payload is not None
     if isinstance(envelope, Stored):
-        assert envelope.payload is not None
         return b"".join((_head(envelope), envelope.payload[1:], _END))
-    assert isinstance(envelope, Streamed)
     head = (
         f"event: {envelope.type}\n"
         f'data: {{"runId":{_string(envelope.run_id)},'

@@ -28,11 +28,12 @@ from agent_runner.bus.observers import Observers
 from agent_runner.bus.open_items import MAX_OPEN_TEXT
 from agent_runner.bus.subscriber import MAX_QUEUED_BYTES
 from agent_runner.events.base import AgentEvent
-from agent_runner.events.envelope import Envelope, Stored
+from agent_runner.events.envelope import Envelope, Snapshot, Stored, Streamed
 from agent_runner.events.message import MessageCompleted, MessageDelta
 from agent_runner.events.notice import Notice
 from agent_runner.events.run import RunFinished
 from agent_runner.events.tool import ToolInputDelta, ToolStarted
+from agent_runner.streams.base import Dialect
 from agent_runner.streams.native import Native
 from conversation_store.errors import StoreUnusableError
 from conversation_store.records import NewEvent, RunOutcome, StoredEvent
@@ -784,3 +785,55 @@ async def test_what_is_announced_reaches_those_who_asked_for_its_class() -> None
     observers.announce("a text")
     observers.announce(7)
     assert seen == [7]
+
+
+async def test_an_observer_of_pieces_gets_them_though_nobody_listens(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        seen: list[str] = []
+
+        def takes(envelope: Streamed) -> None:
+            assert isinstance(envelope.event, MessageDelta)
+            seen.append(envelope.event.text)
+
+        await h.channel.emit(RUN, [MessageDelta(item_id="m", text="unseen")])
+        h.bus.observers.observe(takes, MessageDelta)
+        await h.channel.emit(RUN, [MessageDelta(item_id="m", text="a"), *notes("b")])
+        await settled(h.channel)
+        assert seen == ["a"]
+
+
+class Letters(Dialect):
+    """Tells each event by the first letter of its type, whatever its size; ends with a notice."""
+
+    name = "letters"
+    media_type = "text/plain"
+
+    def __init__(self, run_id: str | None = None) -> None:
+        super().__init__(run_id)
+        self.ends_after = frozenset(("notice",))
+
+    def encode(self, envelope: Envelope) -> bytes:
+        assert envelope.payload is not None
+        return envelope.type[:1].encode() + b"%d " % (len(envelope.payload) > LARGE_EVENT)
+
+    def snapshot(self, snapshot: Snapshot) -> bytes:
+        return b"snapshot "
+
+
+async def test_a_dialect_has_its_own_frames_snapshot_and_end(tmp_path: Path) -> None:
+    async with house(tmp_path) as h:
+        long = "x" * (2 * LARGE_EVENT)
+        told: list[bytes] = []
+
+        async def read_all() -> None:
+            envelopes = h.channel.subscribe(after=0)
+            told.extend([piece async for piece in framed(h.channel, envelopes, Letters())])
+
+        await h.channel.emit(RUN, [ToolStarted(tool_call_id="t", name=long, input={})])
+        await h.channel.emit(RUN, [MessageDelta(item_id="m", text="open")])
+        await settled(h.channel)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read_all)
+            await anyio.wait_all_tasks_blocked()
+            await h.channel.emit(RUN, [MessageCompleted(item_id="m", text=long), *notes(1, 2)])
+        assert b"".join(told) == b"t1 snapshot m1 n0 "

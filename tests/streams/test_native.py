@@ -19,7 +19,7 @@ def test_no_text_can_forge_a_frame(separator: str, text: str) -> None:
     value = {"t": f"{text}{separator}id: 9\n\nevent: x"}
     payload = wire.encode(value)
     stored = Stored(
-        conversation_id="conv", run_id="run", type="notice", seq=7, time="now", payload=payload
+        conversation_id="conv", run_id="run", type="notice", payload=payload, seq=7, time="now"
     )
     before, after = Native().around(stored)
     for frame in (Native().encode(stored), before + payload[1:] + after):
