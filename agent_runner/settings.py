@@ -29,11 +29,12 @@ from agent_runner.folders import absolute
 from agent_runner.home import home
 
 Milliseconds = Annotated[int, Field(ge=1)]
-PROGRAMS = ("claude-code", "factory-droid", "gemini", "tmux")
-
 
 BASE = "base"
 """In the context of a validation: the folder that relative paths are meant from."""
+
+PROGRAMS = "programs"
+"""In the context of a validation: the names that `programs` may have; absent, they may be any."""
 
 
 def _base(info: ValidationInfo) -> Path | None:
@@ -74,9 +75,10 @@ def _origin(text: str) -> str:
     return text.lower()
 
 
-def _program(name: str) -> str:
-    if name not in PROGRAMS:
-        raise ValueError(f"{name!r} is none of {', '.join(PROGRAMS)}")
+def _program(name: str, info: ValidationInfo) -> str:
+    known = (info.context or {}).get(PROGRAMS)
+    if known is not None and name not in known:
+        raise ValueError(f"{name!r} is none of {', '.join(known)}")
     return name
 
 

@@ -1,22 +1,25 @@
 """What an agent adapter is: how to start one CLI, talk to it and read it. No I/O.
 
-An `Adapter` is stateless and says how to launch. A `CliProtocol` is the protocol state of one
-process, in the manner of h11: lines in, events and bytes to send out. The runner owns the
-process, the clock and the pipes.
+An `Adapter` is stateless; it says how to launch and what else is known of a CLI. A `CliProtocol`
+is the protocol state of one process, in the manner of h11: lines in, events and bytes to send
+out. The runner owns the process, the clock and the pipes.
 """
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from agent_runner.agents.login import LoginCheck
 from agent_runner.agents.permissions import Permissions, Preset
 from agent_runner.agents.screen.options import ScreenOptions
+from agent_runner.agents.session_files import SessionFiles
 from agent_runner.agents.session_log import Entry
 from agent_runner.decoding.terminal import Profile
 from agent_runner.errors import BadRequestError
@@ -234,52 +237,82 @@ class CliProtocol(Protocol):
         ...
 
 
-class Adapter(Protocol):
+class AskingFlags(NamedTuple):
+    """Flags that decide whether a CLI asks before it runs a tool.
+
+    `unasked` let every tool through and can be left out. With one of `letting` it is not known
+    how many words belong to the flag, or what it lets through.
+    """
+
+    unasked: frozenset[str]
+    letting: frozenset[str]
+
+
+class Adapter(ABC):
     """One kind of agent."""
 
     type: ClassVar[str]
     title: ClassVar[str]
     program: ClassVar[str]
-    forms: ClassVar[tuple[Form, ...]]
     install_hint: ClassVar[str]
     login_hint: ClassVar[str]
-    denied_path: ClassVar[str | None]
-    """How `denied_tools` names a `{path}` that no tool may read; None if it cannot."""
-    one_program: ClassVar[bool]
+    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
+    """The forms besides the terminal, the best first."""
+    login: ClassVar[LoginCheck | None] = None
+    """How it is found out whether the CLI is logged in; None for what is no CLI to be found."""
+    one_program: ClassVar[bool] = True
     """True if all agents of the type run the same program, so that what ails one may ail all."""
+    own_options: ClassVar[tuple[str, ...]] = ()
+    """The fields of AgentOptions that this type alone has."""
+    denied_path: ClassVar[str | None] = None
+    """How `denied_tools` names a `{path}` that no tool may read; None if it cannot."""
+    writing_tools: ClassVar[tuple[str, ...] | None] = None
+    """What `denied_tools` names so that nothing is written or started; None if it cannot."""
+    asking_flags: ClassVar[AskingFlags | None] = None
+    """None if it is not known which CLI gets the flags."""
+    variables: ClassVar[tuple[str, ...]] = ()
+    """Names of variables that the CLI may inherit: keys, base URLs, its own home."""
+    path_variables: ClassVar[frozenset[str]] = frozenset()
+    """Those of `variables` that name one path."""
+    install_folders: ClassVar[tuple[str, ...]] = ()
+    """Where the CLI's own installer puts it, from the home folder on."""
 
+    def obstacle(self, options: AgentOptions, form: Form) -> BadRequestError | None:
+        """Why an agent with these options cannot run in `form` (`unsupported_form`)."""
+        return None
+
+    @abstractmethod
+    def check(self, options: AgentOptions, form: Form) -> None:
+        """BadRequestError if `launch` could not be given these options: `obstacle`, or another."""
+
+    @abstractmethod
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
     ) -> Launch:
-        """The command line and environment; `resume` is a checked CLI session id."""
-        ...
+        """The command line and environment; `resume` is a checked CLI session id.
 
+        BadRequestError as `check`, or `invalid_session_id`.
+        """
+
+    @abstractmethod
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """Fresh protocol state for a process started with `launch`'s arguments."""
-        ...
 
-    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
-        """Glob patterns of a session's files, if they are named by the minute.
-
-        A warm process that resumes a session in the minute of its file's name overwrites it.
-        """
-        ...
+    def session_files(self, env: Mapping[str, str], session_id: str) -> SessionFiles | None:
+        """The files to rename before a process that stays resumes a session; None if none."""
+        return None
 
     def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """Glob patterns of the JSONL file in which the CLI keeps what was said in a session."""
-        ...
+        return []
 
     def log_entry(self, line: dict[str, Any]) -> Entry | None:
         """What a line of that file holds; None for what says nothing."""
-        ...
-
-    def child_env(self) -> tuple[str, ...]:
-        """Names of variables this CLI may inherit (keys, base URLs, its own home)."""
-        ...
+        return None
 
     def version_argv(self) -> list[str]:
-        """A command that prints the CLI's version without network."""
-        ...
+        """A command that prints the CLI's version without network; [] if there is none."""
+        return [self.program, "--version"]
 
 
 def check_session_id(value: str) -> str:

@@ -36,11 +36,11 @@ def clean(value: str, what: str) -> str:
     return value
 
 
-def tool_list(names: list[str], what: str, separator: str = ",") -> str:
-    """Tool names joined; none may be empty."""
+def tool_list(names: list[str], what: str, flag: str) -> str:
+    """The value of `flag`: tool names joined by commas; none may be empty."""
     if any(not name.strip() for name in names):
         raise BadRequestError("invalid_option", f"{what} holds an empty name")
-    return separator.join(names)
+    return clean(",".join(names), flag)
 
 
 def extra_args(

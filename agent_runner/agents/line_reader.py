@@ -46,7 +46,7 @@ _TOLD_IN_PART = (
 
 
 class LineReader:
-    """A session as far as it reads; see `base.CliProtocol` for the contract.
+    """A protocol as far as it reads; see `base.CliProtocol` for the contract.
 
     A subclass names its `lines`, or reads them by `_read`, and takes each message in `_take`.
     For the types in `_readers` that is a function from message and line to events.

@@ -1,4 +1,4 @@
-"""What the session of every CLI keeps: open tools and questions, prompts not yet answered.
+"""The protocol state that all CLIs share: open tools and questions, prompts not yet answered.
 
 A subclass reads lines; this class makes sure that what was begun is also ended: a tool that
 started completes, a question that was asked is resolved, and a prompt that was sent gets
@@ -37,7 +37,7 @@ AGENT_ROLES = ("assistant", "agent", "model", None)
 
 
 class ProtocolBase(LineReader):
-    """State and bookkeeping shared by the sessions; see `base.CliProtocol` for the contract."""
+    """State and bookkeeping of every protocol; see `base.CliProtocol` for the contract."""
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__()

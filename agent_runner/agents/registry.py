@@ -1,26 +1,49 @@
-"""The agent types this service knows, by name."""
+"""The agent types this service knows, by name.
+
+To add a CLI, add a folder to `agents/`: a package with a `TYPE` whose module `adapter` has a
+class derived from `base.Adapter` (see `discovery` for what else a folder may offer). Nothing
+else has to be told of it.
+"""
 
 from __future__ import annotations
 
-from agent_runner.agents.base import Adapter, AgentOptions, Form
-from agent_runner.agents.claude.adapter import ClaudeAdapter
-from agent_runner.agents.custom.adapter import CustomAdapter
-from agent_runner.agents.droid.adapter import DroidAdapter
-from agent_runner.agents.gemini.adapter import GeminiAdapter
-from agent_runner.agents.replay.adapter import ReplayAdapter
+from types import ModuleType
+
+from agent_runner.agents.base import Adapter, AgentOptions, AskingFlags, Form
+from agent_runner.agents.discovery import modules
 from agent_runner.errors import BadRequestError
 
-ADAPTERS: dict[str, Adapter] = {
-    adapter.type: adapter
-    for adapter in (
-        ClaudeAdapter(),
-        DroidAdapter(),
-        GeminiAdapter(),
-        CustomAdapter(),
-        ReplayAdapter(),
+
+def adapter_in(module: ModuleType) -> Adapter:
+    """The adapter of a folder's module `adapter`."""
+    (found,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Adapter)
+        and value.__module__ == module.__name__
     )
+    adapter: Adapter = found()
+    return adapter
+
+
+ADAPTERS: dict[str, Adapter] = {
+    type_: adapter_in(module) for type_, module in modules("adapter").items()
 }
-"""To add a type, add its adapter here."""
+
+INSTALLED = tuple(type_ for type_, adapter in ADAPTERS.items() if adapter.login is not None)
+"""The types whose CLI is a program that is installed on this machine."""
+
+INSTALL_FOLDERS = tuple(
+    folder for adapter in ADAPTERS.values() for folder in adapter.install_folders
+)
+"""Where CLIs' own installers put them, from the home folder on; a custom command may be one."""
+
+_ASKING_FLAGS = [one.asking_flags for one in ADAPTERS.values() if one.asking_flags is not None]
+_ALL_ASKING_FLAGS = AskingFlags(
+    unasked=frozenset().union(*(flags.unasked for flags in _ASKING_FLAGS)),
+    letting=frozenset().union(*(flags.letting for flags in _ASKING_FLAGS)),
+)
 
 
 def adapter_for(type_: str) -> Adapter:
@@ -35,19 +58,21 @@ def adapter_for(type_: str) -> Adapter:
         ) from None
 
 
-_TYPE_OF = {"command": "custom", "dialect": "custom", "terminal": "custom", "transcript": "replay"}
-"""Options that one type alone has, and which."""
+def asking_flags(adapter: Adapter) -> AskingFlags:
+    """The flags of the adapter's CLI, or of all if it may be any."""
+    return adapter.asking_flags or _ALL_ASKING_FLAGS
 
 
 def check_type_of(adapter: Adapter, options: AgentOptions) -> None:
     """BadRequestError `unsupported_option` for an option that is another type's."""
-    for name, type_ in _TYPE_OF.items():
-        if getattr(options, name) and adapter.type != type_:
-            raise BadRequestError(
-                "unsupported_option",
-                f"{name} is an option of agents of type {type_}",
-                hint=f"leave it out, or register an agent of type {type_}",
-            )
+    for other in ADAPTERS.values():
+        for name in other.own_options:
+            if getattr(options, name) and other is not adapter:
+                raise BadRequestError(
+                    "unsupported_option",
+                    f"{name} is an option of agents of type {other.type}",
+                    hint=f"leave it out, or register an agent of type {other.type}",
+                )
 
 
 def forms_of(adapter: Adapter, options: AgentOptions) -> tuple[Form, ...]:
@@ -55,13 +80,7 @@ def forms_of(adapter: Adapter, options: AgentOptions) -> tuple[Form, ...]:
 
     BadRequestError says what is wrong with the options, if anything is.
     """
-    forms: list[Form] = []
-    for form in adapter.forms:
-        try:
-            adapter.launch(options, form, resume=None, private_dir="/private")
-        except BadRequestError as error:
-            if error.code != "unsupported_form" or form == adapter.forms[-1]:
-                raise
-        else:
-            forms.append(form)
-    return tuple(forms)
+    forms = tuple(form for form in adapter.forms if adapter.obstacle(options, form) is None)
+    for form in forms:
+        adapter.check(options, form)
+    return forms

@@ -1,4 +1,4 @@
-"""What the sessions of all CLIs in their own terminal UI have in common.
+"""What the protocols of all CLIs in their own terminal UI have in common.
 
 The lines come from the terminal driver (`decoding.terminal`), not from the CLI. A subclass
 reads the CLI's hooks and transcript.

@@ -1,7 +1,7 @@
 """What a tool call is about, told from its name, its kind and its input.
 
-Names are those that Claude Code, Gemini CLI and Factory Droid give their tools and arguments
-(see fixtures/); kinds are ACP's. Nothing here is sure: the CLI may have a tool of any name.
+Names of tools are those of all CLIs that we know (`tools.py` in their folders), kinds are ACP's.
+Nothing here is sure: the CLI may have a tool of any name.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-READING_TOOLS = frozenset(
-    (
-        *("Glob", "Grep", "LS", "NotebookRead", "Read"),  # Claude Code, Factory Droid
-        *("glob", "grep_search", "list_directory", "read_file", "read_many_files"),  # Gemini CLI
-        "search_file_content",
-    )
-)
-"""Tools that look at files and at nothing else: what reaches the network is not among them."""
+from agent_runner.agents.tools import known_tools
+
+_TOOLS = known_tools()
+READING_TOOLS = _TOOLS.reading
+QUESTION_TOOLS = _TOOLS.questions
+SHELL_TOOLS = _TOOLS.running
+EDITING_TOOLS = _TOOLS.editing
+FETCHING_TOOLS = _TOOLS.fetching
 
 READING_KINDS = frozenset(("read", "search"))
 """Not `think`: Gemini's memory tool, which writes, is of that kind."""
@@ -26,17 +26,6 @@ READING_KINDS = frozenset(("read", "search"))
 NO_PERMISSION = "switch_mode"
 """ACP's kind of a call that asks for something else than a tool's permission."""
 
-QUESTION_TOOLS = frozenset(
-    (
-        *("AskUserQuestion", "ExitPlanMode"),  # Claude Code
-        *("ask_user", "exit_plan_mode"),  # Gemini CLI
-        *("AskUser", "ExitSpecMode", "ProposeMission"),  # Factory Droid
-        *("exit_spec_mode", "propose_mission"),
-    )
-)
-"""What asks a person something that no policy can answer: a choice, a plan to approve."""
-
-SHELL_TOOLS = frozenset(("Bash", "Execute", "run_shell_command"))
 COMMAND_ARGUMENTS = ("command", "cmd", "script")
 PATH_ARGUMENTS = (
     *("path", "paths", "file_path", "filePath", "file_paths", "notebook_path", "absolute_path"),

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from agent_runner.errors import BadRequestError
 from agent_runner.folders import absolute
-from agent_runner.settings import BASE, Settings
+from agent_runner.settings import BASE, PROGRAMS, Settings
 
 PREFIX = "AGENT_RUNNER_"
 _SHORT: dict[str, tuple[str, ...]] = {
@@ -54,7 +54,8 @@ def load_settings(
             _put(values, where, _from_here(where, value))
     try:
         base = None if path is None else path.parent
-        return Settings.model_validate(values, context={BASE: base})
+        known = _program_names() if "programs" in values else None
+        return Settings.model_validate(values, context={BASE: base, PROGRAMS: known})
     except ValidationError as error:
         first = error.errors()[0]
         where = tuple(map(str, first["loc"]))
@@ -63,6 +64,14 @@ def load_settings(
             f"setting {'.'.join(where)}: {first['msg']}",
             hint=f"it was given by {_giver(where, path, overrides or {}, env)}",
         ) from error
+
+
+def _program_names() -> list[str]:
+    """The names of the setting `programs`: each CLI's agent type, and tmux."""
+    from agent_runner.agents.registry import INSTALLED  # 100 ms that few starts need
+    from agent_runner.runners.terminal import TMUX
+
+    return [*INSTALLED, TMUX]
 
 
 def _whole(path: Path) -> Path:

@@ -8,7 +8,7 @@ import anyio
 import structlog
 
 from agent_runner.agents.base import Adapter
-from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.registry import INSTALL_FOLDERS, adapter_for
 from agent_runner.process.condition import condition_of
 from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import find, output, version_in
@@ -48,10 +48,11 @@ async def _trouble(
     argv = adapter.version_argv()
     if not argv:
         return None
-    path = find(settings.programs.get(adapter.type) or argv[0], env)
+    wanted = settings.programs.get(adapter.type) or argv[0]
+    path = find(wanted, env, folders=INSTALL_FOLDERS)
     if path is None or condition_of(path) is not None:
         return None  # not there, or being installed: runs say so
-    child = child_environment(env, adapter.child_env())
+    child = child_environment(env, adapter.variables, paths=adapter.path_variables)
     code, text = await output(warden, [str(path), *argv[1:]], led_by(child, str(path)))
     if code == 0 and version_in(text) is not None:
         return None

@@ -18,6 +18,8 @@ import msgspec
 from agent_runner.agents import shell
 from agent_runner.agents.tool_calls import (
     COMMAND_ARGUMENTS,
+    EDITING_TOOLS,
+    FETCHING_TOOLS,
     PATH_ARGUMENTS,
     calls_in,
     commands_of,
@@ -45,10 +47,6 @@ LONG_COMMAND = 1000
 MOST_WORDS = 3
 _LONGEST_NAME = 40
 
-_EDIT_TOOLS = frozenset(
-    ("ApplyPatch", "Create", "Edit", "MultiEdit", "NotebookEdit", "Write", "replace", "write_file")
-)
-_FETCH_TOOLS = frozenset(("FetchUrl", "WebFetch", "WebSearch", "google_web_search", "web_fetch"))
 _ADDRESS_ARGUMENTS = ("url", "urls", "uri", "uris", "href", "endpoint")
 _ADDRESS = re.compile(
     r"(?:https?|ftps?|sftp|ssh|git|wss?)://[^\s'\"<>`\\|;(){}]{1,2000}", re.IGNORECASE
@@ -178,16 +176,16 @@ class _Found:
                 self.note(Risk.MEDIUM, "runs a command that it does not show")
         elif kind == "delete" or _deletes(given):
             self.note(Risk.HIGH, "deletes")
-        elif tool in _EDIT_TOOLS or kind in ("edit", "move"):
+        elif tool in EDITING_TOOLS or kind in ("edit", "move"):
             self.note(Risk.MEDIUM, "writes files")
-        elif tool in _FETCH_TOOLS or kind == "fetch":
+        elif tool in FETCHING_TOOLS or kind == "fetch":
             self.note(Risk.MEDIUM, "reaches the network")
         else:
             self.note(Risk.MEDIUM, "a tool of which nothing is known")
         for command in commands_of(tool, kind, given):
             self._command(command)
         self._files([self._take(path) for path in paths_of(given)], reads)
-        for name in given if tool in _FETCH_TOOLS or kind == "fetch" else _ADDRESS_ARGUMENTS:
+        for name in given if tool in FETCHING_TOOLS or kind == "fetch" else _ADDRESS_ARGUMENTS:
             for text in texts_in(given.get(name, [])):
                 self._addresses(self._take(text))
 

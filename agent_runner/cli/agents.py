@@ -43,7 +43,10 @@ def add_agent(
     name: Annotated[str, typer.Argument(help="A name of letters, digits, dots and dashes.")],
     type_: Annotated[
         str,
-        typer.Option("--type", help="claude-code, gemini, factory-droid, custom or replay."),
+        typer.Option(
+            "--type",
+            help="Its kind, such as claude-code; a wrong one gets a list.",
+        ),
     ],
     cwd: Annotated[
         Path | None,

@@ -33,7 +33,7 @@ By = Annotated[
     str | None, typer.Option(help="Who does it [your user name].", envvar="AGENT_RUNNER_BY")
 ]
 For = Annotated[str | None, typer.Option("--for", help="It ends by itself: 30s, 15m, 8h, 2d.")]
-Type = Annotated[str, typer.Argument(help="claude-code, gemini, factory-droid, ... or `*`.")]
+Type = Annotated[str, typer.Argument(help="An agent type, such as claude-code; or `*`.")]
 Name = Annotated[str, typer.Argument(help="Name of an agent.")]
 _UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _NO_REASON = "no reason given"

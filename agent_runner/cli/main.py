@@ -47,7 +47,7 @@ def application(names: Iterable[str] = _PLACES) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="""Drive Claude Code, Gemini CLI and Factory Droid as headless agents.
+        help="""Drive coding agents such as Claude Code and Gemini CLI without a terminal.
 
         Start the service with `agent-runner serve`, then, in another terminal:
         `agent-runner exec demo "Hello"` for a first chat that needs no CLI, and

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from agent_runner.agents.base import Adapter
-from agent_runner.agents.registry import ADAPTERS
-from agent_runner.doctor.login import LOGINS
+from agent_runner.agents.registry import ADAPTERS, INSTALL_FOLDERS, INSTALLED
+from agent_runner.doctor.login import login_of
 from agent_runner.doctor.report import CliFinding, Finding, Report
 from agent_runner.process import capabilities
 from agent_runner.process.condition import Condition, condition_of, lying_about, told
@@ -60,7 +60,7 @@ def containment() -> Finding:
 
 
 def _absence(program: str, env: Mapping[str, str]) -> str:
-    lying = lying_about(program, env, None)
+    lying = lying_about(program, env, None, INSTALL_FOLDERS)
     condition = None if lying is None else condition_of(lying)
     if lying is not None and condition not in (None, Condition.ABSENT):
         return told(lying, condition)
@@ -72,7 +72,7 @@ async def cli(
 ) -> CliFinding:
     """One CLI: where it is, its version, whether it is logged in."""
     wanted = settings.programs.get(adapter.type) or adapter.program
-    path: Path | None = find(wanted, env)
+    path: Path | None = find(wanted, env, folders=INSTALL_FOLDERS)
     if path is None:
         return CliFinding(
             type=adapter.type,
@@ -83,12 +83,12 @@ async def cli(
             login=_absence(wanted, env),
             fix=adapter.install_hint,
         )
-    child = child_environment(env, adapter.child_env())
+    child = child_environment(env, adapter.variables, paths=adapter.path_variables)
     code, text = await output(
         warden, [str(path), *adapter.version_argv()[1:]], led_by(child, str(path))
     )
     version = version_in(text) if code == 0 else None
-    logged_in, login = await LOGINS[adapter.type](warden, path, child)
+    logged_in, login = await login_of(adapter, warden, path, child)
     return CliFinding(
         type=adapter.type,
         title=adapter.title,
@@ -104,9 +104,8 @@ async def clis(
     warden: Warden, settings: Settings, env: Mapping[str, str]
 ) -> AsyncIterator[CliFinding]:
     """Every CLI that can be asked, one after the other."""
-    for adapter in ADAPTERS.values():
-        if adapter.type in LOGINS:
-            yield await cli(warden, adapter, settings, env)
+    for type_ in INSTALLED:
+        yield await cli(warden, ADAPTERS[type_], settings, env)
 
 
 async def examine(settings: Settings, env: Mapping[str, str]) -> Report:

@@ -17,7 +17,13 @@ from typing import Any
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
 from agent_runner.agents.guard import REASON, Guard
 from agent_runner.agents.policy import decide
-from agent_runner.agents.tool_calls import NO_PERMISSION, is_shell, only_reads, paths_of
+from agent_runner.agents.tool_calls import (
+    EDITING_TOOLS,
+    NO_PERMISSION,
+    is_shell,
+    only_reads,
+    paths_of,
+)
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.events.permission import PermissionRequested
 from agent_runner.mirrors.recorder import LegObserver
@@ -26,9 +32,6 @@ from agent_runner.runners.sink import Resolution
 from conversation_store.states import Isolation
 
 _EDITS = frozenset(("edit", "delete", "move"))
-_EDITING_TOOLS = frozenset(
-    ("Edit", "MultiEdit", "Write", "NotebookEdit", "Create", "ApplyPatch", "replace", "write_file")
-)
 
 
 class Gate:
@@ -78,7 +81,7 @@ class Gate:
 
     def _edits_inside(self, question: PermissionRequested) -> bool:
         name, kind = question.name, question.tool_kind
-        if is_shell(name, kind) or not (kind in _EDITS or name in _EDITING_TOOLS):
+        if is_shell(name, kind) or not (kind in _EDITS or name in EDITING_TOOLS):
             return False
         paths = paths_of(question.input)
         return bool(paths) and all(self._workspace.holds(path) for path in paths)

@@ -12,7 +12,7 @@ import msgspec
 from agent_runner import quoting, wire
 from agent_runner.agents import flags
 from agent_runner.agents.base import AgentOptions
-from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.registry import adapter_for, asking_flags
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events.background import BackgroundTask
 from agent_runner.events.base import AgentEvent
@@ -31,20 +31,6 @@ from conversation_store.codes import FailureCode
 from conversation_store.records import ProcessRecord, RunOutcome
 from conversation_store.sqlite.store import Store
 from conversation_store.states import Isolation
-
-WRITING_TOOLS = {
-    "claude-code": ["Bash", "Edit", "MultiEdit", "Write", "NotebookEdit", "Task", "WebFetch"],
-}
-"""Tools that a mirror in the agent's own folder must not have, by the types that can be told."""
-
-UNASKED = frozenset(("--dangerously-skip-permissions", "--yolo", "-y", "--skip-permissions-unsafe"))
-"""Flags of CLIs that let every tool through; a mirror is started without them."""
-
-_LETTING = UNASKED | {
-    *("--permission-mode", "--allowed-tools", "--settings", "--setting-sources", "--approval-mode"),
-    *("--auto", "--policy", "--permission-prompt-tool", "--allow-dangerously-skip-permissions"),
-}
-"""Flags by which a CLI may not ask; how many words each takes is not known for all of them."""
 
 
 class NotIsolatedError(Exception):
@@ -148,8 +134,10 @@ def options_for(options: AgentOptions, agent_type: str, workspace: Workspace) ->
     NotIsolatedError if the mirror is to be in the agent's folder and cannot be held back, or
     if the agent's own flags may keep the CLI from asking.
     """
-    extra_args = [word for word in options.extra_args if word not in UNASKED]
-    if any(flags.names_one_of(word, _LETTING) for word in extra_args):
+    adapter = adapter_for(agent_type)
+    asking = asking_flags(adapter)
+    extra_args = [word for word in options.extra_args if word not in asking.unasked]
+    if any(flags.names_one_of(word, asking.unasked | asking.letting) for word in extra_args):
         raise NotIsolatedError
     changed = msgspec.structs.replace(
         options,
@@ -162,10 +150,10 @@ def options_for(options: AgentOptions, agent_type: str, workspace: Workspace) ->
     )
     if workspace.isolation is not Isolation.READ_ONLY:
         return changed
-    writing = WRITING_TOOLS.get(agent_type)
-    if writing is None:
+    if adapter.writing_tools is None:
         raise NotIsolatedError
-    return msgspec.structs.replace(changed, denied_tools=[*options.denied_tools, *writing])
+    denied = [*options.denied_tools, *adapter.writing_tools]
+    return msgspec.structs.replace(changed, denied_tools=denied)
 
 
 def prompt_for(prompt: str, workspace: Workspace) -> str:

@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -67,12 +67,15 @@ def condition_after(path: Path, number: int) -> Condition | None:
     return condition_of(path) if number == errno.EACCES else None
 
 
-def lying_about(program: str, env: Mapping[str, str], base: str | None) -> Path | None:
-    """What bears the name of a program that was not found, where it is looked for."""
+def lying_about(
+    program: str, env: Mapping[str, str], base: str | None, folders: Iterable[str] = ()
+) -> Path | None:
+    """What bears the name of a program that was not found, where `programs.find` looks for it."""
     if os.sep in program:
         return named(program, base)
-    folders = [*os.get_exec_path(dict(env)), *map(str, usual_places(home() or Path(os.sep)))]
-    paths = (Path(folder, program).absolute() for folder in folders if folder)
+    usual = usual_places(home() or Path(os.sep), folders)
+    places = [*os.get_exec_path(dict(env)), *map(str, usual)]
+    paths = (Path(place, program).absolute() for place in places if place)
     return next((path for path in paths if os.path.lexists(path)), None)
 
 

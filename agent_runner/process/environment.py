@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
 from agent_runner import quoting
@@ -38,12 +38,9 @@ PATHS = frozenset(
     (
         *("HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"),
         *(name for name in COMMON if name.startswith("XDG_")),
-        *("CLAUDE_CONFIG_DIR", "GOOGLE_APPLICATION_CREDENTIALS"),
-        *("GEMINI_CLI_HOME", "GEMINI_CLI_SYSTEM_SETTINGS_PATH", "GEMINI_CLI_TRUSTED_FOLDERS_PATH"),
-        *("FACTORY_HOME_OVERRIDE", "FACTORY_LOG_FILE", "FACTORY_RUNTIME_SETTINGS_PATH"),
     )
 )
-"""Variables that name one path: it is meant from the folder of the service, not of an agent."""
+"""Those of COMMON that name one path."""
 
 _COMMON_PREFIX = "LC_"
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -79,11 +76,16 @@ def child_environment(
     parent: Mapping[str, str],
     allowed: Iterable[str],
     *layers: Mapping[str, str],
+    paths: Collection[str] = (),
 ) -> dict[str, str]:
-    """What a child gets: COMMON and `allowed` names from `parent`, then each layer over it."""
+    """What a child gets: COMMON and `allowed` names from `parent`, then each layer over it.
+
+    A variable of `parent` that names one path is meant from the folder of the service, not of an
+    agent; `paths` are those among `allowed`.
+    """
     names = {*COMMON, *allowed}
     env = {
-        name: _whole(value) if name in PATHS else value
+        name: _whole(value) if name in PATHS or name in paths else value
         for name, value in parent.items()
         if name in names or name.startswith(_COMMON_PREFIX)
     }

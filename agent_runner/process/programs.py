@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import NamedTuple
@@ -21,12 +21,15 @@ VERSION_TIMEOUT_S = 30.0
 _VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+-]*")
 
 
-def usual_places(home: Path) -> list[Path]:
-    """Folders of npm (global, nvm), the native installers, Homebrew and bun, best first."""
+def usual_places(home: Path, folders: Iterable[str] = ()) -> list[Path]:
+    """Folders of npm (global, nvm), the native installers, Homebrew and bun, best first.
+
+    `folders` in the home folder are those that one program's own installer uses.
+    """
     nvm = sorted(home.glob(".nvm/versions/node/*/bin"), key=_version_of, reverse=True)
     return [
         home / ".local/bin",
-        home / ".claude/local",
+        *(home / folder for folder in folders),
         home / ".npm-global/bin",
         home / ".bun/bin",
         *nvm,
@@ -47,18 +50,25 @@ def named(program: str, base: str | None) -> Path:
     return Path(os.path.join(base or os.getcwd(), os.path.expanduser(program)))
 
 
-def find(program: str, env: Mapping[str, str], base: str | None = None) -> Path | None:
+def find(
+    program: str,
+    env: Mapping[str, str],
+    base: str | None = None,
+    *,
+    folders: Iterable[str] = (),
+) -> Path | None:
     """The path of `program`: itself if it has a slash, else from PATH, else a usual place.
 
     It is absolute: a relative one is meant from `base`, one in PATH from the present folder.
+    `folders` are usual places, too (`usual_places`).
     """
     if os.sep in program:
         path = named(program, base)
         return path if path.is_file() and os.access(path, os.X_OK) else None
     if found := shutil.which(program, path=env.get("PATH", os.defpath)):
         return Path(found).absolute()
-    usual = (shutil.which(place / program) for place in usual_places(home() or Path(os.sep)))
-    found = next(filter(None, usual), None)
+    usual = usual_places(home() or Path(os.sep), folders)
+    found = next(filter(None, (shutil.which(place / program) for place in usual)), None)
     return Path(found) if found else None
 
 

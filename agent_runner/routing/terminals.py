@@ -42,12 +42,9 @@ class Terminals:
         adapter = adapter_for(agent.type)
         try:
             options = options_of(agent)
-            launch = adapter.launch(options, Form.TERMINAL, resume=None, private_dir="/private")
+            adapter.check(options, Form.TERMINAL)
         except (BadRequestError, ConflictError) as error:
             return _unavailable(error.message, error.hint)
-        if launch.terminal is None:
-            message = f"an agent of type {agent.type} has no terminal UI that can be driven"
-            return _unavailable(message, "run it headless")
         self._drivable[agent.agent_id] = agent
         return None
 

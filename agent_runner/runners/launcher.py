@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from agent_runner import quoting
 from agent_runner.agents.base import Adapter, AgentOptions, Form
-from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.registry import INSTALL_FOLDERS, adapter_for
 from agent_runner.decoding.terminal import Profile
 from agent_runner.errors import BadRequestError
 from agent_runner.folders import remove
@@ -142,7 +142,7 @@ class Launcher:
         A relative path of an agent's own command is meant from its `cwd`.
         """
         wanted = self._programs.get(adapter.type) or program or adapter.program
-        path = find(wanted, self._env, cwd)
+        path = find(wanted, self._env, cwd, folders=INSTALL_FOLDERS)
         if path is None:
             raise self._absent(wanted, adapter.install_hint, cwd)
         self._found[wanted] = path
@@ -150,7 +150,7 @@ class Launcher:
 
     def _absent(self, wanted: str, install_hint: str, cwd: str | None) -> LaunchError:
         """Why it is not found. It may be back in a moment if it was there before, or may come."""
-        lying = lying_about(wanted, self._env, cwd)
+        lying = lying_about(wanted, self._env, cwd, INSTALL_FOLDERS)
         condition = None if lying is None else condition_of(lying)
         if lying is not None and condition not in (None, Condition.ABSENT):
             return _cannot_run(lying, condition, install_hint)
@@ -328,11 +328,13 @@ class Launcher:
         return msgspec.structs.replace(options, denied_tools=[*options.denied_tools, *names])
 
     def set_back(self, agent_type: str, options: AgentOptions, session_id: str) -> None:
-        """See that a session's files are of an earlier minute, where their names tell it."""
+        """Rename the files of a session, where the CLI could not resume it otherwise."""
         adapter = adapter_for(agent_type)
-        patterns = adapter.session_files(self._environment(adapter, {}, options.env), session_id)
+        files = adapter.session_files(self._environment(adapter, {}, options.env), session_id)
+        if files is None:
+            return
         try:
-            set_back(patterns)
+            set_back(files)
         except OSError as error:  # the CLI then says that it does not know the session
             log.warning("session_not_set_back", session_id=session_id, error=str(error))
 
@@ -354,7 +356,9 @@ class Launcher:
     def _environment(
         self, adapter: Adapter, launch: Mapping[str, str], own: Mapping[str, str]
     ) -> dict[str, str]:
-        return child_environment(self._env, adapter.child_env(), launch, own)
+        return child_environment(
+            self._env, adapter.variables, launch, own, paths=adapter.path_variables
+        )
 
 
 def _not_allowed(cwd: str) -> LaunchError:

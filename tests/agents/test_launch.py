@@ -267,7 +267,7 @@ def test_every_adapter_says_what_it_is() -> None:
         assert adapter.forms
         assert adapter.install_hint
         assert adapter.login_hint
-        assert all(name.isupper() for name in adapter.child_env())
+        assert all(name.isupper() for name in adapter.variables)
     with pytest.raises(BadRequestError):
         adapter_for("nonsense")
 

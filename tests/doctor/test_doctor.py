@@ -6,14 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent_runner.doctor import login
-from agent_runner.doctor.login import droid, gemini
+from agent_runner.agents.registry import adapter_for
+from agent_runner.doctor.login import login_of
 from agent_runner.process.warden import Warden
+
+claude_code = partial(login_of, adapter_for("claude-code"))
+droid = partial(login_of, adapter_for("factory-droid"))
+gemini = partial(login_of, adapter_for("gemini"))
 
 
 def doctor(tmp_path: Path, **programs: str) -> tuple[int, dict[str, Any]]:
@@ -97,7 +102,7 @@ async def test_settings_of_another_shape_are_no_login(
 ) -> None:
     (tmp_path / ".gemini").mkdir()
     (tmp_path / ".gemini/settings.json").write_text(settings)
-    found = await login.gemini(warden, tmp_path, {"HOME": str(tmp_path)})
+    found = await gemini(warden, tmp_path, {"HOME": str(tmp_path)})
     assert found == (False, "no API key")
 
 
@@ -106,5 +111,5 @@ async def test_a_status_of_another_shape_is_no_answer(warden: Warden, tmp_path: 
     claude = tmp_path / "claude"
     claude.write_text("#!/bin/sh\necho '[]'\n")
     claude.chmod(0o755)
-    known, said = await login.claude(warden, claude, {"PATH": os.environ["PATH"]})
+    known, said = await claude_code(warden, claude, {"PATH": os.environ["PATH"]})
     assert (known, said) == (None, "`claude auth status` gave no answer")

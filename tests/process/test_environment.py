@@ -45,7 +45,7 @@ def test_the_service_token_passes_by_no_way() -> None:
 
 @pytest.mark.parametrize("agent_type", ADAPTERS)
 def test_no_cli_asks_for_what_is_not_its_own(agent_type: str) -> None:
-    allowed = set(ADAPTERS[agent_type].child_env())
+    allowed = set(ADAPTERS[agent_type].variables)
     assert not allowed & set(SECRETS)
     assert not set(COMMON) & set(SECRETS)
 
@@ -89,7 +89,12 @@ def test_a_path_in_a_variable_is_meant_from_the_folder_of_the_service(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     parent = {"CLAUDE_CONFIG_DIR": "conf/", "HOME": "/h", "TMPDIR": "", "LANG": "C"}
-    env = child_environment(parent, ("CLAUDE_CONFIG_DIR",), {"XDG_DATA_HOME": "own"})
+    env = child_environment(
+        parent,
+        ("CLAUDE_CONFIG_DIR",),
+        {"XDG_DATA_HOME": "own"},
+        paths=ADAPTERS["claude-code"].path_variables,
+    )
     assert env["CLAUDE_CONFIG_DIR"] == str(tmp_path / "conf")
     assert (env["HOME"], env["TMPDIR"], env["LANG"]) == ("/h", "", "C")
     assert env["XDG_DATA_HOME"] == "own"

@@ -9,6 +9,7 @@ import anyio
 import psutil
 import pytest
 
+from agent_runner.agents.registry import INSTALL_FOLDERS
 from agent_runner.process.programs import Versions, find, output, version_in
 from agent_runner.process.warden import Warden
 
@@ -48,7 +49,7 @@ def test_path_comes_before_the_usual_places(home: Path) -> None:
 )
 def test_usual_places(home: Path, place: str) -> None:
     made = make(home / place / "some-cli-of-ours")
-    assert find("some-cli-of-ours", {"PATH": ""}) == made
+    assert find("some-cli-of-ours", {"PATH": ""}, folders=INSTALL_FOLDERS) == made
 
 
 def test_a_home_that_path_cannot_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

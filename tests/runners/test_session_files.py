@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_runner.agents.gemini.adapter import GeminiAdapter
+from agent_runner.agents.session_files import SessionFiles
 from agent_runner.runners.session_files import set_back
 
 NOW = datetime(2026, 3, 1, 0, 0, 59, tzinfo=UTC)
@@ -21,7 +22,7 @@ def chats(tmp_path: Path) -> Path:
     return folder
 
 
-def patterns(chats: Path, **env: str) -> list[str]:
+def patterns(chats: Path, **env: str) -> SessionFiles:
     return GeminiAdapter().session_files({"HOME": str(chats.parents[3]), **env}, ID)
 
 

@@ -16,13 +16,13 @@ from agent_runner.events.tool import ToolProgress, ToolStarted
 
 
 def update_events(
-    session: ProtocolBase, text: TextItems, kind: str, decoded: Any
+    protocol: ProtocolBase, text: TextItems, kind: str, decoded: Any
 ) -> list[AgentEvent]:
     """The events of one decoded update; `kind` is its `sessionUpdate`."""
     if isinstance(decoded, acp.Chunk):
         return _chunk(text, kind, decoded)
     if isinstance(decoded, acp.ToolCall):
-        return text.end() + _tool(session, decoded)
+        return text.end() + _tool(protocol, decoded)
     if isinstance(decoded, acp.Plan):
         return [Notice(code="plan", data={"entries": plain(decoded.entries)})]
     if isinstance(decoded, acp.ModeUpdate):
@@ -46,8 +46,8 @@ def _chunk(items: TextItems, kind: str, chunk: acp.Chunk) -> list[AgentEvent]:
     return items.message(text)
 
 
-def _tool(session: ProtocolBase, call: acp.ToolCall) -> list[AgentEvent]:
-    started = session.tools.get(call.toolCallId)
+def _tool(protocol: ProtocolBase, call: acp.ToolCall) -> list[AgentEvent]:
+    started = protocol.tools.get(call.toolCallId)
     done = call.status in ("completed", "failed")
     events: list[AgentEvent] = []
     if started is None:
@@ -58,13 +58,13 @@ def _tool(session: ProtocolBase, call: acp.ToolCall) -> list[AgentEvent]:
             title=call.title,
             kind=call.kind,
         )
-        events += session.start_tool(started)
+        events += protocol.start_tool(started)
     elif not done:
         events.append(ToolProgress(tool_call_id=call.toolCallId, text=output_text(call) or ""))
     if done:
         failed = call.status == "failed"
         text = output_text(call)
-        events += session.end_tool(
+        events += protocol.end_tool(
             call.toolCallId,
             failed=failed,
             output=None if failed else (text if text is not None else call.rawOutput),

@@ -1,1 +1,3 @@
 """Claude Code: all that is known of this CLI."""
+
+TYPE = "claude-code"

@@ -1,6 +1,6 @@
 """How to start Claude Code.
 
-In the terminal form it is its own UI (`claude_ui`, `claude_terminal`). The others use the
+In the terminal form it is its own UI (`profile`, `terminal`). The others use the
 two-way protocol (stream-json in and out): a one-shot process gets its prompt as one line and
 its stdin is closed only after the result. With a plain prompt on stdin the CLI exits as soon
 as it has answered, and an answer of a megabyte was seen cut at 262 kB with exit 0; as long as
@@ -16,11 +16,21 @@ import msgspec
 
 from agent_runner import quoting
 from agent_runner.agents import flags
-from agent_runner.agents.base import AgentOptions, CliProtocol, Form, Launch, check_session_id
+from agent_runner.agents.base import (
+    Adapter,
+    AgentOptions,
+    AskingFlags,
+    CliProtocol,
+    Form,
+    Launch,
+    check_session_id,
+)
+from agent_runner.agents.claude import TYPE, login
 from agent_runner.agents.claude import profile as claude_ui
 from agent_runner.agents.claude import session_log as claude_log
 from agent_runner.agents.claude.protocol import ClaudeProtocol
 from agent_runner.agents.claude.terminal import ClaudeTerminal
+from agent_runner.agents.login import LoginCheck
 from agent_runner.agents.session_log import Entry
 
 PERMISSION_MODES = (
@@ -51,27 +61,67 @@ _RESERVED = (
 )  # fmt: skip
 
 
-class ClaudeAdapter:
+class ClaudeAdapter(Adapter):
     """Claude Code."""
 
-    type: ClassVar[str] = "claude-code"
+    type: ClassVar[str] = TYPE
     title: ClassVar[str] = "Claude Code"
     program: ClassVar[str] = "claude"
-    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g @anthropic-ai/claude-code"
-    denied_path: ClassVar[str | None] = "Read(/{path})"
-    one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = "run `claude` once and log in, or set ANTHROPIC_API_KEY"
+    login: ClassVar[LoginCheck | None] = login.CHECK
+    denied_path: ClassVar[str | None] = "Read(/{path})"
+    writing_tools: ClassVar[tuple[str, ...] | None] = (
+        "Bash", "Edit", "MultiEdit", "Write", "NotebookEdit", "Task", "WebFetch",
+    )  # fmt: skip
+    asking_flags: ClassVar[AskingFlags | None] = AskingFlags(
+        unasked=frozenset(("--dangerously-skip-permissions",)),
+        letting=frozenset(
+            (
+                *("--permission-mode", "--allowed-tools", "--settings", "--setting-sources"),
+                *("--permission-prompt-tool", "--allow-dangerously-skip-permissions"),
+            )
+        ),
+    )
+    variables: ClassVar[tuple[str, ...]] = (
+        "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL",
+        "ANTHROPIC_CUSTOM_HEADERS", "ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL",
+        "ANTHROPIC_BEDROCK_BASE_URL", "ANTHROPIC_VERTEX_BASE_URL",
+        "ANTHROPIC_VERTEX_PROJECT_ID", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK",
+        "AWS_PROFILE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+        "API_TIMEOUT_MS", "BASH_DEFAULT_TIMEOUT_MS", "BASH_MAX_TIMEOUT_MS",
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CODE_MAX_RETRIES",
+        "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
+        "CLAUDE_CONFIG_DIR", "CLOUD_ML_REGION", "GOOGLE_APPLICATION_CREDENTIALS",
+        "IS_SANDBOX", "MAX_THINKING_TOKENS", "MCP_TIMEOUT", "MCP_TOOL_TIMEOUT",
+    )  # fmt: skip
+    """Credentials and endpoints of Anthropic, Bedrock and Vertex, and the CLI's own home."""
+    path_variables: ClassVar[frozenset[str]] = frozenset(
+        ("CLAUDE_CONFIG_DIR", "GOOGLE_APPLICATION_CREDENTIALS")
+    )
+    install_folders: ClassVar[tuple[str, ...]] = (".claude/local",)
+
+    def check(self, options: AgentOptions, form: Form) -> None:
+        """See `base.Adapter`."""
+        flags.extra_args(options, _reserved(form))
+        if form is Form.TERMINAL:
+            flags.unsupported(options, "the UI of Claude Code", {"max_turns": "run it headless"})
+        flags.clean(options.model or "", "model")
+        flags.tool_list(options.allowed_tools, "allowedTools", "allowedTools")
+        flags.tool_list(options.denied_tools, "deniedTools", "disallowedTools")
+        if options.permission_mode:
+            flags.one_of(options.permission_mode, PERMISSION_MODES, "permissionMode")
+        if options.max_turns is not None:
+            flags.integer(options.max_turns, "maxTurns")
 
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
     ) -> Launch:
         """See `base.Adapter`. Texts and MCP servers go by file: they may hold secrets."""
+        self.check(options, form)
         terminal = form is Form.TERMINAL
-        reserved = (*_RESERVED, "--settings") if terminal else _RESERVED
-        argv = [self.program, *flags.extra_args(options, reserved)]
+        argv = [self.program, *options.extra_args]
         if terminal:
-            flags.unsupported(options, "the UI of Claude Code", {"max_turns": "run it headless"})
             argv.append(flags.flag("settings", f"{private_dir}/{claude_ui.SETTINGS}"))
         else:
             argv += PROTOCOL_ARGV
@@ -85,19 +135,16 @@ class ClaudeAdapter:
             files["mcp.json"] = msgspec.json.encode({"mcpServers": options.mcp_servers})
             argv += [flags.flag("mcp-config", f"{private_dir}/mcp.json"), "--strict-mcp-config"]
         if options.allowed_tools:
-            names = flags.tool_list(options.allowed_tools, "allowedTools")
-            argv.append(flags.flag("allowedTools", names))
+            argv.append(flags.flag("allowedTools", ",".join(options.allowed_tools)))
         if options.denied_tools:
-            names = flags.tool_list(options.denied_tools, "deniedTools")
-            argv.append(flags.flag("disallowedTools", names))
+            argv.append(flags.flag("disallowedTools", ",".join(options.denied_tools)))
         if options.permission_mode:
-            mode = flags.one_of(options.permission_mode, PERMISSION_MODES, "permissionMode")
-            argv.append(flags.flag("permission-mode", mode))
+            argv.append(flags.flag("permission-mode", options.permission_mode))
         elif terminal:
             # The UI's own default is another one than that of `-p`.
             argv.append(flags.flag("permission-mode", "default"))
         if options.max_turns is not None:
-            argv.append(flags.flag("max-turns", flags.integer(options.max_turns, "maxTurns")))
+            argv.append(flags.flag("max-turns", str(options.max_turns)))
         if resume is not None:
             argv.append(flags.flag("resume", check_session_id(resume)))
         env = {
@@ -115,10 +162,6 @@ class ClaudeAdapter:
             return ClaudeTerminal(options, form, resume)
         return ClaudeProtocol(options, form, resume)
 
-    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
-        """Their names tell no time."""
-        return []
-
     def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """See `base.Adapter`."""
         home = env.get("CLAUDE_CONFIG_DIR") or f"{env.get('HOME', '')}/.claude"
@@ -128,21 +171,6 @@ class ClaudeAdapter:
         """See `base.Adapter`."""
         return claude_log.entry(line)
 
-    def child_env(self) -> tuple[str, ...]:
-        """Credentials and endpoints of Anthropic, Bedrock and Vertex, and the CLI's own home."""
-        return (
-            "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL",
-            "ANTHROPIC_CUSTOM_HEADERS", "ANTHROPIC_MODEL", "ANTHROPIC_SMALL_FAST_MODEL",
-            "ANTHROPIC_BEDROCK_BASE_URL", "ANTHROPIC_VERTEX_BASE_URL",
-            "ANTHROPIC_VERTEX_PROJECT_ID", "AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK",
-            "AWS_PROFILE", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
-            "API_TIMEOUT_MS", "BASH_DEFAULT_TIMEOUT_MS", "BASH_MAX_TIMEOUT_MS",
-            "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CODE_MAX_RETRIES",
-            "CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",
-            "CLAUDE_CONFIG_DIR", "CLOUD_ML_REGION", "GOOGLE_APPLICATION_CREDENTIALS",
-            "IS_SANDBOX", "MAX_THINKING_TOKENS", "MCP_TIMEOUT", "MCP_TOOL_TIMEOUT",
-        )  # fmt: skip
 
-    def version_argv(self) -> list[str]:
-        """Prints `2.1.197 (Claude Code)`."""
-        return [self.program, "--version"]
+def _reserved(form: Form) -> tuple[str, ...]:
+    return (*_RESERVED, "--settings") if form is Form.TERMINAL else _RESERVED

@@ -75,10 +75,10 @@ class BlockReader:
 
     def __init__(
         self,
-        session: ProtocolBase,
+        protocol: ProtocolBase,
         on_answered: Callable[[ToolStarted | None, Any], None] = lambda _started, _detail: None,
     ) -> None:
-        self._session = session
+        self._protocol = protocol
         self._on_answered = on_answered
         self._messages: dict[str | None, _Message] = {}
         self._unnamed = 0
@@ -140,7 +140,7 @@ class BlockReader:
                 )
             ]
         if delta.type not in ("signature_delta", "citations_delta"):
-            self._session.drift.note(f"stream_event/content_block_delta/{delta.type}")
+            self._protocol.drift.note(f"stream_event/content_block_delta/{delta.type}")
         return []
 
     # --- complete blocks -----------------------------------------------------------------------
@@ -187,7 +187,7 @@ class BlockReader:
                 kind=_KINDS.get(name),
                 parent_tool_call_id=parent,
             )
-            return self._session.start_tool(started) or [Activity(code="tool_repeated")]
+            return self._protocol.start_tool(started) or [Activity(code="tool_repeated")]
         if kind == "text":
             if parent is None:
                 self.last_text = block.text
@@ -208,7 +208,7 @@ class BlockReader:
             ]
         if kind.endswith("tool_result") and block.tool_use_id:
             return self._tool_result(block, None)
-        self._session.drift.note(f"assistant.content.{kind}")
+        self._protocol.drift.note(f"assistant.content.{kind}")
         return [Unknown(source_type=f"assistant/{kind}"[:120], raw=shown(raw))]
 
     # --- what the model is told ------------------------------------------------------------------
@@ -221,8 +221,8 @@ class BlockReader:
         events: list[AgentEvent] = []
         for block in content:
             if block.type == "tool_result" and block.tool_use_id is None:
-                self._session.drift.note("user.content.tool_result")
-                block.tool_use_id = self._session.only_call(line.parent_tool_use_id)
+                self._protocol.drift.note("user.content.tool_result")
+                block.tool_use_id = self._protocol.only_call(line.parent_tool_use_id)
             if block.type == "tool_result" and block.tool_use_id:
                 events += self._tool_result(block, line.tool_use_result)
             elif block.type == "text":
@@ -230,21 +230,21 @@ class BlockReader:
             elif block.type in ("image", "document"):
                 events.append(Notice(code="attachment", level="debug", data={"kind": block.type}))
             else:
-                self._session.drift.note(f"user.content.{block.type}")
+                self._protocol.drift.note(f"user.content.{block.type}")
                 events.append(Unknown(source_type=f"user/{block.type}"[:120], raw=shown(raw)))
         return events or [Activity(code="empty_message")]
 
     def _tool_result(self, block: c.Block, detail: Any) -> list[AgentEvent]:
         assert block.tool_use_id is not None
-        session = self._session
+        protocol = self._protocol
         failed = bool(block.is_error)
         content = block.content
         text = content if type(content) is str else result_text(content)
         if failed and text and _REFUSED.search(text[:2000]):
-            session.denied.add(block.tool_use_id)
-        started = session.tools.get(block.tool_use_id)
+            protocol.denied.add(block.tool_use_id)
+        started = protocol.tools.get(block.tool_use_id)
         self._on_answered(started, detail)
-        return session.end_tool(
+        return protocol.end_tool(
             block.tool_use_id,
             failed=failed,
             output=None if failed else (text if text is not None else content),

@@ -1,1 +1,3 @@
 """Any command, in a dialect of its choice."""
+
+TYPE = "custom"

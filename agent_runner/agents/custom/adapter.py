@@ -1,8 +1,8 @@
 """Any command as an agent, in one of the dialects we read.
 
 `command` is the program with its arguments; `extraArgs` follow. `dialect` is `text` (the
-default), `claude-code`, `gemini`, `factory-droid` (stream-json lines) or `acp`. The command
-itself must ask for its output format: no flag is added here.
+default), the agent type of a CLI whose lines the command prints, or `acp`. The command itself
+must ask for its output format: no flag is added here.
 
 In the terminal form the same command shows its own UI, which is read from the screen; the
 dialect does not count there. The agent says with `terminal` that its command has one: a
@@ -11,68 +11,71 @@ command that reads its prompt from stdin must not be run a second time in a term
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from agent_runner.agents import flags
 from agent_runner.agents.acp.answers import mcp_servers
 from agent_runner.agents.acp.protocol import AcpProtocol
-from agent_runner.agents.base import AgentOptions, CliProtocol, Form, Launch, check_session_id
-from agent_runner.agents.claude.protocol import ClaudeProtocol
-from agent_runner.agents.custom.supervised_protocol import Inner, SupervisedProtocol
+from agent_runner.agents.base import (
+    Adapter,
+    AgentOptions,
+    CliProtocol,
+    Form,
+    Launch,
+    check_session_id,
+)
+from agent_runner.agents.custom import TYPE
+from agent_runner.agents.custom.supervised_protocol import SupervisedProtocol
 from agent_runner.agents.custom.text_protocol import TextProtocol
-from agent_runner.agents.droid.protocol import DroidProtocol
-from agent_runner.agents.gemini.protocol import GeminiProtocol
+from agent_runner.agents.dialect import Dialect, dialects
+from agent_runner.agents.screen import options as screen_options
 from agent_runner.agents.screen import profile as screen_ui
 from agent_runner.agents.screen.terminal import ScreenTerminal
-from agent_runner.agents.session_log import Entry
 from agent_runner.errors import BadRequestError
+
+ORDER = 1
 
 TEXT = "text"
 ACP = "acp"
 
-_SESSIONS: dict[str, type[TextProtocol | ClaudeProtocol | GeminiProtocol | DroidProtocol]] = {
-    TEXT: TextProtocol,
-    "claude-code": ClaudeProtocol,
-    "gemini": GeminiProtocol,
-    "factory-droid": DroidProtocol,
-}
-DIALECTS = (*_SESSIONS, ACP)
-WARM_DIALECTS = ("claude-code", ACP)
+DIALECTS = {TEXT: Dialect(TextProtocol), **dialects(), ACP: Dialect(AcpProtocol, warm=True)}
 
 
-class CustomAdapter:
+class CustomAdapter(Adapter):
     """A command of the user's."""
 
-    type: ClassVar[str] = "custom"
+    type: ClassVar[str] = TYPE
     title: ClassVar[str] = "Custom command"
     program: ClassVar[str] = ""
-    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "set command to a program that exists"
-    denied_path: ClassVar[str | None] = None
     one_program: ClassVar[bool] = False
     login_hint: ClassVar[str] = "see the program's own documentation"
+    own_options: ClassVar[tuple[str, ...]] = ("command", "dialect", "terminal")
 
-    def launch(
-        self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
-    ) -> Launch:
-        """See `base.Adapter`. Only the dialects claude-code and acp can be warm."""
+    def obstacle(self, options: AgentOptions, form: Form) -> BadRequestError | None:
+        """See `base.Adapter`. Not every dialect can be warm; a UI has to be described."""
         dialect = dialect_of(options)
-        ui = screen_ui.profile(options.terminal) if options.terminal is not None else None
-        if form is Form.TERMINAL and ui is None:
-            raise BadRequestError(
+        if form is Form.TERMINAL and options.terminal is None:
+            return BadRequestError(
                 "unsupported_form",
                 "a custom command has no terminal UI unless its agent says so",
                 hint="set terminal, {} for the defaults, or run it headless",
             )
-        if form is Form.WARM and dialect not in WARM_DIALECTS:
-            raise BadRequestError(
+        if form is Form.WARM and not DIALECTS[dialect].warm:
+            return BadRequestError(
                 "unsupported_form",
                 f"a command of dialect {dialect} cannot be warm",
                 hint="use the one-shot form",
             )
-        if resume is not None:
-            check_session_id(resume)
+        return None
+
+    def check(self, options: AgentOptions, form: Form) -> None:
+        """See `base.Adapter`."""
+        dialect = dialect_of(options)
+        if options.terminal is not None:
+            screen_options.check(options.terminal)
+        if (obstacle := self.obstacle(options, form)) is not None:
+            raise obstacle
         hint = "put the command's own flag into command"
         hints = dict.fromkeys(("allowed_tools", "denied_tools", "max_turns", "system_prompt"), hint)
         if dialect == ACP and form is not Form.TERMINAL:
@@ -80,11 +83,21 @@ class CustomAdapter:
         else:
             hints |= dict.fromkeys(("mcp_servers", "model", "permission_mode"), hint)
         flags.unsupported(options, self.title, hints)
-        words = [*options.command, *options.extra_args]
+        for word in (*options.command, *options.extra_args):
+            flags.clean(word, "command")
+
+    def launch(
+        self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
+    ) -> Launch:
+        """See `base.Adapter`."""
+        self.check(options, form)
+        if resume is not None:
+            check_session_id(resume)
+        ui = options.terminal if form is Form.TERMINAL else None
         return Launch(
-            argv=[flags.clean(word, "command") for word in words],
+            argv=[*options.command, *options.extra_args],
             spool=form is Form.ONE_SHOT,
-            terminal=ui if form is Form.TERMINAL else None,
+            terminal=None if ui is None else screen_ui.profile(ui),
         )
 
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
@@ -92,30 +105,12 @@ class CustomAdapter:
         dialect = dialect_of(options)
         if form is Form.TERMINAL:
             return ScreenTerminal(options, form, None)
-        inner: Inner
-        if dialect == ACP:
-            inner = AcpProtocol(
-                options, form, resume, mode=options.permission_mode, model=options.model
-            )
-        else:
-            inner = _SESSIONS[dialect](options, form, None)
+        inner = (
+            AcpProtocol(options, form, resume, mode=options.permission_mode, model=options.model)
+            if dialect == ACP
+            else DIALECTS[dialect].protocol(options, form, None)
+        )
         return SupervisedProtocol(inner, json_stdout=dialect != TEXT)
-
-    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
-        """Their names tell no time."""
-        return []
-
-    def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
-        """Where a user's own command keeps its session, if it has one, is not known."""
-        return []
-
-    def log_entry(self, line: dict[str, Any]) -> Entry | None:
-        """See `session_log`."""
-        return None
-
-    def child_env(self) -> tuple[str, ...]:
-        """Nothing beyond what every child gets; `options.env` adds to it."""
-        return ()
 
     def version_argv(self) -> list[str]:
         """There is no version to ask for."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Protocol
 
-from agent_runner.agents.base import CliProtocol, Exit, Feature, PermissionAnswer, Received
+from agent_runner.agents.base import Exit, Feature, PermissionAnswer, Received
 from agent_runner.agents.custom import supervised_schema as supervised
+from agent_runner.agents.dialect import CountingProtocol
 from agent_runner.agents.failures import short
 from agent_runner.agents.line_reader import join
 from agent_runner.decoding.decode import Broken, Drift
@@ -29,26 +29,13 @@ QUESTION = "approval"
 """The tool's name in an approval that a supervised tool asks for."""
 
 
-class Inner(CliProtocol, Protocol):
-    """A session that counts what it has seen."""
-
-    @property
-    def seen(self) -> Counter[str]:
-        """See `ProtocolBase`."""
-        ...
-
-    def saw(self, name: str) -> None:
-        """Count a message."""
-        ...
-
-
 class SupervisedProtocol:
     """`inner` with the events of the protocol taken out of what the command prints."""
 
     reads_stderr = True
     typed: Collection[str] = ()
 
-    def __init__(self, inner: Inner, *, json_stdout: bool) -> None:
+    def __init__(self, inner: CountingProtocol, *, json_stdout: bool) -> None:
         self.inner = inner
         self._json_stdout = json_stdout
         self._drift: Drift = Drift()
@@ -57,7 +44,7 @@ class SupervisedProtocol:
 
     @property
     def seen(self) -> Counter[str]:
-        """See `ProtocolBase`; with the events of the protocol."""
+        """See `CountingProtocol`; with the events of the protocol."""
         return self.inner.seen
 
     @property

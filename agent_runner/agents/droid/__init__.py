@@ -1,1 +1,3 @@
 """Factory Droid: all that is known of this CLI."""
+
+TYPE = "factory-droid"

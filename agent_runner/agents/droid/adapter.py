@@ -13,12 +13,22 @@ from typing import Any, ClassVar
 
 from agent_runner import quoting
 from agent_runner.agents import flags
-from agent_runner.agents.base import AgentOptions, CliProtocol, Form, Launch, check_session_id
+from agent_runner.agents.base import (
+    Adapter,
+    AgentOptions,
+    AskingFlags,
+    CliProtocol,
+    Form,
+    Launch,
+    check_session_id,
+)
+from agent_runner.agents.droid import TYPE, login
 from agent_runner.agents.droid import profile as droid_ui
 from agent_runner.agents.droid import session_log as droid_log
 from agent_runner.agents.droid.protocol import DroidProtocol
 from agent_runner.agents.droid.rpc_protocol import DroidRpcProtocol
 from agent_runner.agents.droid.terminal import DroidTerminal
+from agent_runner.agents.login import LoginCheck
 from agent_runner.agents.session_log import Entry
 from agent_runner.errors import BadRequestError
 
@@ -28,40 +38,75 @@ _RESERVED = (
     "-o", "--output-format", "--input-format", "-f", "--file", "-s", "--session-id", "--fork",
     "--cwd", "-w", "--worktree", "--list-tools", "-h", "--help",
 )  # fmt: skip
+_UI_RESERVED = (*_RESERVED, "--settings", "-r", "--resume", "--last", "-v", "--version")
 
 
-class DroidAdapter:
+class DroidAdapter(Adapter):
     """Factory Droid."""
 
-    type: ClassVar[str] = "factory-droid"
+    type: ClassVar[str] = TYPE
     title: ClassVar[str] = "Factory Droid"
     program: ClassVar[str] = "droid"
-    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g droid"
-    denied_path: ClassVar[str | None] = None
-    one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = (
         "set FACTORY_API_KEY, or FACTORY_AIRGAP_ENABLED=true with a custom model"
     )
+    login: ClassVar[LoginCheck | None] = login.CHECK
+    asking_flags: ClassVar[AskingFlags | None] = AskingFlags(
+        unasked=frozenset(("--skip-permissions-unsafe",)),
+        letting=frozenset(("--auto", "--settings")),
+    )
+    variables: ClassVar[tuple[str, ...]] = (
+        "FACTORY_AIRGAP_ENABLED", "FACTORY_API_BASE_URL", "FACTORY_API_KEY",
+        "FACTORY_DISABLE_KEYRING", "FACTORY_HOME_OVERRIDE", "FACTORY_LOG_FILE",
+        "FACTORY_RUNTIME_SETTINGS_PATH", "FACTORY_TELEMETRY_INGEST_BASE_URL",
+    )  # fmt: skip
+    """Keys, endpoints and the CLI's own home."""
+    path_variables: ClassVar[frozenset[str]] = frozenset(
+        ("FACTORY_HOME_OVERRIDE", "FACTORY_LOG_FILE", "FACTORY_RUNTIME_SETTINGS_PATH")
+    )
+
+    def check(self, options: AgentOptions, form: Form) -> None:
+        """See `base.Adapter`."""
+        if form is Form.TERMINAL:
+            flags.unsupported(
+                options,
+                "the UI of Factory Droid",
+                dict.fromkeys(
+                    ("max_turns", "mcp_servers", "allowed_tools", "denied_tools"), "run it headless"
+                ),
+            )
+            flags.extra_args(options, _UI_RESERVED)
+            if options.permission_mode and options.permission_mode != "off":
+                flags.one_of(options.permission_mode, AUTONOMY[1:4], "permissionMode")
+            return
+        flags.extra_args(options, _RESERVED)
+        if options.permission_mode:
+            flags.one_of(options.permission_mode, AUTONOMY, "permissionMode")
+        hints = {"max_turns": "limit the run's time instead"}
+        if form is Form.WARM:
+            flags.unsupported(options, self.title, hints)
+            rpc_settings(options)
+            return
+        hints["mcp_servers"] = "use the warm form, or ~/.factory/mcp.json"
+        flags.unsupported(options, self.title, hints)
+        flags.clean(options.cwd, "cwd")
+        flags.clean(options.model or "", "model")
+        flags.tool_list(options.allowed_tools, "allowedTools", "only-tools")
+        flags.tool_list(options.denied_tools, "deniedTools", "remove-tools")
 
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
     ) -> Launch:
         """See `base.Adapter`. The JSON-RPC form is configured over the protocol."""
-        hints = {"max_turns": "limit the run's time instead"}
+        self.check(options, form)
         env = {"FACTORY_DROID_AUTO_UPDATE_ENABLED": "false", "NO_COLOR": "1"}
         if form is Form.TERMINAL:
             return self._ui(options, env, resume, private_dir)
-        argv = [self.program, "exec", *flags.extra_args(options, _RESERVED)]
-        if options.permission_mode:
-            flags.one_of(options.permission_mode, AUTONOMY, "permissionMode")
+        argv = [self.program, "exec", *options.extra_args]
         if form is Form.WARM:
-            flags.unsupported(options, self.title, hints)
-            rpc_settings(options)
             argv += ["--input-format=stream-jsonrpc", "--output-format=stream-jsonrpc"]
             return Launch(argv=argv, env=env)
-        hints["mcp_servers"] = "use the warm form, or ~/.factory/mcp.json"
-        flags.unsupported(options, self.title, hints)
         argv += ["--output-format=stream-json", flags.flag("cwd", options.cwd)]
         files: dict[str, bytes] = {}
         if options.model:
@@ -71,11 +116,9 @@ class DroidAdapter:
         elif options.permission_mode and options.permission_mode != "off":
             argv.append(flags.flag("auto", options.permission_mode))
         if options.allowed_tools:
-            names = flags.tool_list(options.allowed_tools, "allowedTools")
-            argv.append(flags.flag("only-tools", names))
+            argv.append(flags.flag("only-tools", ",".join(options.allowed_tools)))
         if options.denied_tools:
-            names = flags.tool_list(options.denied_tools, "deniedTools")
-            argv.append(flags.flag("remove-tools", names))
+            argv.append(flags.flag("remove-tools", ",".join(options.denied_tools)))
         if options.system_prompt:
             files["system-prompt.txt"] = options.system_prompt.encode()
             path = f"{private_dir}/system-prompt.txt"
@@ -87,15 +130,10 @@ class DroidAdapter:
     def _ui(
         self, options: AgentOptions, env: dict[str, str], resume: str | None, private_dir: str
     ) -> Launch:
-        hint = "run it headless"
-        names = ("max_turns", "mcp_servers", "allowed_tools", "denied_tools")
-        flags.unsupported(options, "the UI of Factory Droid", dict.fromkeys(names, hint))
-        reserved = (*_RESERVED, "--settings", "-r", "--resume", "--last", "-v", "--version")
-        argv = [self.program, *flags.extra_args(options, reserved)]
+        argv = [self.program, *options.extra_args]
         argv += ["--settings", f"{private_dir}/{droid_ui.SETTINGS}"]
         if options.permission_mode and options.permission_mode != "off":
-            mode = flags.one_of(options.permission_mode, AUTONOMY[1:4], "permissionMode")
-            argv += ["--auto", mode]
+            argv += ["--auto", options.permission_mode]
         files: dict[str, bytes] = {}
         if options.system_prompt:
             files["system-prompt.txt"] = options.system_prompt.encode()
@@ -113,10 +151,6 @@ class DroidAdapter:
             return DroidProtocol(options, form, resume)
         return DroidRpcProtocol(options, form, resume, settings=rpc_settings(options))
 
-    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
-        """Their names tell no time."""
-        return []
-
     def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """See `base.Adapter`."""
         home = env.get("FACTORY_HOME_OVERRIDE") or env.get("HOME", "")
@@ -125,18 +159,6 @@ class DroidAdapter:
     def log_entry(self, line: dict[str, Any]) -> Entry | None:
         """See `base.Adapter`."""
         return droid_log.entry(line)
-
-    def child_env(self) -> tuple[str, ...]:
-        """Keys, endpoints and the CLI's own home."""
-        return (
-            "FACTORY_AIRGAP_ENABLED", "FACTORY_API_BASE_URL", "FACTORY_API_KEY",
-            "FACTORY_DISABLE_KEYRING", "FACTORY_HOME_OVERRIDE", "FACTORY_LOG_FILE",
-            "FACTORY_RUNTIME_SETTINGS_PATH", "FACTORY_TELEMETRY_INGEST_BASE_URL",
-        )  # fmt: skip
-
-    def version_argv(self) -> list[str]:
-        """Prints `0.215.0`."""
-        return [self.program, "--version"]
 
 
 def rpc_settings(options: AgentOptions) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from agent_runner.agents.wordings.row import Wording
 from conversation_store.codes import FailureCode as Code
 
+ORDER = 1
+"""Some of these words are said by other services, too."""
+
 _RECORDED = "fixtures/factory-droid/0.215.0"
 
 WORDINGS = (

@@ -1,1 +1,3 @@
 """Gemini CLI: all that is known of this CLI."""
+
+TYPE = "gemini"

@@ -13,15 +13,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from agent_runner import quoting
 from agent_runner.agents import flags
 from agent_runner.agents.acp.answers import mcp_servers
 from agent_runner.agents.acp.protocol import AcpProtocol
-from agent_runner.agents.base import AgentOptions, CliProtocol, Form, Launch, check_session_id
+from agent_runner.agents.base import (
+    Adapter,
+    AgentOptions,
+    AskingFlags,
+    CliProtocol,
+    Form,
+    Launch,
+    check_session_id,
+)
+from agent_runner.agents.gemini import TYPE, login, session_files
 from agent_runner.agents.gemini import profile as gemini_ui
 from agent_runner.agents.gemini import session_log as gemini_log
 from agent_runner.agents.gemini.protocol import GeminiProtocol
 from agent_runner.agents.gemini.terminal import GeminiTerminal
+from agent_runner.agents.login import LoginCheck
+from agent_runner.agents.session_files import SessionFiles
 from agent_runner.agents.session_log import Entry
 
 APPROVAL_MODES = ("default", "auto_edit", "yolo", "plan")
@@ -34,45 +44,67 @@ _RESERVED = (
 )  # fmt: skip
 
 
-class GeminiAdapter:
+class GeminiAdapter(Adapter):
     """Gemini CLI."""
 
-    type: ClassVar[str] = "gemini"
+    type: ClassVar[str] = TYPE
     title: ClassVar[str] = "Gemini CLI"
     program: ClassVar[str] = "gemini"
-    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "npm install -g @google/gemini-cli"
-    denied_path: ClassVar[str | None] = None
-    one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = "set GEMINI_API_KEY, or run `gemini` once and log in"
+    login: ClassVar[LoginCheck | None] = login.CHECK
+    asking_flags: ClassVar[AskingFlags | None] = AskingFlags(
+        unasked=frozenset(("--yolo", "-y")),
+        letting=frozenset(("--allowed-tools", "--approval-mode", "--policy")),
+    )
+    variables: ClassVar[tuple[str, ...]] = (
+        "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_PROJECT", "GOOGLE_GEMINI_BASE_URL",
+        "GOOGLE_GENAI_USE_GCA", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_VERTEX_BASE_URL",
+        "GEMINI_CLI_CUSTOM_HEADERS", "GEMINI_CLI_HOME", "GEMINI_CLI_SYSTEM_SETTINGS_PATH",
+        "GEMINI_CLI_TRUSTED_FOLDERS_PATH", "GEMINI_MODEL", "GEMINI_SANDBOX",
+    )  # fmt: skip
+    """Keys, endpoints and the CLI's own home."""
+    path_variables: ClassVar[frozenset[str]] = frozenset(
+        (
+            *("GEMINI_CLI_HOME", "GEMINI_CLI_SYSTEM_SETTINGS_PATH"),
+            *("GEMINI_CLI_TRUSTED_FOLDERS_PATH", "GOOGLE_APPLICATION_CREDENTIALS"),
+        )
+    )
+
+    def check(self, options: AgentOptions, form: Form) -> None:
+        """See `base.Adapter`."""
+        flags.extra_args(options, _RESERVED)
+        hints = {
+            "denied_tools": "use a policy file: extraArgs --policy=FILE",
+            "max_turns": "set model.maxSessionTurns in the CLI's settings.json",
+        }
+        if form is Form.WARM:
+            mcp_servers(options.mcp_servers)
+        else:
+            hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
+        flags.unsupported(options, self.title, hints)
+        flags.clean(options.model or "", "model")
+        if options.permission_mode:
+            flags.one_of(options.permission_mode, APPROVAL_MODES, "permissionMode")
+        flags.tool_list(options.allowed_tools, "allowedTools", "allowed-tools")
 
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
     ) -> Launch:
         """See `base.Adapter`. A resumed ACP session is loaded over the protocol."""
-        hints = {
-            "denied_tools": "use a policy file: extraArgs --policy=FILE",
-            "max_turns": "set model.maxSessionTurns in the CLI's settings.json",
-        }
-        argv = [self.program, *flags.extra_args(options, _RESERVED)]
-        ui = gemini_ui.profile(resume) if form is Form.TERMINAL else None
+        self.check(options, form)
+        argv = [self.program, *options.extra_args]
         if form is Form.ONE_SHOT:
-            hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
             argv.append("--output-format=stream-json")
-        elif form is Form.TERMINAL:
-            hints["mcp_servers"] = "use the warm form, or the CLI's settings.json"
-        else:
-            mcp_servers(options.mcp_servers)
+        elif form is Form.WARM:
             argv.append("--acp")
         if resume is not None:
             argv.append(flags.flag("resume", check_session_id(resume)))
-        flags.unsupported(options, self.title, hints)
         if options.model:
             argv.append(flags.flag("model", options.model))
         if options.permission_mode:
-            mode = flags.one_of(options.permission_mode, APPROVAL_MODES, "permissionMode")
-            argv.append(flags.flag("approval-mode", mode))
-        flags.tool_list(options.allowed_tools, "allowedTools")
+            argv.append(flags.flag("approval-mode", options.permission_mode))
         argv += [flags.flag("allowed-tools", name) for name in options.allowed_tools]
         env = {
             "GEMINI_CLI_NO_RELAUNCH": "1",
@@ -85,6 +117,7 @@ class GeminiAdapter:
             files["system.md"] = options.system_prompt.encode()
             env["GEMINI_SYSTEM_MD"] = f"{private_dir}/system.md"
         spool = form is Form.ONE_SHOT
+        ui = gemini_ui.profile(resume) if form is Form.TERMINAL else None
         return Launch(argv=argv, env=env, files=files, spool=spool, terminal=ui)
 
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
@@ -95,32 +128,15 @@ class GeminiAdapter:
             return GeminiProtocol(options, form, resume)
         return AcpProtocol(options, form, resume)
 
-    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
-        """See `base.Adapter`: all files of the session, whose id they hold a part of."""
-        home = env.get("GEMINI_CLI_HOME") or env.get("HOME")
-        if not home:
-            return []
-        name = f"tmp/*/chats/session-*-{quoting.glob(session_id[:8])}.json*"
-        return [f"{quoting.glob(home)}/{folder}{name}" for folder in (".gemini/", "")]
+    def session_files(self, env: Mapping[str, str], session_id: str) -> SessionFiles:
+        """See `session_files`."""
+        patterns = session_files.patterns(env, session_id)
+        return SessionFiles(patterns, session_files.earlier_names)
 
     def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """See `base.Adapter`."""
-        return self.session_files(env, session_id)
+        return session_files.patterns(env, session_id)
 
     def log_entry(self, line: dict[str, Any]) -> Entry | None:
         """See `base.Adapter`."""
         return gemini_log.entry(line)
-
-    def child_env(self) -> tuple[str, ...]:
-        """Keys, endpoints and the CLI's own home."""
-        return (
-            "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS",
-            "GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_PROJECT", "GOOGLE_GEMINI_BASE_URL",
-            "GOOGLE_GENAI_USE_GCA", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_VERTEX_BASE_URL",
-            "GEMINI_CLI_CUSTOM_HEADERS", "GEMINI_CLI_HOME", "GEMINI_CLI_SYSTEM_SETTINGS_PATH",
-            "GEMINI_CLI_TRUSTED_FOLDERS_PATH", "GEMINI_MODEL", "GEMINI_SANDBOX",
-        )  # fmt: skip
-
-    def version_argv(self) -> list[str]:
-        """Prints `0.61.0`."""
-        return [self.program, "--version"]

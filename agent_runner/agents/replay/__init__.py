@@ -1,1 +1,3 @@
 """The agent type that plays recorded conversations."""
+
+TYPE = "replay"

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from collections.abc import Collection
+from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 
 from agent_runner.agents.base import (
+    Adapter,
     AgentOptions,
     CliProtocol,
     Exit,
@@ -24,77 +26,75 @@ from agent_runner.agents.base import (
     Received,
 )
 from agent_runner.agents.claude.protocol import ClaudeProtocol
-from agent_runner.agents.replay import player
+from agent_runner.agents.replay import TYPE, player
 from agent_runner.agents.replay.transcripts import DEMO_TRANSCRIPT, transcript_path
-from agent_runner.agents.session_log import Entry
 from agent_runner.errors import BadRequestError
 from agent_runner.events.background import BackgroundTask
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.notice import Notice
 from agent_runner.events.session import SessionStarted
 
+ORDER = 2
+
 DELAY_VARIABLE = "AGENT_RUNNER_REPLAY_DELAY_MS"
 DELAY_MS = "15"
 
 
-class ReplayAdapter:
+class ReplayAdapter(Adapter):
     """Plays `options.transcript`, a recording of Claude Code named `AGENT/VERSION/CASE`."""
 
-    type: ClassVar[str] = "replay"
+    type: ClassVar[str] = TYPE
     title: ClassVar[str] = "Replay of a recorded transcript"
     program: ClassVar[str] = sys.executable
-    forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     install_hint: ClassVar[str] = "nothing to install"
-    denied_path: ClassVar[str | None] = None
-    one_program: ClassVar[bool] = True
     login_hint: ClassVar[str] = "nothing to log in to"
+    own_options: ClassVar[tuple[str, ...]] = ("transcript",)
+
+    def obstacle(self, options: AgentOptions, form: Form) -> BadRequestError | None:
+        """See `base.Adapter`."""
+        if form is not Form.TERMINAL:
+            return None
+        return BadRequestError(
+            "unsupported_form", "a recording has no terminal UI", hint="run it headless"
+        )
+
+    def check(self, options: AgentOptions, form: Form) -> None:
+        """BadRequestError if there is no such recording, or a UI is asked for."""
+        if (obstacle := self.obstacle(options, form)) is not None:
+            raise obstacle
+        _folder_of(options)
 
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
     ) -> Launch:
-        """Start the player; BadRequestError if there is no such recording, or a UI is asked."""
-        if form is Form.TERMINAL:
-            raise BadRequestError(
-                "unsupported_form",
-                "a recording has no terminal UI",
-                hint="run it headless",
-            )
-        name = options.transcript or DEMO_TRANSCRIPT
-        folder = transcript_path(name)
-        if folder is None or not name.startswith("claude-code/"):
-            raise BadRequestError(
-                "unknown_transcript",
-                f"{name!r} is no recording of Claude Code that can be played",
-                hint=f"for example {DEMO_TRANSCRIPT}",
-            )
+        """Start the player."""
+        self.check(options, form)
+        folder = _folder_of(options)
         delay = options.env.get(DELAY_VARIABLE, DELAY_MS)
         return Launch(
             argv=[self.program, "-I", "-S", str(player.__file__), str(folder), delay],
         )
 
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
-        """Claude Code's session, announced as a replay."""
+        """Claude Code's protocol, announced as a replay."""
         return ReplayProtocol(options, form, options.transcript or DEMO_TRANSCRIPT)
-
-    def session_files(self, env: Mapping[str, str], session_id: str) -> list[str]:
-        """Their names tell no time."""
-        return []
-
-    def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
-        """It keeps none."""
-        return []
-
-    def log_entry(self, line: dict[str, Any]) -> Entry | None:
-        """See `session_log`."""
-        return None
-
-    def child_env(self) -> tuple[str, ...]:
-        """Nothing."""
-        return ()
 
     def version_argv(self) -> list[str]:
         """The recording knows its version."""
         return []
+
+
+def _folder_of(options: AgentOptions) -> Path:
+    """The recording to play; BadRequestError `unknown_transcript` if there is none."""
+    name = options.transcript or DEMO_TRANSCRIPT
+    folder = transcript_path(name)
+    if folder is None or not name.startswith("claude-code/"):
+        raise BadRequestError(
+            "unknown_transcript",
+            f"{name!r} is no recording of Claude Code that can be played",
+            hint=f"for example {DEMO_TRANSCRIPT}",
+        )
+    return folder
 
 
 class ReplayProtocol:
@@ -103,34 +103,34 @@ class ReplayProtocol:
     typed: Collection[str] = ()
 
     def __init__(self, options: AgentOptions, form: Form, transcript: str) -> None:
-        self._session = ClaudeProtocol(options, form, None)
+        self._protocol = ClaudeProtocol(options, form, None)
         self._transcript = transcript
-        self.drift: Counter[str] = self._session.drift
+        self.drift: Counter[str] = self._protocol.drift
 
     def open(self) -> bytes:
         """See `base.CliProtocol`."""
-        return self._session.open()
+        return self._protocol.open()
 
     def prompt(self, text: str) -> bytes:
         """See `base.CliProtocol`."""
-        return self._session.prompt(text)
+        return self._protocol.prompt(text)
 
     @property
     def close_after_prompt(self) -> bool:
         """See `base.CliProtocol`."""
-        return self._session.close_after_prompt
+        return self._protocol.close_after_prompt
 
     def unmasked(self, line: bytes) -> None:
         """See `base.CliProtocol`."""
-        self._session.unmasked(line)
+        self._protocol.unmasked(line)
 
     def receive(self, line: bytes) -> Received:
         """See `base.CliProtocol`."""
-        return self._announced(self._session.receive(line))
+        return self._announced(self._protocol.receive(line))
 
     def receive_oversize(self, line: bytes) -> Received:
         """See `base.CliProtocol`."""
-        return self._announced(self._session.receive_oversize(line))
+        return self._announced(self._protocol.receive_oversize(line))
 
     def _announced(self, received: Received) -> Received:
         events: list[AgentEvent] = []
@@ -161,11 +161,11 @@ class ReplayProtocol:
     @property
     def features(self) -> frozenset[Feature]:
         """See `base.CliProtocol`."""
-        return self._session.features
+        return self._protocol.features
 
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
         """See `base.CliProtocol`."""
-        return self._session.answer(request_id, answer)
+        return self._protocol.answer(request_id, answer)
 
     def interrupt(self) -> bytes | None:
         """The player has no interrupt: its process is ended."""
@@ -174,25 +174,25 @@ class ReplayProtocol:
     @property
     def background(self) -> list[BackgroundTask]:
         """See `base.CliProtocol`."""
-        return self._session.background
+        return self._protocol.background
 
     @property
     def resting(self) -> bool:
         """See `base.CliProtocol`."""
-        return self._session.resting
+        return self._protocol.resting
 
     @property
     def untold(self) -> bool:
         """See `base.CliProtocol`."""
-        return self._session.untold
+        return self._protocol.untold
 
     def give_up_telling(self) -> None:
         """See `base.CliProtocol`."""
-        self._session.give_up_telling()
+        self._protocol.give_up_telling()
 
     def outlives(self, request_id: str) -> bool:
         """See `base.CliProtocol`."""
-        return self._session.outlives(request_id)
+        return self._protocol.outlives(request_id)
 
     def stop_background(self) -> bytes | None:
         """The player hears nothing."""
@@ -200,8 +200,8 @@ class ReplayProtocol:
 
     def finish_background(self) -> Received:
         """See `base.CliProtocol`."""
-        return self._session.finish_background()
+        return self._protocol.finish_background()
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """See `base.CliProtocol`."""
-        return self._session.finish(exit)
+        return self._protocol.finish(exit)

@@ -46,7 +46,7 @@ def decode_recording(
 ) -> list[AgentEvent]:
     """The events of a recording: of its lines in order, then of the process's end.
 
-    What the session would send is thrown away; what its schemas do not know is counted in
+    What the protocol would send is thrown away; what its schemas do not know is counted in
     `drift`. Raises BadRequestError for an unknown type
     and KeyError for an answer to a question that is not open.
     """

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from agent_runner.agents.claude import wordings as claude
-from agent_runner.agents.droid import wordings as droid
-from agent_runner.agents.gemini import wordings as gemini
+from agent_runner.agents.discovery import modules
 from agent_runner.agents.wordings import common, openai
 from agent_runner.agents.wordings.row import Wording
 from conversation_store.codes import FailureCode
@@ -17,9 +15,7 @@ LOOKED_AT = 4000
 
 WORDINGS: Mapping[str, tuple[Wording, ...]] = {
     "openai": openai.WORDINGS,
-    "claude-code": claude.WORDINGS,
-    "gemini": gemini.WORDINGS,
-    "factory-droid": droid.WORDINGS,
+    **{type_: module.WORDINGS for type_, module in modules("wordings").items()},
     "several": common.WORDINGS,
 }
 """By agent type, or by what else speaks so."""
