@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from recorder.cases import SUITES, Case, Suite, cases_of
 from recorder.cases.case import Prompt
+from recorder.cases.habits import arranged
 from recorder.driver import LONG_PROMPT
 from recorder.manifest import find, load
 
@@ -46,6 +47,14 @@ def test_a_case(suite: Suite, case: Case) -> None:
             assert step.repeat.isascii()
     if case.argv:
         assert case.form is Form.ONE_SHOT
+
+
+def test_a_difference_of_no_use_is_named() -> None:
+    one, two = (Case(name=name, about="", steps=(Prompt(""),)) for name in ("one", "two"))
+    found = arranged("two one", (one,), (two,), {"one": {"exit": 1}})
+    assert [(case.name, case.exit) for case in found] == [("two", 0), ("one", 1)]
+    with pytest.raises(ValueError, match="of no use: three, two"):
+        arranged("one", (one,), (two,), {"three": {}})
 
 
 def test_every_pinned_agent_has_a_suite() -> None:
