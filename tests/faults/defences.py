@@ -1,9 +1,9 @@
 """`make defences`: take each fault's defence out of a copy, and see its tests fail.
 
-A test that cannot fail proves nothing. The table below names, for each numbered fault, the
-text that is the defence and what a service without it would have in its place. Each is put
-into a copy of the project, and the tests of that fault must fail there. There are as many
-copies as are worked on at once.
+A test that cannot fail proves nothing. `defence_table` names, for each numbered fault, the
+piece of the code that is the defence and what a service without it would have in its place. Each
+is put into a copy of the project, and the tests of that fault, which are marked with its number,
+must fail there. There are as many copies as are worked on at once.
 
     seen failing   a test of the fault failed
     hung           none failed, but one did not come to its end in TEST_LIMIT_S seconds
@@ -16,6 +16,7 @@ A test that waits in vain for a condition does so for VAIN_S seconds in the copy
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import os
 import re
@@ -33,6 +34,7 @@ from queue import SimpleQueue
 import psutil
 
 from tests.faults.defence_table import DEFENCES, Defence
+from tests.faults.patching import StaleTableError, patched, path_of, planted
 
 ROOT = Path(__file__).parents[2]
 PARTS = (
@@ -52,35 +54,43 @@ AT_ONCE = 2
 
 # The tests' own patience, which a missing defence uses up.
 _PATIENCE = (
-    ("tests/faults/trial.py", "LONGEST_S = 30.0", f"LONGEST_S = {VAIN_S}.0"),
-    ("tests/faults/sockets.py", "settimeout(30)", f"settimeout({VAIN_S})"),
+    ("tests.faults.trial", "LONGEST_S = 30.0", f"LONGEST_S = {VAIN_S}.0"),
+    ("tests.faults.sockets", "connection.settimeout(30)", f"connection.settimeout({VAIN_S})"),
 )
-_TEST = re.compile(r"^(?:async )?def (test_(\d\d)_\w+)", re.MULTILINE)
-
-
-class StaleTableError(Exception):
-    """The table does not fit the code."""
 
 
 def tests_of_faults(root: Path) -> dict[int, list[str]]:
-    """The pytest ids of the tests of each fault."""
+    """The pytest ids of the tests that are marked with each fault's number."""
     found: defaultdict[int, list[str]] = defaultdict(list)
     for path in sorted((root / "tests" / "faults").glob("test_*.py")):
-        for name, number in _TEST.findall(path.read_text("utf-8")):
-            found[int(number)].append(f"{path.relative_to(root)}::{name}")
+        for test in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(test, ast.FunctionDef | ast.AsyncFunctionDef):
+                for number in _faults_of(test):
+                    found[number].append(f"{path.relative_to(root)}::{test.name}")
     return found
 
 
+def _faults_of(test: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[int]:
+    for mark in test.decorator_list:
+        if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault":
+            yield from (ast.literal_eval(number) for number in mark.args)
+
+
+def without(root: Path, defence: Defence) -> tuple[Path, str]:
+    """The file of a defence and what it holds without it; StaleTableError if it is not there."""
+    path = root / path_of(defence.where.partition(":")[0])
+    source = path.read_text("utf-8")
+    return path, patched(source, defence.where, defence.text, defence.instead)
+
+
 def check_table(root: Path) -> None:
-    """StaleTableError names every entry whose text does not stand just once in its file."""
+    """StaleTableError names every entry that cannot be taken out of the code."""
     stale = []
     for defence in DEFENCES:
-        count = (root / defence.file).read_text("utf-8").count(defence.text)
-        if count != 1:
-            stale.append(
-                f"{defence.fault:>3}  {defence.what}: {defence.file} holds {count} times, not "
-                f"once:\n{defence.text}"
-            )
+        try:
+            without(root, defence)
+        except StaleTableError as error:
+            stale.append(f"{defence.fault:>3}  {defence.what}: {error}")
     if stale:
         raise StaleTableError("\n".join(stale))
 
@@ -96,17 +106,23 @@ class Copy:
                 ROOT / part, self.root / part, ignore=shutil.ignore_patterns("__pycache__")
             )
         shutil.copy(ROOT / "pyproject.toml", self.root)
-        for name, text, instead in _PATIENCE:
-            self._replace(name, text, instead)
+        for where, text, instead in _PATIENCE:
+            self._write(*without(self.root, Defence(0, "", where, text, instead)))
 
     @contextlib.contextmanager
     def without(self, defence: Defence) -> Iterator[None]:
         """The copy with a defence taken out."""
-        before = self._replace(defence.file, defence.text, defence.instead)
+        with self._changed(*without(self.root, defence)):
+            yield
+
+    @contextlib.contextmanager
+    def _changed(self, path: Path, content: str) -> Iterator[None]:
+        before = path.read_text("utf-8")
+        self._write(path, content)
         try:
             yield
         finally:
-            self._write(self.root / defence.file, before)
+            self._write(path, before)
 
     def run(
         self, tests: Sequence[str], limit: float = LIMIT_S, processes: int = 0
@@ -140,30 +156,16 @@ class Copy:
     def check_it_is_imported(self) -> None:
         """Prove that neither the tests nor the services that they start import the original."""
         marker = "this is the copy"
-        with self.without(
-            Defence(0, "", "agent_runner/cli/main.py", "from __future__ import annotations",
-                    f"from __future__ import annotations\nraise SystemExit({marker!r})")
-        ):  # fmt: skip
-            _, said = self.run(
-                ["tests/faults/test_service.py::test_55_a_bad_configuration_changes_nothing"]
-            )
-        if marker not in said:
-            raise StaleTableError(f"a service that is started imports other code:\n{said[-3000:]}")
-        with self.without(
-            Defence(0, "", "agent_runner/wire.py", "import msgspec",
-                    f"import msgspec\nraise SystemExit({marker!r})")
-        ):  # fmt: skip
-            _, said = self.run(["tests/faults/test_supervision.py"])
-        if marker not in said:
-            raise StaleTableError(f"the tests import other code:\n{said[-3000:]}")
-
-    def _replace(self, name: str, text: str, instead: str) -> str:
-        path = self.root / name
-        before = path.read_text("utf-8")
-        if before.count(text) != 1:
-            raise StaleTableError(f"{name} holds {before.count(text)} times, not once:\n{text}")
-        self._write(path, before.replace(text, instead))
-        return before
+        for module, tests, what in (
+            ("agent_runner.cli.main", "test_service.py", "a service that is started imports"),
+            ("agent_runner.wire", "test_supervision.py", "the tests import"),
+        ):
+            path = self.root / path_of(module)
+            ended = planted(path.read_text("utf-8"), f"raise SystemExit({marker!r})")
+            with self._changed(path, ended):
+                _, said = self.run([f"tests/faults/{tests}"])
+            if marker not in said:
+                raise StaleTableError(f"{what} other code:\n{said[-3000:]}")
 
     def _write(self, path: Path, content: str) -> None:
         path.write_text(content, "utf-8")

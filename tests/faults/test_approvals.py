@@ -1,4 +1,4 @@
-"""Faults 80 to 86: an approval is decided once, for one call, and never lost."""
+"""An approval is decided once, for one call, and never lost."""
 
 from __future__ import annotations
 
@@ -84,8 +84,9 @@ async def held_up(active: ActiveRun, waiting: int) -> AsyncIterator[None]:
         tasks.cancel_scope.cancel()
 
 
+@pytest.mark.fault(80)
 @pytest.mark.parametrize("yes_first", [True, False])
-async def test_80_two_decide_together(serving: Serving, tmp_path: Path, yes_first: bool) -> None:
+async def test_two_decide_together(serving: Serving, tmp_path: Path, yes_first: bool) -> None:
     log = tmp_path / "log"
     answers: dict[str, ApprovalRecord | AgentRunnerError] = {}
     async with serving() as context:
@@ -115,8 +116,9 @@ async def test_80_two_decide_together(serving: Serving, tmp_path: Path, yes_firs
     assert types(events, "approval.resolved") == ["approval.resolved"]
 
 
+@pytest.mark.fault(81)
 @pytest.mark.parametrize("over", ["expired", "cancelled", "ended", "gone"])
-async def test_81_a_decision_comes_too_late(serving: Serving, tmp_path: Path, over: str) -> None:
+async def test_a_decision_comes_too_late(serving: Serving, tmp_path: Path, over: str) -> None:
     log = tmp_path / "log"
     options = {"approvalExpiresMs": 400} if over == "expired" else {}
     async with serving() as context:
@@ -156,7 +158,8 @@ def send(service: Service, script: Script, name: str) -> None:
         next(response.iter_raw())
 
 
-def test_82_the_service_restarts_while_a_question_is_open(service: Service, tmp_path: Path) -> None:
+@pytest.mark.fault(82)
+def test_the_service_restarts_while_a_question_is_open(service: Service, tmp_path: Path) -> None:
     log, memory = tmp_path / "log", tmp_path / "memory"
     memory.mkdir()
     for name in ("approved", "cancelled"):
@@ -210,8 +213,9 @@ async def left_alone(
     return active, approval
 
 
+@pytest.mark.fault(83)
 @pytest.mark.parametrize("way", WARM)
-async def test_83_the_cli_dies_while_a_question_is_open(
+async def test_the_cli_dies_while_a_question_is_open(
     serving: Serving, tmp_path: Path, way: Way
 ) -> None:
     log, memory = tmp_path / "log", tmp_path / "memory"
@@ -234,7 +238,8 @@ async def test_83_the_cli_dies_while_a_question_is_open(
     assert ran(log) == [COMMAND]
 
 
-async def test_83_it_is_answered_before_the_service_hears_of_its_death(
+@pytest.mark.fault(83)
+async def test_it_is_answered_before_the_service_hears_of_its_death(
     serving: Serving, tmp_path: Path
 ) -> None:
     log, memory = tmp_path / "log", tmp_path / "memory"
@@ -260,7 +265,8 @@ async def test_83_it_is_answered_before_the_service_hears_of_its_death(
     assert ran(log) == [COMMAND]
 
 
-async def test_84_the_request_changes_after_it_was_shown(serving: Serving, tmp_path: Path) -> None:
+@pytest.mark.fault(84)
+async def test_the_request_changes_after_it_was_shown(serving: Serving, tmp_path: Path) -> None:
     told, gate = tmp_path / "told", tmp_path / "gate"
     script: Script = [asks("q", COMMAND), {"wait": str(gate)}, asks("q", OTHER)]
     script += [{"hear": str(told)}, {"text": "on"}]
@@ -283,7 +289,8 @@ async def test_84_the_request_changes_after_it_was_shown(serving: Serving, tmp_p
     assert heard(told) == [{"id": "q", "behavior": "allow", "updatedInput": OTHER}]
 
 
-async def test_84_the_request_changes_while_it_is_decided(serving: Serving, tmp_path: Path) -> None:
+@pytest.mark.fault(84)
+async def test_the_request_changes_while_it_is_decided(serving: Serving, tmp_path: Path) -> None:
     told, gate = tmp_path / "told", tmp_path / "gate"
     script: Script = [asks("q", COMMAND), {"wait": str(gate)}, asks("q", OTHER)]
     script += [{"hear": str(told)}, {"text": "on"}]
@@ -307,7 +314,8 @@ async def test_84_the_request_changes_while_it_is_decided(serving: Serving, tmp_
     assert heard(told) == [{"id": "q", "behavior": "deny", "message": "not that"}]
 
 
-async def test_85_the_same_request_comes_again(serving: Serving, tmp_path: Path) -> None:
+@pytest.mark.fault(85)
+async def test_the_same_request_comes_again(serving: Serving, tmp_path: Path) -> None:
     told, gate = tmp_path / "told", tmp_path / "gate"
     again = asks("q", COMMAND)
     script: Script = [again, again, {"touch": str(gate)}, {"hear": str(told)}]
@@ -326,7 +334,8 @@ async def test_85_the_same_request_comes_again(serving: Serving, tmp_path: Path)
     assert types(events, "permission.") == ["permission.requested", "permission.resolved"] * 2
 
 
-async def test_86_nobody_decides(serving: Serving, tmp_path: Path) -> None:
+@pytest.mark.fault(86)
+async def test_nobody_decides(serving: Serving, tmp_path: Path) -> None:
     log = tmp_path / "log"
     async with serving() as context:
         agent = await add_agent(context, "worker", "claude-code", tmp_path, approvalExpiresMs=300)

@@ -57,15 +57,17 @@ def lives(pid: int) -> bool:
     return False
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_20_exit_0_without_a_result(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_exit_0_without_a_result(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(serving, tmp_path, way, [{"text": "almost"}, {"die": 0}])
     assert (trial.run.state, trial.run.code) == ("failed", "no_result")
     assert trial.run.exit_code == 0
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_22_result_then_an_exit_code(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_result_then_an_exit_code(serving: Serving, tmp_path: Path, way: Way) -> None:
     script: Script = [{"text": "kept"}, {"result": True}, {"die": 3}]
     trial = await suffer(serving, tmp_path, way, script)
     assert (trial.run.state, trial.answer) == ("succeeded", "kept")
@@ -73,8 +75,9 @@ async def test_22_result_then_an_exit_code(serving: Serving, tmp_path: Path, way
         assert trial.run.exit_code == 3
 
 
+@pytest.mark.fault(23)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_23_two_results(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_two_results(serving: Serving, tmp_path: Path, way: Way) -> None:
     results: Script = [{"result": "first"}, {"result": "second"}]
     script: Script = [{"text": "first"}, {"at_once": results}]
     trial = await suffer(serving, tmp_path, way, script)
@@ -91,8 +94,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {"cancel_grace_ms": 10_000}
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("way", ONCE)
-async def test_24_output_after_the_exit(
+async def test_output_after_the_exit(
     serving: Serving, tmp_path: Path, way: Way, patient: dict[str, Any]
 ) -> None:
     trial = await suffer(serving, tmp_path, way, LATE, **patient)
@@ -100,8 +104,9 @@ async def test_24_output_after_the_exit(
     assert trial.raw.endswith(b"too late\n"), trial.stderr
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("way", WARM)
-async def test_24_output_after_the_result(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_output_after_the_result(serving: Serving, tmp_path: Path, way: Way) -> None:
     gate = tmp_path / "gate"
 
     async def late(context: Context, active: ActiveRun) -> None:
@@ -116,8 +121,9 @@ async def test_24_output_after_the_result(serving: Serving, tmp_path: Path, way:
     assert trial.events[-1]["type"] == "run.finished"
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("way", ONCE)
-async def test_24_output_after_a_cancel(
+async def test_output_after_a_cancel(
     serving: Serving, tmp_path: Path, way: Way, patient: dict[str, Any]
 ) -> None:
     here = tmp_path / "here"
@@ -132,8 +138,9 @@ async def test_24_output_after_a_cancel(
     assert trial.raw.endswith(b"after the cancel\n"), trial.stderr
 
 
+@pytest.mark.fault(25)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_25_stderr_flood(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_stderr_flood(serving: Serving, tmp_path: Path, way: Way) -> None:
     length = 5_000_000
     script: Script = [{"stderr_flood": length}, {"stderr": "\nError: at last\n"}, {"die": 9}]
     trial = await suffer(serving, tmp_path, way, script)
@@ -142,8 +149,9 @@ async def test_25_stderr_flood(serving: Serving, tmp_path: Path, way: Way) -> No
     assert len(trial.stderr) == length + len("\nError: at last\n")
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize("way", WARM)
-async def test_26_stdout_closed_but_alive(
+async def test_stdout_closed_but_alive(
     serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent_runner.runners.cli_process.EXIT_GRACE_S", 0.2)
@@ -152,8 +160,9 @@ async def test_26_stdout_closed_but_alive(
     assert (trial.run.state, trial.run.code) == ("failed", "cli_killed")
 
 
+@pytest.mark.fault(27)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_27_a_grandchild_holds_stdout(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_a_grandchild_holds_stdout(serving: Serving, tmp_path: Path, way: Way) -> None:
     pids = tmp_path / "pids"
     holder = {"fork": 1, "hold": True, "setsid": 1, "ignore_term": True, "pids": str(pids)}
     trial = await suffer(
@@ -169,8 +178,9 @@ def never_reads(way: Way) -> dict[str, str]:
     return {"SCRIPTED_START": json.dumps([start])}
 
 
+@pytest.mark.fault(28)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_28_stdin_is_never_read(
+async def test_stdin_is_never_read(
     serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent_runner.runners.outbox.WRITE_TIMEOUT_S", 0.1)
@@ -179,8 +189,9 @@ async def test_28_stdin_is_never_read(
     assert trial.answer is None
 
 
+@pytest.mark.fault(28)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_28_stdin_is_never_read_and_the_time_is_over(
+async def test_stdin_is_never_read_and_the_time_is_over(
     serving: Serving, tmp_path: Path, way: Way
 ) -> None:
     env = never_reads(way)
@@ -190,16 +201,18 @@ async def test_28_stdin_is_never_read_and_the_time_is_over(
     assert (trial.run.state, trial.run.code) == ("timed_out", "timed_out")
 
 
+@pytest.mark.fault(29)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_29_exit_before_stdin_is_read(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_exit_before_stdin_is_read(serving: Serving, tmp_path: Path, way: Way) -> None:
     env = {"SCRIPTED_START": json.dumps([{"stderr": "Error: no mood\n"}, {"die": 3}])}
     trial = await suffer(serving, tmp_path, way, LONG_PROMPT, env=env)
     assert (trial.run.state, trial.run.exit_code) == ("failed", 3)
     assert trial.run.error == "Error: no mood"
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize("way", ONCE)
-async def test_30_the_cli_waits_for_the_end_of_stdin(
+async def test_the_cli_waits_for_the_end_of_stdin(
     serving: Serving, tmp_path: Path, way: Way
 ) -> None:
     """Gemini and Droid read their prompt to its end; Claude leaves only when stdin ends."""
@@ -208,8 +221,9 @@ async def test_30_the_cli_waits_for_the_end_of_stdin(
     assert trial.run.exit_code == 0
 
 
+@pytest.mark.fault(31)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_31_terminal_controls_in_text(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_terminal_controls_in_text(serving: Serving, tmp_path: Path, way: Way) -> None:
     evil = "\x1b]52;c;cHduZWQ=\x07\x1b[2J\x9b31m\x7f\u202e ok"
     trial = await suffer(serving, tmp_path, way, [{"tool": "Bash", "output": evil}, {"text": evil}])
     assert (trial.run.state, trial.answer) == ("succeeded", evil)
@@ -226,9 +240,10 @@ def flooded(module_service: ModuleService) -> Service:
     return service
 
 
+@pytest.mark.fault(32)
 @pytest.mark.parametrize("kind", ["delta", "event"])
 @pytest.mark.parametrize("agent_type", ["claude-code", "gemini", "factory-droid"])
-def test_32_a_flood_of_tiny_events(flooded: Service, agent_type: str, kind: str) -> None:
+def test_a_flood_of_tiny_events(flooded: Service, agent_type: str, kind: str) -> None:
     """It is stored whole and costs little memory."""
     agent, count = f"{agent_type}-{kind}", FLOOD[kind]
     flooded.register(agent, type=agent_type)
@@ -250,8 +265,9 @@ def test_32_a_flood_of_tiny_events(flooded: Service, agent_type: str, kind: str)
         assert sum(b"\nevent: unknown\n" in event[:60] for event in events) == count
 
 
+@pytest.mark.fault(32)
 @pytest.mark.parametrize("kind", ["delta", "event"])
-def test_32_an_endless_flood_holds_up_nobody(flooded: Service, tmp_path: Path, kind: str) -> None:
+def test_an_endless_flood_holds_up_nobody(flooded: Service, tmp_path: Path, kind: str) -> None:
     agent, here = f"endless-{kind}", tmp_path / "here"
     flooded.register(agent)
     endless: Script = [{"touch": str(here)}, {"flood": 0, "of": kind}]
@@ -266,7 +282,8 @@ def test_32_an_endless_flood_holds_up_nobody(flooded: Service, tmp_path: Path, k
     assert answers[0].json()["status"] == "cancelled"
 
 
-def test_32_what_cannot_be_stored_holds_the_cli_back(flooded: Service, tmp_path: Path) -> None:
+@pytest.mark.fault(32)
+def test_what_cannot_be_stored_holds_the_cli_back(flooded: Service, tmp_path: Path) -> None:
     """While another program holds the database, a flood waits in the CLI and not in memory."""
     here, go, swallowed = tmp_path / "here", tmp_path / "go", tmp_path / "swallowed"
     printed = tmp_path / "printed"

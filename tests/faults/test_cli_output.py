@@ -36,24 +36,27 @@ def raws(trial: Trial) -> list[str]:
     return [event["raw"] for event in trial.of("parse_error")]
 
 
+@pytest.mark.fault(1)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_01_invalid_json(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_invalid_json(serving: Serving, tmp_path: Path, way: Way) -> None:
     broken = ["not json", '{"type":"result"', "{'single': 'quotes'}", '{"a":1,}']
     trial = await suffer(serving, tmp_path, way, [*({"line": line} for line in broken), *FINE])
     is_fine(trial)
     assert raws(trial) == broken
 
 
+@pytest.mark.fault(2)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_02_line_cut_by_exit(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_line_cut_by_exit(serving: Serving, tmp_path: Path, way: Way) -> None:
     script: Script = [{"text": "almost"}, {"raw": '{"type":"resu'}, {"die": 0}]
     trial = await suffer(serving, tmp_path, way, script)
     assert (trial.run.state, trial.run.code) == ("failed", "no_result")
     assert raws(trial) == ['{"type":"resu']
 
 
+@pytest.mark.fault(3)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_03_raw_nul(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_raw_nul(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(serving, tmp_path, way, [{"raw": "\0\n"}, {"odd": "raw nul"}, *FINE])
     is_fine(trial)
     assert raws(trial) == ["\0"]
@@ -61,8 +64,9 @@ async def test_03_raw_nul(serving: Serving, tmp_path: Path, way: Way) -> None:
     assert trial.raw.count(b"\0") > 1
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_04_escaped_nul(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_escaped_nul(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(serving, tmp_path, way, [{"odd": "nul"}, {"text": "fine\0"}])
     assert (trial.run.state, trial.answer) == ("succeeded", "fine\0")
     assert [event["input"] for event in trial.of("tool.started")] == [{"value": "a\0b"}]
@@ -70,8 +74,9 @@ async def test_04_escaped_nul(serving: Serving, tmp_path: Path, way: Way) -> Non
     assert b"a\\u0000b" in trial.replayed
 
 
+@pytest.mark.fault(5)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_05_lone_surrogate(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_lone_surrogate(serving: Serving, tmp_path: Path, way: Way) -> None:
     script: Script = [{"odd": "surrogate"}, {"tool": "Bash", "output": "\ud800"}, *FINE]
     trial = await suffer(serving, tmp_path, way, script)
     is_fine(trial)
@@ -82,8 +87,9 @@ async def test_05_lone_surrogate(serving: Serving, tmp_path: Path, way: Way) -> 
     assert b"\\ud800" in trial.raw
 
 
+@pytest.mark.fault(6)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_06_torn_utf8(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_torn_utf8(serving: Serving, tmp_path: Path, way: Way) -> None:
     """A character cut by the line's end is broken; one cut by two writes is whole."""
     script: Script = [
         {"raw": '{"type":"caf\u00c3\n'},
@@ -108,8 +114,9 @@ MIB = 1 << 20
 LONG_LINE = (1024 if os.environ.get("FULL_SIZE") else 100) * MIB
 
 
+@pytest.mark.fault(7)
 @pytest.mark.parametrize("way", [CLAUDE, GEMINI_ONCE], ids=["pipe", "file"])
-def test_07_line_of_100_megabytes(make_service: Callable[..., Service], way: Way) -> None:
+def test_line_of_100_megabytes(make_service: Callable[..., Service], way: Way) -> None:
     """It costs no memory, is told with its length and hash, and lies in the raw log."""
     service = make_service(run_bytes=2 * LONG_LINE, **way.limits)
     service.register(type=way.agent_type)
@@ -134,8 +141,9 @@ def test_07_line_of_100_megabytes(make_service: Callable[..., Service], way: Way
     assert digest.hexdigest() == oversize["sha256"]
 
 
+@pytest.mark.fault(8)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_08_output_that_never_ends_a_line(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_output_that_never_ends_a_line(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(
         serving,
         tmp_path,
@@ -152,14 +160,16 @@ async def test_08_output_that_never_ends_a_line(serving: Serving, tmp_path: Path
     assert trial.run.state == "timed_out" if trial.run.form == "warm" else not trial.answer
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_09_line_of_70_kilobytes(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_line_of_70_kilobytes(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(serving, tmp_path, way, [{"text": "x" * 70_000}])
     assert (trial.run.state, trial.answer) == ("succeeded", "x" * 70_000)
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_10_deep_nesting(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_deep_nesting(serving: Serving, tmp_path: Path, way: Way) -> None:
     script: Script = [{"odd": "nested"}, {"line": '{"a":' * 100_000}, *FINE]
     trial = await suffer(serving, tmp_path, way, script)
     is_fine(trial)
@@ -167,24 +177,27 @@ async def test_10_deep_nesting(serving: Serving, tmp_path: Path, way: Way) -> No
     assert all(len(raw) < 70_000 for raw in raws(trial)), "an event shows the line's beginning"
 
 
+@pytest.mark.fault(11)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_11_integer_of_5000_digits(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_integer_of_5000_digits(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(serving, tmp_path, way, [{"odd": "digits"}, *FINE])
     is_fine(trial)
     assert trial.of("parse_error") or trial.of("tool.started")
     assert b"1" * 5000 in trial.raw
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_12_integer_above_2_to_63(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_integer_above_2_to_63(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(serving, tmp_path, way, [{"odd": "int64"}, *FINE])
     is_fine(trial)
     assert [event["input"] for event in trial.of("tool.started")] == [{"value": str(2**63)}]
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
 @pytest.mark.parametrize("kind", ["nan", "infinite"])
-async def test_13_no_number(serving: Serving, tmp_path: Path, way: Way, kind: str) -> None:
+async def test_no_number(serving: Serving, tmp_path: Path, way: Way, kind: str) -> None:
     trial = await suffer(serving, tmp_path, way, [{"odd": kind}, *FINE])
     is_fine(trial)
     read, printed = ("NaN", b"NaN") if kind == "nan" else ("inf", b"1e999")
@@ -193,16 +206,18 @@ async def test_13_no_number(serving: Serving, tmp_path: Path, way: Way, kind: st
     assert printed in trial.raw
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_14_a_key_twice(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_a_key_twice(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(serving, tmp_path, way, [{"odd": "twice"}, *FINE])
     is_fine(trial)
     assert [event["input"] for event in trial.of("tool.started")] == [{"value": {"a": 2}}]
     assert b'{"a": 1, "a": 2}' in trial.raw
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_15_lines_of_other_kinds(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_lines_of_other_kinds(serving: Serving, tmp_path: Path, way: Way) -> None:
     broken = ["42", "null", '"text"', "[1]", "{}{}", '{"a":1} {"b":2}']
     objects = ["{}", "{}", '{"a":1}', '{"b":2}']
     script: Script = [
@@ -224,8 +239,9 @@ async def test_15_lines_of_other_kinds(serving: Serving, tmp_path: Path, way: Wa
     assert len(told) == 11
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_16_unknown_type_and_field(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_unknown_type_and_field(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(serving, tmp_path, way, [{"unknown": "type"}, {"unknown": "field"}, *FINE])
     is_fine(trial)
     unknown = trial.of("unknown")

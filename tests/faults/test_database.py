@@ -1,4 +1,4 @@
-"""RELIABILITY section 3, database, disk and time: faults 71 to 79, and 53."""
+"""Faults of the database, the disk and the time."""
 
 from __future__ import annotations
 
@@ -98,10 +98,11 @@ def whole(service: Service, answer: dict[str, Any]) -> list[dict[str, Any]]:
     return events
 
 
-# --- 53: two services on one database -------------------------------------------------------
+# --- two services on one database -----------------------------------------------------------------
 
 
-def test_53_two_services(service: Service) -> None:
+@pytest.mark.fault(53)
+def test_two_services(service: Service) -> None:
     """The second is refused; one that has lost the lease all the same writes nothing and leaves."""
     argv = [sys.executable, "-m", "agent_runner.cli.main", "serve", "--port", "0"]
     second = subprocess.run(
@@ -133,8 +134,9 @@ def test_53_two_services(service: Service) -> None:
     assert runs == [(before,)]
 
 
+@pytest.mark.fault(53)
 @pytest.mark.anyio
-async def test_53_what_a_stale_service_seems_to_acknowledge_fails(
+async def test_what_a_stale_service_seems_to_acknowledge_fails(
     serving: Serving, tmp_path: Path, state_dir: Path
 ) -> None:
     """Its run goes on in a CLI, but its end is not stored, and is told as a failure."""
@@ -153,11 +155,12 @@ async def test_53_what_a_stale_service_seems_to_acknowledge_fails(
             assert [run.run_id for run in await fresh.runs.open_runs()] == [active.run_id]
 
 
-# --- 71: a read that becomes a write --------------------------------------------------------
+# --- a read that becomes a write ------------------------------------------------------------------
 
 
+@pytest.mark.fault(71)
 @pytest.mark.anyio
-async def test_71_a_read_that_becomes_a_write_waits_its_turn(tmp_path: Path) -> None:
+async def test_a_read_that_becomes_a_write_waits_its_turn(tmp_path: Path) -> None:
     """Transactions begin as writers: a deferred one could not wait once it has read."""
     path = tmp_path / "new.db"
     async with open_store(path, owner=OWNER) as store:
@@ -182,11 +185,12 @@ async def test_71_a_read_that_becomes_a_write_waits_its_turn(tmp_path: Path) -> 
         assert store.health.state is StoreState.OK
 
 
-# --- 72: a long reader ----------------------------------------------------------------------
+# --- a long reader --------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(72)
 @pytest.mark.anyio
-async def test_72_a_long_reader_is_told_and_made_up_for(
+async def test_a_long_reader_is_told_and_made_up_for(
     serving: Serving, state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "WAL_ALARM_BYTES", 4 << 20)
@@ -215,10 +219,11 @@ async def test_72_a_long_reader_is_told_and_made_up_for(
     assert told(logs, "wal_large") == 1
 
 
-# --- 73, 74: a full disk --------------------------------------------------------------------
+# --- a full disk ----------------------------------------------------------------------------------
 
 
-def test_73_a_full_disk_refuses_new_work_and_recovers_by_itself(
+@pytest.mark.fault(73)
+def test_a_full_disk_refuses_new_work_and_recovers_by_itself(
     make_service: Callable[..., Service], tmp_path: Path
 ) -> None:
     """Real: the state folder is a disk of its own, filled to the last byte."""
@@ -255,8 +260,9 @@ def test_73_a_full_disk_refuses_new_work_and_recovers_by_itself(
         assert service.output.count("event=store_works_again") == 1
 
 
+@pytest.mark.fault(73)
 @pytest.mark.anyio
-async def test_73_a_database_that_may_not_grow(serving: Serving, tmp_path: Path) -> None:
+async def test_a_database_that_may_not_grow(serving: Serving, tmp_path: Path) -> None:
     """The same without a disk of its own: SQLite refuses to grow the file."""
     here, gate = tmp_path / "here", tmp_path / "gate"
     async with serving() as context:
@@ -285,8 +291,9 @@ async def test_73_a_database_that_may_not_grow(serving: Serving, tmp_path: Path)
         assert context.watch.health().state is StoreState.OK
 
 
+@pytest.mark.fault(73)
 @pytest.mark.anyio
-async def test_73_a_start_on_a_full_disk_after_a_crash(tmp_path: Path) -> None:
+async def test_a_start_on_a_full_disk_after_a_crash(tmp_path: Path) -> None:
     """The reserve that the killed service left is what the start needs."""
     with small_disk(tmp_path / "disk", 24) as disk:
         path = disk.path / "new.db"
@@ -307,8 +314,9 @@ async def test_73_a_start_on_a_full_disk_after_a_crash(tmp_path: Path) -> None:
                 raise AssertionError("opened without room")
 
 
+@pytest.mark.fault(74)
 @pytest.mark.anyio
-async def test_74_on_a_full_disk_runs_end_and_conversations_can_be_deleted(tmp_path: Path) -> None:
+async def test_on_a_full_disk_runs_end_and_conversations_can_be_deleted(tmp_path: Path) -> None:
     """By means of the reserve: in WAL mode even a DELETE needs room first."""
     with small_disk(tmp_path / "disk", 40) as disk:
         async with open_store(disk.path / "new.db", owner=OWNER) as store:
@@ -354,10 +362,11 @@ def checkpoint(connection: sqlite3.Connection) -> None:
     assert busy == 0
 
 
-# --- 75: a disk that does not work ----------------------------------------------------------
+# --- a disk that does not work --------------------------------------------------------------------
 
 
-def test_75_a_disk_that_does_not_work(service: Service, tmp_path: Path) -> None:
+@pytest.mark.fault(75)
+def test_a_disk_that_does_not_work(service: Service, tmp_path: Path) -> None:
     """Each write of the service fails; the CLI that runs goes on, and nothing of it is lost."""
     here, gate = tmp_path / "here", tmp_path / "gate"
     service.register("other")
@@ -381,7 +390,8 @@ def test_75_a_disk_that_does_not_work(service: Service, tmp_path: Path) -> None:
     assert [text.split()[0] for text in texts] == [str(number) for number in range(100)]
 
 
-def test_75_it_leaves_though_the_disk_does_not_work(service: Service, tmp_path: Path) -> None:
+@pytest.mark.fault(75)
+def test_it_leaves_though_the_disk_does_not_work(service: Service, tmp_path: Path) -> None:
     """Patience ends with the service; the next start settles what could not be stored."""
     here, gate = tmp_path / "here", tmp_path / "gate"
     run = Background(service, [{"touch": str(here)}, {"wait": str(gate)}, {"text": "there"}])
@@ -399,7 +409,8 @@ def test_75_it_leaves_though_the_disk_does_not_work(service: Service, tmp_path: 
     assert (left["status"], left["code"]) == ("interrupted", "interrupted")
 
 
-def test_75_a_read_only_disk_at_the_start(
+@pytest.mark.fault(75)
+def test_a_read_only_disk_at_the_start(
     make_service: Callable[..., Service], tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "state", 24) as disk:
@@ -413,10 +424,11 @@ def test_75_a_read_only_disk_at_the_start(
         service.start()
 
 
-# --- 76: a damaged file ---------------------------------------------------------------------
+# --- a damaged file -------------------------------------------------------------------------------
 
 
-def test_76_a_damaged_database_is_refused_and_the_way_back_named(service: Service) -> None:
+@pytest.mark.fault(76)
+def test_a_damaged_database_is_refused_and_the_way_back_named(service: Service) -> None:
     """The command in the message brings the service back; the damaged file is kept."""
     database = service.state_dir / "agent-runner.db"
     kept = service.run("kept").json()["runId"]
@@ -448,7 +460,8 @@ def test_76_a_damaged_database_is_refused_and_the_way_back_named(service: Servic
     assert aside.read_bytes() == before
 
 
-def test_76_damage_that_is_met_later_names_the_backup(service: Service) -> None:
+@pytest.mark.fault(76)
+def test_damage_that_is_met_later_names_the_backup(service: Service) -> None:
     database = service.state_dir / "agent-runner.db"
     service.run([{"text": "x" * 100_000}])
     with service.client() as client:
@@ -469,7 +482,7 @@ def test_76_damage_that_is_met_later_names_the_backup(service: Service) -> None:
     assert f"backup={backup}" in service.output
 
 
-# --- 77: schemas ----------------------------------------------------------------------------
+# --- schemas --------------------------------------------------------------------------------------
 
 SCHEMA = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
 MIGRATE_AND_DIE = """
@@ -490,7 +503,8 @@ migrate(connection)
 """
 
 
-def test_77_a_migration_killed_midway_leaves_the_old_schema(tmp_path: Path) -> None:
+@pytest.mark.fault(77)
+def test_a_migration_killed_midway_leaves_the_old_schema(tmp_path: Path) -> None:
     """kill -9 before each statement of the real migrations, from the first schema on."""
     path = tmp_path / "old.db"
 
@@ -518,11 +532,12 @@ def test_77_a_migration_killed_midway_leaves_the_old_schema(tmp_path: Path) -> N
     assert statements > len(migrations()), "it was killed in the middle, too"
 
 
-# --- 78, 79: time ---------------------------------------------------------------------------
+# --- time -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(78)
 @pytest.mark.anyio
-async def test_78_a_wall_clock_that_is_off_by_a_day(
+async def test_a_wall_clock_that_is_off_by_a_day(
     serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No timeout fires and none is missed; what is read back comes in its real order."""
@@ -572,7 +587,8 @@ async def test_78_a_wall_clock_that_is_off_by_a_day(
         assert times != sorted(times), "the clock did jump"
 
 
-def test_79_after_a_suspension_deadlines_are_looked_at_once(
+@pytest.mark.fault(79)
+def test_after_a_suspension_deadlines_are_looked_at_once(
     make_service: Callable[..., Service], tmp_path: Path
 ) -> None:
     """Stopped for longer than a run may take, the service ends that run once, and no other."""

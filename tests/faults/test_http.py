@@ -36,6 +36,7 @@ def still_up(live: Service) -> Any:
     assert live.run("still up").json()["content"] == "echo: still up"
 
 
+@pytest.mark.fault(57)
 @pytest.mark.parametrize(
     "body",
     [
@@ -56,7 +57,7 @@ def still_up(live: Service) -> Any:
     ],
 )
 @pytest.mark.parametrize("path", ["/agents/register", "/agents/worker/execute"])
-def test_57_malformed_json_wrong_type_unknown_field(live: Service, path: str, body: bytes) -> None:
+def test_malformed_json_wrong_type_unknown_field(live: Service, path: str, body: bytes) -> None:
     with live.client(**{"Content-Type": "application/json"}) as client:
         refusal = client.post(path, content=body)
     assert 400 <= refusal.status_code < 500
@@ -64,8 +65,9 @@ def test_57_malformed_json_wrong_type_unknown_field(live: Service, path: str, bo
     assert refusal.json()["code"] in ("invalid_json", "invalid_body")
 
 
+@pytest.mark.fault(58)
 @pytest.mark.parametrize("chunked", [False, True])
-def test_58_body_over_the_cap(live: Service, chunked: bool) -> None:
+def test_body_over_the_cap(live: Service, chunked: bool) -> None:
     with connect(live) as connection:
         if chunked:
             headers = {"Content_Type": "application/json", "Transfer_Encoding": "chunked"}
@@ -77,9 +79,10 @@ def test_58_body_over_the_cap(live: Service, chunked: bool) -> None:
         assert status(connection) == 413
 
 
+@pytest.mark.fault(58)
 @pytest.mark.parametrize("slowly", [False, True])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_58_body_that_never_ends(live: Service, chunked: bool, slowly: bool) -> None:
+def test_body_that_never_ends(live: Service, chunked: bool, slowly: bool) -> None:
     """It is answered, and its connection ended, whether the client says nothing or a little."""
     length = {"Transfer_Encoding": "chunked"} if chunked else {"Content_Length": "100"}
     piece = b"1\r\nx\r\n" if chunked else b"x"
@@ -103,7 +106,8 @@ def test_58_body_that_never_ends(live: Service, chunked: bool, slowly: bool) -> 
     assert b"\r\nconnection: close\r\n" in data.lower()
 
 
-def test_59_the_same_idempotency_key(live: Service) -> None:
+@pytest.mark.fault(59)
+def test_the_same_idempotency_key(live: Service) -> None:
     live.register("idempotent")
     body = {"prompt": "once"}
     with live.client(**{"Idempotency-Key": "key-1"}) as client:
@@ -115,7 +119,8 @@ def test_59_the_same_idempotency_key(live: Service) -> None:
     assert other.status_code == 409
 
 
-def test_60_a_second_turn_while_busy(live: Service, tmp_path: Path) -> None:
+@pytest.mark.fault(60)
+def test_a_second_turn_while_busy(live: Service, tmp_path: Path) -> None:
     """It waits: there are never two at once."""
     live.register("busy")
     gate = live.cwd / "gate"
@@ -149,7 +154,8 @@ def test_60_a_second_turn_while_busy(live: Service, tmp_path: Path) -> None:
     assert steps == ["run.started", "run.finished"] * len(threads)
 
 
-def test_61_client_drops_during_the_post(live: Service) -> None:
+@pytest.mark.fault(61)
+def test_client_drops_during_the_post(live: Service) -> None:
     """Cut anywhere: a prompt that was not whole is absent, a whole one is recorded and answered."""
     live.register("dropped")
     path = "/agents/dropped/execute"
@@ -194,6 +200,7 @@ def prompts(service: Service, agent: str) -> list[str]:
     return [turn["content"] for turn in turns if turn["role"] == "user"]
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
@@ -205,7 +212,7 @@ def prompts(service: Service, agent: str) -> list[str]:
         ({"Sec-Fetch-Site": "cross-site"}, "origin_not_allowed"),
     ],
 )
-def test_69_evil_host_or_origin(live: Service, headers: dict[str, str], code: str) -> None:
+def test_evil_host_or_origin(live: Service, headers: dict[str, str], code: str) -> None:
     with live.client(**headers) as client:
         for refusal in (
             client.get("/agents"),
@@ -215,6 +222,7 @@ def test_69_evil_host_or_origin(live: Service, headers: dict[str, str], code: st
     assert "evil" not in prompts(live, "worker")
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize(
     "cwd",
     [
@@ -229,7 +237,7 @@ def test_69_evil_host_or_origin(live: Service, headers: dict[str, str], code: st
         "file:///etc",
     ],
 )
-def test_69_traversal_in_a_cwd(live: Service, cwd: str) -> None:
+def test_traversal_in_a_cwd(live: Service, cwd: str) -> None:
     (live.cwd / "inside").mkdir(exist_ok=True)
     live.cwd.with_name(f"{live.cwd.name}-beside").mkdir(exist_ok=True)
     if not (live.cwd / "link").exists():
@@ -242,6 +250,7 @@ def test_69_traversal_in_a_cwd(live: Service, cwd: str) -> None:
         assert client.get("/agents/evil").status_code == 404
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize(
     "path",
     [
@@ -254,7 +263,7 @@ def test_69_traversal_in_a_cwd(live: Service, cwd: str) -> None:
         "//etc/passwd",
     ],
 )
-def test_69_traversal_in_a_path(live: Service, path: str) -> None:
+def test_traversal_in_a_path(live: Service, path: str) -> None:
     with connect(live) as connection:
         connection.sendall(head(live, "GET", path, Connection="close"))
         code, data = answer(connection)

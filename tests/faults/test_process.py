@@ -37,6 +37,7 @@ def without_interpreter(path: Path) -> None:
     path.chmod(0o755)
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
 @pytest.mark.parametrize(
     ("make", "code"),
@@ -48,9 +49,7 @@ def without_interpreter(path: Path) -> None:
         (without_interpreter, "spawn_failed"),
     ],
 )
-async def test_36_no_program(
-    serving: Serving, tmp_path: Path, way: Way, make: Any, code: str
-) -> None:
+async def test_no_program(serving: Serving, tmp_path: Path, way: Way, make: Any, code: str) -> None:
     program = tmp_path / "program"
     make(program)
     trial = await suffer(serving, tmp_path, way, "hello", program=program)
@@ -61,9 +60,10 @@ async def test_36_no_program(
         assert "install" in (trial.run.hint or "") or "set " in (trial.run.hint or "")
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
 @pytest.mark.parametrize("there", ["nothing", "file"])
-async def test_37_no_cwd(serving: Serving, tmp_path: Path, way: Way, there: str) -> None:
+async def test_no_cwd(serving: Serving, tmp_path: Path, way: Way, there: str) -> None:
     """The folder is named, not the program; once it is there the agent works."""
     cwd = tmp_path / "gone"
     if there == "file":
@@ -78,17 +78,17 @@ async def test_37_no_cwd(serving: Serving, tmp_path: Path, way: Way, there: str)
         assert (await ended(await start(context, agent, "hello"))).answer == "echo: hello"
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_38_prompt_longer_than_an_argument(
-    serving: Serving, tmp_path: Path, way: Way
-) -> None:
+async def test_prompt_longer_than_an_argument(serving: Serving, tmp_path: Path, way: Way) -> None:
     prompt = "p" * 1_000_000
     trial = await suffer(serving, tmp_path, way, prompt)
     assert (trial.run.state, trial.answer) == ("succeeded", f"echo: {prompt}")
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_38_command_line_too_long(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_command_line_too_long(serving: Serving, tmp_path: Path, way: Way) -> None:
     words = [f"--word{number}={'x' * 4000}" for number in range(700)]
     trial = await suffer(serving, tmp_path, way, "hello", options={"extraArgs": words})
     assert (trial.run.state, trial.run.code) == ("failed", "spawn_failed")
@@ -98,6 +98,7 @@ async def test_38_command_line_too_long(serving: Serving, tmp_path: Path, way: W
 REFUSALS = ("invalid_json", "invalid_body", "invalid_option", "invalid_cwd")
 
 
+@pytest.mark.fault(39)
 @pytest.mark.parametrize("agent_type", ["claude-code", "gemini", "factory-droid"])
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"], ids=["nul", "surrogate"])
 @pytest.mark.parametrize(
@@ -112,7 +113,7 @@ REFUSALS = ("invalid_json", "invalid_body", "invalid_option", "invalid_cwd")
     ],
     ids=["argument", "model", "cwd", "env", "system prompt", "tool"],
 )
-def test_39_what_a_command_line_cannot_hold(
+def test_what_a_command_line_cannot_hold(
     live: Service, agent_type: str, text: str, options: Any
 ) -> None:
     body = {"agentId": "bad", "type": agent_type, "cwd": str(live.cwd), **options(text)}
@@ -135,8 +136,9 @@ def test_39_what_a_command_line_cannot_hold(
     assert "bad" not in known
 
 
+@pytest.mark.fault(39)
 @pytest.mark.parametrize("prompt", ["a\0b", "\ud800"], ids=["nul", "surrogate"])
-def test_39_a_prompt_that_is_no_text(live: Service, prompt: str) -> None:
+def test_a_prompt_that_is_no_text(live: Service, prompt: str) -> None:
     with live.client(**{"Content-Type": "application/json"}) as client:
         body = json.dumps({"prompt": prompt})
         answer = client.post("/agents/worker/execute", content=body)
@@ -144,8 +146,9 @@ def test_39_a_prompt_that_is_no_text(live: Service, prompt: str) -> None:
     assert answer.json()["code"] in ("invalid_json", "invalid_prompt")
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_36_a_program_whose_interpreter_lies_beside_it(
+async def test_a_program_whose_interpreter_lies_beside_it(
     serving: Serving, tmp_path: Path, fakes: dict[str, str], way: Way
 ) -> None:
     """As nvm installs a CLI: only the folder of the link has what `#!/usr/bin/env` looks for."""

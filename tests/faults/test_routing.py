@@ -25,8 +25,9 @@ MakeService = Callable[..., Service]
 NOT_AUTOMATIC = {"automatic": {"enabled": False}}
 
 
+@pytest.mark.fault(47)
 @needs_tmux
-def test_47_a_run_has_one_other_way(make_service: MakeService) -> None:
+def test_a_run_has_one_other_way(make_service: MakeService) -> None:
     """Headless dies, tmux dies: the run fails once, with both reasons."""
     service = make_service(tmux={}, agent_failures=9, fallback=NOT_AUTOMATIC)
     service.register("one")
@@ -36,8 +37,9 @@ def test_47_a_run_has_one_other_way(make_service: MakeService) -> None:
     assert routes(service, run["runId"]) == [("headless", "comm_mode"), ("tmux", "fallback")]
 
 
+@pytest.mark.fault(47)
 @needs_tmux
-def test_47_an_open_circuit_and_tmux_failing_too(make_service: MakeService) -> None:
+def test_an_open_circuit_and_tmux_failing_too(make_service: MakeService) -> None:
     service = make_service(tmux={}, agent_failures=1, fallback=NOT_AUTOMATIC)
     service.register("one")
     first = service.run([{"die": 9}], "one").json()
@@ -48,8 +50,9 @@ def test_47_an_open_circuit_and_tmux_failing_too(make_service: MakeService) -> N
     assert get(service, "/agents/processes/status")["processes"] == []
 
 
+@pytest.mark.fault(47)
 @needs_tmux
-def test_47_what_has_run_a_tool_is_not_run_again(make_service: MakeService) -> None:
+def test_what_has_run_a_tool_is_not_run_again(make_service: MakeService) -> None:
     service = make_service(tmux={}, fallback=NOT_AUTOMATIC)
     service.register("one")
     run = service.run([{"tool": "Bash", "input": {}}, {"die": 9}], "one").json()
@@ -57,9 +60,10 @@ def test_47_what_has_run_a_tool_is_not_run_again(make_service: MakeService) -> N
     assert routes(service, run["runId"]) == [("headless", "comm_mode")]
 
 
+@pytest.mark.fault(48)
 @needs_tmux
 @pytest.mark.parametrize("what", ["pane", "server"])
-def test_48_what_is_killed_in_tmux_is_a_state_with_a_reason(
+def test_what_is_killed_in_tmux_is_a_state_with_a_reason(
     make_service: MakeService, tmp_path: Path, what: str
 ) -> None:
     service = make_service(tmux={})
@@ -90,8 +94,9 @@ def test_48_what_is_killed_in_tmux_is_a_state_with_a_reason(
     assert service.run("still there", "one").json()["content"] == "echo: still there"
 
 
+@pytest.mark.fault(49)
 @pytest.mark.parametrize("ill", [{"hang": True}, {"die": 9}, {"flood": 2000, "of": "event"}])
-def test_49_an_ill_mirror_never_touches_the_primary(
+def test_an_ill_mirror_never_touches_the_primary(
     make_service: MakeService, tmp_path: Path, ill: dict[str, Any]
 ) -> None:
     """The mirror has no file that is ignored; where it is missing, the script is ill."""

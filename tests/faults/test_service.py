@@ -40,7 +40,8 @@ def run_of(service: Service) -> dict[str, Any]:
     return run
 
 
-def test_50_killed_in_the_middle_of_a_turn(service: Service, tmp_path: Path) -> None:
+@pytest.mark.fault(50)
+def test_killed_in_the_middle_of_a_turn(service: Service, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = [
         *({"tool": "Bash", "input": {"n": n}, "output": "x" * 500} for n in range(50)),
@@ -72,8 +73,9 @@ def test_50_killed_in_the_middle_of_a_turn(service: Service, tmp_path: Path) -> 
     assert replay.count(b"event: run.finished") == 1
 
 
+@pytest.mark.fault(51)
 @pytest.mark.parametrize("point", ["after accept 1", "before start 1", "before move 1"])
-def test_51_killed_between_insert_and_spawn(make_service: Make, point: str) -> None:
+def test_killed_between_insert_and_spawn(make_service: Make, point: str) -> None:
     service = make_service(module="tests.chaos.crashing", env={VARIABLE: point})
     service.register()
     with pytest.raises(httpx.HTTPError):
@@ -86,7 +88,8 @@ def test_51_killed_between_insert_and_spawn(make_service: Make, point: str) -> N
     assert (run["status"], run["content"]) == ("succeeded", "echo: not lost")
 
 
-def test_52_killed_when_a_kept_process_has_the_prompt_and_nothing_says_so_yet(
+@pytest.mark.fault(52)
+def test_killed_when_a_kept_process_has_the_prompt_and_nothing_says_so_yet(
     make_service: Make,
 ) -> None:
     """The store has the run as queued still: its raw log keeps it from being done twice."""
@@ -105,10 +108,11 @@ def test_52_killed_when_a_kept_process_has_the_prompt_and_nothing_says_so_yet(
     assert "queued" in found[1]["error"]
 
 
+@pytest.mark.fault(52)
 @pytest.mark.parametrize(
     "point", ["after warden_request 1", "before child_go 1", "after child_go 1"]
 )
-def test_52_killed_around_the_spawn(make_service: Make, tmp_path: Path, point: str) -> None:
+def test_killed_around_the_spawn(make_service: Make, tmp_path: Path, point: str) -> None:
     service = make_service(module="tests.chaos.crashing", env={VARIABLE: point})
     service.register()
     with pytest.raises(httpx.HTTPError):
@@ -136,7 +140,8 @@ def test_52_killed_around_the_spawn(make_service: Make, tmp_path: Path, point: s
     assert run_of(service)["status"] == "interrupted"
 
 
-def test_54_sigterm_drains_then_interrupts(make_service: Make, tmp_path: Path) -> None:
+@pytest.mark.fault(54)
+def test_sigterm_drains_then_interrupts(make_service: Make, tmp_path: Path) -> None:
     service = make_service(drain_ms=1000)
     for name in ("quick", "stuck"):
         service.register(name)
@@ -187,7 +192,8 @@ def _refused(service: Service) -> bool:
         return bool(client.get("/ready").json().get("code") == "shutting_down")
 
 
-def test_54_a_second_sigterm_does_not_wait(make_service: Make, tmp_path: Path) -> None:
+@pytest.mark.fault(54)
+def test_a_second_sigterm_does_not_wait(make_service: Make, tmp_path: Path) -> None:
     """Even if whoever started the service had the signal blocked."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     service = make_service(drain_ms=600_000)
@@ -202,7 +208,8 @@ def test_54_a_second_sigterm_does_not_wait(make_service: Make, tmp_path: Path) -
     assert run_of(service)["status"] == "interrupted"
 
 
-def test_54_two_signals_at_once_do_not_wait(make_service: Make, tmp_path: Path) -> None:
+@pytest.mark.fault(54)
+def test_two_signals_at_once_do_not_wait(make_service: Make, tmp_path: Path) -> None:
     service = make_service(drain_ms=600_000)
     with hanging(service, tmp_path):
         service.process.send_signal(signal.SIGTERM)
@@ -211,7 +218,8 @@ def test_54_two_signals_at_once_do_not_wait(make_service: Make, tmp_path: Path) 
     assert left in (128 + signal.SIGTERM, 128 + signal.SIGINT)
 
 
-def test_55_a_bad_configuration_changes_nothing(service: Service) -> None:
+@pytest.mark.fault(55)
+def test_a_bad_configuration_changes_nothing(service: Service) -> None:
     config = Path(service.argv[service.argv.index("--config") + 1])
     good = config.read_text()
     config.write_text("supervision:\n  comand_ms: 5\n")
@@ -232,8 +240,9 @@ def test_55_a_bad_configuration_changes_nothing(service: Service) -> None:
     service.start()
 
 
+@pytest.mark.fault(56)
 @pytest.mark.anyio
-async def test_56_the_event_loop_is_held_up(serving: Serving, tmp_path: Path) -> None:
+async def test_the_event_loop_is_held_up(serving: Serving, tmp_path: Path) -> None:
     with capture_logs() as logs:
         async with serving() as context:
             agent = await add_agent(context, "worker", "claude-code", tmp_path)

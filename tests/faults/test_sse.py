@@ -47,7 +47,8 @@ def last_seq(service: Service, conversation: str) -> int:
     return seq
 
 
-def test_62_slow_reader(make_service: MakeService) -> None:
+@pytest.mark.fault(62)
+def test_slow_reader(make_service: MakeService) -> None:
     """It is dropped, has cost little, held up nobody, and can go on where it was."""
     service = make_service()
     service.register()
@@ -76,7 +77,8 @@ def whole_blocks(data: bytes) -> list[bytes]:
     return [block + b"\n\n" for block in data.split(b"\n\n")[:-1]]
 
 
-def test_63_reconnect_with_last_event_id(live: Service) -> None:
+@pytest.mark.fault(63)
+def test_reconnect_with_last_event_id(live: Service) -> None:
     chance = random.Random(63)
     script: Script = [{"tool": "Bash", "input": {"n": n}} for n in range(60)]
     run = live.run(script).json()
@@ -96,6 +98,7 @@ def test_63_reconnect_with_last_event_id(live: Service) -> None:
     assert got == whole
 
 
+@pytest.mark.fault(64)
 @pytest.mark.parametrize(
     ("query", "header", "code"),
     [
@@ -110,7 +113,7 @@ def test_63_reconnect_with_last_event_id(live: Service) -> None:
         ("?after=0x1", None, "invalid_parameter"),
     ],
 )
-def test_64_id_from_the_future_or_garbage(
+def test_id_from_the_future_or_garbage(
     live: Service, query: str, header: str | None, code: str
 ) -> None:
     conversation, _ = begin(live)
@@ -121,7 +124,8 @@ def test_64_id_from_the_future_or_garbage(
     assert (refusal.status_code, refusal.json()["code"]) == (400, code)
 
 
-def test_64_deleted(live: Service) -> None:
+@pytest.mark.fault(64)
+def test_deleted(live: Service) -> None:
     """Who reads on a conversation that is deleted is let go, and told when coming back."""
     live.register("deleted")
     conversation, last = begin(live, "deleted")
@@ -137,7 +141,8 @@ def test_64_deleted(live: Service) -> None:
     assert (again.status_code, again.json()["code"]) == (404, "conversation_not_found")
 
 
-def test_65_more_clients_than_there_is_room_for(make_service: MakeService) -> None:
+@pytest.mark.fault(65)
+def test_more_clients_than_there_is_room_for(make_service: MakeService) -> None:
     """Each costs a bounded amount, the cap answers 503, and all of it comes back."""
     room, more = 500, 20
     service = make_service(stream_clients=room)
@@ -159,7 +164,8 @@ def test_65_more_clients_than_there_is_room_for(make_service: MakeService) -> No
         wait_until(lambda: service.sockets() <= sockets)
 
 
-def test_66_disconnect_before_the_body_starts(make_service: MakeService) -> None:
+@pytest.mark.fault(66)
+def test_disconnect_before_the_body_starts(make_service: MakeService) -> None:
     service = make_service(stream_clients=2)
     service.register()
     conversation, last = begin(service)
@@ -178,8 +184,9 @@ def test_66_disconnect_before_the_body_starts(make_service: MakeService) -> None
     wait_until(all_free)
 
 
+@pytest.mark.fault(67)
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a filter on a socket")
-def test_67_half_open_connection(make_service: MakeService) -> None:
+def test_half_open_connection(make_service: MakeService) -> None:
     """The reader's machine is gone without a word: the kernel notices by the heartbeat."""
     beat = {"agent_runner.api.streams.HEARTBEAT_S": 0.2}
     service = make_service(stream_clients=1, stream_send_ms=400, constants=beat)
@@ -209,7 +216,8 @@ EVIL = [
 ]
 
 
-def test_68_data_cannot_forge_fields(live: Service) -> None:
+@pytest.mark.fault(68)
+def test_data_cannot_forge_fields(live: Service) -> None:
     """However a client splits lines, there are only ours."""
     script: Script = [
         *({"tool": evil, "input": {evil: evil}, "output": evil} for evil in EVIL),
@@ -241,7 +249,8 @@ def test_68_data_cannot_forge_fields(live: Service) -> None:
         assert outputs == EVIL
 
 
-def test_70_a_stream_that_is_always_ready(make_service: MakeService) -> None:
+@pytest.mark.fault(70)
+def test_a_stream_that_is_always_ready(make_service: MakeService) -> None:
     """It lets others be served meanwhile, and ends when its reader has left."""
     service = make_service(stream_clients=1)
     service.register()
@@ -276,8 +285,9 @@ def test_70_a_stream_that_is_always_ready(make_service: MakeService) -> None:
     assert len(service.output.splitlines()) < 50
 
 
+@pytest.mark.fault(70)
 @pytest.mark.anyio
-async def test_70_frames_that_are_all_there_at_once(serving: Serving) -> None:
+async def test_frames_that_are_all_there_at_once(serving: Serving) -> None:
     """Others get their turns between them, though neither their source nor their reader waits."""
     count, sent, turns = 1000, 0, set()
 

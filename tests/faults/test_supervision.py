@@ -38,8 +38,9 @@ QUICK_TO_STALL = {"timeouts": {"noOutputMs": 300}}
 # --- time ------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_17_no_output_at_all(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_no_output_at_all(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(
         serving,
         tmp_path,
@@ -53,8 +54,9 @@ async def test_17_no_output_at_all(serving: Serving, tmp_path: Path, way: Way) -
     assert [event["timeout"] for event in trial.of("timeout")] == ["start"]
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_18_silence_after_output(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_silence_after_output(serving: Serving, tmp_path: Path, way: Way) -> None:
     script: Script = [{"text": "begun"}, {"deaf": True}, {"hang": True}]
     trial = await suffer(
         serving, tmp_path, way, script, options=QUICK_TO_STALL, cut=True, cancel_grace_ms=300
@@ -63,8 +65,9 @@ async def test_18_silence_after_output(serving: Serving, tmp_path: Path, way: Wa
     assert [event["timeout"] for event in trial.of("timeout")] == ["no_output"]
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_19_signs_of_life_do_not_extend_the_deadline(
+async def test_signs_of_life_do_not_extend_the_deadline(
     serving: Serving, tmp_path: Path, way: Way
 ) -> None:
     script: Script = [{"beat": 0, "every_ms": 20}]
@@ -75,8 +78,9 @@ async def test_19_signs_of_life_do_not_extend_the_deadline(
     assert (trial.run.state, trial.run.code) == ("timed_out", "timed_out")
 
 
+@pytest.mark.fault(21)
 @pytest.mark.parametrize("way", ONCE)
-async def test_21_a_result_and_then_it_hangs(
+async def test_a_result_and_then_it_hangs(
     serving: Serving, tmp_path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "EXIT_GRACE_S", 0.2)
@@ -89,8 +93,9 @@ async def test_21_a_result_and_then_it_hangs(
 # --- trees -----------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(33)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_33_sigterm_is_ignored(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_sigterm_is_ignored(serving: Serving, tmp_path: Path, way: Way) -> None:
     script: Script = [{"ignore_term": True}, {"deaf": True}, {"hang": True}]
     trial = await suffer(
         serving, tmp_path, way, script, timeout_ms=400, cut=True, cancel_grace_ms=300
@@ -99,8 +104,9 @@ async def test_33_sigterm_is_ignored(serving: Serving, tmp_path: Path, way: Way)
     assert trial.run.exit_code == -9
 
 
+@pytest.mark.fault(34)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_34_double_fork_and_setsid(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_double_fork_and_setsid(serving: Serving, tmp_path: Path, way: Way) -> None:
     pids = tmp_path / "pids"
     script: Script = [
         {"fork": 10, "daemon": True, "clear_env": True, "ignore_term": True, "pids": str(pids)},
@@ -129,8 +135,9 @@ async def test_34_double_fork_and_setsid(serving: Serving, tmp_path: Path, way: 
 BOMB = "import os, time\nfor _ in range(9):\n    os.fork()\ntime.sleep(4711)"
 
 
+@pytest.mark.fault(35)
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_35_fork_bomb(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_fork_bomb(serving: Serving, tmp_path: Path, way: Way) -> None:
     script: Script = [{"child": [sys.executable, "-I", "-S", "-c", BOMB]}, {"hang": True}]
     trial = await suffer(
         serving, tmp_path, way, script, options={"resources": {"processes": 50}}, cut=True
@@ -140,9 +147,10 @@ async def test_35_fork_bomb(serving: Serving, tmp_path: Path, way: Way) -> None:
     assert over["used"] > over["of"] == 50
 
 
+@pytest.mark.fault(40)
 @pytest.mark.parametrize("grandchild", [False, True])
 @pytest.mark.parametrize("way", ONE_WAY_EACH)
-async def test_40_memory_over_the_limit(
+async def test_memory_over_the_limit(
     serving: Serving, tmp_path: Path, way: Way, grandchild: bool
 ) -> None:
     script: Script = [{"eat": 400 << 20, "grandchild": grandchild}, {"hang": True}]
@@ -173,7 +181,8 @@ def control_group(controller: str, limit: str, value: int) -> Iterator[Path]:
             group.rmdir()
 
 
-async def test_41_killed_for_the_memory_of_the_machine(serving: Serving, tmp_path: Path) -> None:
+@pytest.mark.fault(41)
+async def test_killed_for_the_memory_of_the_machine(serving: Serving, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     with control_group("memory", "memory.limit_in_bytes", 60 << 20) as group:
         async with serving() as context:
@@ -188,7 +197,8 @@ async def test_41_killed_for_the_memory_of_the_machine(serving: Serving, tmp_pat
             assert (await ended(await start(context, agent, "on"))).answer == "echo: on"
 
 
-async def test_42_no_descriptors_are_left(serving: Serving, tmp_path: Path) -> None:
+@pytest.mark.fault(42)
+async def test_no_descriptors_are_left(serving: Serving, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with serving() as context:
         busy = await add_agent(context, "busy", "claude-code", tmp_path)
@@ -212,8 +222,9 @@ async def test_42_no_descriptors_are_left(serving: Serving, tmp_path: Path) -> N
         assert (await ended(await start(context, fresh, "hello"))).answer == "echo: hello"
 
 
+@pytest.mark.fault(43)
 @pytest.mark.parametrize("lasts", [False, True], ids=["a moment", "for ever"])
-async def test_43_no_process_can_be_forked(
+async def test_no_process_can_be_forked(
     serving: Serving, tmp_path: Path, lasts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not lasts:
@@ -245,7 +256,8 @@ async def test_43_no_process_can_be_forked(
                 assert outcome.answer == "echo: hello"
 
 
-async def test_44_a_pid_that_is_another_process_now(serving: Serving, tmp_path: Path) -> None:
+@pytest.mark.fault(44)
+async def test_a_pid_that_is_another_process_now(serving: Serving, tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "4711"]) as stranger:  # noqa: ASYNC220
         async with serving() as context:
             for number, ticks in enumerate((start_ticks(stranger.pid), 1, None)):
@@ -258,8 +270,9 @@ async def test_44_a_pid_that_is_another_process_now(serving: Serving, tmp_path: 
         stranger.kill()
 
 
+@pytest.mark.fault(45)
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_45_a_stopped_process(serving: Serving, tmp_path: Path, way: Way) -> None:
+async def test_a_stopped_process(serving: Serving, tmp_path: Path, way: Way) -> None:
     trial = await suffer(
         serving,
         tmp_path,
@@ -272,7 +285,8 @@ async def test_45_a_stopped_process(serving: Serving, tmp_path: Path, way: Way) 
     assert (trial.run.state, trial.run.code) == ("timed_out", "stalled")
 
 
-async def test_46_crash_loop(serving: Serving, tmp_path: Path) -> None:
+@pytest.mark.fault(46)
+async def test_crash_loop(serving: Serving, tmp_path: Path) -> None:
     async with serving(agent_failures=3) as context:
         agent = await add_agent(context, "worker", "claude-code", tmp_path)
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""The terminal form against a scripted UI in a real tmux (faults 47 and 48 among them)."""
+"""The terminal form against a scripted UI in a real tmux."""
 
 from __future__ import annotations
 
@@ -264,8 +264,9 @@ async def test_a_turn_that_is_ended_at_the_terminal_without_a_word(
         assert (await ui.turn("go on")).text == "echo: go on"
 
 
+@pytest.mark.fault(47, 48)
 @pytest.mark.parametrize("what", ["pane", "server", "driver"])
-async def test_47_48_what_is_killed_is_a_state_with_a_reason(
+async def test_what_is_killed_is_a_state_with_a_reason(
     serving: Serving, tmp_path: Path, what: str
 ) -> None:
     begun = tmp_path / "begun"
