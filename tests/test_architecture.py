@@ -19,9 +19,9 @@ from agent_runner.api.context import Context
 from agent_runner.api.streams import framed
 from agent_runner.runs.stop import StopReason
 from agent_runner.streams.native import Native
-from tests.approvals.asking import approve, asked, question
 from tests.conftest import Serving
-from tests.faults.trial import add_agent, ended, start
+from tests.helpers.asking import approve, asked, question
+from tests.helpers.trial import add_agent, ended, start
 
 pytestmark = pytest.mark.anyio
 

@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.approvals.asking import COMMAND, question, ran
 from tests.conftest import Service
-from tests.faults.trial import wait_until
+from tests.helpers.asking import COMMAND, question, ran
+from tests.helpers.trial import wait_until
 
 
 class ApprovalRequest:

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.frames import blocks, data_of
 from tests.conftest import Service
-from tests.faults.trial import wait_until
+from tests.helpers.frames import blocks, data_of
+from tests.helpers.trial import wait_until
 
 COMMAND = {"command": "make"}
 

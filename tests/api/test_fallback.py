@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.frames import blocks, data_of, seq_of
 from tests.conftest import ModuleService, Service
-from tests.faults.trial import wait_until
+from tests.helpers.frames import blocks, data_of, seq_of
+from tests.helpers.trial import wait_until
 
 
 @pytest.fixture(scope="module")

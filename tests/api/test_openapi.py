@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from agent_runner.api.application import ENDPOINTS, build
 from agent_runner.events.registry import events_of
-from tests.api.frames import data_of
 from tests.conftest import ModuleService, Service, Serving
+from tests.helpers.frames import data_of
 
 
 @pytest.fixture(scope="module")

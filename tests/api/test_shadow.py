@@ -15,8 +15,8 @@ from agent_runner.cli.main import application
 from agent_runner.errors import UnavailableError
 from conversation_store.sqlite.store import open_store
 from tests.conftest import ModuleService, Service, Serving
-from tests.conversation_store.rows import add_agent
-from tests.shadow.history import history, seed
+from tests.helpers.rows import add_agent
+from tests.helpers.shadow_history import history, seed
 
 SELF = {"primary": "headless", "against": "self", "self_share": 0.0}
 

@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from agent_runner.api import streams
-from tests.api.frames import blocks, data_of, replayed, seq_of
 from tests.conftest import Script, Service
+from tests.helpers.frames import blocks, data_of, replayed, seq_of
 
 STREAM = {"Accept": "text/event-stream"}
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.conftest import ModuleService, Service
-from tests.faults.trial import wait_until
+from tests.helpers.trial import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from conversation_store.errors import StoreLockedError
 from conversation_store.records import ApprovalRecord
 from conversation_store.sqlite.toggles import Cause
 from fallback.precedence import Key, Scope
-from tests.approvals.asking import approve, asked, pending, question
 from tests.conftest import Serving
+from tests.helpers.asking import approve, asked, pending, question
 from tests.runs.test_service import add_agent, ended
 
 pytestmark = pytest.mark.anyio

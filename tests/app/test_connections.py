@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.attack.streams import open_streams
 from tests.conftest import ModuleService, Service
-from tests.faults.sockets import connect, everything, head, status
+from tests.helpers.many_streams import open_streams
+from tests.helpers.sockets import connect, everything, head, status
 
 PLACES = 8
 

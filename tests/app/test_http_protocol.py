@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ModuleService, Service
-from tests.faults.sockets import connect, everything, head, post, status
+from tests.helpers.sockets import connect, everything, head, post, status
 
 LIMIT = 4096
 

@@ -9,9 +9,9 @@ import pytest
 
 from agent_runner.approvals.answers import Answers, checked
 from agent_runner.errors import BadRequestError
-from tests.approvals.asking import approve, asked, ran
 from tests.conftest import Serving
-from tests.faults.trial import add_agent, ended
+from tests.helpers.asking import approve, asked, ran
+from tests.helpers.trial import add_agent, ended
 
 SEVERAL = {
     "question": "Which languages?",

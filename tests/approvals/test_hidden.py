@@ -18,7 +18,7 @@ from agent_runner.tui.words import approval_row, approval_text
 from tests.api.test_approvals import decide, frames, pending
 from tests.cli.test_commands import call
 from tests.conftest import Service
-from tests.faults.trial import wait_until
+from tests.helpers.trial import wait_until
 from tests.test_plain_text import SEEN
 
 CWD = "/work/project"

@@ -20,9 +20,9 @@ from agent_runner.approvals import hooks
 from agent_runner.runs.stop import StopReason
 from conversation_store.errors import StoreUnusableError
 from conversation_store.records import ApprovalRecord
-from tests.approvals.asking import approve, asked, question
 from tests.conftest import Serving
-from tests.faults.trial import add_agent, ended, start, until
+from tests.helpers.asking import approve, asked, question
+from tests.helpers.trial import add_agent, ended, start, until
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,7 @@ from conversation_store.records import ApprovalRecord, NewApproval, RunOutcome
 from conversation_store.sqlite.approvals import Moved
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import ApprovalKind, ApprovalState, Delivery, RunState
-from tests.conversation_store.rows import add_agent, event, events_of, move, new_run
+from tests.helpers.rows import add_agent, event, events_of, move, new_run
 
 RUNS = (1, 2)
 EPOCH = datetime(2026, 1, 2, tzinfo=UTC)

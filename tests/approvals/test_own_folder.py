@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ModuleService, Script, Service
-from tests.faults.trial import EVERY_WAY, WARM, Way
+from tests.helpers.trial import EVERY_WAY, WARM, Way
 
 
 @pytest.fixture(scope="module")

@@ -12,21 +12,22 @@ import pytest
 
 from agent_runner import wire
 from agent_runner.api.context import Context
-from conversation_store.records import AgentRecord, ApprovalRecord, BreakerRecord, RunRecord
-from conversation_store.states import ApprovalState, Delivery, RunState, is_terminal
-from tests.approvals.asking import (
+from conversation_store.records import AgentRecord, ApprovalRecord, BreakerRecord
+from conversation_store.states import ApprovalState, Delivery, RunState
+from tests.conftest import Serving
+from tests.helpers.asking import (
     COMMAND,
     approve,
     asked,
     events_of,
+    over,
     pending,
     question,
     ran,
     reject,
     types,
 )
-from tests.conftest import Serving
-from tests.faults.trial import CLAUDE, LONGEST_S, WARM, Way, add_agent, ended, start
+from tests.helpers.trial import CLAUDE, LONGEST_S, WARM, Way, add_agent, ended, start
 
 pytestmark = pytest.mark.anyio
 
@@ -43,13 +44,6 @@ async def gone(context: Context, pid: int) -> None:
     with anyio.fail_after(LONGEST_S):
         while any(live.pid == pid for live in context.runner.living):
             await anyio.sleep(0.005)
-
-
-async def over(context: Context, run_id: str) -> RunRecord:
-    with anyio.fail_after(LONGEST_S):
-        while not is_terminal((run := await context.store.runs.get(run_id)).state):
-            await anyio.sleep(0.005)
-    return run
 
 
 async def left_by_a_crash(

@@ -19,7 +19,8 @@ from agent_runner.errors import (
 )
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.states import ApprovalState, Delivery, RunState
-from tests.approvals.asking import (
+from tests.conftest import Serving
+from tests.helpers.asking import (
     COMMAND,
     approve,
     asked,
@@ -30,8 +31,7 @@ from tests.approvals.asking import (
     reject,
     types,
 )
-from tests.conftest import Serving
-from tests.faults.trial import WARM, Way, add_agent, ended, start
+from tests.helpers.trial import WARM, Way, add_agent, ended, start
 
 pytestmark = pytest.mark.anyio
 

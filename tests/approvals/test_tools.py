@@ -14,9 +14,9 @@ from agent_runner.api.context import Context
 from agent_runner.runners.cli_process import CliProcess
 from conversation_store.records import AgentRecord
 from conversation_store.states import Delivery, RunState, is_terminal
-from tests.approvals.asking import approve, events_of, pending, reject, types
 from tests.conftest import Serving
-from tests.faults.trial import LONGEST_S, add_agent, ended, start, until
+from tests.helpers.asking import approve, events_of, pending, reject, types
+from tests.helpers.trial import LONGEST_S, add_agent, ended, start, until
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.attack import attacks
 from tests.attack.measure import MOST_GROWTH, attacked, effect_of
-from tests.attack.streams import open_streams
-from tests.chaos.world import Table
+from tests.helpers.many_streams import open_streams
+from tests.helpers.world import Table
 
 SLOWEST_S = 1.0
 STREAMS = 1000

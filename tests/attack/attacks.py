@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from tests.conftest import Service
-from tests.faults.sockets import connect, head, reset
+from tests.helpers.sockets import connect, head, reset
 
 Attack = Callable[[Service], AbstractContextManager[None]]
 

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from tests.attack.attacks import Attack
-from tests.chaos.world import make_service
 from tests.conftest import Service
-from tests.faults.sockets import connect, head, status
+from tests.helpers.sockets import connect, head, status
+from tests.helpers.world import make_service
 
 MOST_GROWTH = 32 << 20
 PAUSE_S = 0.05

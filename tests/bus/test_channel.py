@@ -39,7 +39,7 @@ from conversation_store.errors import StoreUnusableError
 from conversation_store.records import NewEvent, RunOutcome, StoredEvent
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import RunState
-from tests.conversation_store.rows import (
+from tests.helpers.rows import (
     LATER,
     NOW,
     add_agent,

@@ -11,7 +11,7 @@ from tests.chaos.crashes import crashes
 from tests.chaos.cuts import cuts
 from tests.chaos.kills import kills
 from tests.chaos.races import races
-from tests.chaos.world import Table
+from tests.helpers.world import Table
 
 
 def main() -> int:

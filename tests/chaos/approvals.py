@@ -20,8 +20,8 @@ from agent_runner.client.events import Watcher
 from agent_runner.client.http import Client, ServiceProblemError
 from agent_runner.quoting import path
 from tests.chaos.deciding import Decider
-from tests.chaos.world import Books, Table, make_service, wait_for
 from tests.conftest import Service
+from tests.helpers.world import Books, Table, make_service, wait_for
 
 LANES = 8
 ASKS = 25

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.chaos.world import Table
+from tests.helpers.world import Table
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import httpx
 
-from tests.chaos.crashing import VARIABLE, names
 from tests.chaos.deciding import Decider
-from tests.chaos.world import (
+from tests.conftest import Service
+from tests.helpers.crashing import VARIABLE, names
+from tests.helpers.world import (
     ORPHAN_LIMIT_S,
     Books,
     Table,
@@ -24,7 +25,6 @@ from tests.chaos.world import (
     nothing_left,
     wait_for,
 )
-from tests.conftest import Service
 
 TERMINAL = {"succeeded", "failed", "cancelled", "timed_out", "interrupted"}
 HOLD_MS = 100
@@ -106,7 +106,7 @@ def crashes(table: Table) -> None:
             pids, log, memory = folder / "pids", folder / "log", folder / "memory"
             memory.mkdir()
             service = make_service(
-                folder, module="tests.chaos.crashing", cancel_grace_ms=300, hold_ms=HOLD_MS
+                folder, module="tests.helpers.crashing", cancel_grace_ms=300, hold_ms=HOLD_MS
             )
             decider = Decider(service, Patience())
             service.env[VARIABLE] = point

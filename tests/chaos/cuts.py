@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.api.frames import blocks, data_of, seq_of
-from tests.chaos.world import Table, make_service
 from tests.conftest import Service
+from tests.helpers.frames import blocks, data_of, seq_of
+from tests.helpers.world import Table, make_service
 
 
 def _numbered(response: httpx.Response) -> list[bytes]:

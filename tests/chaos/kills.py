@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from tests.chaos.world import (
+from tests.conftest import Script, Service
+from tests.helpers.world import (
     ORPHAN_LIMIT_S,
     Books,
     Table,
@@ -22,7 +23,6 @@ from tests.chaos.world import (
     nothing_left,
     wait_for,
 )
-from tests.conftest import Script, Service
 
 AGENTS = 8
 TYPES = ("claude-code", "claude-code", "gemini", "factory-droid")

@@ -20,9 +20,9 @@ from agent_runner.settings import Settings
 from conversation_store.records import NewEvent, RunOutcome
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import TERMINAL, RunState
-from tests.chaos.world import Books, Table, scripted
 from tests.conftest import sections
-from tests.conversation_store.rows import NOW, add_agent, add_run
+from tests.helpers.rows import NOW, add_agent, add_run
+from tests.helpers.world import Books, Table, scripted
 
 LANES = 8
 PROMPTS = (

@@ -13,9 +13,9 @@ import pytest
 from agent_runner.cli.approvals import _line
 from agent_runner.cli.terminal import ExitCode
 from tests.api.test_approvals import ApprovalRequest
-from tests.approvals.asking import COMMAND, ran
 from tests.cli.test_commands import call
 from tests.conftest import Service
+from tests.helpers.asking import COMMAND, ran
 
 
 def test_list_show_and_approve(live: Service, tmp_path: Path) -> None:

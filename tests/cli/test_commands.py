@@ -22,7 +22,7 @@ from agent_runner.cli.main import application
 from agent_runner.cli.terminal import ExitCode
 from agent_runner.client.http import Client
 from tests.conftest import ModuleService, Script, Service
-from tests.faults.trial import LONGEST_S, wait_until
+from tests.helpers.trial import LONGEST_S, wait_until
 
 
 def command(*argv: str, env: dict[str, str] | None = None, given: bytes = b"") -> Any:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from agent_runner.cli.main import application
 from agent_runner.cli.terminal import ExitCode
 from tests.conftest import Service
-from tests.conversation_store.rows import plain
+from tests.helpers.rows import plain
 
 
 def call(*argv: str, url: str | None = None, state_dir: Path) -> tuple[int, str, str]:

@@ -14,8 +14,8 @@ import pytest
 
 from agent_runner.cli.main import _PLACES
 from agent_runner.cli.standard import READER_GONE
-from tests import stranger
 from tests.conftest import SCRIPTED, Service
+from tests.helpers import stranger
 
 CLI = ["-m", "agent_runner.cli.main"]
 CLIENTS = [

@@ -11,7 +11,7 @@ import pytest
 
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.sqlite.store import open_store
-from tests.conversation_store.rows import NOW, add_agent
+from tests.helpers.rows import NOW, add_agent
 
 pytestmark = pytest.mark.anyio
 

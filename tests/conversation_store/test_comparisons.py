@@ -10,8 +10,8 @@ from conversation_store.errors import RecordNotFoundError
 from conversation_store.records import ComparisonResult, RunOutcome
 from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState, Verdict
-from tests.conversation_store.rows import NOW, add_agent, new_run
-from tests.shadow.history import history, seed
+from tests.helpers.rows import NOW, add_agent, new_run
+from tests.helpers.shadow_history import history, seed
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from conversation_store.records import RunOutcome
 from conversation_store.sqlite.runs import NewRun
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import RunState
-from tests.conversation_store.rows import (
+from tests.helpers.rows import (
     LATER,
     NOW,
     add_agent,

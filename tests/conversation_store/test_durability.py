@@ -10,8 +10,8 @@ import pytest
 from conversation_store.records import RunOutcome
 from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState
-from tests.conversation_store.commits import FULL, NORMAL, watch_commits
-from tests.conversation_store.rows import NOW, add_agent, add_run, event, move, new_run, plain
+from tests.helpers.commits import FULL, NORMAL, watch_commits
+from tests.helpers.rows import NOW, add_agent, add_run, event, move, new_run, plain
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from conversation_store.errors import RecordNotFoundError
 from conversation_store.records import NewEvent
 from conversation_store.sqlite.events import PAGE_BYTES, PAGE_ROWS
 from conversation_store.sqlite.store import Store, open_store
-from tests.conversation_store.rows import ALL, NOW, add_agent, add_run, event, events_of
+from tests.helpers.rows import ALL, NOW, add_agent, add_run, event, events_of
 
 pytestmark = pytest.mark.anyio
 

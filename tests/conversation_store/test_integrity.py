@@ -24,7 +24,7 @@ from conversation_store.sqlite.migrate import migrations
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.sqlite.wal import Wal
 from conversation_store.states import RunState
-from tests.conversation_store.rows import (
+from tests.helpers.rows import (
     NOW,
     add_agent,
     event,

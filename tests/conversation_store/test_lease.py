@@ -15,7 +15,7 @@ from conversation_store.sqlite.lease import Owner
 from conversation_store.sqlite.migrate import migrations
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import RunState
-from tests.conversation_store.rows import NOW, add_agent, add_run, event, move, new_run, plain
+from tests.helpers.rows import NOW, add_agent, add_run, event, move, new_run, plain
 
 pytestmark = pytest.mark.anyio
 

@@ -14,8 +14,8 @@ from conversation_store.sqlite import migrate as module
 from conversation_store.sqlite.migrate import migrate, migrations
 from conversation_store.sqlite.store import open_store
 from conversation_store.states import TERMINAL, RunState
-from tests.conversation_store.rows import add_agent, plain
 from tests.conversation_store.snapshot import FILE, normal, statements
+from tests.helpers.rows import add_agent, plain
 
 
 @pytest.fixture

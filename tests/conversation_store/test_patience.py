@@ -30,7 +30,8 @@ from conversation_store.sqlite.reserve import Reserve
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.sqlite.wal import Wal
 from conversation_store.states import RunState
-from tests.conversation_store.rows import (
+from tests.helpers.faulty import Faulty, Plan, in_state
+from tests.helpers.rows import (
     NOW,
     add_agent,
     add_run,
@@ -39,7 +40,6 @@ from tests.conversation_store.rows import (
     move,
     plain,
 )
-from tests.faults.faulty import Faulty, Plan
 
 pytestmark = pytest.mark.anyio
 
@@ -77,12 +77,6 @@ def locked(path: Path) -> Iterator[None]:
         other.execute("BEGIN EXCLUSIVE")
         yield
         other.execute("ROLLBACK")
-
-
-async def in_state(store: Store, state: StoreState) -> None:
-    with anyio.fail_after(10):
-        while store.health.state is not state:
-            await store.health.changed()
 
 
 class Switch:

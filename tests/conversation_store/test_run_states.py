@@ -20,7 +20,7 @@ from conversation_store.records import RunOutcome
 from conversation_store.sqlite.runs import NewRun
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import MOVES, TERMINAL, RunState
-from tests.conversation_store.rows import NOW, add_agent, add_run, event, events_of, move
+from tests.helpers.rows import NOW, add_agent, add_run, event, events_of, move
 
 ACTIVE = [RunState.STARTING, RunState.RUNNING, RunState.WAITING_APPROVAL]
 WAYS: dict[RunState, list[RunState]] = {

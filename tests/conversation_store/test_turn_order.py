@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conversation_store.sqlite.migrate import migrate
-from tests.conversation_store.rows import NOW, plain
+from tests.helpers.rows import NOW, plain
 
 
 @pytest.fixture

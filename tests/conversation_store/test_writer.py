@@ -18,7 +18,7 @@ from conversation_store.errors import (
 from conversation_store.sqlite.connection import connect
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.sqlite.writer import MAX_GROUP, Transaction, Writer
-from tests.conversation_store.rows import NOW, add_agent, add_run, plain
+from tests.helpers.rows import NOW, add_agent, add_run, plain
 
 pytestmark = pytest.mark.anyio
 

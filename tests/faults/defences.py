@@ -54,8 +54,8 @@ AT_ONCE = 2
 
 # The tests' own patience, which a missing defence uses up.
 _PATIENCE = (
-    ("tests.faults.trial", "LONGEST_S = 30.0", f"LONGEST_S = {VAIN_S}.0"),
-    ("tests.faults.sockets", "connection.settimeout(30)", f"connection.settimeout({VAIN_S})"),
+    ("tests.helpers.trial", "LONGEST_S = 30.0", f"LONGEST_S = {VAIN_S}.0"),
+    ("tests.helpers.sockets", "connection.settimeout(30)", f"connection.settimeout({VAIN_S})"),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.faults.trap import PAYLOADS, PWNED
-from tests.mirrors.repositories import git
+from tests.helpers.repositories import git
 
 HOOKS = (
     *("applypatch-msg", "fsmonitor-watchman", "post-checkout", "post-commit", "post-index-change"),

@@ -18,9 +18,10 @@ from agent_runner.api.context import Context
 from agent_runner.errors import AgentRunnerError, DecidedError, GoneError
 from agent_runner.process.identity import has_ended
 from agent_runner.runs.active import ActiveRun
-from conversation_store.records import AgentRecord, ApprovalRecord, RunRecord
-from conversation_store.states import ApprovalState, Delivery, RunState, is_terminal
-from tests.approvals.asking import (
+from conversation_store.records import AgentRecord, ApprovalRecord
+from conversation_store.states import ApprovalState, Delivery, RunState
+from tests.conftest import Script, Service, Serving
+from tests.helpers.asking import (
     COMMAND,
     approve,
     asked,
@@ -30,8 +31,7 @@ from tests.approvals.asking import (
     reject,
     types,
 )
-from tests.conftest import Script, Service, Serving
-from tests.faults.trial import (
+from tests.helpers.trial import (
     LONGEST_S,
     WARM,
     Way,
@@ -192,13 +192,6 @@ def test_the_service_restarts_while_a_question_is_open(service: Service, tmp_pat
         ("voided", "none"),
     ]
     assert ran(log) == [COMMAND]
-
-
-async def over(context: Context, run_id: str) -> RunRecord:
-    with anyio.fail_after(LONGEST_S):
-        while not is_terminal((run := await context.store.runs.get(run_id)).state):
-            await anyio.sleep(0.005)
-    return run
 
 
 async def left_alone(

@@ -16,10 +16,10 @@ import pytest
 from agent_runner.api.context import Context
 from agent_runner.plain_text import clean
 from agent_runner.runs.active import ActiveRun
-from tests.api.frames import replayed, seq_of
 from tests.conftest import ModuleService, Script, Service, Serving
-from tests.conversation_store.rows import plain
-from tests.faults.trial import (
+from tests.helpers.frames import replayed, seq_of
+from tests.helpers.rows import plain
+from tests.helpers.trial import (
     CLAUDE,
     DROID,
     EVERY_WAY,

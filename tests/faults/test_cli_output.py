@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Script, Service, Serving
-from tests.faults.trial import (
+from tests.helpers.trial import (
     CLAUDE,
     EVERY_WAY,
     GEMINI_ONCE,

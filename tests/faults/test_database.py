@@ -31,11 +31,12 @@ from conversation_store.sqlite.faults import StoreState
 from conversation_store.sqlite.lease import Owner
 from conversation_store.sqlite.migrate import migrations
 from conversation_store.sqlite.reserve import Reserve
-from conversation_store.sqlite.store import Store, open_store
+from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState
 from tests.conftest import Script, Service, Serving
-from tests.conversation_store.rows import NOW, add_agent, add_run, event, new_run, plain
 from tests.faults.disks import no_larger_files, small_disk
+from tests.helpers.faulty import in_state
+from tests.helpers.rows import NOW, add_agent, add_run, event, new_run, plain
 from tests.runs.test_service import add_agent as add_worker
 from tests.runs.test_service import ended, start, until
 from tests.runs.test_service import events_of as events_of_run
@@ -69,12 +70,6 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.01)
-
-
-async def in_state(store: Store, state: StoreState) -> None:
-    with anyio.fail_after(10):
-        while store.health.state is not state:
-            await store.health.changed()
 
 
 def health(service: Service) -> tuple[int, str | None]:

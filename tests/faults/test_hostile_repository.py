@@ -13,7 +13,7 @@ from conversation_store.states import Isolation
 from tests.conftest import Script, Serving
 from tests.faults.hostile_repository import URLS, make_hostile
 from tests.faults.trap import Trap
-from tests.mirrors.repositories import ENV, git
+from tests.helpers.repositories import ENV, git
 from tests.mirrors.test_mirrors import SELF, changed, compared, shadowed, taken
 from tests.runs.test_service import ended, start
 

@@ -13,10 +13,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.api.frames import data_of, replayed
 from tests.conftest import ModuleService, Service
-from tests.faults.sockets import answer, connect, head, post, reset, status
-from tests.faults.trial import wait_until
+from tests.helpers.frames import data_of, replayed
+from tests.helpers.sockets import answer, connect, head, post, reset, status
+from tests.helpers.trial import wait_until
 
 LIMIT = 10_000
 

@@ -14,7 +14,7 @@ import pytest
 from agent_runner.process.child import Child, spawn
 from agent_runner.process.warden import SpawnError, Warden
 from tests.conftest import Service
-from tests.faults.trial import EVERY_WAY, Way
+from tests.helpers.trial import EVERY_WAY, Way
 
 
 def swapped(folder: Path, to: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Service, Serving
-from tests.faults.trial import EVERY_WAY, ONE_WAY_EACH, Way, add_agent, ended, start, suffer
+from tests.helpers.trial import EVERY_WAY, ONE_WAY_EACH, Way, add_agent, ended, start, suffer
 
 pytestmark = pytest.mark.anyio
 

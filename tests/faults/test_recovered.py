@@ -13,9 +13,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.api.frames import blocks, data_of
 from tests.conftest import Script, Service
-from tests.faults.trial import EVERY_WAY, Way, wait_until
+from tests.helpers.frames import blocks, data_of
+from tests.helpers.trial import EVERY_WAY, Way, wait_until
 
 PIECES = [f"piece {number:02} " for number in range(16)]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import psutil
 
-from tests.api.frames import blocks, data_of, replayed
 from tests.conftest import Script, Service
 from tests.faults.test_recovered import PIECES, Watched, texts
-from tests.faults.trial import wait_until
+from tests.helpers.frames import blocks, data_of, replayed
+from tests.helpers.trial import wait_until
 
 Line = dict[str, Any]
 OWN = {"origin": {"kind": "task-notification"}}

@@ -12,7 +12,7 @@ import pytest
 from agent_runner.runs.printed import Printing
 from tests.conftest import Script, Service, Serving
 from tests.faults.test_recovered import Watched, history
-from tests.faults.trial import wait_until
+from tests.helpers.trial import wait_until
 from tests.runs.test_service import add_agent, start
 
 

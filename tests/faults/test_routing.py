@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.conftest import Script, Service
-from tests.faults.trial import wait_until
+from tests.helpers.trial import wait_until
 from tests.tmux.test_fallback import get, routes
 
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Script, Service, Serving
-from tests.faults.trial import ONCE, WARM, Way, add_agent, ended, start
+from tests.helpers.trial import ONCE, WARM, Way, add_agent, ended, start
 
 LINE_BYTES = 1 << 16
 

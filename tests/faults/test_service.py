@@ -18,11 +18,11 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from tests.api.frames import blocks, seq_of
-from tests.chaos.crashing import VARIABLE
 from tests.conftest import Service, Serving
-from tests.faults.trial import add_agent, ended, start
-from tests.faults.trial import wait_until as wait
+from tests.helpers.crashing import VARIABLE
+from tests.helpers.frames import blocks, seq_of
+from tests.helpers.trial import add_agent, ended, start
+from tests.helpers.trial import wait_until as wait
 
 Make = Callable[..., Service]
 
@@ -76,7 +76,7 @@ def test_killed_in_the_middle_of_a_turn(service: Service, tmp_path: Path) -> Non
 @pytest.mark.fault(51)
 @pytest.mark.parametrize("point", ["after accept 1", "before start 1", "before move 1"])
 def test_killed_between_insert_and_spawn(make_service: Make, point: str) -> None:
-    service = make_service(module="tests.chaos.crashing", env={VARIABLE: point})
+    service = make_service(module="tests.helpers.crashing", env={VARIABLE: point})
     service.register()
     with pytest.raises(httpx.HTTPError):
         service.run("not lost")
@@ -93,7 +93,7 @@ def test_killed_when_a_kept_process_has_the_prompt_and_nothing_says_so_yet(
     make_service: Make,
 ) -> None:
     """The store has the run as queued still: its raw log keeps it from being done twice."""
-    service = make_service(module="tests.chaos.crashing", env={VARIABLE: "after begin 2"})
+    service = make_service(module="tests.helpers.crashing", env={VARIABLE: "after begin 2"})
     service.register()
     assert service.run("one").json()["content"] == "echo: one"
     with pytest.raises(httpx.HTTPError):
@@ -113,7 +113,7 @@ def test_killed_when_a_kept_process_has_the_prompt_and_nothing_says_so_yet(
     "point", ["after warden_request 1", "before child_go 1", "after child_go 1"]
 )
 def test_killed_around_the_spawn(make_service: Make, tmp_path: Path, point: str) -> None:
-    service = make_service(module="tests.chaos.crashing", env={VARIABLE: point})
+    service = make_service(module="tests.helpers.crashing", env={VARIABLE: point})
     service.register()
     with pytest.raises(httpx.HTTPError):
         service.run([{"touch": str(tmp_path / "worked")}, {"hang": True}])

@@ -19,10 +19,10 @@ from starlette.types import Message
 
 from agent_runner.api.application import build
 from agent_runner.api.streams import event_stream
-from tests.api.frames import blocks, replayed, seq_of
 from tests.conftest import Script, Service, Serving
-from tests.faults.sockets import body_of, connect, go_dark, head, reset, status, to_the_end
-from tests.faults.trial import wait_until
+from tests.helpers.frames import blocks, replayed, seq_of
+from tests.helpers.sockets import body_of, connect, go_dark, head, reset, status, to_the_end
+from tests.helpers.trial import wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
 MakeService = Callable[..., Service]

@@ -24,8 +24,8 @@ from conversation_store.sqlite.statements import statements
 from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState, is_terminal
 from tests.conftest import Serving
-from tests.conversation_store.rows import plain
-from tests.faults.faulty import CODES, Faulty, Plan, nth
+from tests.helpers.faulty import CODES, Faulty, Plan, nth
+from tests.helpers.rows import plain
 from tests.runs.test_service import add_agent, ended, start, until
 
 pytestmark = pytest.mark.anyio

@@ -22,8 +22,8 @@ from agent_runner.runners import cli_process as live
 from agent_runner.runs.active import ActiveRun
 from conversation_store.records import ProcessRecord
 from tests.conftest import Script, Serving
-from tests.faults.trial import EVERY_WAY, ONCE, ONE_WAY_EACH, Way, add_agent, ended, start, suffer
-from tests.faults.trial import until as wait_until
+from tests.helpers.trial import EVERY_WAY, ONCE, ONE_WAY_EACH, Way, add_agent, ended, start, suffer
+from tests.helpers.trial import until as wait_until
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,8 @@ from agent_runner.settings import MaintenanceSettings
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.records import TicketRecord
 from conversation_store.sqlite.store import Store, open_store
-from tests.conversation_store.rows import add_agent
-from tests.shadow.history import history, seed
+from tests.helpers.rows import add_agent
+from tests.helpers.shadow_history import history, seed
 
 pytestmark = pytest.mark.anyio
 

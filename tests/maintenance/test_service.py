@@ -16,7 +16,7 @@ from agent_runner.maintenance.service import Maintenance
 from conversation_store.sqlite.integrity.findings import FindingCode
 from conversation_store.states import RunState
 from tests.conftest import Serving
-from tests.conversation_store.rows import add_run, plain
+from tests.helpers.rows import add_run, plain
 from tests.runs.test_service import add_agent, ended, events_of, start, until
 
 pytestmark = pytest.mark.anyio

@@ -28,7 +28,7 @@ from agent_runner.settings import ShadowSettings
 from conversation_store.records import AgentRecord, ComparisonDetail, LegBody, StoredEvent
 from conversation_store.states import Isolation
 from tests.conftest import Script, Service, Serving
-from tests.mirrors.repositories import git, make, standing
+from tests.helpers.repositories import git, make, standing
 from tests.runs.test_service import ended, events_of, start
 
 pytestmark = pytest.mark.anyio

@@ -16,8 +16,8 @@ from agent_runner.mirrors.git import Git
 from agent_runner.mirrors.workspace import Workspace
 from agent_runner.process.warden import Warden
 from agent_runner.settings import ShadowSettings
-from tests import stranger
-from tests.mirrors.repositories import ENV, git
+from tests.helpers import stranger
+from tests.helpers.repositories import ENV, git
 
 pytestmark = pytest.mark.anyio
 

@@ -21,6 +21,7 @@ import pytest
 from agent_runner.process import child as child_module
 from agent_runner.process.child import CHUNK, Child, spawn
 from agent_runner.process.warden import SpawnError, Warden
+from tests.helpers.world import lives
 
 pytestmark = pytest.mark.anyio
 
@@ -192,7 +193,7 @@ async def test_a_grandchild_that_holds_stdout_does_not_hold_the_exit(started: St
         grandchild = int(await child.read_stdout())
         assert psutil.pid_exists(grandchild)
         assert await child.end(term_grace=5) == 7
-        await true(lambda: not _lives(grandchild))
+        await true(lambda: not lives(grandchild))
 
 
 async def test_no_descriptor_is_left(started: Started) -> None:
@@ -259,15 +260,7 @@ async def test_the_end_reaches_everything(
         assert code_at_end is not None
         if not leave:
             assert code_at_end == (-signal.SIGKILL if ignore else -signal.SIGTERM)
-        await true(lambda: not any(_lives(pid) for pid in hidden))
-
-
-def _lives(pid: int) -> bool:
-    """A process adopted by this machine's init may stay a zombie if that init never reaps."""
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+        await true(lambda: not any(lives(pid) for pid in hidden))
 
 
 async def test_a_program_may_end_itself_when_its_input_ends(started: Started) -> None:
@@ -293,8 +286,8 @@ async def test_the_end_spares_strangers(started: Started) -> None:
         await anyio.open_process(["sleep", "4711"]) as stranger,
     ):
         await child.end()
-        assert _lives(other.pid)
-        assert _lives(stranger.pid)
+        assert lives(other.pid)
+        assert lives(stranger.pid)
         stranger.kill()
 
 

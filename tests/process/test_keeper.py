@@ -21,6 +21,7 @@ from agent_runner.process import warden as program
 from agent_runner.process.child import Child, spawn
 from agent_runner.process.identity import ticks_now
 from agent_runner.process.warden import MOST_SPARES, SpawnError, TreeLimits, Warden
+from tests.helpers.world import lives
 
 pytestmark = pytest.mark.anyio
 
@@ -69,13 +70,6 @@ async def true(condition: Callable[[], bool]) -> None:
     with anyio.fail_after(20):
         while not condition():
             await anyio.sleep(0.005)
-
-
-def lives(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def spare(warden: Warden) -> list[int]:

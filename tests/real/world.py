@@ -25,8 +25,8 @@ from recorder.models import ModelServer, Reply
 
 from agent_runner.agents.base import Form
 from agent_runner.process.identity import MARKER
-from tests.api.frames import blocks, data_of, replayed, seq_of
 from tests.conftest import Service
+from tests.helpers.frames import blocks, data_of, replayed, seq_of
 from tests.real.clis import Cli
 
 GRACE_MS = 4000

@@ -16,10 +16,10 @@ from conversation_store.records import RunOutcome
 from conversation_store.sqlite.faults import Fault, StoreState
 from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState
-from tests.approvals.asking import approve, asked, question
 from tests.conftest import Script, Service, Serving
-from tests.conversation_store.rows import NOW
-from tests.conversation_store.rows import add_agent as add_record
+from tests.helpers.asking import approve, asked, question
+from tests.helpers.rows import NOW
+from tests.helpers.rows import add_agent as add_record
 from tests.runs.test_service import add_agent, ended, run, start
 from tests.runs.test_supervision import payloads
 

@@ -15,7 +15,7 @@ from conversation_store.sqlite.faults import Fault, StoreState
 from conversation_store.sqlite.store import Store, open_store
 from fallback.guard import Evidence, Observation
 from fallback.precedence import Scope
-from tests.conversation_store.rows import add_agent
+from tests.helpers.rows import add_agent
 
 pytestmark = pytest.mark.anyio
 

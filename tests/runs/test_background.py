@@ -22,8 +22,8 @@ from conversation_store.errors import StoreError
 from conversation_store.records import ApprovalRecord, RunRecord
 from conversation_store.states import ApprovalState
 from tests.agents.claude.test_background import BEGUN, INIT, call, listed, result, task
-from tests.approvals.asking import approve, ran, reject
 from tests.conftest import Script, Serving
+from tests.helpers.asking import approve, ran, reject
 from tests.runs.test_service import add_agent, ended, events_of, start, until
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from agent_runner.api.context import Context
 from agent_runner.runs.active import ActiveRun
 from conversation_store.records import AgentRecord
 from tests.conftest import Script, Service, Serving
-from tests.faults.trial import CLAUDE, DROID, EVERY_WAY, GEMINI, Way, add_agent, ended, start
+from tests.helpers.trial import CLAUDE, DROID, EVERY_WAY, GEMINI, Way, add_agent, ended, start
 from tests.runs.test_service import events_of
 
 pytestmark = pytest.mark.anyio

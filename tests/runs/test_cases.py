@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.approvals.asking import approve, pending
 from tests.conftest import Script, Serving
+from tests.helpers.asking import approve, pending
 from tests.runs.test_background import asked, behind, of_conversation, payloads, said
 from tests.runs.test_odd_lines import CASES
 from tests.runs.test_service import add_agent, ended, start

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.frames import data_of
 from tests.conftest import Service
+from tests.helpers.frames import data_of
 
 BODY = {"prompt": "hello", "metadata": {"b": 1, "a": 2}}
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.conftest import SCRIPTED, Script, Serving
-from tests.faults.trial import (
+from tests.helpers.trial import (
     CLAUDE,
     CLAUDE_ONCE,
     DROID,

@@ -14,8 +14,8 @@ from agent_runner.settings import LogSettings
 from conversation_store.errors import StoreFullError
 from conversation_store.sqlite.store import open_store
 from tests.conftest import Serving
-from tests.conversation_store.rows import add_agent as store_agent
-from tests.conversation_store.rows import add_run
+from tests.helpers.rows import add_agent as store_agent
+from tests.helpers.rows import add_run
 from tests.runs.test_service import add_agent, run, start
 from tests.runs.test_service import ended as end_of
 

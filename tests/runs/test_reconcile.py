@@ -19,9 +19,9 @@ from agent_runner.runs.recovery import Recovered
 from conversation_store.records import ProcessRecord, RunRecord
 from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState
-from tests.chaos.world import marked_processes, nothing_left
 from tests.conftest import Script, Service, Serving
-from tests.conversation_store.rows import NOW, add_agent, add_run, move
+from tests.helpers.rows import NOW, add_agent, add_run, move
+from tests.helpers.world import marked_processes, nothing_left
 from tests.runs.test_service import add_agent as add_worker
 from tests.runs.test_service import ended, start, until
 

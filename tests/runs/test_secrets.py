@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.approvals.asking import approve, asked, pending, ran
 from tests.conftest import Script, Serving
+from tests.helpers.asking import approve, asked, pending, ran
 from tests.runs.test_service import add_agent, ended, events_of, start
 
 pytestmark = pytest.mark.anyio

@@ -31,10 +31,10 @@ from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from conversation_store.sqlite import events as event_log
 from conversation_store.sqlite.faults import Fault, StoreState
 from tests.conftest import Script, Serving
-from tests.conversation_store.commits import FULL, NORMAL, watch_commits
-from tests.conversation_store.rows import new_run
-from tests.faults.trial import until as until_true
-from tests.faults.trial import wait_until
+from tests.helpers.commits import FULL, NORMAL, watch_commits
+from tests.helpers.rows import new_run
+from tests.helpers.trial import until as until_true
+from tests.helpers.trial import wait_until
 
 pytestmark = pytest.mark.anyio
 

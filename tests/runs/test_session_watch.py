@@ -21,9 +21,9 @@ from anyio import to_thread
 from agent_runner.runners.session_log import lines_from
 from agent_runner.runs import session_watch
 from agent_runner.runs.session_watch import SessionWatch
-from tests.api.frames import data_of, replayed
 from tests.conftest import Service, Serving
-from tests.faults.trial import add_agent, ended, start, wait_until
+from tests.helpers.frames import data_of, replayed
+from tests.helpers.trial import add_agent, ended, start, wait_until
 
 FORMS = [
     pytest.param({}, "headless", id="warm"),

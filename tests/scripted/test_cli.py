@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SCRIPTED, Script, Serving
-from tests.faults.trial import EVERY_WAY, ONCE, WARM, Way, add_agent, ended, start, suffer, until
+from tests.helpers.trial import EVERY_WAY, ONCE, WARM, Way, add_agent, ended, start, suffer, until
 
 pytestmark = pytest.mark.anyio
 

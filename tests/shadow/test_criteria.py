@@ -13,7 +13,7 @@ from conversation_store.records import ComparisonRecord
 from conversation_store.states import ComparisonState
 from shadow.criteria import Readiness, Thresholds, judge
 from shadow.metrics import metrics
-from tests.shadow.history import Comparison, history
+from tests.helpers.shadow_history import Comparison, history
 
 SINCE, UNTIL = "2026-10-22T00:00:00.000Z", "2026-11-21T00:00:00.000Z"
 

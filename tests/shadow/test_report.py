@@ -14,7 +14,7 @@ from shadow.metrics import metrics
 from shadow.page import POLICY, html
 from shadow.report import NOTHING_YET, Report, markdown
 from shadow.window import worst_of
-from tests.shadow.history import history
+from tests.helpers.shadow_history import history
 from tests.shadow.test_criteria import SINCE, UNTIL, judged, record
 
 EVIL = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>\"'&\x1b[31m| a |"

@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.chaos.world import Books, Table, make_service, nothing_left, wait_for
 from tests.conftest import Script, Service
+from tests.helpers.world import Books, Table, make_service, nothing_left, wait_for
 
 AGENTS = 8
 TYPES = ("claude-code", "claude-code", "gemini", "factory-droid")

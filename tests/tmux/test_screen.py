@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.frames import data_of
 from tests.conftest import SCRIPTED, ModuleService, Service
-from tests.faults.trial import wait_until
+from tests.helpers.frames import data_of
+from tests.helpers.trial import wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.frames import data_of, replayed
 from tests.cli.test_commands import call
 from tests.conftest import ModuleService, Service
+from tests.helpers.frames import data_of, replayed
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Script, Serving
-from tests.mirrors.repositories import make, standing
+from tests.helpers.repositories import make, standing
 from tests.mirrors.test_mirrors import (
     changed,
     compared,

@@ -18,9 +18,9 @@ from agent_runner import wire
 from agent_runner.client.events import Watcher
 from agent_runner.tui.app import Tui
 from tests.api.test_approvals import ApprovalRequest, decide, pending
-from tests.approvals.asking import COMMAND, ran
 from tests.conftest import Service
-from tests.faults.trial import LONGEST_S
+from tests.helpers.asking import COMMAND, ran
+from tests.helpers.trial import LONGEST_S
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from tests.attack.attacks import raise_own_limit
 from tests.conftest import Service
-from tests.faults.sockets import connect, head, status
+from tests.helpers.sockets import connect, head, status
 
 
 @contextmanager

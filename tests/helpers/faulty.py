@@ -11,6 +11,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import anyio
+
+from conversation_store.sqlite.faults import StoreState
+from conversation_store.sqlite.store import Store
+
 CODES = {
     "BUSY": sqlite3.SQLITE_BUSY,
     "FULL": sqlite3.SQLITE_FULL,
@@ -73,3 +78,10 @@ class Faulty(sqlite3.Connection):
     def blobopen(self, *args: Any, **kwargs: Any) -> sqlite3.Blob:
         self.plan.meet("blobopen")
         return super().blobopen(*args, **kwargs)
+
+
+async def in_state(store: Store, state: StoreState) -> None:
+    """Wait until the store is in this state."""
+    with anyio.fail_after(10):
+        while store.health.state is not state:
+            await store.health.changed()

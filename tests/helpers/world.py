@@ -87,16 +87,17 @@ def marked_processes(home: Path) -> list[int]:
     return found
 
 
+def lives(pid: int) -> bool:
+    """True for a process that is no zombie: an init that never reaps leaves some."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
 def living(pids: list[int]) -> list[int]:
     """Those of `pids` that live."""
-    found = []
-    for pid in pids:
-        try:
-            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                found.append(pid)
-        except psutil.Error:
-            continue
-    return found
+    return [pid for pid in pids if lives(pid)]
 
 
 def nothing_left(home: Path, pids: list[int]) -> bool:

@@ -11,10 +11,10 @@ import anyio
 from agent_runner.api.context import Context
 from agent_runner.approvals.decision import Decision
 from agent_runner.runs.active import ActiveRun
-from conversation_store.records import AgentRecord, ApprovalRecord
-from conversation_store.states import ApprovalState
+from conversation_store.records import AgentRecord, ApprovalRecord, RunRecord
+from conversation_store.states import ApprovalState, is_terminal
 from tests.conftest import Script
-from tests.faults.trial import LONGEST_S, start, stored
+from tests.helpers.trial import LONGEST_S, start, stored
 
 COMMAND = {"command": "touch made.txt"}
 
@@ -47,6 +47,14 @@ async def pending(context: Context, run_id: str) -> ApprovalRecord:
             if found:
                 return found[0]
             await anyio.sleep(0.005)
+
+
+async def over(context: Context, run_id: str) -> RunRecord:
+    """The run, once it has ended."""
+    with anyio.fail_after(LONGEST_S):
+        while not is_terminal((run := await context.store.runs.get(run_id)).state):
+            await anyio.sleep(0.005)
+    return run
 
 
 def approve(approval: ApprovalRecord, **more: Any) -> Decision:

@@ -45,7 +45,7 @@ def popen(
     arguments: Sequence[str], env: Mapping[str, str], cwd: Path, **more: object
 ) -> subprocess.Popen[str]:
     """`python arguments`, which finds this project and its libraries; `env` is all it gets."""
-    project = str(Path(__file__).parents[1])
+    project = str(Path(__file__).parents[2])
     paths = os.pathsep.join([project, *site.getsitepackages()])
     process: subprocess.Popen[str] = subprocess.Popen(
         [interpreter(), *arguments],

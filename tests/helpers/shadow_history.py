@@ -18,7 +18,7 @@ from conversation_store.records import (
 )
 from conversation_store.sqlite.store import Store
 from conversation_store.states import Isolation, Verdict
-from tests.conversation_store.rows import new_run
+from tests.helpers.rows import new_run
 
 Comparison = tuple[NewComparison, ComparisonResult]
 

@@ -1,0 +1,1 @@
+"""What tests of several folders share: runs that meet a fault, readers, rows, services."""
