@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Programs are started by the hundred here: without it each would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check test-real chaos attack defences soak load record bench lock clean
+.PHONY: help run test coverage check test-real chaos attack defences soak load record bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -16,6 +16,10 @@ run: ## Start the service on 127.0.0.1:8420
 test: ## Run the tests (no CLI, no account)
 	@$(PYTHON) .ci/bootstrap.py dev
 	@$(BIN)/pytest -q -n 4 --dist worksteal --ignore=tests/real $(ARGS)
+
+coverage: ## Run the tests and print line and branch coverage by package (ARGS=tests/agents)
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(BIN)/python .ci/covered.py $(ARGS)
 
 check: ## Lint, types, layering
 	@$(PYTHON) .ci/bootstrap.py dev
