@@ -298,6 +298,10 @@ class Adapter(ABC):
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """Fresh protocol state for a process started with `launch`'s arguments."""
 
+    def ui(self, options: AgentOptions, resume: str | None) -> Profile | None:
+        """What the terminal driver must know of the CLI's own UI; None if it has none."""
+        return None
+
     def session_files(self, env: Mapping[str, str], session_id: str) -> SessionFiles | None:
         """The files to rename before a process that stays resumes a session; None if none."""
         return None

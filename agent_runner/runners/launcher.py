@@ -229,7 +229,8 @@ class Launcher:
     def ui(self, agent_type: str, options: AgentOptions) -> Profile | None:
         """What the CLI's own UI is like, if it has one."""
         adapter = adapter_for(agent_type)
-        return adapter.launch(options, Form.TERMINAL, resume=None, private_dir="").terminal
+        adapter.check(options, Form.TERMINAL)
+        return adapter.ui(options, None)
 
     def check(self, options: AgentOptions, live: CliProcess) -> bool:
         """True if a living process is where a new one would start.

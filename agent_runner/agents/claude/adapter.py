@@ -32,6 +32,7 @@ from agent_runner.agents.claude.protocol import ClaudeProtocol
 from agent_runner.agents.claude.terminal import ClaudeTerminal
 from agent_runner.agents.login import LoginCheck
 from agent_runner.agents.session_log import Entry
+from agent_runner.decoding.terminal import Profile
 
 PERMISSION_MODES = (
     "default",
@@ -153,8 +154,12 @@ class ClaudeAdapter(Adapter):
             "DISABLE_ERROR_REPORTING": "1",
             "DISABLE_TELEMETRY": "1",
         }
-        ui = claude_ui.profile(options, resume) if terminal else None
+        ui = self.ui(options, resume) if terminal else None
         return Launch(argv=argv, env=env, files=files, terminal=ui)
+
+    def ui(self, options: AgentOptions, resume: str | None) -> Profile:
+        """See `base.Adapter`."""
+        return claude_ui.profile(options, resume)
 
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """See `base.Adapter`."""

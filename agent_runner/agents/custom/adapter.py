@@ -31,6 +31,7 @@ from agent_runner.agents.dialect import Dialect, dialects
 from agent_runner.agents.screen import options as screen_options
 from agent_runner.agents.screen import profile as screen_ui
 from agent_runner.agents.screen.terminal import ScreenTerminal
+from agent_runner.decoding.terminal import Profile
 from agent_runner.errors import BadRequestError
 
 ORDER = 1
@@ -93,12 +94,15 @@ class CustomAdapter(Adapter):
         self.check(options, form)
         if resume is not None:
             check_session_id(resume)
-        ui = options.terminal if form is Form.TERMINAL else None
         return Launch(
             argv=[*options.command, *options.extra_args],
             spool=form is Form.ONE_SHOT,
-            terminal=None if ui is None else screen_ui.profile(ui),
+            terminal=self.ui(options, resume) if form is Form.TERMINAL else None,
         )
+
+    def ui(self, options: AgentOptions, resume: str | None) -> Profile | None:
+        """See `base.Adapter`."""
+        return None if options.terminal is None else screen_ui.profile(options.terminal)
 
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """See `base.Adapter`. Only ACP can resume a session without a flag."""

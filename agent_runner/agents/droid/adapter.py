@@ -30,6 +30,7 @@ from agent_runner.agents.droid.rpc_protocol import DroidRpcProtocol
 from agent_runner.agents.droid.terminal import DroidTerminal
 from agent_runner.agents.login import LoginCheck
 from agent_runner.agents.session_log import Entry
+from agent_runner.decoding.terminal import Profile
 from agent_runner.errors import BadRequestError
 
 AUTONOMY = ("off", "low", "medium", "high", "unsafe")
@@ -102,7 +103,7 @@ class DroidAdapter(Adapter):
         self.check(options, form)
         env = {"FACTORY_DROID_AUTO_UPDATE_ENABLED": "false", "NO_COLOR": "1"}
         if form is Form.TERMINAL:
-            return self._ui(options, env, resume, private_dir)
+            return self._launch_ui(options, env, resume, private_dir)
         argv = [self.program, "exec", *options.extra_args]
         if form is Form.WARM:
             argv += ["--input-format=stream-jsonrpc", "--output-format=stream-jsonrpc"]
@@ -127,7 +128,7 @@ class DroidAdapter(Adapter):
             argv.append(flags.flag("session-id", check_session_id(resume)))
         return Launch(argv=argv, env=env, files=files, spool=True)
 
-    def _ui(
+    def _launch_ui(
         self, options: AgentOptions, env: dict[str, str], resume: str | None, private_dir: str
     ) -> Launch:
         argv = [self.program, *options.extra_args]
@@ -140,8 +141,11 @@ class DroidAdapter(Adapter):
             argv += ["--append-system-prompt-file", f"{private_dir}/system-prompt.txt"]
         if resume is not None:
             argv += ["--resume", check_session_id(resume)]
-        ui = droid_ui.profile(options.model, resume)
-        return Launch(argv=argv, env=env, files=files, terminal=ui)
+        return Launch(argv=argv, env=env, files=files, terminal=self.ui(options, resume))
+
+    def ui(self, options: AgentOptions, resume: str | None) -> Profile:
+        """See `base.Adapter`."""
+        return droid_ui.profile(options.model, resume)
 
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """See `base.Adapter`."""

@@ -33,6 +33,7 @@ from agent_runner.agents.gemini.terminal import GeminiTerminal
 from agent_runner.agents.login import LoginCheck
 from agent_runner.agents.session_files import SessionFiles
 from agent_runner.agents.session_log import Entry
+from agent_runner.decoding.terminal import Profile
 
 APPROVAL_MODES = ("default", "auto_edit", "yolo", "plan")
 
@@ -117,8 +118,12 @@ class GeminiAdapter(Adapter):
             files["system.md"] = options.system_prompt.encode()
             env["GEMINI_SYSTEM_MD"] = f"{private_dir}/system.md"
         spool = form is Form.ONE_SHOT
-        ui = gemini_ui.profile(resume) if form is Form.TERMINAL else None
+        ui = self.ui(options, resume) if form is Form.TERMINAL else None
         return Launch(argv=argv, env=env, files=files, spool=spool, terminal=ui)
+
+    def ui(self, options: AgentOptions, resume: str | None) -> Profile:
+        """See `base.Adapter`."""
+        return gemini_ui.profile(resume)
 
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """See `base.Adapter`."""
