@@ -96,9 +96,7 @@ def drop(name: str, data: dict[str, Any], error: msgspec.ValidationError, drift:
     """
     text = str(error)
     found = _PLACE.search(text)
-    if found is None:
-        return False
-    path = found[1].partition("[...]")[0]
+    path = "" if found is None else found[1].partition("[...]")[0]
     steps: list[str | int] = [word or int(number) for word, number in _STEP.findall(path)]
     if not steps:
         return False

@@ -21,6 +21,7 @@ from agent_runner.decoding.decode import (
     Family,
     Line,
     OpenLine,
+    Schema,
     Unrecognised,
     decode_object,
     plain,
@@ -324,3 +325,36 @@ def test_a_small_delta_is_quick() -> None:
         best = min(best, (time.perf_counter() - start) / 200)
     assert isinstance(inner, ContentBlockDelta)
     assert best < 50e-6
+
+
+class Told(Line, kw_only=True):
+    """A message that does not declare its tag, so it is decoded in two passes."""
+
+    type: str
+    text: str
+
+
+class Sub(Line, kw_only=True):
+    type: str
+    subtype: str
+    count: int
+
+
+TWICE = Family({"told": Told, "more": {"sub": Sub}})
+
+
+def test_a_type_that_does_not_declare_its_tag_is_read_as_well() -> None:
+    told = TWICE.strict(b'{"type": "told", "text": "x"}')
+    assert isinstance(told, Told)
+    assert told.text == "x"
+    assert TWICE.strict(b'{"type": "told"}') is None
+    more = TWICE.strict(b'{"type": "more", "subtype": "sub", "count": 2}')
+    assert isinstance(more, Sub)
+    assert TWICE.strict(b'{"type": "more", "subtype": "no"}') is None
+
+
+def test_a_message_that_lacks_what_it_needs_itself_is_none() -> None:
+    drift = Drift()
+    with pytest.raises(msgspec.ValidationError):
+        Schema("told", Told).convert({"type": "told"}, drift)
+    assert not drift
