@@ -14,6 +14,7 @@ from agent_runner import wire
 from agent_runner.agents.claude import schema as claude
 from agent_runner.agents.claude.stream_schema import STREAM, ContentBlockDelta
 from agent_runner.decoding.decode import (
+    _MOST_DROPS,
     DRIFT_NAMES,
     RAW_LIMIT,
     Broken,
@@ -358,3 +359,14 @@ def test_a_message_that_lacks_what_it_needs_itself_is_none() -> None:
     with pytest.raises(msgspec.ValidationError):
         Schema("told", Told).convert({"type": "told"}, drift)
     assert not drift
+
+
+def test_so_many_fields_are_mended_and_no_more() -> None:
+    names = [f"field{number}" for number in range(_MOST_DROPS + 1)]
+    fields = [(name, int | None, None) for name in names]
+    wide: Any = msgspec.defstruct("Wide", fields, bases=(Line,), kw_only=True)
+    bad: dict[str, Any] = {name: [] for name in names}
+    with pytest.raises(msgspec.ValidationError):
+        Schema("wide", wide).convert(dict(bad), Drift())
+    del bad[names[0]]
+    assert Schema("wide", wide).convert(bad, Drift()) == wide()
