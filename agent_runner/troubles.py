@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import msgspec
+
+TroubleCode = Literal[
+    "log_not_written",
+    "background_work_failing",
+    "background_task_failed",
+    "maintenance_failed",
+    "wal_not_folded",
+]
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A stable `code`, what it is about, since when, how often, and the newest reason."""
 
-    code: str
+    code: TroubleCode
     what: str
     since: str
     count: int

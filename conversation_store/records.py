@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,6 +15,10 @@ from conversation_store.states import (
     RunState,
     Verdict,
 )
+
+ToggleScope = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["agent", "type", "global"]})]
+ToggleMode = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["headless", "tmux"]})]
+ComparisonKind = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["shadow", "self"]})]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -136,9 +140,9 @@ class ToggleRecord(Record, frozen=True, kw_only=True):
     `automatic` is one that the service set by itself, for the reasons in `evidence`.
     """
 
-    scope: str
+    scope: ToggleScope
     name: str
-    mode: str
+    mode: ToggleMode
     automatic: bool
     reason: str
     set_by: str
@@ -359,7 +363,7 @@ class NewComparison(Record, frozen=True, kw_only=True):
     run_id: str
     agent_id: str
     agent_type: str
-    kind: str
+    kind: ComparisonKind
     primary_mode: str
     mirror_mode: str
     created_at: str
@@ -394,7 +398,7 @@ class ComparisonRecord(Record, frozen=True, kw_only=True):
     run_id: str
     agent_id: str
     agent_type: str
-    kind: str
+    kind: ComparisonKind
     primary_mode: str
     mirror_mode: str
     state: ComparisonState

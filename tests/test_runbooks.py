@@ -40,7 +40,6 @@ from agent_runner.agents.screen import profile as screen_ui
 from agent_runner.agents.screen.options import ScreenOptions
 from agent_runner.agents.shell import MOST_PARTS
 from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READING_TOOLS
-from agent_runner.api.replies import TroubleReply
 from agent_runner.app.background import LONGEST_PAUSE_S, PAUSE_S, SHOWN_S
 from agent_runner.app.clock_watch import CHECK_S
 from agent_runner.approvals import hooks
@@ -58,6 +57,7 @@ from agent_runner.process.keeper import LIFELINE_GRACE_S
 from agent_runner.runners.cli_process import _ASK_SHARE
 from agent_runner.runs.attempts import RESUME_ATTEMPTS
 from agent_runner.settings import AutomaticSettings, CriteriaSettings, ShadowSettings
+from agent_runner.troubles import TroubleCode
 from conversation_store.codes import FailureCode
 from conversation_store.sqlite.faults import Fault, StoreState
 from conversation_store.sqlite.integrity.findings import FindingCode
@@ -201,7 +201,7 @@ def test_every_trouble_of_health_is_explained() -> None:
     shown = first_cells(
         DATABASE.parent / "supervision.md", "When something beside the requests fails"
     )
-    assert shown == [*get_args(TroubleReply.model_fields["code"].annotation)]
+    assert shown == [*get_args(TroubleCode)]
     assert (PAUSE_S, LONGEST_PAUSE_S, SHOWN_S) == (1.0, 60.0, 60.0)
     assert (CHECK_S, TOLERANCE_S) == (1.0, 2.0)
 

@@ -16,7 +16,7 @@ from agent_runner.agents.registry import adapter_for, check_type_of, forms_of
 from agent_runner.agents.secrets import masked, restored
 from agent_runner.api.bodies import EmptyBody, OptionsBody, PatchAgentBody, RegisterBody, read_body
 from agent_runner.api.context import Context, context
-from agent_runner.api.replies import AgentListReply, AgentReply, EndSessionReply
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import Endpoint
 from agent_runner.approvals.lifetime import life_of
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
@@ -29,9 +29,16 @@ from conversation_store.records import AgentRecord
 from fallback.plan import CommMode
 
 
-def json_reply(value: Any, status: int = 200) -> Response:
-    """`value` as JSON."""
-    return Response(wire.encode(value), status, media_type="application/json")
+class AgentListReply(Reply, frozen=True, kw_only=True):
+    """`GET /agents`."""
+
+    agents: list[AgentRecord]
+
+
+class EndSessionReply(Reply, frozen=True, kw_only=True):
+    """The conversation that was ended; null if none was open."""
+
+    conversation_id: str | None
 
 
 def shown(agent: AgentRecord) -> AgentRecord:
@@ -130,7 +137,7 @@ async def _options_of(ctx: Context, agent_id: str) -> dict[str, Any]:
 async def list_agents(request: Request) -> Response:
     """Every agent."""
     agents = await context(request).store.agents.all()
-    return json_reply({"agents": [shown(agent) for agent in agents]})
+    return json_reply(AgentListReply(agents=[shown(agent) for agent in agents]))
 
 
 async def get_agent(request: Request) -> Response:
@@ -166,7 +173,8 @@ async def end_session(request: Request) -> Response:
     ctx = context(request)
     await read_body(request, EmptyBody)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
-    return json_reply({"conversationId": await ctx.runs.end_session(agent.agent_id)})
+    ended = await ctx.runs.end_session(agent.agent_id)
+    return json_reply(EndSessionReply(conversation_id=ended))
 
 
 ENDPOINTS = (
@@ -177,7 +185,7 @@ ENDPOINTS = (
         summary="Register an agent",
         tag="agents",
         body=RegisterBody,
-        reply=AgentReply,
+        reply=AgentRecord,
         status=201,
         problems=(403, 409, 422),
     ),
@@ -195,7 +203,7 @@ ENDPOINTS = (
         handler=get_agent,
         summary="Get an agent",
         tag="agents",
-        reply=AgentReply,
+        reply=AgentRecord,
         problems=(404,),
     ),
     Endpoint(
@@ -205,7 +213,7 @@ ENDPOINTS = (
         summary="Change an agent",
         tag="agents",
         body=PatchAgentBody,
-        reply=AgentReply,
+        reply=AgentRecord,
         problems=(403, 404, 422),
     ),
     Endpoint(

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import (
     DecideBody,
     ExtendBody,
@@ -17,7 +14,7 @@ from agent_runner.api.bodies import (
     read_body,
 )
 from agent_runner.api.context import context
-from agent_runner.api.replies import ApprovalListReply, ApprovalReply
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import CURSOR, Endpoint, Query
 from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import cursor, log_stream
@@ -29,9 +26,16 @@ _PAGE = 50
 _LONGEST_PAGE = 200
 
 
-def _body(approval: ApprovalRecord) -> dict[str, Any]:
-    body: dict[str, Any] = msgspec.to_builtins(approval)
-    return body
+class ApprovalListReply(Reply, frozen=True, kw_only=True):
+    """`pending` counts all that wait; `lastEventSeq` is where to listen from.
+
+    `nextBefore` asks for the next, older page; absent on the last.
+    """
+
+    approvals: list[ApprovalRecord]
+    pending: int
+    last_event_seq: int
+    next_before: str | UnsetType = UNSET
 
 
 def _state(request: Request) -> ApprovalState | None:
@@ -58,20 +62,20 @@ async def list_approvals(request: Request) -> Response:
         before=request.query_params.get("before"),
         limit=limit,
     )
-    body: dict[str, Any] = {
-        "approvals": [_body(approval) for approval in page],
-        "pending": await approvals.pending(),
-        "lastEventSeq": last,
-    }
-    if len(page) == limit:
-        body["nextBefore"] = page[-1].approval_id
-    return json_reply(body)
+    return json_reply(
+        ApprovalListReply(
+            approvals=page,
+            pending=await approvals.pending(),
+            last_event_seq=last,
+            next_before=page[-1].approval_id if len(page) == limit else UNSET,
+        )
+    )
 
 
 async def get_approval(request: Request) -> Response:
     """One approval with all that it asks."""
     approvals = context(request).store.approvals
-    return json_reply(_body(await approvals.get(request.path_params["approvalId"])))
+    return json_reply(await approvals.get(request.path_params["approvalId"]))
 
 
 async def decide(request: Request) -> Response:
@@ -91,14 +95,14 @@ async def decide(request: Request) -> Response:
         stop=body.stop,
     )
     approvals = context(request).approvals
-    return json_reply(_body(await approvals.decide(request.path_params["approvalId"], decision)))
+    return json_reply(await approvals.decide(request.path_params["approvalId"], decision))
 
 
 async def extend(request: Request) -> Response:
     """Give a pending approval more time."""
     body = await read_body(request, ExtendBody)
     approvals = context(request).approvals
-    return json_reply(_body(await approvals.extend(request.path_params["approvalId"], body.by_ms)))
+    return json_reply(await approvals.extend(request.path_params["approvalId"], body.by_ms))
 
 
 async def approval_events(request: Request) -> Response:
@@ -143,7 +147,7 @@ ENDPOINTS = (
         handler=get_approval,
         summary="Get an approval",
         tag="approvals",
-        reply=ApprovalReply,
+        reply=ApprovalRecord,
         problems=(404,),
     ),
     Endpoint(
@@ -153,7 +157,7 @@ ENDPOINTS = (
         summary="Approve or reject",
         tag="approvals",
         body=DecideBody,
-        reply=ApprovalReply,
+        reply=ApprovalRecord,
         problems=(403, 404, 409, 410, 422),
     ),
     Endpoint(
@@ -163,7 +167,7 @@ ENDPOINTS = (
         summary="Give an approval more time",
         tag="approvals",
         body=ExtendBody,
-        reply=ApprovalReply,
+        reply=ApprovalRecord,
         problems=(404, 410, 422),
     ),
 )

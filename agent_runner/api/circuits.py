@@ -5,16 +5,22 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import EmptyBody, read_body
 from agent_runner.api.context import context
-from agent_runner.api.replies import CircuitListReply
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import Endpoint
+from fallback.circuit import Circuit
+
+
+class CircuitListReply(Reply, frozen=True, kw_only=True):
+    """Breakers by scope and name; one that has seen nothing is not listed."""
+
+    circuits: list[Circuit]
 
 
 async def circuits_status(request: Request) -> Response:
     """Every breaker that has seen something, by scope and name."""
-    return json_reply({"circuits": context(request).circuits.status()})
+    return json_reply(CircuitListReply(circuits=context(request).circuits.status()))
 
 
 async def reset_circuit(request: Request) -> Response:
@@ -22,7 +28,7 @@ async def reset_circuit(request: Request) -> Response:
     ctx = context(request)
     await read_body(request, EmptyBody)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
-    return json_reply({"circuits": await ctx.circuits.reset(agent)})
+    return json_reply(CircuitListReply(circuits=await ctx.circuits.reset(agent)))
 
 
 ENDPOINTS = (

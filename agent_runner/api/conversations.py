@@ -5,15 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import integer_parameter
 from agent_runner.api.context import context
-from agent_runner.api.replies import ConversationListReply, TurnListReply, TurnReply
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import CURSOR, DIALECT, Endpoint, Query
 from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import conversation_stream, cursor
 from agent_runner.errors import NotFoundError
-from conversation_store.records import ConversationRecord
+from conversation_store.records import ConversationRecord, TurnRecord
 
 _PAGE = 100
 _PAGE_MAX = 1000
@@ -21,6 +20,21 @@ _LIMIT = Query(
     "limit", f"Page size, {_PAGE} by default.", limits={"minimum": 1, "maximum": _PAGE_MAX}
 )
 _AFTER_TURN = Query("after", "Turns with a seq above this.")
+
+
+class ConversationListReply(Reply, frozen=True, kw_only=True):
+    """`nextBefore` asks for the next, older page; null on the last."""
+
+    conversations: list[ConversationRecord]
+    next_before: str | None
+
+
+class TurnListReply(Reply, frozen=True, kw_only=True):
+    """A conversation and a page of its turns; `nextAfter` asks for the next page."""
+
+    conversation: ConversationRecord | None
+    turns: list[TurnRecord]
+    next_after: int | None
 
 
 def _page(request: Request) -> tuple[int, int]:
@@ -35,13 +49,8 @@ async def _turn_page(request: Request, conversation: ConversationRecord) -> Resp
         conversation.conversation_id, after=after, limit=limit
     )
     more = bool(turns) and turns[-1].seq < conversation.last_turn_seq
-    return json_reply(
-        {
-            "conversation": conversation,
-            "turns": turns,
-            "nextAfter": turns[-1].seq if more else None,
-        }
-    )
+    next_after = turns[-1].seq if more else None
+    return json_reply(TurnListReply(conversation=conversation, turns=turns, next_after=next_after))
 
 
 async def agent_conversation(request: Request) -> Response:
@@ -51,7 +60,7 @@ async def agent_conversation(request: Request) -> Response:
     conversation = await ctx.store.conversations.current(agent.agent_id)
     if conversation is None:
         _page(request)
-        return json_reply({"conversation": None, "turns": [], "nextAfter": None})
+        return json_reply(TurnListReply(conversation=None, turns=[], next_after=None))
     return await _turn_page(request, conversation)
 
 
@@ -75,7 +84,7 @@ async def agent_conversations(request: Request) -> Response:
         agent.agent_id, before=request.query_params.get("before"), limit=limit
     )
     next_before = found[-1].conversation_id if len(found) == limit else None
-    return json_reply({"conversations": found, "nextBefore": next_before})
+    return json_reply(ConversationListReply(conversations=found, next_before=next_before))
 
 
 async def get_conversation(request: Request) -> Response:
@@ -120,7 +129,7 @@ ENDPOINTS = (
         handler=agent_turn,
         summary="One turn",
         tag="conversations",
-        reply=TurnReply,
+        reply=TurnRecord,
         problems=(404,),
     ),
     Endpoint(

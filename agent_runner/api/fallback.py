@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner.agents.registry import adapter_for
-from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import (
     Body,
     ForceBody,
@@ -20,26 +20,70 @@ from agent_runner.api.bodies import (
     read_body,
 )
 from agent_runner.api.context import context
-from agent_runner.api.replies import (
-    AuditReply,
-    FallbackStatusReply,
-    ToggleReply,
-    TogglesClearedReply,
-)
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import CURSOR, Endpoint, Query
 from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import cursor, log_stream
-from conversation_store.records import ToggleRecord
+from conversation_store.records import ToggleEventRecord, ToggleRecord
 from conversation_store.sqlite.toggles import Cause
+from fallback.circuit import Circuit
 from fallback.precedence import EVERYTHING, Key, Scope
 
 _PAGE = 50
 _LONGEST_PAGE = 200
 
 
-def _body(toggle: ToggleRecord) -> dict[str, Any]:
-    body: dict[str, Any] = msgspec.to_builtins(toggle)
-    return body
+class TogglesClearedReply(Reply, frozen=True, kw_only=True):
+    """`POST /api/fallback/clear-all`."""
+
+    cleared: list[ToggleRecord]
+
+
+class OutlookReply(Reply, frozen=True, kw_only=True):
+    """How a run of an agent that begins now is driven; `mode` is null if none may.
+
+    `terminal` is true if its CLI can be driven in tmux here.
+    """
+
+    agent_id: str
+    type: str
+    comm_mode: str
+    mode: str | None
+    source: str
+    reason: str
+    terminal: bool
+
+
+class FallbackStatusReply(Reply, frozen=True, kw_only=True):
+    """`lastEventSeq` is where to listen from; `tmux` is true if it is installed."""
+
+    toggles: list[ToggleRecord]
+    agents: list[OutlookReply]
+    circuits: list[Circuit]
+    automatic: bool
+    tmux: bool
+    last_event_seq: int
+
+
+class AuditEntry(TypedDict):
+    """One change: its `type`, the toggle, and who made it, by which way and why."""
+
+    seq: int
+    time: str
+    type: str
+    scope: str
+    name: str
+    toggle: NotRequired[ToggleRecord]
+    by: NotRequired[str]
+    via: NotRequired[str]
+    reason: NotRequired[str]
+
+
+class AuditReply(Reply, frozen=True, kw_only=True):
+    """`nextBefore` asks for the next, older page; absent on the last."""
+
+    entries: list[AuditEntry]
+    next_before: int | UnsetType = UNSET
 
 
 def _cause(body: ToggleBody) -> Cause:
@@ -55,25 +99,25 @@ async def status(request: Request) -> Response:
     for agent in await ctx.store.agents.all():
         mode, source, reason = ctx.router.outlook(agent)
         agents.append(
-            {
-                "agentId": agent.agent_id,
-                "type": agent.type,
-                "commMode": agent.comm_mode,
-                "mode": mode,
-                "source": source,
-                "reason": reason,
-                "terminal": ctx.terminals.available(agent),
-            }
+            OutlookReply(
+                agent_id=agent.agent_id,
+                type=agent.type,
+                comm_mode=agent.comm_mode,
+                mode=mode,
+                source=source,
+                reason=reason,
+                terminal=ctx.terminals.available(agent),
+            )
         )
     return json_reply(
-        {
-            "toggles": [_body(toggle) for toggle in toggles],
-            "agents": agents,
-            "circuits": ctx.circuits.status(),
-            "automatic": ctx.settings.fallback.automatic.enabled,
-            "tmux": ctx.terminals.tmux,
-            "lastEventSeq": last,
-        }
+        FallbackStatusReply(
+            toggles=toggles,
+            agents=agents,
+            circuits=ctx.circuits.status(),
+            automatic=ctx.settings.fallback.automatic.enabled,
+            tmux=ctx.terminals.tmux,
+            last_event_seq=last,
+        )
     )
 
 
@@ -89,7 +133,7 @@ async def enable_cli(request: Request) -> Response:
     key = _of_type(body.type)
     if body.pin:
         return await _set(request, key, "headless", body)
-    return json_reply(_body(await context(request).toggles.clear(key, _cause(body))))
+    return json_reply(await context(request).toggles.clear(key, _cause(body)))
 
 
 async def force_agent(request: Request) -> Response:
@@ -103,19 +147,19 @@ async def clear_agent(request: Request) -> Response:
     """Take an agent's toggle away."""
     body = await read_body(request, ForceBody)
     key = (Scope.AGENT, body.agent_id)
-    return json_reply(_body(await context(request).toggles.clear(key, _cause(body))))
+    return json_reply(await context(request).toggles.clear(key, _cause(body)))
 
 
 async def clear_all(request: Request) -> Response:
     """Take every toggle away, those that the service set by itself too."""
     body = await read_body(request, ToggleBody)
     cleared = await context(request).toggles.clear_all(_cause(body))
-    return json_reply({"cleared": [_body(toggle) for toggle in cleared]})
+    return json_reply(TogglesClearedReply(cleared=cleared))
 
 
 async def _set(request: Request, key: Key, mode: str, body: ToggleBody) -> Response:
     toggles = context(request).toggles
-    return json_reply(_body(await toggles.set(key, mode, _cause(body), expires_ms=body.expires_ms)))
+    return json_reply(await toggles.set(key, mode, _cause(body), expires_ms=body.expires_ms))
 
 
 def _of_type(name: str) -> Key:
@@ -136,14 +180,17 @@ async def audit(request: Request) -> Response:
         )
     name = request.query_params.get("name")
     page = await toggles.audit(before=before, scope=scope, name=name, limit=limit)
-    entries = [
-        {"seq": entry.seq, "time": entry.time, **msgspec.json.decode(entry.payload)}
-        for entry in page
-    ]
-    reply: dict[str, Any] = {"entries": entries}
-    if len(page) == limit:
-        reply["nextBefore"] = page[-1].seq
-    return json_reply(reply)
+    return json_reply(
+        AuditReply(
+            entries=[_entry(event) for event in page],
+            next_before=page[-1].seq if len(page) == limit else UNSET,
+        )
+    )
+
+
+def _entry(event: ToggleEventRecord) -> AuditEntry:
+    entry: Any = {"seq": event.seq, "time": event.time, **msgspec.json.decode(event.payload)}
+    return entry  # type: ignore[no-any-return]
 
 
 async def events(request: Request) -> Response:
@@ -155,7 +202,9 @@ async def events(request: Request) -> Response:
     return log_stream(request, ctx.toggles.feed.subscribe(after))
 
 
-def _post(path: str, handler: Any, summary: str, body: type[Body], reply: Any) -> Endpoint:
+def _post(
+    path: str, handler: Any, summary: str, body: type[Body], reply: type[msgspec.Struct]
+) -> Endpoint:
     return Endpoint(
         method="POST",
         path=f"/api/fallback/{path}",
@@ -182,17 +231,17 @@ ENDPOINTS = (
         disable_cli,
         "Run a CLI type in tmux, or every CLI with type `*`",
         TypeToggleBody,
-        ToggleReply,
+        ToggleRecord,
     ),
     _post(
         "cli/enable",
         enable_cli,
         "Run a CLI type headless again; with `pin`, whatever the evidence",
         TypeToggleBody,
-        ToggleReply,
+        ToggleRecord,
     ),
-    _post("agent/force", force_agent, "Run one agent in this mode", ForceBody, ToggleReply),
-    _post("agent/clear", clear_agent, "Take an agent's toggle away", ForceBody, ToggleReply),
+    _post("agent/force", force_agent, "Run one agent in this mode", ForceBody, ToggleRecord),
+    _post("agent/clear", clear_agent, "Take an agent's toggle away", ForceBody, ToggleRecord),
     _post("clear-all", clear_all, "Take every toggle away", ToggleBody, TogglesClearedReply),
     Endpoint(
         method="GET",

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent_runner.api.agents import json_reply
 from agent_runner.api.context import context
 from agent_runner.api.problems import problem
-from agent_runner.api.replies import HealthReply
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import Endpoint
+from agent_runner.maintenance.store_watch import StoreHealth
+from agent_runner.troubles import Trouble
+
+
+class HealthReply(Reply, frozen=True, kw_only=True):
+    """The service lives; `status` is ok, degraded (see `troubles`) or ready."""
+
+    status: Literal["ok", "degraded", "ready"]
+    version: str
+    store: StoreHealth
+    troubles: list[Trouble]
 
 
 async def health(request: Request) -> Response:
@@ -31,16 +43,16 @@ async def ready(request: Request) -> Response:
     return _well(request, "ready")
 
 
-def _well(request: Request, status: str) -> Response:
+def _well(request: Request, status: Literal["ok", "ready"]) -> Response:
     ctx = context(request)
     troubles = ctx.troubles.present()
     return json_reply(
-        {
-            "status": "degraded" if troubles and status == "ok" else status,
-            "version": ctx.version,
-            "store": ctx.watch.health(),
-            "troubles": troubles,
-        }
+        HealthReply(
+            status="degraded" if troubles and status == "ok" else status,
+            version=ctx.version,
+            store=ctx.watch.health(),
+            troubles=troubles,
+        )
     )
 
 
@@ -50,8 +62,9 @@ def _unwell(request: Request) -> Response | None:
     store = ctx.watch.health()
     if store.code is None:
         return None
-    extra = {"store": store, "troubles": ctx.troubles.present()}
-    return problem(503, store.code, store.detail or "", extra=extra)
+    return problem(
+        503, store.code, store.detail or "", store=store, troubles=ctx.troubles.present()
+    )
 
 
 async def openapi(request: Request) -> Response:

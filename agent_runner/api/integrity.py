@@ -6,23 +6,35 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import EmptyBody, read_body
 from agent_runner.api.context import context
-from agent_runner.api.integrity_replies import (
-    BackupReply,
-    CheckReply,
-    CleanupReply,
-    LastCheckReply,
-    StatsReply,
-    VacuumReply,
-)
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import Endpoint
+from agent_runner.maintenance.reports import (
+    BackupReport,
+    CheckReport,
+    CleanupReport,
+    StatsReport,
+    VacuumReport,
+)
+from agent_runner.runs.reconcile import Reconciliation
+
+
+class LastCheckReply(Reply, frozen=True, kw_only=True):
+    """The last check; null before the first."""
+
+    last: CheckReport | None
+
+
+class StatsReply(StatsReport, frozen=True, kw_only=True):
+    """The database, its backups, the last report of each kind, and of the start."""
+
+    reconciliation: Reconciliation
 
 
 async def last_check(request: Request) -> Response:
     """The report of the last check."""
-    return json_reply({"last": await context(request).maintenance.last_check()})
+    return json_reply(LastCheckReply(last=await context(request).maintenance.last_check()))
 
 
 async def check(request: Request) -> Response:
@@ -52,8 +64,8 @@ async def backup(request: Request) -> Response:
 async def stats(request: Request) -> Response:
     """Sizes, counts, the lease, and what was last done."""
     ctx = context(request)
-    found = msgspec.to_builtins(await ctx.maintenance.stats())
-    return json_reply({**found, "reconciliation": ctx.reconciliation})
+    found = msgspec.structs.asdict(await ctx.maintenance.stats())
+    return json_reply(StatsReply(**found, reconciliation=ctx.reconciliation))
 
 
 ENDPOINTS = (
@@ -72,7 +84,7 @@ ENDPOINTS = (
         summary="Check the database",
         tag="integrity",
         body=EmptyBody,
-        reply=CheckReply,
+        reply=CheckReport,
     ),
     Endpoint(
         method="POST",
@@ -81,7 +93,7 @@ ENDPOINTS = (
         summary="Repair what is provable",
         tag="integrity",
         body=EmptyBody,
-        reply=CleanupReply,
+        reply=CleanupReport,
     ),
     Endpoint(
         method="POST",
@@ -90,7 +102,7 @@ ENDPOINTS = (
         summary="Shrink the database",
         tag="integrity",
         body=EmptyBody,
-        reply=VacuumReply,
+        reply=VacuumReport,
     ),
     Endpoint(
         method="POST",
@@ -99,7 +111,7 @@ ENDPOINTS = (
         summary="Back the database up",
         tag="integrity",
         body=EmptyBody,
-        reply=BackupReply,
+        reply=BackupReport,
     ),
     Endpoint(
         method="GET",

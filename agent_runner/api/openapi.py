@@ -1,4 +1,4 @@
-"""Builds /openapi.json from the declared endpoints and their pydantic models."""
+"""Builds /openapi.json from the declared endpoints, their bodies and their answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
-from agent_runner.api.replies import ProblemReply
+from agent_runner.api.problems import Problem
+from agent_runner.api.replies import schemas
 from agent_runner.api.routes import Endpoint
 from agent_runner.api.stream_schemas import stream_schemas
 from agent_runner.settings import Settings, Timeouts
@@ -25,12 +26,12 @@ _REF = "#/components/schemas/{model}"
 def openapi(endpoints: Sequence[Endpoint], version: str, settings: Settings) -> dict[str, Any]:
     """The OpenAPI 3.1 document of `endpoints`, with the limits that `settings` give."""
     bodies = {e.body for e in endpoints if e.body is not None}
-    replies = {e.reply for e in endpoints if e.reply is not None} | {ProblemReply}
+    replies = {e.reply for e in endpoints if e.reply is not None} | {Problem}
     _, definitions = models_json_schema(
-        [(model, "validation") for model in sorted(bodies, key=lambda m: m.__name__)]
-        + [(model, "serialization") for model in sorted(replies, key=lambda m: m.__name__)],
+        [(model, "validation") for model in sorted(bodies, key=lambda m: m.__name__)],
         ref_template=_REF,
     )
+    ref = _REF.replace("{model}", "{name}")
     for (model, field), most in _limits(settings).items():
         definitions["$defs"][model]["properties"][field] |= most
     _close(definitions)
@@ -44,7 +45,7 @@ def openapi(endpoints: Sequence[Endpoint], version: str, settings: Settings) -> 
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": definitions["$defs"] | stream_schemas(_REF.replace("{model}", "{name}")),
+            "schemas": definitions["$defs"] | stream_schemas(ref) | schemas(replies, ref),
         },
     }
 
@@ -122,7 +123,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     for status in sorted({*_EVERY_PROBLEM, *endpoint.problems, *body_problems, *write_problems}):
         responses[str(status)] = {
             "description": HTTPStatus(status).phrase,
-            "content": {"application/problem+json": {"schema": _reference(ProblemReply.__name__)}},
+            "content": {"application/problem+json": {"schema": _reference(Problem.__name__)}},
         }
     return responses
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+from msgspec import UNSET, UnsetType
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -15,7 +16,11 @@ from starlette.responses import Response
 from agent_runner import wire
 from agent_runner.api.context import context
 from agent_runner.api.hints import HINTS
+from agent_runner.api.replies import Reply
+from agent_runner.api.run_reply import RunReply
 from agent_runner.errors import AgentRunnerError, DecidedError, UnavailableError
+from agent_runner.maintenance.store_watch import StoreHealth
+from agent_runner.troubles import Trouble
 from conversation_store.codes import FailureCode
 from conversation_store.errors import (
     RecordConflictError,
@@ -25,6 +30,7 @@ from conversation_store.errors import (
     StoreLockedError,
     StoreUnwritableError,
 )
+from conversation_store.records import ApprovalRecord
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +63,25 @@ _PASSING = (StoreFullError, StoreLockedError, StoreUnwritableError)
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 
 
+class Problem(Reply, frozen=True, kw_only=True):
+    """Every error, as application/problem+json.
+
+    `store` and `troubles` come with a service that is not well, `approval` with one that was
+    decided otherwise, `run` with one that never reached a model.
+    """
+
+    store: StoreHealth | UnsetType = UNSET
+    troubles: list[Trouble] | UnsetType = UNSET
+    approval: ApprovalRecord | UnsetType = UNSET
+    run: RunReply | UnsetType = UNSET
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    error: str
+    hint: str | UnsetType = UNSET
+
+
 def problem(
     status: int,
     code: str,
@@ -64,19 +89,20 @@ def problem(
     *,
     hint: str | None = None,
     headers: dict[str, str] | None = None,
-    extra: dict[str, Any] | None = None,
+    **more: Any,
 ) -> Response:
-    """One problem document; without a `hint`, with that of its code."""
-    body = {
-        **(extra or {}),
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "error": message,
-    }
-    if hint := hint or HINTS.get(code):
-        body["hint"] = hint
+    """One problem document; without a `hint`, with that of its code.
+
+    `more` are further fields of `Problem`.
+    """
+    body = Problem(
+        **more,
+        title=HTTPStatus(status).phrase,
+        status=status,
+        code=code,
+        error=message,
+        hint=hint or HINTS.get(code) or UNSET,
+    )
     return Response(
         wire.encode(body), status, media_type="application/problem+json", headers=headers
     )
@@ -91,9 +117,9 @@ def _headers(error: AgentRunnerError) -> dict[str, str] | None:
 def problem_of(error: AgentRunnerError) -> Response:
     """The problem document of an error that was raised on purpose."""
     headers = _headers(error)
-    extra = {"approval": error.approval} if isinstance(error, DecidedError) else None
+    more = {"approval": error.approval} if isinstance(error, DecidedError) else {}
     return problem(
-        error.status, error.code, error.message, hint=error.hint, headers=headers, extra=extra
+        error.status, error.code, error.message, hint=error.hint, headers=headers, **more
     )
 
 

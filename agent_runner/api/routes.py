@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner.api.bodies import MOST, Body
-from agent_runner.api.replies import Reply
 from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.streams.registry import DIALECTS
 
@@ -46,7 +45,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     tag: str
     body: type[Body] | None = None
-    reply: type[Reply] | None = None
+    reply: type[msgspec.Struct] | None = None
     status: int = 200
     stream: StreamKind | None = None
     media_types: tuple[str, ...] = ()

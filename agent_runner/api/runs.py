@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner.api.accept import named
-from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import CancelBody, EmptyBody, ExecuteBody, read_body
 from agent_runner.api.context import Context, context
 from agent_runner.api.problems import RUN_PROBLEMS, problem
-from agent_runner.api.replies import CancelReply, HeartbeatReply, RunReply
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import CURSOR, DIALECT, IDEMPOTENCY_KEY, Endpoint
+from agent_runner.api.run_reply import RunReply, run_reply
 from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import (
     conversation_stream,
@@ -31,44 +31,28 @@ from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.service import Accepted
 from agent_runner.streams.base import Dialect
 from conversation_store.records import RunRecord
-from conversation_store.states import RunState
 
-Background = list[dict[str, Any]] | None
-"""The runs of what a CLI did by itself after a run; None unless they were asked for."""
+
+class CancelReply(Reply, frozen=True, kw_only=True):
+    """The run that is being ended."""
+
+    run_id: str
+    conversation_id: str
+
+
+class HeartbeatReply(Reply, frozen=True, kw_only=True):
+    """The run that the sign of life was noted for."""
+
+    run_id: str
+
+
+Background = list[RunReply] | UnsetType
+"""The runs of what a CLI did by itself after a run; UNSET unless they were asked for."""
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
-def _run_body(run: RunRecord, turn_id: str | None, content: str | None) -> dict[str, Any]:
-    return {
-        "runId": run.run_id,
-        "turnId": turn_id,
-        "conversationId": run.conversation_id,
-        "agentId": run.agent_id,
-        "content": content,
-        "success": run.state is RunState.SUCCEEDED,
-        "status": run.state,
-        "code": run.code,
-        "error": run.error,
-        "hint": run.hint,
-        "resetsAt": run.resets_at,
-        "durationMs": run.duration_ms,
-        "route": {"mode": run.mode, "reason": run.reason, **run.route},
-        "form": run.form,
-        "cliVersion": run.cli_version,
-        "usage": run.usage,
-        "costUsd": run.cost_usd,
-        "sessionId": run.session_id,
-        "queuedAt": run.queued_at,
-        "startedAt": run.started_at,
-        "finishedAt": run.finished_at,
-        "trigger": run.trigger,
-        "causedBy": run.caused_by,
-        "metadata": {**run.metadata, "sessionId": run.session_id, "exitCode": run.exit_code},
-    }
-
-
-def _answer(active: ActiveRun, background: Background = None) -> Response:
+def _answer(active: ActiveRun, background: Background = UNSET) -> Response:
     """The end of a run that this request has waited for."""
     if active.outcome is None:
         raise UnavailableError(
@@ -82,14 +66,12 @@ def _answer(active: ActiveRun, background: Background = None) -> Response:
 
 
 def _reply(
-    run: RunRecord, turn_id: str | None, content: str | None, background: Background = None
+    run: RunRecord, turn_id: str | None, content: str | None, background: Background = UNSET
 ) -> Response:
-    body = _run_body(run, turn_id, content)
-    if background is not None:
-        body["background"] = background
+    body = run_reply(run, turn_id, content, background)
     if run.code is None or (status := RUN_PROBLEMS.get(run.code)) is None:
         return json_reply(body)
-    return problem(status, run.code, run.error or "", hint=run.hint, extra={"run": body})
+    return problem(status, run.code, run.error or "", hint=run.hint, run=body)
 
 
 async def _stored(ctx: Context, run_id: str) -> tuple[RunRecord, str | None, str | None]:
@@ -126,7 +108,7 @@ async def _frames_until_settled(
 
 
 async def _background(ctx: Context, following: list[str]) -> Background:
-    return [_run_body(*await _stored(ctx, run_id)) for run_id in following]
+    return [run_reply(*await _stored(ctx, run_id)) for run_id in following]
 
 
 async def execute(request: Request) -> Response:
@@ -180,7 +162,7 @@ async def _outcome(request: Request, accepted: Accepted, *, settled: bool) -> Re
     background = (
         await _background(ctx, await ctx.runs.background.settled(run_id))
         if settled and over
-        else None
+        else UNSET
     )
     if active is not None:
         return _answer(active, background)
@@ -218,13 +200,13 @@ async def cancel(request: Request) -> Response:
     body = await read_body(request, CancelBody)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
     active = await ctx.runs.cancel(agent.agent_id, body.run_id)
-    reply = {"runId": active.run_id, "conversationId": active.run.conversation_id}
+    reply = CancelReply(run_id=active.run_id, conversation_id=active.run.conversation_id)
     return json_reply(reply, 202)
 
 
 async def get_run(request: Request) -> Response:
     """One run, over or not."""
-    return json_reply(_run_body(*await _stored(context(request), request.path_params["runId"])))
+    return json_reply(run_reply(*await _stored(context(request), request.path_params["runId"])))
 
 
 async def heartbeat(request: Request) -> Response:
@@ -232,7 +214,7 @@ async def heartbeat(request: Request) -> Response:
     ctx = context(request)
     await read_body(request, EmptyBody)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
-    return json_reply({"runId": ctx.runs.heartbeat(agent.agent_id).run_id})
+    return json_reply(HeartbeatReply(run_id=ctx.runs.heartbeat(agent.agent_id).run_id))
 
 
 async def run_events(request: Request) -> Response:

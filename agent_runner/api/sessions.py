@@ -3,75 +3,155 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import anyio
 import anyio.to_thread
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent_runner.api.agents import json_reply
+from agent_runner.agents.base import Form
 from agent_runner.api.bodies import integer_parameter
 from agent_runner.api.context import Context, context
-from agent_runner.api.replies import LogListReply, ProcessListReply, SessionListReply
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import Endpoint, Query
 from agent_runner.errors import NotFoundError
+from agent_runner.events.background import BackgroundTask
 from agent_runner.process import usage
-from agent_runner.runs.raw_files import STREAMS, RawFiles
+from agent_runner.runners.warm import Expiry
+from agent_runner.runs.active import ActiveRun
+from agent_runner.runs.raw_files import STREAMS, RawFile, RawFiles
 from conversation_store.records import AgentRecord
 
 _LOG_PAGE = 1 << 20
+
+
+class LockReply(Reply, frozen=True, kw_only=True):
+    """The run that holds an agent, since when, and the process that serves it.
+
+    `waits` for a human; `lastEventMs` is the age of its newest event.
+    """
+
+    run_id: str
+    conversation_id: str
+    since: str
+    pid: int | None
+    session_id: str | None
+    waits: bool
+    last_event: str | None
+    last_event_ms: int | None
+
+
+class WarmReply(Reply, frozen=True, kw_only=True):
+    """A warm process between two runs; `background` is what it has left to do."""
+
+    conversation_id: str
+    session_id: str | None
+    pid: int
+    idle_ms: int
+    age_ms: int
+    closes_in_ms: int
+    closes_for: Expiry
+    background: list[BackgroundTask]
+
+
+class SessionReply(Reply, frozen=True, kw_only=True):
+    """One agent. `behind` are the runs of what its CLI does by itself."""
+
+    agent_id: str
+    type: str
+    state: Literal["busy", "queued", "warm", "idle"]
+    lock: LockReply | None
+    queued: list[str]
+    behind: list[str]
+    warm: list[WarmReply]
+
+
+class SessionListReply(Reply, frozen=True, kw_only=True):
+    """`GET /agents/sessions/status`."""
+
+    sessions: list[SessionReply]
+
+
+class ProcessReply(Reply, frozen=True, kw_only=True):
+    """A living CLI; the last three are of its whole tree."""
+
+    process_id: str
+    pid: int
+    agent_id: str
+    conversation_id: str
+    run_id: str | None
+    form: Form
+    session_id: str | None
+    started_at: str
+    age_ms: int
+    processes: int
+    memory_bytes: int
+    cpu_s: float
+
+
+class ProcessListReply(Reply, frozen=True, kw_only=True):
+    """`GET /agents/processes/status`."""
+
+    warden_pid: int
+    processes: list[ProcessReply]
+
+
+class LogListReply(Reply, frozen=True, kw_only=True):
+    """`GET /agents/{agentId}/logs`, newest run first."""
+
+    logs: list[RawFile]
 
 
 async def sessions_status(request: Request) -> Response:
     """Each agent: the run that holds it, the runs that wait, and its warm process."""
     ctx = context(request)
     now = anyio.current_time()
-    return json_reply(
-        {"sessions": [_session(ctx, agent, now) for agent in await ctx.store.agents.all()]}
-    )
+    sessions = [_session(ctx, agent, now) for agent in await ctx.store.agents.all()]
+    return json_reply(SessionListReply(sessions=sessions))
 
 
-def _session(ctx: Context, agent: AgentRecord, now: float) -> dict[str, Any]:
+def _session(ctx: Context, agent: AgentRecord, now: float) -> SessionReply:
     runs = ctx.runs.active.of_agent(agent.agent_id)
     holder = runs[0] if runs and runs[0].started_at is not None else None
     warm = [
-        {
-            "conversationId": conversation_id,
-            "sessionId": process.live.session_id,
-            "pid": process.live.pid,
-            "idleMs": round((now - process.since) * 1000),
-            "ageMs": round((now - process.live.born) * 1000),
-            "closesInMs": max(0, round((process.until - now) * 1000)),
-            "closesFor": process.reason,
-            "background": msgspec.to_builtins(process.live.background.tasks),
-        }
+        WarmReply(
+            conversation_id=conversation_id,
+            session_id=process.live.session_id,
+            pid=process.live.pid,
+            idle_ms=round((now - process.since) * 1000),
+            age_ms=round((now - process.live.born) * 1000),
+            closes_in_ms=max(0, round((process.until - now) * 1000)),
+            closes_for=process.reason,
+            background=process.live.background.tasks,
+        )
         for conversation_id, process in ctx.runner.pool.processes.items()
         if process.agent_id == agent.agent_id
     ]
-    return {
-        "agentId": agent.agent_id,
-        "type": agent.type,
-        "state": "busy" if holder else "queued" if runs else "warm" if warm else "idle",
-        "lock": None
-        if holder is None
-        else {
-            "runId": holder.run_id,
-            "conversationId": holder.run.conversation_id,
-            "since": holder.started_at,
-            "pid": holder.live.pid if holder.live is not None else None,
-            "sessionId": holder.session_id,
-            "waits": holder.waiting,
-            "lastEvent": holder.progress.last_event,
-            "lastEventMs": None
-            if holder.progress.last_event_at is None
-            else round((now - holder.progress.last_event_at) * 1000),
-        },
-        "queued": [run.run_id for run in runs if run is not holder],
-        "behind": [run.run_id for run in ctx.runs.active.behind_agent(agent.agent_id)],
-        "warm": warm,
-    }
+    return SessionReply(
+        agent_id=agent.agent_id,
+        type=agent.type,
+        state="busy" if holder else "queued" if runs else "warm" if warm else "idle",
+        lock=_lock(holder, now) if holder is not None else None,
+        queued=[run.run_id for run in runs if run is not holder],
+        behind=[run.run_id for run in ctx.runs.active.behind_agent(agent.agent_id)],
+        warm=warm,
+    )
+
+
+def _lock(holder: ActiveRun, now: float) -> LockReply:
+    assert holder.started_at is not None
+    at = holder.progress.last_event_at
+    return LockReply(
+        run_id=holder.run_id,
+        conversation_id=holder.run.conversation_id,
+        since=holder.started_at,
+        pid=holder.live.pid if holder.live is not None else None,
+        session_id=holder.session_id,
+        waits=holder.waiting,
+        last_event=holder.progress.last_event,
+        last_event_ms=round((now - at) * 1000) if at is not None else None,
+    )
 
 
 async def processes_status(request: Request) -> Response:
@@ -91,22 +171,22 @@ async def processes_status(request: Request) -> Response:
             continue
         tree = used.get(live.pid, usage.Usage())
         rows.append(
-            {
-                "processId": process.process_id,
-                "pid": process.pid,
-                "agentId": process.agent_id,
-                "conversationId": process.conversation_id,
-                "runId": process.run_id if live in mirrors else working.get(live),
-                "form": live.form,
-                "sessionId": live.session_id,
-                "startedAt": process.started_at,
-                "ageMs": round((now - live.born) * 1000),
-                "processes": tree.processes,
-                "memoryBytes": tree.memory_bytes,
-                "cpuS": tree.cpu_s,
-            }
+            ProcessReply(
+                process_id=process.process_id,
+                pid=process.pid,
+                agent_id=process.agent_id,
+                conversation_id=process.conversation_id,
+                run_id=process.run_id if live in mirrors else working.get(live),
+                form=live.form,
+                session_id=live.session_id,
+                started_at=process.started_at,
+                age_ms=round((now - live.born) * 1000),
+                processes=tree.processes,
+                memory_bytes=tree.memory_bytes,
+                cpu_s=tree.cpu_s,
+            )
         )
-    return json_reply({"wardenPid": ctx.warden.pid, "processes": rows})
+    return json_reply(ProcessListReply(warden_pid=ctx.warden.pid, processes=rows))
 
 
 async def agent_logs(request: Request) -> Response:
@@ -116,7 +196,7 @@ async def agent_logs(request: Request) -> Response:
     files = RawFiles(ctx.raw_dir)
     limit = integer_parameter(request, "limit", 50, low=1, high=1000)
     runs = await ctx.store.runs.of_agent(agent.agent_id, limit=limit)
-    return json_reply({"logs": [log for run_id in runs for log in files.of_run(run_id)]})
+    return json_reply(LogListReply(logs=[log for run_id in runs for log in files.of_run(run_id)]))
 
 
 async def agent_log(request: Request) -> Response:

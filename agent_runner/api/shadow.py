@@ -7,27 +7,23 @@ from typing import Any
 
 import msgspec
 from anyio import to_thread
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner import wire
 from agent_runner.api.accept import named
-from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import MalformedJsonError, integer_parameter
 from agent_runner.api.context import context
-from agent_runner.api.replies import Reply
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import Endpoint, Query
-from agent_runner.api.shadow_replies import (
-    ComparisonDetailReply,
-    ComparisonListReply,
-    CriteriaReply,
-    MetricsReply,
-    ShadowReportReply,
-)
+from conversation_store.records import ComparisonDetail, ComparisonRecord
 from conversation_store.states import Verdict
+from shadow.criteria import Readiness
 from shadow.diff import unified
+from shadow.metrics import Metrics
 from shadow.page import POLICY, html
-from shadow.report import markdown
+from shadow.report import Report, markdown
 from shadow.window import Window
 
 _PAGE = 50
@@ -45,6 +41,19 @@ _PAGING = (
     Query("limit", f"{_PAGE} by default.", limits={"minimum": 1, "maximum": _LONGEST_PAGE}),
     Query("before", "Comparisons older than this id.", kind="string"),
 )
+
+
+class ComparisonListReply(Reply, frozen=True, kw_only=True):
+    """`nextBefore` asks for the next, older page; absent on the last."""
+
+    comparisons: list[ComparisonRecord]
+    next_before: str | UnsetType = UNSET
+
+
+class ComparisonDetailReply(ComparisonDetail, frozen=True, kw_only=True):
+    """A comparison with both outputs; `outputDiff` is their unified diff."""
+
+    output_diff: str
 
 
 def _window(request: Request) -> Window:
@@ -133,10 +142,8 @@ async def _page(request: Request, verdicts: tuple[Verdict, ...]) -> Response:
         before=request.query_params.get("before"),
         limit=limit,
     )
-    reply: dict[str, Any] = {"comparisons": page}
-    if len(page) == limit:
-        reply["nextBefore"] = page[-1].comparison_id
-    return json_reply(reply)
+    next_before = page[-1].comparison_id if len(page) == limit else UNSET
+    return json_reply(ComparisonListReply(comparisons=page, next_before=next_before))
 
 
 async def comparison(request: Request) -> Response:
@@ -144,14 +151,14 @@ async def comparison(request: Request) -> Response:
     detail = await context(request).store.comparisons.get(request.path_params["comparisonId"])
     outputs = [leg.output if leg is not None else "" for leg in (detail.primary, detail.mirror)]
     diff = await to_thread.run_sync(unified, outputs[0], outputs[1])
-    return json_reply({**msgspec.to_builtins(detail), "outputDiff": diff})
+    return json_reply(ComparisonDetailReply(**msgspec.structs.asdict(detail), output_diff=diff))
 
 
 def _get(
     path: str,
     handler: Any,
     summary: str,
-    reply: type[Reply],
+    reply: type[msgspec.Struct],
     *parameters: Query,
     problems: tuple[int, ...] = (400,),
     media_types: tuple[str, ...] = (),
@@ -170,13 +177,13 @@ def _get(
 
 
 ENDPOINTS = (
-    _get("metrics", metrics, "How headless compares with tmux", MetricsReply, *_WINDOW),
-    _get("criteria", criteria, "Whether tmux can go, and what is missing", CriteriaReply, *_WINDOW),
+    _get("metrics", metrics, "How headless compares with tmux", Metrics, *_WINDOW),
+    _get("criteria", criteria, "Whether tmux can go, and what is missing", Readiness, *_WINDOW),
     _get(
         "report",
         report,
         "The report as JSON, Markdown or HTML",
-        ShadowReportReply,
+        Report,
         *_WINDOW,
         Query("format", "By Accept if absent.", "string", limits={"enum": list(_KINDS)}),
         media_types=("text/markdown", "text/html"),

@@ -8,10 +8,9 @@ from starlette.responses import Response
 from agent_runner import wire
 from agent_runner.agents.base import Form
 from agent_runner.api.accept import named
-from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import integer_parameter
 from agent_runner.api.context import context
-from agent_runner.api.replies import TerminalReply
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import Endpoint, Query
 from agent_runner.errors import ConflictError
 from agent_runner.plain_text import clean
@@ -19,6 +18,19 @@ from agent_runner.tmux.capture import capture
 from agent_runner.tmux.pane import SESSION, SOCKET
 
 _MOST_LINES = 20_000
+
+
+class TerminalReply(Reply, frozen=True, kw_only=True):
+    """What the UI shows, and its tmux."""
+
+    agent_id: str
+    conversation_id: str
+    session_id: str | None
+    pid: int
+    socket: str
+    session: str
+    at: str
+    text: str
 
 
 async def agent_terminal(request: Request) -> Response:
@@ -45,16 +57,16 @@ async def agent_terminal(request: Request) -> Response:
             return Response(text, media_type="text/plain; charset=utf-8")
         live = living[process.process_id]
         return json_reply(
-            {
-                "agentId": agent.agent_id,
-                "conversationId": process.conversation_id,
-                "sessionId": live.session_id,
-                "pid": live.pid,
-                "socket": str(folder / SOCKET),
-                "session": SESSION,
-                "at": wire.now(),
-                "text": text,
-            }
+            TerminalReply(
+                agent_id=agent.agent_id,
+                conversation_id=process.conversation_id,
+                session_id=live.session_id,
+                pid=live.pid,
+                socket=str(folder / SOCKET),
+                session=SESSION,
+                at=wire.now(),
+                text=text,
+            )
         )
     raise ConflictError(
         "no_terminal",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent_runner.api.agents import json_reply
 from agent_runner.api.bodies import ReplyBody, SendBody, integer_parameter, read_body
 from agent_runner.api.context import context
-from agent_runner.api.replies import TicketListReply, TicketReply
+from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import IDEMPOTENCY_KEY, Endpoint, Query
 from agent_runner.api.runs import idempotency_key
-from agent_runner.tickets import TicketService
+from agent_runner.tickets import TicketService, TicketState
 from conversation_store.records import TicketRecord
 
 _PAGE = 50
@@ -23,9 +21,21 @@ _WAIT_MS = 30_000
 _LONGEST_WAIT_MS = 600_000
 
 
-def _body(tickets: TicketService, ticket: TicketRecord) -> dict[str, Any]:
-    body: dict[str, Any] = msgspec.to_builtins(ticket)
-    return {**body, "state": tickets.state_of(ticket)}
+class TicketReply(TicketRecord, frozen=True, kw_only=True):
+    """A message for an agent that polls, the reply to it, and where it stands."""
+
+    state: TicketState
+
+
+class TicketListReply(Reply, frozen=True, kw_only=True):
+    """`nextAfter` asks for the next, newer page; absent on the last."""
+
+    tickets: list[TicketReply]
+    next_after: str | UnsetType = UNSET
+
+
+def _body(tickets: TicketService, ticket: TicketRecord) -> TicketReply:
+    return TicketReply(**msgspec.structs.asdict(ticket), state=tickets.state_of(ticket))
 
 
 async def send(request: Request) -> Response:
@@ -52,10 +62,12 @@ async def pending(request: Request) -> Response:
     page = await ctx.tickets.pending(
         agent.agent_id, after=request.query_params.get("after"), limit=limit
     )
-    reply: dict[str, Any] = {"tickets": [_body(ctx.tickets, ticket) for ticket in page]}
-    if len(page) == limit:
-        reply["nextAfter"] = page[-1].ticket_id
-    return json_reply(reply)
+    return json_reply(
+        TicketListReply(
+            tickets=[_body(ctx.tickets, ticket) for ticket in page],
+            next_after=page[-1].ticket_id if len(page) == limit else UNSET,
+        )
+    )
 
 
 async def reply(request: Request) -> Response:

@@ -17,7 +17,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from agent_runner import wire
-from agent_runner.troubles import Trouble
+from agent_runner.troubles import Trouble, TroubleCode
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +52,7 @@ class Background:
     def __init__(self, tasks: TaskGroup) -> None:
         self._tasks = tasks
         self.kept: list[str] = []
-        self._failures: dict[tuple[str, str], _Failures] = {}
+        self._failures: dict[tuple[TroubleCode, str], _Failures] = {}
 
     def keep(self, name: str, work: Work) -> None:
         """Have `work` done for as long as the service lives."""
@@ -102,7 +102,7 @@ class Background:
             log.exception("background_task_failed", task=name)
             self._note("background_task_failed", name, _told(error), 0)
 
-    def _note(self, code: str, what: str, detail: str, pause: float) -> None:
+    def _note(self, code: TroubleCode, what: str, detail: str, pause: float) -> None:
         self._failures.setdefault((code, what), _Failures()).note(detail, pause)
 
 
