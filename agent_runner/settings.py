@@ -27,8 +27,12 @@ from pydantic.alias_generators import to_camel
 from agent_runner.errors import BadRequestError
 from agent_runner.folders import absolute
 from agent_runner.home import home
+from fallback import guard
+from shadow.thresholds import SIMILAR_AT, Thresholds
 
 Milliseconds = Annotated[int, Field(ge=1)]
+_GUARD, _CRITERIA = guard.Policy(), Thresholds()
+
 
 BASE = "base"
 """In the context of a validation: the folder that relative paths are meant from."""
@@ -114,6 +118,10 @@ def _default_roots() -> list[Path]:
     with suppress(FileNotFoundError):  # the folder it was started in is gone
         roots.append(Path.cwd())
     return roots or [Path(os.sep, "nonexistent")]
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 class _Section(BaseModel):
@@ -297,36 +305,63 @@ class AutomaticSettings(_Section):
     """
 
     enabled: bool = Field(True, description="Move agents and CLI types to tmux on evidence.")
-    window: int = Field(20, ge=1, le=200, description="Runs that a rate is taken over.")
-    window_ms: Milliseconds = Field(900_000, description="Older runs do not count for a rate.")
-    least_runs: int = Field(5, ge=1, description="Runs before a rate counts.")
+    window: int = Field(
+        _GUARD.window, ge=1, le=guard.MOST_SEEN, description="Runs that a rate is taken over."
+    )
+    window_ms: Milliseconds = Field(
+        _ms(_GUARD.window_s), description="Older runs do not count for a rate."
+    )
+    least_runs: int = Field(_GUARD.least_runs, ge=1, description="Runs before a rate counts.")
     least_success: float = Field(
-        0.8, ge=0, le=1, description="Headless is given up when a smaller share succeeds."
+        _GUARD.least_success,
+        ge=0,
+        le=1,
+        description="Headless is given up when a smaller share succeeds.",
     )
-    most_hangs: float = Field(0.2, ge=0, le=1, description="... when a larger share hangs.")
+    most_hangs: float = Field(
+        _GUARD.most_hangs, ge=0, le=1, description="... when a larger share hangs."
+    )
     most_drift: float = Field(
-        0.2, ge=0, le=1, description="... when a larger share prints what no schema knows."
+        _GUARD.most_drift,
+        ge=0,
+        le=1,
+        description="... when a larger share prints what no schema knows.",
     )
-    error_budget: float = Field(0.005, gt=0, le=1, description="The share of runs that may fail.")
+    error_budget: float = Field(
+        _GUARD.error_budget, gt=0, le=1, description="The share of runs that may fail."
+    )
     burn: float = Field(
-        14.4, gt=0, description="... when the failing share is so many times the error budget."
+        _GUARD.burn,
+        gt=0,
+        description="... when the failing share is so many times the error budget.",
     )
-    budget_ms: Milliseconds = Field(3_600_000, description="The time that the budget is over.")
-    budget_runs: int = Field(50, ge=1, le=200, description="Runs before the budget counts.")
+    budget_ms: Milliseconds = Field(
+        _ms(_GUARD.budget_s), description="The time that the budget is over."
+    )
+    budget_runs: int = Field(
+        _GUARD.budget_runs, ge=1, le=guard.MOST_SEEN, description="Runs before the budget counts."
+    )
     settle_ms: Milliseconds = Field(
-        60_000, description="For so long after its return headless is not given up again."
+        _ms(_GUARD.settle_s),
+        description="For so long after its return headless is not given up again.",
     )
     dwell_ms: Milliseconds = Field(
-        300_000, description="For so long no run is tried headless; doubled with each bad try."
+        _ms(_GUARD.dwell_s),
+        description="For so long no run is tried headless; doubled with each bad try.",
     )
-    longest_dwell_ms: Milliseconds = Field(3_600_000, description="The longest such time.")
+    longest_dwell_ms: Milliseconds = Field(
+        _ms(_GUARD.longest_dwell_s), description="The longest such time."
+    )
     relapse_ms: Milliseconds = Field(
-        3_600_000, description="Given up again within this time of its return, it dwells longer."
+        _ms(_GUARD.relapse_s),
+        description="Given up again within this time of its return, it dwells longer.",
     )
     doctor_ms: Milliseconds = Field(
         600_000, description="How often each CLI in use is asked for its version."
     )
-    canaries: int = Field(3, ge=1, description="Tried runs in a row that bring headless back.")
+    canaries: int = Field(
+        _GUARD.canaries, ge=1, description="Tried runs in a row that bring headless back."
+    )
 
 
 class TmuxSettings(_Section):
@@ -345,21 +380,39 @@ class TmuxSettings(_Section):
 class CriteriaSettings(_Section):
     """What headless has to reach before tmux can go (`agent-runner shadow criteria`)."""
 
-    window_days: int = Field(30, ge=1, description="Older comparisons do not count.")
+    window_days: int = Field(
+        _CRITERIA.window_days, ge=1, description="Older comparisons do not count."
+    )
     least_success: float = Field(
-        0.995, ge=0, le=1, description="The share of headless legs that must succeed."
+        _CRITERIA.least_success,
+        ge=0,
+        le=1,
+        description="The share of headless legs that must succeed.",
     )
     least_match: float = Field(
-        0.95, ge=0, le=1, description="The share of comparisons that must match or be equivalent."
+        _CRITERIA.least_match,
+        ge=0,
+        le=1,
+        description="The share of comparisons that must match or be equivalent.",
     )
     least_gain: float = Field(
-        0.0, ge=-1, lt=1, description="Headless must be faster than tmux by over this share."
+        _CRITERIA.least_gain,
+        ge=-1,
+        lt=1,
+        description="Headless must be faster than tmux by over this share.",
     )
     most_corrupt: float = Field(
-        0.001, gt=0, le=1, description="A smaller share of headless outputs may be damaged."
+        _CRITERIA.most_corrupt,
+        gt=0,
+        le=1,
+        description="A smaller share of headless outputs may be damaged.",
     )
-    least_comparisons: int = Field(500, ge=1, description="Comparisons before it is judged.")
-    least_days: int = Field(20, ge=1, description="Days with a comparison before it is judged.")
+    least_comparisons: int = Field(
+        _CRITERIA.least_comparisons, ge=1, description="Comparisons before it is judged."
+    )
+    least_days: int = Field(
+        _CRITERIA.least_days, ge=1, description="Days with a comparison before it is judged."
+    )
 
 
 class ShadowSettings(_Section):
@@ -388,7 +441,7 @@ class ShadowSettings(_Section):
         1 << 20, ge=1024, description="Kept of each leg's answer and of each diff."
     )
     similar_at: float = Field(
-        0.8, ge=0, le=1, description="Answers less alike than this are a mismatch."
+        SIMILAR_AT, ge=0, le=1, description="Answers less alike than this are a mismatch."
     )
     criteria: CriteriaSettings = CriteriaSettings()
 

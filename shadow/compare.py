@@ -22,9 +22,7 @@ import msgspec
 from conversation_store.records import Figures, LegBody, Reason
 from conversation_store.states import Verdict
 from shadow.normalise import normalise, normalise_value
-
-SIMILAR_AT = 0.8
-"""Of 1. Below it two answers of one model to one prompt seldom say the same."""
+from shadow.thresholds import SIMILAR_AT
 
 LONGEST_TEXT = 64 * 1024
 """Characters of each text that similarity is taken over: its time grows with their product."""

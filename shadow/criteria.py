@@ -18,24 +18,13 @@ import msgspec
 
 from conversation_store.records import ComparisonRecord, Figures
 from conversation_store.states import ComparisonState, Verdict
+from shadow.thresholds import Thresholds
 
 HEADLESS, TMUX = "headless", "tmux"
 UNFAIR = frozenset(("history_partial", "snapshot_late"))
 """Notes of a comparison whose legs did not begin with the same: it says nothing of the answers."""
 
 _AGREE = frozenset((Verdict.MATCH, Verdict.EQUIVALENT))
-
-
-class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """What headless has to reach. Shares are from 0 to 1."""
-
-    window_days: int = 30
-    least_success: float = 0.995
-    least_match: float = 0.95
-    least_gain: float = 0.0
-    most_corrupt: float = 0.001
-    least_comparisons: int = 500
-    least_days: int = 20
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -67,8 +67,9 @@ from conversation_store.sqlite.writer import RETRY_S
 from conversation_store.states import Delivery, Isolation, Verdict
 from fallback import guard
 from fallback.plan import Source
-from shadow.compare import FAR_APART, LONGEST_TEXT, SIMILAR_AT
-from shadow.criteria import UNFAIR, Readiness, Thresholds, judge
+from shadow.compare import FAR_APART, LONGEST_TEXT
+from shadow.criteria import UNFAIR, Readiness, judge
+from shadow.thresholds import SIMILAR_AT, Thresholds
 from tests.conftest import Service
 from tests.test_docs import rows
 

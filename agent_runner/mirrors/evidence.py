@@ -9,9 +9,10 @@ from agent_runner.errors import UnavailableError
 from agent_runner.settings import CriteriaSettings, Settings
 from conversation_store.records import ComparisonRecord
 from conversation_store.sqlite.store import Store
-from shadow.criteria import Readiness, Thresholds, judge
+from shadow.criteria import Readiness, judge
 from shadow.metrics import Metrics, metrics
 from shadow.report import Report
+from shadow.thresholds import Thresholds
 from shadow.window import MOST, Window, shortened, worst_of
 
 DAY_S = 86_400

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from conversation_store.records import ComparisonRecord
 from conversation_store.states import ComparisonState
-from shadow.criteria import Readiness, Thresholds, judge
+from shadow.criteria import Readiness, judge
 from shadow.metrics import metrics
+from shadow.thresholds import Thresholds
 from tests.helpers.shadow_history import Comparison, history
 
 SINCE, UNTIL = "2026-10-22T00:00:00.000Z", "2026-11-21T00:00:00.000Z"
