@@ -30,8 +30,7 @@ from benchmarks.harness import (
     service,
     verdict,
 )
-from conversation_store.records import Move, NewApproval
-from conversation_store.sqlite.runs import NewRun
+from conversation_store.records import Move, NewApproval, NewRun
 from conversation_store.sqlite.store import open_store
 from conversation_store.states import ApprovalKind, RunState
 
@@ -157,7 +156,7 @@ async def _hold(database: Path, cwd: str) -> None:
                 reason="",
                 timeout_ms=1000,
                 metadata={},
-                now=now,
+                queued_at=now,
             )
             await store.runs.accept(run, [])
             targets = (RunState.STARTING, RunState.RUNNING)

@@ -27,8 +27,7 @@ from agent_runner.runs.route import route_decided
 from agent_runner.runs.stop import StopSignal
 from agent_runner.settings import Timeouts
 from conversation_store.errors import StoreError
-from conversation_store.records import RunOutcome, RunRecord
-from conversation_store.sqlite.runs import NewRun
+from conversation_store.records import NewRun, RunOutcome, RunRecord, ended
 from conversation_store.sqlite.store import Store
 from fallback.plan import Plan
 
@@ -85,7 +84,7 @@ class ActiveRun:
         self.outcome: RunOutcome | None = None
         self.live = process
         self.form: str | None = process.form.value if process is not None else None
-        self.started_at: str | None = spec.run.now if process is not None else None
+        self.started_at: str | None = spec.run.queued_at if process is not None else None
         if held is not None:
             self.form, self.started_at = held.form, held.started_at
         self.finished_at: str | None = None
@@ -116,36 +115,13 @@ class ActiveRun:
 
     def record(self) -> RunRecord:
         """The run as the store has it, once it is over: an answer need not read it back."""
-        outcome, run = self.outcome, self.run
-        assert outcome is not None
-        return RunRecord(
-            run_id=run.run_id,
-            conversation_id=run.conversation_id,
-            agent_id=run.agent_id,
-            state=outcome.state,
-            code=outcome.code,
-            error=outcome.error,
-            hint=outcome.hint,
-            resets_at=outcome.resets_at,
-            mode=run.mode,
-            reason=run.reason,
-            form=outcome.form or self.form,
-            cli_version=outcome.cli_version,
-            session_id=outcome.session_id,
-            exit_code=outcome.exit_code,
-            usage=outcome.usage,
-            cost_usd=outcome.cost_usd,
-            metadata=outcome.metadata,
-            timeout_ms=run.timeout_ms,
-            timeouts=run.timeouts,
-            queued_at=run.now,
+        assert self.outcome is not None
+        return ended(
+            self.run,
+            self.outcome,
+            form=self.outcome.form or self.form,
             started_at=self.started_at,
             finished_at=self.finished_at,
-            duration_ms=outcome.duration_ms,
-            request_hash=run.request_hash,
-            route=run.route,
-            trigger=run.trigger,
-            caused_by=run.caused_by,
         )
 
     def over(self) -> RunOver:

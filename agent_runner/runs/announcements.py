@@ -6,8 +6,7 @@ import msgspec
 
 from agent_runner.agents.base import AgentOptions
 from agent_runner.settings import Timeouts
-from conversation_store.records import AgentRecord
-from conversation_store.sqlite.runs import NewRun
+from conversation_store.records import AgentRecord, NewRun
 from fallback.plan import Plan
 
 

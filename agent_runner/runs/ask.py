@@ -14,8 +14,7 @@ from agent_runner.approvals.decision import answer_of
 from agent_runner.approvals.service import ApprovalRequest, ApprovalService
 from agent_runner.events.permission import PermissionRequested, PermissionResolved
 from agent_runner.runners.sink import ASK_A_PERSON, Asker, AskPerson, Resolution
-from conversation_store.records import ApprovalRecord
-from conversation_store.sqlite.runs import NewRun
+from conversation_store.records import ApprovalRecord, NewRun
 from conversation_store.states import Delivery
 
 

@@ -22,8 +22,7 @@ from agent_runner.runs.outcome import judge, stopped
 from agent_runner.runs.stop import StopReason
 from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
-from conversation_store.records import RunOutcome
-from conversation_store.sqlite.runs import NewRun
+from conversation_store.records import NewRun, RunOutcome
 from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 
@@ -48,7 +47,7 @@ def _new_run(origin: ActiveRun, caused_by: str) -> NewRun:
         route={key: origin.run.route[key] for key in ("source",) if key in origin.run.route},
         timeout_ms=origin.run.timeout_ms,
         metadata={},
-        now=wire.now(),
+        queued_at=wire.now(),
         trigger="background",
         caused_by=caused_by,
     )

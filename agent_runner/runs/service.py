@@ -38,8 +38,7 @@ from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.runs.stop import StopReason
 from agent_runner.settings import Settings, Timeouts
 from agent_runner.tasks import Tasks
-from conversation_store.records import AgentRecord, RunRecord
-from conversation_store.sqlite.runs import NewRun
+from conversation_store.records import AgentRecord, NewRun, RunRecord
 from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 
@@ -152,20 +151,10 @@ class RunService:
         options = options_of(agent)
         (turn,) = await self._store.conversations.turns_of_run(run.run_id)
         queued = NewRun(
-            run_id=run.run_id,
+            **msgspec.structs.asdict(run),
             turn_id=turn.turn_id,
-            conversation_id=run.conversation_id,
             conversation_is_new=False,
-            agent_id=run.agent_id,
             prompt=turn.content,
-            mode=run.mode,
-            reason=run.reason,
-            route=run.route,
-            timeout_ms=run.timeout_ms,
-            metadata=run.metadata,
-            now=run.queued_at,
-            timeouts=run.timeouts,
-            request_hash=run.request_hash,
         )
         channel = await self._bus.channel(run.conversation_id)
         timeouts = self._supervision.with_overrides(options.timeouts, run.timeouts)
@@ -218,7 +207,7 @@ class RunService:
             route=plan.detail() | ({"requested": request.mode} if request.mode else {}),
             timeout_ms=timeouts.command_ms,
             metadata=request.metadata,
-            now=wire.now(),
+            queued_at=wire.now(),
             timeouts=request.timeouts,
             idempotency_key=request.idempotency_key,
             request_hash=request.fingerprint() if keyed else None,

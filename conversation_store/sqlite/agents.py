@@ -11,20 +11,16 @@ from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import AgentRecord
 from conversation_store.sqlite.readers import Readers
 from conversation_store.sqlite.remembered import Remembered
-from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
+from conversation_store.sqlite.rows import Row, Rows, to_json
+from conversation_store.sqlite.writer import Transaction, Urgency, Writer
+
+_AGENTS = Rows(AgentRecord)
+_OPTIONS = _AGENTS.columns.index("options")
 
 
 def _agent(row: Row) -> AgentRecord:
-    options, error = free_json.examine(row[3])
-    return AgentRecord(
-        agent_id=row[0],
-        type=row[1],
-        comm_mode=row[2],
-        options=options,
-        created_at=row[4],
-        updated_at=row[5],
-        error=error,
-    )
+    options, error = free_json.examine(row[_OPTIONS])
+    return msgspec.structs.replace(_AGENTS.record(row), options=options, error=error)
 
 
 def _not_found(agent_id: str) -> RecordNotFoundError:
@@ -50,17 +46,17 @@ class Agents:
     ) -> AgentRecord:
         """Register; RecordConflictError `agent_exists` if the name is taken."""
 
+        agent = AgentRecord(
+            agent_id=agent_id,
+            type=agent_type,
+            comm_mode=comm_mode,
+            options=options,
+            created_at=now,
+            updated_at=now,
+        )
+
         def unit(transaction: Transaction) -> AgentRecord:
-            rows = transaction.run(
-                "insert_agent",
-                {
-                    "agent_id": agent_id,
-                    "type": agent_type,
-                    "comm_mode": comm_mode,
-                    "options": msgspec.json.encode(options).decode(),
-                    "now": now,
-                },
-            )
+            rows = transaction.run("insert_agent", _AGENTS.parameters(agent))
             if not rows:
                 raise RecordConflictError("agent_exists", f"agent {agent_id!r} exists already")
             return _agent(rows[0])
@@ -79,7 +75,7 @@ class Agents:
                 {
                     "agent_id": agent_id,
                     "comm_mode": comm_mode,
-                    "options": msgspec.json.encode(options).decode(),
+                    "options": to_json(options),
                     "now": now,
                 },
             )

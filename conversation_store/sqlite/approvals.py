@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import builtins
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from conversation_store import free_json
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.records import (
     ApprovalEventRecord,
@@ -20,8 +18,9 @@ from conversation_store.records import (
 )
 from conversation_store.sqlite.events import append_events
 from conversation_store.sqlite.readers import Readers
-from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
-from conversation_store.states import ApprovalKind, ApprovalState, Delivery, RunState
+from conversation_store.sqlite.rows import Rows, to_ascii_json
+from conversation_store.sqlite.writer import Transaction, Urgency, Writer
+from conversation_store.states import ApprovalState, Delivery, RunState
 
 REQUESTED = "approval.requested"
 WARNING = "approval.warning"
@@ -30,21 +29,10 @@ RESOLVED = "approval.resolved"
 MOVED = "approval.moved"
 DELIVERY = "approval.delivery"
 
-_JSON_FIELDS = ("input", "options", "hints", "features", "deciders", "decision")
-_FIELDS = ApprovalRecord.__struct_fields__
+_APPROVALS = Rows(ApprovalRecord)
+_QUESTIONS = Rows(NewApproval, to_ascii_json)
 # What was shown with the question need not come again with each thing that happens to it.
 _ONCE = ("input", "options", "hints", "features", "deciders")
-
-
-def _approval(row: Row) -> ApprovalRecord:
-    values = dict(zip(_FIELDS, row, strict=True))
-    for name in _JSON_FIELDS:
-        if values[name] is not None:
-            values[name] = free_json.decode(values[name])
-    values["kind"] = ApprovalKind(values["kind"])
-    values["state"] = ApprovalState(values["state"])
-    values["delivery"] = Delivery(values["delivery"])
-    return ApprovalRecord(**values)
 
 
 def event_payload(kind: str, approval: ApprovalRecord) -> bytes:
@@ -53,7 +41,7 @@ def event_payload(kind: str, approval: ApprovalRecord) -> bytes:
     if kind != REQUESTED:
         for name in _ONCE:
             del shown[name]
-    return _json({"type": kind, "approval": shown}).encode()
+    return to_ascii_json({"type": kind, "approval": shown}).encode()
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -76,9 +64,9 @@ def void_of_run(
     for row in transaction.run(
         "void_approvals_of_run", {"run_id": run_id, "reason": reason, "now": now}
     ):
-        stored += _tell(transaction, _approval(row), RESOLVED, now)
+        stored += _tell(transaction, _APPROVALS.record(row), RESOLVED, now)
     for row in transaction.run("fail_deliveries_of_run", {"run_id": run_id, "error": reason}):
-        stored += _tell(transaction, _approval(row), DELIVERY, now)
+        stored += _tell(transaction, _APPROVALS.record(row), DELIVERY, now)
     return stored
 
 
@@ -105,13 +93,13 @@ class Approvals:
         None, and nothing changed, if the process asked just this with this id before, or the
         run is over.
         """
-        parameters = _parameters(approval)
+        parameters = _QUESTIONS.parameters(approval)
 
         def unit(transaction: Transaction) -> Moved | None:
             rows = transaction.run("insert_approval", parameters)
             if not rows:
                 return None
-            made = _approval(rows[0])
+            made = _APPROVALS.record(rows[0])
             _move_run(transaction, made.run_id, RunState.RUNNING, RunState.WAITING_APPROVAL)
             stored = append_events(transaction, made.conversation_id, made.run_id, events)
             return Moved(made, stored + _tell(transaction, made, REQUESTED, made.created_at))
@@ -138,7 +126,7 @@ class Approvals:
         parameters = {
             "approval_id": approval_id,
             "state": state,
-            "decision": _json(decision),
+            "decision": to_ascii_json(decision),
             "decided_by": by,
             "decided_via": via,
             "reason": reason,
@@ -172,7 +160,7 @@ class Approvals:
             rows = transaction.run("move_approval", parameters)
             if not rows:
                 return None
-            approval = _approval(rows[0])
+            approval = _APPROVALS.record(rows[0])
             _move_run(transaction, run_id, RunState.RUNNING, RunState.WAITING_APPROVAL)
             return Moved(approval, _tell(transaction, approval, MOVED, now))
 
@@ -229,7 +217,7 @@ class Approvals:
             rows = transaction.run(statement, parameters)
             if not rows:
                 return None
-            approval = _approval(rows[0])
+            approval = _APPROVALS.record(rows[0])
             if go_on:
                 _go_on(transaction, approval.run_id)
             return Moved(approval, _tell(transaction, approval, kind, parameters["now"]))
@@ -243,12 +231,12 @@ class Approvals:
         rows = await self._readers.read("get_approval", {"approval_id": approval_id})
         if not rows:
             raise RecordNotFoundError("approval_not_found", f"no approval is {approval_id!r}")
-        return _approval(rows[0])
+        return _APPROVALS.record(rows[0])
 
     async def of_run(self, run_id: str) -> list[ApprovalRecord]:
         """The approvals of a run in the order of their asking."""
         rows = await self._readers.read("approvals_of_run", {"run_id": run_id})
-        return [_approval(row) for row in rows]
+        return [_APPROVALS.record(row) for row in rows]
 
     async def list(
         self,
@@ -273,7 +261,7 @@ class Approvals:
                 "limit": limit,
             },
         )
-        return [_approval(row) for row in rows]
+        return [_APPROVALS.record(row) for row in rows]
 
     async def pending(self) -> int:
         """How many wait for a decision."""
@@ -318,16 +306,3 @@ def _move_run(transaction: Transaction, run_id: str, source: RunState, target: R
     sources = {"source_1": source, "source_2": source}
     move = {"run_id": run_id, "state": target, "started_at": None, "form": None}
     transaction.run("move_run", {**move, **sources})
-
-
-def _json(value: Any) -> str:
-    """ASCII on one line: it goes over SSE as it is."""
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _parameters(approval: NewApproval) -> dict[str, Any]:
-    values = msgspec.structs.asdict(approval)
-    for name in _JSON_FIELDS:
-        if name in values:
-            values[name] = _json(values[name])
-    return {**values, "now": approval.created_at}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from conversation_store.records import BreakerRecord
 from conversation_store.sqlite.readers import Readers
+from conversation_store.sqlite.rows import Rows
 from conversation_store.sqlite.writer import Transaction, Writer
+
+_BREAKERS = Rows(BreakerRecord)
 
 
 class Breakers:
@@ -17,23 +20,13 @@ class Breakers:
     async def save(self, breaker: BreakerRecord) -> None:
         """Write a breaker's state in the place of its last."""
 
+        parameters = _BREAKERS.parameters(breaker)
+
         def unit(transaction: Transaction) -> None:
-            transaction.run(
-                "save_breaker",
-                {
-                    "scope": breaker.scope,
-                    "name": breaker.name,
-                    "state": breaker.state,
-                    "failures": breaker.failures,
-                    "openings": breaker.openings,
-                    "code": breaker.code,
-                    "retry_at": breaker.retry_at,
-                    "now": breaker.changed_at,
-                },
-            )
+            transaction.run("save_breaker", parameters)
 
         await self._writer.submit(unit, durable=False)
 
     async def all(self) -> list[BreakerRecord]:
         """Every breaker, by scope and name."""
-        return [BreakerRecord(*row) for row in await self._readers.read("list_breakers", {})]
+        return [_BREAKERS.record(row) for row in await self._readers.read("list_breakers", {})]

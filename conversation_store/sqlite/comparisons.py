@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
-from conversation_store import free_json
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.records import (
     ComparisonDetail,
@@ -17,14 +15,16 @@ from conversation_store.records import (
     NewComparison,
 )
 from conversation_store.sqlite.readers import Readers
-from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
+from conversation_store.sqlite.rows import Rows
+from conversation_store.sqlite.writer import Transaction, Urgency, Writer
 from conversation_store.states import ComparisonState, Isolation, Verdict
 
 BEGINNING, END = "0", "~"
 """Before and after every time."""
 
-_JSON = ("reasons", "notes", "primary_figures", "mirror_figures")
-_FIELDS = ComparisonRecord.__struct_fields__
+_BEGUN = Rows(NewComparison)
+_RESULTS = Rows(ComparisonResult)
+_COMPARISONS = Rows(ComparisonRecord)
 
 
 class Comparisons:
@@ -39,7 +39,7 @@ class Comparisons:
         skipped = new.skipped_because is not None
         state = ComparisonState.SKIPPED if skipped else ComparisonState.RUNNING
         parameters = {
-            **msgspec.structs.asdict(new),
+            **_BEGUN.parameters(new),
             "state": state,
             "isolation": Isolation.NONE,
             "finished_at": new.created_at if skipped else None,
@@ -54,14 +54,11 @@ class Comparisons:
         """Commit the end of a comparison; False if it is over, or gone with its conversation."""
         skipped = result.verdict is None
         parameters = {
-            **msgspec.structs.asdict(result),
+            **_RESULTS.parameters(result),
             "comparison_id": comparison_id,
             "state": ComparisonState.SKIPPED if skipped else ComparisonState.DONE,
             "finished_at": now,
         }
-        for name in (*_JSON, "primary_body", "mirror_body"):
-            value = parameters[name]
-            parameters[name] = None if value is None else msgspec.json.encode(value).decode()
 
         def unit(transaction: Transaction) -> bool:
             return bool(transaction.run("finish_comparison", parameters))
@@ -93,7 +90,7 @@ class Comparisons:
             raise RecordNotFoundError("comparison_not_found", f"no comparison is {comparison_id!r}")
         *row, primary, mirror = rows[0]
         return ComparisonDetail(
-            comparison=_comparison(tuple(row)), primary=_body(primary), mirror=_body(mirror)
+            comparison=_COMPARISONS.record(tuple(row)), primary=_body(primary), mirror=_body(mirror)
         )
 
     async def page(
@@ -124,7 +121,7 @@ class Comparisons:
             "limit": limit,
         }
         rows = await self._readers.read("list_comparisons", parameters)
-        return [_comparison(row) for row in rows]
+        return [_COMPARISONS.record(row) for row in rows]
 
     async def history(self, conversation_id: str, kind: str) -> tuple[str | None, int]:
         """The CLI session of the conversation's last mirror, and how many turns it has seen."""
@@ -132,15 +129,6 @@ class Comparisons:
         rows = await self._readers.read("mirror_history", parameters)
         seen = await self._readers.read("shadowed_turns", parameters)
         return (rows[0][0] if rows else None), int(seen[0][0])
-
-
-def _comparison(row: Row) -> ComparisonRecord:
-    values: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
-    for name in _JSON:
-        if values[name] is not None:
-            values[name] = free_json.decode(values[name])
-    names = {field.name: field.encode_name for field in msgspec.structs.fields(ComparisonRecord)}
-    return msgspec.convert({names[name]: v for name, v in values.items()}, ComparisonRecord)
 
 
 def _body(text: str | None) -> LegBody | None:

@@ -3,81 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import msgspec
-
-from conversation_store import free_json
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import ConversationRecord, NewEvent, StoredEvent, TurnRecord
 from conversation_store.sqlite.events import append_events
 from conversation_store.sqlite.readers import Readers
 from conversation_store.sqlite.remembered import Remembered
-from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
+from conversation_store.sqlite.rows import Rows
+from conversation_store.sqlite.writer import Transaction, Urgency, Writer
 
 _LAST_ID = "~"  # sorts after every identifier
 
 
-def _conversation(row: Row) -> ConversationRecord:
-    return ConversationRecord(
-        conversation_id=row[0],
-        agent_id=row[1],
-        state=row[2],
-        session_id=row[3],
-        last_event_seq=row[4],
-        last_turn_seq=row[5],
-        created_at=row[6],
-        updated_at=row[7],
-        session_at=row[8],
-        session_mark=row[9],
-    )
+_CONVERSATIONS = Rows(ConversationRecord)
+_TURNS = Rows(TurnRecord)
 
 
-def _turn(row: Row) -> TurnRecord:
-    return TurnRecord(
-        turn_id=row[0],
-        conversation_id=row[1],
-        seq=row[2],
-        role=row[3],
-        direction=row[4],
-        content=row[5],
-        run_id=row[6],
-        metadata=free_json.decode_object(row[7]),
-        created_at=row[8],
-    )
-
-
-def append_turn(
-    transaction: Transaction,
-    conversation_id: str,
-    *,
-    turn_id: str,
-    role: str,
-    direction: str,
-    content: str,
-    run_id: str | None,
-    metadata: dict[str, Any],
-    now: str,
-) -> int:
-    """Add a message at the end of a conversation; returns its seq."""
-    rows = transaction.run("reserve_turn_seq", {"conversation_id": conversation_id, "now": now})
-    seq = int(rows[0][0])
-    transaction.run(
-        "insert_turn",
-        {
-            "turn_id": turn_id,
-            "conversation_id": conversation_id,
-            "seq": seq,
-            "previous_seq": seq - 1 or None,
-            "role": role,
-            "direction": direction,
-            "content": content,
-            "run_id": run_id,
-            "metadata": msgspec.json.encode(metadata).decode(),
-            "now": now,
-        },
-    )
-    return seq
+def append_turn(transaction: Transaction, turn: TurnRecord) -> None:
+    """Add a message at the end of its conversation, with the next seq."""
+    where = {"conversation_id": turn.conversation_id, "now": turn.created_at}
+    ((seq,),) = transaction.run("reserve_turn_seq", where)
+    numbers = {"seq": seq, "previous_seq": seq - 1 or None}
+    transaction.run("insert_turn", {**_TURNS.parameters(turn), **numbers})
 
 
 def current_conversations(readers: Readers) -> Remembered[str]:
@@ -105,7 +52,7 @@ class Conversations:
             raise RecordNotFoundError(
                 "conversation_not_found", f"no conversation is {conversation_id!r}"
             )
-        return _conversation(rows[0])
+        return _CONVERSATIONS.record(rows[0])
 
     async def current(self, agent_id: str) -> ConversationRecord | None:
         """The agent's newest open conversation."""
@@ -113,7 +60,7 @@ class Conversations:
         if conversation_id is None:
             return None
         rows = await self._readers.read("get_conversation", {"conversation_id": conversation_id})
-        return _conversation(rows[0]) if rows else None
+        return _CONVERSATIONS.record(rows[0]) if rows else None
 
     async def current_id(self, agent_id: str) -> str | None:
         """Its id alone, which is known without asking the database most of the time."""
@@ -127,7 +74,7 @@ class Conversations:
             "list_conversations",
             {"agent_id": agent_id, "before": before or _LAST_ID, "limit": limit},
         )
-        return [_conversation(row) for row in rows]
+        return [_CONVERSATIONS.record(row) for row in rows]
 
     async def end(self, conversation_id: str, *, now: str) -> bool:
         """Close a conversation to new prompts; False if it was closed already."""
@@ -185,17 +132,7 @@ class Conversations:
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
             for turn in turns:
-                append_turn(
-                    transaction,
-                    conversation_id,
-                    turn_id=turn.turn_id,
-                    role=turn.role,
-                    direction=turn.direction,
-                    content=turn.content,
-                    run_id=None,
-                    metadata=turn.metadata,
-                    now=turn.created_at,
-                )
+                append_turn(transaction, turn)
             transaction.run("mark_session", {"conversation_id": conversation_id, "mark": mark})
             return append_events(transaction, conversation_id, None, [event])
 
@@ -206,15 +143,18 @@ class Conversations:
         rows = await self._readers.read(
             "list_turns", {"conversation_id": conversation_id, "after": after, "limit": limit}
         )
-        return [_turn(row) for row in rows]
+        return [_TURNS.record(row) for row in rows]
 
     async def turn(self, turn_id: str) -> TurnRecord:
         """One message; RecordNotFoundError if there is none."""
         rows = await self._readers.read("get_turn", {"turn_id": turn_id})
         if not rows:
             raise RecordNotFoundError("turn_not_found", f"no turn is {turn_id!r}")
-        return _turn(rows[0])
+        return _TURNS.record(rows[0])
 
     async def turns_of_run(self, run_id: str) -> list[TurnRecord]:
         """The messages a run took in and gave out."""
-        return [_turn(row) for row in await self._readers.read("turns_of_run", {"run_id": run_id})]
+        return [
+            _TURNS.record(row)
+            for row in await self._readers.read("turns_of_run", {"run_id": run_id})
+        ]

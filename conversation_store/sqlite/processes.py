@@ -7,24 +7,15 @@ from collections.abc import Sequence
 from conversation_store.records import NewEvent, ProcessRecord
 from conversation_store.sqlite.events import append_events
 from conversation_store.sqlite.readers import Readers
+from conversation_store.sqlite.rows import Rows
 from conversation_store.sqlite.writer import Transaction, Urgency, Writer
+
+_PROCESSES = Rows(ProcessRecord)
 
 
 def insert_process(transaction: Transaction, process: ProcessRecord) -> None:
     """Write a process down, in the transaction that lets its run start."""
-    transaction.run(
-        "insert_process",
-        {
-            "process_id": process.process_id,
-            "run_id": process.run_id,
-            "conversation_id": process.conversation_id,
-            "agent_id": process.agent_id,
-            "pid": process.pid,
-            "start_ticks": process.start_ticks,
-            "boot_id": process.boot_id,
-            "now": process.started_at,
-        },
-    )
+    transaction.run("insert_process", _PROCESSES.parameters(process))
 
 
 class Processes:
@@ -67,7 +58,7 @@ class Processes:
 
     async def all(self) -> list[ProcessRecord]:
         """Every process written down, oldest first."""
-        return [ProcessRecord(*row) for row in await self._readers.read("list_processes", {})]
+        return [_PROCESSES.record(row) for row in await self._readers.read("list_processes", {})]
 
 
 def _delete(transaction: Transaction, process_id: str) -> None:

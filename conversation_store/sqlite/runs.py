@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
-from conversation_store import free_json
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import (
     Move,
     NewEvent,
+    NewRun,
     ProcessRecord,
+    RunEnd,
     RunOutcome,
     RunRecord,
     StoredEvent,
+    TurnRecord,
 )
 from conversation_store.sqlite.approvals import asked, void_of_run
 from conversation_store.sqlite.conversations import append_turn
@@ -24,67 +25,15 @@ from conversation_store.sqlite.moves import move_run
 from conversation_store.sqlite.processes import insert_process
 from conversation_store.sqlite.readers import Readers
 from conversation_store.sqlite.remembered import Remembered
-from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
+from conversation_store.sqlite.rows import Rows, to_json
+from conversation_store.sqlite.writer import Transaction, Urgency, Writer
 from conversation_store.states import RunState
 
 _ALL = 2**62
 
 
-def _run(row: Row) -> RunRecord:
-    return RunRecord(
-        run_id=row[0],
-        conversation_id=row[1],
-        agent_id=row[2],
-        state=RunState(row[3]),
-        code=row[4],
-        error=row[5],
-        hint=row[6],
-        mode=row[7],
-        reason=row[8],
-        form=row[9],
-        cli_version=row[10],
-        session_id=row[11],
-        exit_code=row[12],
-        usage=free_json.decode_object(row[13]) if row[13] else None,
-        cost_usd=row[14],
-        metadata=free_json.decode_object(row[15]),
-        timeout_ms=row[16],
-        timeouts=msgspec.json.decode(row[17]),
-        queued_at=row[18],
-        started_at=row[19],
-        finished_at=row[20],
-        duration_ms=row[21],
-        request_hash=row[22],
-        route=msgspec.json.decode(row[23]),
-        trigger=row[24],
-        caused_by=row[25],
-        resets_at=row[26],
-    )
-
-
-class NewRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt to accept. Without `conversation_is_new` the conversation must be open.
-
-    What a CLI does by itself has no prompt and no inbound turn, but a run that `caused_by` it.
-    """
-
-    run_id: str
-    turn_id: str
-    conversation_id: str
-    conversation_is_new: bool
-    agent_id: str
-    prompt: str
-    mode: str
-    reason: str
-    timeout_ms: int
-    metadata: dict[str, Any]
-    now: str
-    timeouts: dict[str, int] = {}
-    idempotency_key: str | None = None
-    request_hash: str | None = None
-    route: dict[str, Any] = {}
-    trigger: str = "prompt"
-    caused_by: str | None = None
+_RUNS = Rows(RunRecord)
+_ENDS = Rows(RunEnd)
 
 
 class Runs:
@@ -108,48 +57,30 @@ class Runs:
             if run.conversation_is_new:
                 transaction.run(
                     "insert_conversation",
-                    {**conversation, "agent_id": run.agent_id, "now": run.now},
+                    {**conversation, "agent_id": run.agent_id, "now": run.queued_at},
                 )
             else:
-                rows = transaction.run("get_conversation", conversation)
+                rows = transaction.run("state_of_conversation", conversation)
                 if not rows:
                     raise RecordNotFoundError(
                         "conversation_not_found", f"no conversation is {run.conversation_id!r}"
                     )
-                if rows[0][2] != "open":
+                if rows[0][0] != "open":
                     raise RecordConflictError(
                         "conversation_ended", "this conversation was ended; start a new one"
                     )
-            transaction.run(
-                "insert_run",
-                {
-                    "run_id": run.run_id,
-                    "conversation_id": run.conversation_id,
-                    "agent_id": run.agent_id,
-                    "state": RunState.QUEUED,
-                    "mode": run.mode,
-                    "reason": run.reason,
-                    "metadata": msgspec.json.encode(run.metadata).decode(),
-                    "timeout_ms": run.timeout_ms,
-                    "timeouts": msgspec.json.encode(run.timeouts).decode(),
-                    "idempotency_key": run.idempotency_key,
-                    "request_hash": run.request_hash,
-                    "route": msgspec.json.encode(run.route).decode(),
-                    "epoch": transaction.epoch,
-                    "now": run.now,
-                },
-            )
-            append_turn(
-                transaction,
-                run.conversation_id,
+            _insert(transaction, run, run.idempotency_key)
+            turn = TurnRecord(
                 turn_id=run.turn_id,
+                conversation_id=run.conversation_id,
                 role="user",
                 direction="inbound",
                 content=run.prompt,
                 run_id=run.run_id,
                 metadata=run.metadata,
-                now=run.now,
+                created_at=run.queued_at,
             )
+            append_turn(transaction, turn)
             return append_events(transaction, run.conversation_id, run.run_id, events)
 
         if not run.conversation_is_new:
@@ -163,24 +94,10 @@ class Runs:
         """Commit the run of what a CLI does by itself: it is running, and has no prompt."""
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
-            transaction.run(
-                "insert_background_run",
-                {
-                    "run_id": run.run_id,
-                    "conversation_id": run.conversation_id,
-                    "agent_id": run.agent_id,
-                    "state": RunState.RUNNING,
-                    "mode": run.mode,
-                    "reason": run.reason,
-                    "form": form,
-                    "metadata": msgspec.json.encode(run.metadata).decode(),
-                    "timeout_ms": run.timeout_ms,
-                    "route": msgspec.json.encode(run.route).decode(),
-                    "epoch": transaction.epoch,
-                    "caused_by": run.caused_by,
-                    "now": run.now,
-                },
+            begun = msgspec.structs.replace(
+                run, state=RunState.RUNNING, form=form, started_at=run.queued_at
             )
+            _insert(transaction, begun)
             return append_events(transaction, run.conversation_id, run.run_id, events)
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
@@ -194,15 +111,7 @@ class Runs:
         """Write down that `run` goes another way than it did when it was accepted."""
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
-            transaction.run(
-                "route_run",
-                {
-                    "run_id": run.run_id,
-                    "mode": run.mode,
-                    "reason": run.reason,
-                    "route": msgspec.json.encode(run.route).decode(),
-                },
-            )
+            transaction.run("route_run", _RUNS.parameters(run))
             return append_events(transaction, run.conversation_id, run.run_id, events)
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
@@ -243,21 +152,11 @@ class Runs:
             ended = transaction.change(
                 "finish_run",
                 {
+                    **_ENDS.parameters(outcome),
+                    "usage": to_json(outcome.usage) if outcome.usage else None,
                     "run_id": run_id,
-                    "state": outcome.state,
-                    "code": outcome.code,
-                    "error": outcome.error,
-                    "hint": outcome.hint,
-                    "started_at": started_at,
                     "form": outcome.form,
-                    "session_id": outcome.session_id,
-                    "cli_version": outcome.cli_version,
-                    "exit_code": outcome.exit_code,
-                    "usage": msgspec.json.encode(outcome.usage).decode() if outcome.usage else None,
-                    "cost_usd": outcome.cost_usd,
-                    "resets_at": outcome.resets_at,
-                    "metadata": msgspec.json.encode(outcome.metadata).decode(),
-                    "duration_ms": outcome.duration_ms,
+                    "started_at": started_at,
                     "now": now,
                 },
             )
@@ -265,17 +164,17 @@ class Runs:
                 return None
             ((conversation_id,),) = transaction.run("conversation_of_run", {"run_id": run_id})
             if outcome.answer is not None and outcome.turn_id is not None:
-                append_turn(
-                    transaction,
-                    conversation_id,
+                turn = TurnRecord(
                     turn_id=outcome.turn_id,
+                    conversation_id=conversation_id,
                     role="assistant",
                     direction="outbound",
                     content=outcome.answer,
                     run_id=run_id,
                     metadata={"partial": True} if outcome.partial else {},
-                    now=now,
+                    created_at=now,
                 )
+                append_turn(transaction, turn)
             if outcome.session_id is not None:
                 transaction.run(
                     "keep_session",
@@ -300,7 +199,7 @@ class Runs:
         rows = await self._readers.read("get_run", {"run_id": run_id})
         if not rows:
             raise RecordNotFoundError("run_not_found", f"no run is {run_id!r}")
-        return _run(rows[0])
+        return _RUNS.record(rows[0])
 
     async def version_before(self, run: NewRun) -> str | None:
         """The CLI's version in the conversation's last run before `run` that knows it."""
@@ -332,8 +231,13 @@ class Runs:
     async def before(self, run_id: str, conversation_id: str, limit: int) -> list[RunRecord]:
         """The conversation's last runs of prompts that are older than `run_id`, newest first."""
         given = {"run_id": run_id, "conversation_id": conversation_id, "limit": limit}
-        return [_run(row) for row in await self._readers.read("runs_before", given)]
+        return [_RUNS.record(row) for row in await self._readers.read("runs_before", given)]
 
     async def open_runs(self) -> list[RunRecord]:
         """Every run that is not over, oldest first."""
-        return [_run(row) for row in await self._readers.read("open_runs", {})]
+        return [_RUNS.record(row) for row in await self._readers.read("open_runs", {})]
+
+
+def _insert(transaction: Transaction, run: RunRecord, key: str | None = None) -> None:
+    more = {"idempotency_key": key, "epoch": transaction.epoch}
+    transaction.run("insert_run", {**_RUNS.parameters(run), **more})

@@ -1,9 +1,14 @@
-"""Loads the named statements of `queries/*.sql`: `-- name: x` heads the statement x."""
+"""Loads the named statements of `queries/*.sql`: `-- name: x` heads the statement x.
+
+Where one says {RunRecord}, it means the columns of that record: see `rows.expand`.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+
+from conversation_store.sqlite.rows import expand
 
 
 @cache
@@ -14,5 +19,5 @@ def statements() -> dict[str, str]:
     for file in folder.iterdir():
         for block in file.read_text("utf-8").split("-- name: ")[1:]:
             name, _, sql = block.partition("\n")
-            found[name.strip()] = sql.strip().rstrip(";")
+            found[name.strip()] = expand(sql.strip().rstrip(";"))
     return found

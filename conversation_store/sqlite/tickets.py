@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import msgspec
-
-from conversation_store import free_json
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.records import TicketRecord
 from conversation_store.sqlite.readers import Readers
-from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
+from conversation_store.sqlite.rows import Rows, to_ascii_json
+from conversation_store.sqlite.writer import Transaction, Urgency, Writer
 
-
-def _ticket(row: Row) -> TicketRecord:
-    values = dict(zip(TicketRecord.__struct_fields__, row, strict=True))
-    values["metadata"] = free_json.decode_object(values["metadata"])
-    if values["reply_metadata"] is not None:
-        values["reply_metadata"] = free_json.decode_object(values["reply_metadata"])
-    return TicketRecord(**values)
+_TICKETS = Rows(TicketRecord, to_ascii_json)
 
 
 class Tickets:
@@ -31,15 +22,13 @@ class Tickets:
 
     async def send(self, ticket: TicketRecord, key: str | None) -> TicketRecord:
         """Keep a message; the one that came first with this key, if there is one."""
-        parameters = msgspec.structs.asdict(ticket)
-        parameters["metadata"] = json.dumps(ticket.metadata)
-        parameters["idempotency_key"] = key
+        parameters = {**_TICKETS.parameters(ticket), "idempotency_key": key}
 
         def unit(transaction: Transaction) -> TicketRecord:
             if transaction.run("insert_ticket", parameters):
                 return ticket
             (row,) = transaction.run("ticket_by_key", parameters)
-            return _ticket(row)
+            return _TICKETS.record(row)
 
         return await self._writer.submit(unit, durable=True)
 
@@ -50,7 +39,7 @@ class Tickets:
         parameters = {
             "ticket_id": ticket_id,
             "reply": reply,
-            "metadata": json.dumps(metadata),
+            "metadata": to_ascii_json(metadata),
             "replied_by": by,
             "now": now,
         }
@@ -71,11 +60,13 @@ class Tickets:
         rows = await self._readers.read("get_ticket", {"ticket_id": ticket_id})
         if not rows:
             raise RecordNotFoundError("ticket_not_found", f"no ticket is {ticket_id!r}")
-        return _ticket(rows[0])
+        return _TICKETS.record(rows[0])
 
     async def pending(
         self, agent_id: str, *, now: str, after: str | None, limit: int
     ) -> list[TicketRecord]:
         """What waits for the agent's reply, oldest first, after the ticket `after`."""
         parameters = {"agent_id": agent_id, "now": now, "after": after, "limit": limit}
-        return [_ticket(row) for row in await self._readers.read("pending_tickets", parameters)]
+        return [
+            _TICKETS.record(row) for row in await self._readers.read("pending_tickets", parameters)
+        ]

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
 
-from conversation_store import free_json
 from conversation_store.records import ToggleEventRecord, ToggleRecord
 from conversation_store.sqlite.readers import Readers
-from conversation_store.sqlite.writer import Row, Transaction, Writer
+from conversation_store.sqlite.rows import Rows, to_ascii_json
+from conversation_store.sqlite.writer import Transaction, Writer
 
 SET = "toggle.set"
 CLEARED = "toggle.cleared"
 EXPIRED = "toggle.expired"
 
 
-def _toggle(row: Row) -> ToggleRecord:
-    values = dict(zip(ToggleRecord.__struct_fields__, row, strict=True))
-    values["automatic"] = bool(values["automatic"])
-    values["evidence"] = free_json.decode_object(values["evidence"])
-    return ToggleRecord(**values)
+_TOGGLES = Rows(ToggleRecord, to_ascii_json)
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -44,9 +39,7 @@ class Toggles:
 
         False, and nothing changed, if it is automatic and an operator's stands there.
         """
-        parameters = msgspec.structs.asdict(toggle)
-        parameters["automatic"] = int(toggle.automatic)
-        parameters["evidence"] = _json(toggle.evidence)
+        parameters = _TOGGLES.parameters(toggle)
         cause = Cause(by=toggle.set_by, via=toggle.via, reason=toggle.reason)
 
         def unit(transaction: Transaction) -> bool:
@@ -67,7 +60,7 @@ class Toggles:
             rows = transaction.run("clear_toggle", parameters)
             if not rows:
                 return None
-            toggle = _toggle(rows[0])
+            toggle = _TOGGLES.record(rows[0])
             kind = EXPIRED if cause.via == "expiry" else CLEARED
             _tell(transaction, kind, toggle, cause, now)
             return toggle
@@ -78,7 +71,7 @@ class Toggles:
         self, kind: str, scope: str, name: str, detail: dict[str, Any], *, now: str
     ) -> None:
         """Write an event that changes no toggle."""
-        payload = _json({"type": kind, "scope": scope, "name": name, **detail}).encode()
+        payload = to_ascii_json({"type": kind, "scope": scope, "name": name, **detail}).encode()
 
         def unit(transaction: Transaction) -> None:
             _insert(transaction, kind, scope, name, payload, now)
@@ -87,7 +80,7 @@ class Toggles:
 
     async def all(self) -> list[ToggleRecord]:
         """Every toggle that stands, by scope and name."""
-        return [_toggle(row) for row in await self._readers.read("list_toggles", {})]
+        return [_TOGGLES.record(row) for row in await self._readers.read("list_toggles", {})]
 
     async def events(self, *, after: int, limit: int) -> list[ToggleEventRecord]:
         """What happened after event `after`, oldest first."""
@@ -119,7 +112,7 @@ def _tell(
 ) -> None:
     shown = {"type": kind, "scope": toggle.scope, "name": toggle.name}
     detail = {"toggle": msgspec.to_builtins(toggle), **msgspec.to_builtins(cause)}
-    payload = _json({**shown, **detail}).encode()
+    payload = to_ascii_json({**shown, **detail}).encode()
     _insert(transaction, kind, toggle.scope, toggle.name, payload, now)
 
 
@@ -128,8 +121,3 @@ def _insert(
 ) -> None:
     event = {"scope": scope, "name": name, "type": kind, "time": now, "payload": payload}
     transaction.run("insert_toggle_event", event)
-
-
-def _json(value: Any) -> str:
-    """ASCII on one line: it goes over SSE as it is."""
-    return json.dumps(value, separators=(",", ":"))

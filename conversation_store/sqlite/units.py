@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from conversation_store.sqlite.rows import Row
 from conversation_store.sqlite.statements import statements
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
 
 
 class Urgency(Enum):

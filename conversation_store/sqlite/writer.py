@@ -27,8 +27,9 @@ from conversation_store.sqlite.committer import Committer, probe
 from conversation_store.sqlite.connection import Connection
 from conversation_store.sqlite.faults import Fault, StoreState, faults_told
 from conversation_store.sqlite.health import Health
+from conversation_store.sqlite.rows import Row
 from conversation_store.sqlite.steps import Steps
-from conversation_store.sqlite.units import PATIENT, Job, Row, Transaction, Unit, Urgency
+from conversation_store.sqlite.units import PATIENT, Job, Transaction, Unit, Urgency
 
 __all__ = ["Row", "Transaction", "Unit", "Urgency", "Writer"]
 

@@ -10,8 +10,7 @@ import anyio
 import pytest
 
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
-from conversation_store.records import RunOutcome
-from conversation_store.sqlite.runs import NewRun
+from conversation_store.records import NewRun, RunOutcome
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import RunState
 from tests.helpers.rows import (

@@ -16,8 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.strategies import sampled_from
 
 from conversation_store import states
-from conversation_store.records import RunOutcome
-from conversation_store.sqlite.runs import NewRun
+from conversation_store.records import NewRun, RunOutcome
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import MOVES, TERMINAL, RunState
 from tests.helpers.rows import NOW, add_agent, add_run, event, events_of, move

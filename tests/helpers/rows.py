@@ -8,8 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from conversation_store.records import AgentRecord, Move, NewEvent, StoredEvent
-from conversation_store.sqlite.runs import NewRun
+from conversation_store.records import AgentRecord, Move, NewEvent, NewRun, StoredEvent
 from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 
@@ -38,7 +37,7 @@ def new_run(number: int = 1, conversation: str = "conv_1", **fields: Any) -> New
         "reason": "the agent's commMode is headless",
         "timeout_ms": 1000,
         "metadata": {},
-        "now": NOW,
+        "queued_at": NOW,
     }
     return NewRun(**{**given, **fields})
 

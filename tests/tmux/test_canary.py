@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from conversation_store.sqlite.runs import NewRun
+from conversation_store.records import NewRun
 from fallback.guard import Evidence
 from fallback.precedence import Scope
 from tests.conftest import Serving

@@ -1,10 +1,6 @@
 -- name: save_breaker
-INSERT INTO breakers (scope, name, state, failures, openings, code, retry_at, changed_at)
-VALUES (:scope, :name, :state, :failures, :openings, :code, :retry_at, :now)
-ON CONFLICT (scope, name) DO UPDATE SET
-  state = excluded.state, failures = excluded.failures, openings = excluded.openings,
-  code = excluded.code, retry_at = excluded.retry_at, changed_at = excluded.changed_at;
+INSERT INTO breakers ({BreakerRecord}) VALUES ({:BreakerRecord})
+ON CONFLICT (scope, name) DO UPDATE SET {BreakerRecord=excluded};
 
 -- name: list_breakers
-SELECT scope, name, state, failures, openings, code, retry_at, changed_at FROM breakers
-ORDER BY scope, name;
+SELECT {BreakerRecord} FROM breakers ORDER BY scope, name;

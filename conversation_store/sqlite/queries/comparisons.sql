@@ -1,16 +1,9 @@
 -- name: insert_comparison
-INSERT INTO comparisons (comparison_id, conversation_id, run_id, agent_id, agent_type, kind,
-  primary_mode, mirror_mode, state, skipped_because, isolation, created_at, finished_at)
-VALUES (:comparison_id, :conversation_id, :run_id, :agent_id, :agent_type, :kind,
-  :primary_mode, :mirror_mode, :state, :skipped_because, :isolation, :created_at, :finished_at);
+INSERT INTO comparisons ({NewComparison}, state, isolation, finished_at)
+VALUES ({:NewComparison}, :state, :isolation, :finished_at);
 
 -- name: finish_comparison
-UPDATE comparisons SET
-  state = :state, skipped_because = :skipped_because, verdict = :verdict,
-  similarity = :similarity, reasons = :reasons, notes = :notes, isolation = :isolation,
-  primary_figures = :primary_figures, mirror_figures = :mirror_figures,
-  primary_body = :primary_body, mirror_body = :mirror_body,
-  mirror_session = :mirror_session, finished_at = :finished_at
+UPDATE comparisons SET {ComparisonResult=}, state = :state, finished_at = :finished_at
 WHERE comparison_id = :comparison_id AND state = 'running'
 RETURNING comparison_id;
 
@@ -20,17 +13,10 @@ WHERE state = 'running'
 RETURNING comparison_id;
 
 -- name: get_comparison
-SELECT comparison_id, conversation_id, run_id, agent_id, agent_type, kind, primary_mode,
-  mirror_mode, state, skipped_because, verdict, similarity, reasons, notes, isolation,
-  primary_figures, mirror_figures, mirror_session, created_at, finished_at,
-  primary_body, mirror_body
-FROM comparisons WHERE comparison_id = :comparison_id;
+SELECT {ComparisonRecord}, primary_body, mirror_body FROM comparisons WHERE comparison_id = :comparison_id;
 
 -- name: list_comparisons
-SELECT comparison_id, conversation_id, run_id, agent_id, agent_type, kind, primary_mode,
-  mirror_mode, state, skipped_because, verdict, similarity, reasons, notes, isolation,
-  primary_figures, mirror_figures, mirror_session, created_at, finished_at
-FROM comparisons
+SELECT {ComparisonRecord} FROM comparisons
 WHERE created_at >= :since AND created_at < :until
   AND comparison_id < coalesce(:before, '~')
   AND agent_id = coalesce(:agent_id, agent_id)

@@ -2,21 +2,18 @@
 INSERT INTO conversations (conversation_id, agent_id, state, created_at, updated_at)
 VALUES (:conversation_id, :agent_id, 'open', :now, :now);
 
+-- name: state_of_conversation
+SELECT state FROM conversations WHERE conversation_id = :conversation_id;
+
 -- name: get_conversation
-SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,
-  created_at, updated_at, session_at, session_mark
-FROM conversations WHERE conversation_id = :conversation_id;
+SELECT {ConversationRecord} FROM conversations WHERE conversation_id = :conversation_id;
 
 -- name: current_conversation
-SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,
-  created_at, updated_at, session_at, session_mark
-FROM conversations WHERE agent_id = :agent_id AND state = 'open'
+SELECT conversation_id FROM conversations WHERE agent_id = :agent_id AND state = 'open'
 ORDER BY conversation_id DESC LIMIT 1;
 
 -- name: list_conversations
-SELECT conversation_id, agent_id, state, session_id, last_event_seq, last_turn_seq,
-  created_at, updated_at, session_at, session_mark
-FROM conversations WHERE agent_id = :agent_id AND conversation_id < :before
+SELECT {ConversationRecord} FROM conversations WHERE agent_id = :agent_id AND conversation_id < :before
 ORDER BY conversation_id DESC LIMIT :limit;
 
 -- name: end_conversation
@@ -55,20 +52,14 @@ WHERE conversation_id = :conversation_id
 RETURNING last_turn_seq;
 
 -- name: insert_turn
-INSERT INTO turns (turn_id, conversation_id, seq, previous_seq, role, direction, content,
-  run_id, metadata, created_at)
-VALUES (:turn_id, :conversation_id, :seq, :previous_seq, :role, :direction, :content,
-  :run_id, :metadata, :now);
+INSERT INTO turns ({TurnRecord}, previous_seq) VALUES ({:TurnRecord}, :previous_seq);
 
 -- name: list_turns
-SELECT turn_id, conversation_id, seq, role, direction, content, run_id, metadata, created_at
-FROM turns WHERE conversation_id = :conversation_id AND seq > :after
+SELECT {TurnRecord} FROM turns WHERE conversation_id = :conversation_id AND seq > :after
 ORDER BY seq LIMIT :limit;
 
 -- name: get_turn
-SELECT turn_id, conversation_id, seq, role, direction, content, run_id, metadata, created_at
-FROM turns WHERE turn_id = :turn_id;
+SELECT {TurnRecord} FROM turns WHERE turn_id = :turn_id;
 
 -- name: turns_of_run
-SELECT turn_id, conversation_id, seq, role, direction, content, run_id, metadata, created_at
-FROM turns WHERE run_id = :run_id ORDER BY seq;
+SELECT {TurnRecord} FROM turns WHERE run_id = :run_id ORDER BY seq;

@@ -8,7 +8,7 @@ VALUES (:conversation_id, :seq, :run_id, :type, :time, zeroblob(:size), :size)
 RETURNING rowid;
 
 -- name: events_after
-SELECT conversation_id, seq, run_id, type, time, payload FROM events
+SELECT {StoredEvent} FROM events
 WHERE conversation_id = :conversation_id AND seq > :after AND seq <= :until
 ORDER BY seq LIMIT :limit;
 
@@ -18,7 +18,7 @@ WHERE conversation_id = :conversation_id AND seq > :after AND seq <= :until
 ORDER BY seq LIMIT :limit;
 
 -- name: run_events_after
-SELECT conversation_id, seq, run_id, type, time, payload FROM events
+SELECT {StoredEvent} FROM events
 WHERE run_id = :run_id AND seq > :after AND seq <= :until
 ORDER BY seq LIMIT :limit;
 

@@ -1,9 +1,6 @@
 -- name: insert_ticket
-INSERT INTO tickets
-  (ticket_id, agent_id, content, metadata, sender, created_at, expires_at, idempotency_key)
-VALUES
-  (:ticket_id, :agent_id, :content, :metadata, :sender, :created_at, :expires_at,
-   :idempotency_key)
+INSERT INTO tickets ({TicketRecord}, idempotency_key)
+VALUES ({:TicketRecord}, :idempotency_key)
 ON CONFLICT (agent_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
 RETURNING ticket_id;
 
@@ -14,19 +11,15 @@ WHERE ticket_id = :ticket_id AND replied_at IS NULL AND expires_at > :now
 RETURNING ticket_id;
 
 -- name: get_ticket
-SELECT ticket_id, agent_id, content, metadata, sender, created_at, expires_at, reply,
-  reply_metadata, replied_by, replied_at
-FROM tickets WHERE ticket_id = :ticket_id;
+SELECT {TicketRecord} FROM tickets
+WHERE ticket_id = :ticket_id;
 
 -- name: ticket_by_key
-SELECT ticket_id, agent_id, content, metadata, sender, created_at, expires_at, reply,
-  reply_metadata, replied_by, replied_at
-FROM tickets WHERE agent_id = :agent_id AND idempotency_key = :idempotency_key;
+SELECT {TicketRecord} FROM tickets
+WHERE agent_id = :agent_id AND idempotency_key = :idempotency_key;
 
 -- name: pending_tickets
-SELECT ticket_id, agent_id, content, metadata, sender, created_at, expires_at, reply,
-  reply_metadata, replied_by, replied_at
-FROM tickets
+SELECT {TicketRecord} FROM tickets
 WHERE agent_id = :agent_id AND replied_at IS NULL AND expires_at > :now
   AND ticket_id > coalesce(:after, '')
 ORDER BY ticket_id LIMIT :limit;

@@ -1,23 +1,16 @@
 -- name: set_toggle
-INSERT INTO toggles
-  (scope, name, mode, automatic, reason, set_by, via, since, expires_at, evidence)
-VALUES
-  (:scope, :name, :mode, :automatic, :reason, :set_by, :via, :since, :expires_at, :evidence)
-ON CONFLICT (scope, name) DO UPDATE SET
-  mode = excluded.mode, automatic = excluded.automatic, reason = excluded.reason,
-  set_by = excluded.set_by, via = excluded.via, since = excluded.since,
-  expires_at = excluded.expires_at, evidence = excluded.evidence
+INSERT INTO toggles ({ToggleRecord}) VALUES ({:ToggleRecord})
+ON CONFLICT (scope, name) DO UPDATE SET {ToggleRecord=excluded}
 WHERE toggles.automatic = 1 OR excluded.automatic = 0
 RETURNING scope;
 
 -- name: clear_toggle
 DELETE FROM toggles
 WHERE scope = :scope AND name = :name AND since = coalesce(:since, since)
-RETURNING scope, name, mode, automatic, reason, set_by, via, since, expires_at, evidence;
+RETURNING {ToggleRecord};
 
 -- name: list_toggles
-SELECT scope, name, mode, automatic, reason, set_by, via, since, expires_at, evidence
-FROM toggles ORDER BY scope, name;
+SELECT {ToggleRecord} FROM toggles ORDER BY scope, name;
 
 -- name: insert_toggle_event
 INSERT INTO toggle_events (scope, name, type, time, payload)
@@ -25,11 +18,11 @@ VALUES (:scope, :name, :type, :time, :payload)
 RETURNING seq;
 
 -- name: toggle_events_after
-SELECT seq, scope, name, type, time, payload FROM toggle_events
+SELECT {ToggleEventRecord} FROM toggle_events
 WHERE seq > :after ORDER BY seq LIMIT :limit;
 
 -- name: toggle_events_before
-SELECT seq, scope, name, type, time, payload FROM toggle_events
+SELECT {ToggleEventRecord} FROM toggle_events
 WHERE seq < coalesce(:before, seq + 1)
   AND scope = coalesce(:scope, scope) AND name = coalesce(:name, name)
 ORDER BY seq DESC LIMIT :limit;

@@ -1,0 +1,55 @@
+"""The rows of the store as values. Times are RFC 3339 UTC text, durations milliseconds."""
+
+from conversation_store.records.agents import AgentRecord
+from conversation_store.records.approvals import ApprovalEventRecord, ApprovalRecord, NewApproval
+from conversation_store.records.base import NOT_STORED, Record
+from conversation_store.records.comparisons import (
+    ComparisonDetail,
+    ComparisonRecord,
+    ComparisonResult,
+    Figures,
+    FileChange,
+    LegBody,
+    NewComparison,
+    Reason,
+    ToolCall,
+)
+from conversation_store.records.conversations import ConversationRecord, TurnRecord
+from conversation_store.records.events import NewEvent, StoredEvent
+from conversation_store.records.processes import BreakerRecord, ProcessRecord
+from conversation_store.records.runs import Move, NewRun, RunEnd, RunOutcome, RunRecord, ended
+from conversation_store.records.tickets import TicketRecord
+from conversation_store.records.toggles import ToggleEventRecord, ToggleRecord
+
+__all__ = [
+    "NOT_STORED",
+    "AgentRecord",
+    "ApprovalEventRecord",
+    "ApprovalRecord",
+    "BreakerRecord",
+    "ComparisonDetail",
+    "ComparisonRecord",
+    "ComparisonResult",
+    "ConversationRecord",
+    "Figures",
+    "FileChange",
+    "LegBody",
+    "Move",
+    "NewApproval",
+    "NewComparison",
+    "NewEvent",
+    "NewRun",
+    "ProcessRecord",
+    "Reason",
+    "Record",
+    "RunEnd",
+    "RunOutcome",
+    "RunRecord",
+    "StoredEvent",
+    "TicketRecord",
+    "ToggleEventRecord",
+    "ToggleRecord",
+    "ToolCall",
+    "TurnRecord",
+    "ended",
+]
