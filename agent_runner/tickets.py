@@ -9,8 +9,8 @@ import anyio
 from agent_runner import wire
 from agent_runner.clock import Clock
 from agent_runner.errors import ConflictError, GoneError
+from conversation_store.interfaces import Tickets
 from conversation_store.records import TicketRecord
-from conversation_store.sqlite.tickets import Tickets
 
 TicketState = Literal["pending", "replied", "expired"]
 

@@ -42,9 +42,8 @@ from benchmarks.harness import (
     service,
     verdict,
 )
-from conversation_store.records import AgentRecord
+from conversation_store.records import AgentRecord, Cause
 from conversation_store.sqlite.store import open_store
-from conversation_store.sqlite.toggles import Cause
 from fallback.decide import ShadowLegs
 from fallback.plan import CommMode
 from fallback.precedence import Scope

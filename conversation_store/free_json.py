@@ -6,6 +6,7 @@ such row must not take the others of its list along.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -17,6 +18,16 @@ DEEPEST = 110
 TOO_DEEP = "[nested too deeply]"
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def encode(value: Any) -> str:
+    """JSON text."""
+    return msgspec.json.encode(value).decode()
+
+
+def encode_ascii(value: Any) -> str:
+    """JSON text in ASCII on one line, which goes over SSE as it is."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def decode(text: str) -> Any:

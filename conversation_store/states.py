@@ -121,3 +121,14 @@ class Isolation(StrEnum):
     COPY = "copy"
     READ_ONLY = "read_only"
     NONE = "none"
+
+
+class StoreState(StrEnum):
+    """What the database can do. All but `ok` refuse new work; reads are tried in each."""
+
+    OK = "ok"
+    FULL = "full"
+    LOCKED = "locked"
+    UNWRITABLE = "unwritable"
+    CORRUPT = "corrupt"
+    FENCED = "fenced"

@@ -44,6 +44,22 @@ def test_the_contracts_hold() -> None:
             "producers yield and never save",
         ),
         ("agent_runner/api/health.py", "import sqlite3", "SQL lives in the store"),
+        ("conversation_store/records/runs.py", "import sqlite3", "SQL lives in the store"),
+        ("conversation_store/interfaces/runs.py", "import aiosqlite", "SQL lives in the store"),
+        (
+            "conversation_store/interfaces/store.py",
+            "import conversation_store.sqlite.store",
+            "inside the store imports run downwards",
+        ),
+        *(
+            (file, "import conversation_store.sqlite.store", "the store is used by its interfaces")
+            for file in (
+                "agent_runner/app/service.py",
+                "agent_runner/maintenance/service.py",
+                "fallback/precedence.py",
+                "shadow/report.py",
+            )
+        ),
         (
             "conversation_store/sqlite/store.py",
             "import agent_runner.wire",

@@ -59,12 +59,12 @@ from agent_runner.runs.attempts import RESUME_ATTEMPTS
 from agent_runner.settings import AutomaticSettings, CriteriaSettings, ShadowSettings
 from agent_runner.troubles import TroubleCode
 from conversation_store.codes import FailureCode
-from conversation_store.sqlite.faults import Fault, StoreState
-from conversation_store.sqlite.integrity.findings import FindingCode
+from conversation_store.findings import FindingCode
+from conversation_store.health import Fault
 from conversation_store.sqlite.reserve import RESERVE_BYTES
 from conversation_store.sqlite.store import QUICK_CHECK_S
 from conversation_store.sqlite.writer import RETRY_S
-from conversation_store.states import Delivery, Isolation, Verdict
+from conversation_store.states import Delivery, Isolation, StoreState, Verdict
 from fallback import guard
 from fallback.plan import Source
 from shadow.compare import FAR_APART, LONGEST_TEXT

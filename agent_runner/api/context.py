@@ -26,7 +26,7 @@ from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
 from agent_runner.tickets import TicketService
 from agent_runner.troubles import Troubles
-from conversation_store.sqlite.store import Store
+from conversation_store.interfaces import Store
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import CURSOR, Endpoint, Query
 from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import cursor, log_stream
-from conversation_store.records import ToggleEventRecord, ToggleRecord
-from conversation_store.sqlite.toggles import Cause
+from conversation_store.records import Cause, ToggleEventRecord, ToggleRecord
 from fallback.circuit import Circuit
 from fallback.precedence import EVERYTHING, Key, Scope
 

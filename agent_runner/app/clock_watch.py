@@ -8,7 +8,7 @@ import structlog
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.clock import Clock
 from agent_runner.routing.toggles import Toggles
-from conversation_store.sqlite.store import Store
+from conversation_store.interfaces import Store
 
 log = structlog.get_logger(__name__)
 

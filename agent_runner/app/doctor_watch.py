@@ -16,7 +16,7 @@ from agent_runner.process.warden import Warden
 from agent_runner.routing.router import Router
 from agent_runner.settings import Settings
 from conversation_store.errors import StoreError
-from conversation_store.sqlite.store import Store
+from conversation_store.interfaces import Store
 
 log = structlog.get_logger(__name__)
 

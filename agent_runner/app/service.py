@@ -19,6 +19,7 @@ from agent_runner.agents.secrets import secrets_of
 from agent_runner.api.context import Context
 from agent_runner.app.background import Background
 from agent_runner.app.clock_watch import watch_clock
+from agent_runner.app.database import open_store
 from agent_runner.app.doctor_watch import watch_clis
 from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.startup_error import refused
@@ -66,9 +67,8 @@ from agent_runner.settings import Settings
 from agent_runner.tickets import TicketService
 from agent_runner.troubles import Troubles
 from conversation_store.errors import StoreError, StoreUnusableError
-from conversation_store.records import RunRecord
-from conversation_store.sqlite.lease import Owner
-from conversation_store.sqlite.store import Store, open_store
+from conversation_store.interfaces import Store
+from conversation_store.records import Owner, RunRecord
 from fallback.decide import ShadowLegs
 from fallback.plan import CommMode
 
@@ -101,7 +101,7 @@ async def running_service(
         tasks = Background(task_group)
         troubles = troubles or Troubles()
         troubles.watch(tasks.troubles)
-        watch = StoreWatch(store, state.database, state.backups)
+        watch = StoreWatch(store, state.backups)
         troubles.watch(watch.troubles)
         tasks.keep("store watch", watch.run)
         circuits = Circuits(store, settings.breaker)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent_runner import quoting
+from agent_runner.app.database import newest_good
 from agent_runner.app.state_dir import StateDir
 from agent_runner.errors import UnavailableError
 from conversation_store.errors import (
@@ -12,7 +13,6 @@ from conversation_store.errors import (
     StoreUnusableError,
     StoreUnwritableError,
 )
-from conversation_store.sqlite.integrity.backups import newest_good
 
 
 async def refused(error: StoreUnusableError, state: StateDir) -> UnavailableError:

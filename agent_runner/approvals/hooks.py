@@ -26,10 +26,10 @@ from agent_runner.events.approval import ApprovalRequested
 from agent_runner.events.envelope import Stored
 from agent_runner.settings import HookSettings, Webhook, signing_key
 from agent_runner.tasks import Tasks
+from conversation_store.approval_log import REQUESTED, event_payload
 from conversation_store.errors import RecordNotFoundError, StoreError
+from conversation_store.interfaces import Store
 from conversation_store.records import ApprovalRecord
-from conversation_store.sqlite.approvals import REQUESTED, event_payload
-from conversation_store.sqlite.store import Store
 from conversation_store.states import ApprovalState
 
 log = structlog.get_logger(__name__)

@@ -28,9 +28,8 @@ from agent_runner.events.permission import PermissionRequested
 from agent_runner.runners.sink import Asker, Resolution
 from agent_runner.settings import ApprovalSettings
 from conversation_store.errors import StoreError
-from conversation_store.records import ApprovalRecord, NewApproval
-from conversation_store.sqlite.approvals import Moved
-from conversation_store.sqlite.store import Store
+from conversation_store.interfaces import Store
+from conversation_store.records import ApprovalRecord, Moved, NewApproval
 from conversation_store.states import ApprovalKind, ApprovalState, Delivery
 
 log = structlog.get_logger(__name__)

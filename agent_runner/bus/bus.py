@@ -10,7 +10,7 @@ from agent_runner.bus.channel import Channel
 from agent_runner.bus.observers import Observers
 from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
-from conversation_store.sqlite.store import Store
+from conversation_store.interfaces import Store
 
 log = structlog.get_logger(__name__)
 

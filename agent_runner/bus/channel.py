@@ -19,8 +19,8 @@ from agent_runner.events.base import AgentEvent, tag_of
 from agent_runner.events.envelope import Envelope, Replayed, Stored, Streamed
 from agent_runner.latch import Latch
 from agent_runner.tasks import Tasks
+from conversation_store.interfaces import Store
 from conversation_store.records import Move, NewEvent, StoredEvent
-from conversation_store.sqlite.store import Store
 
 MAX_PENDING_EVENTS = 512
 MAX_PENDING_BYTES = 4 << 20

@@ -10,6 +10,7 @@ import anyio
 import typer
 
 from agent_runner.app.configuration import CONFIG_VARIABLE, load_settings
+from agent_runner.app.database import described
 from agent_runner.cli.options import Json
 from agent_runner.cli.terminal import ExitCode, fail, out, show_json, show_table
 from agent_runner.doctor.examine import examine
@@ -30,7 +31,7 @@ def doctor(
         settings = load_settings(config)
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
-    report = anyio.run(examine, settings, os.environ)
+    report = anyio.run(examine, settings, os.environ, described())
     if as_json:
         show_json(report)
     else:

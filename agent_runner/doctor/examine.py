@@ -17,12 +17,11 @@ from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import find, output, version_in
 from agent_runner.process.warden import Warden, open_warden
 from agent_runner.settings import Settings
-from conversation_store.sqlite import engine
 
 _LOW_DISK = 1 << 30
 
 
-def machine(settings: Settings) -> list[Finding]:
+def machine(settings: Settings, engine: str) -> list[Finding]:
     """Python, SQLite, disk."""
     state = settings.state_dir
     place = state
@@ -31,12 +30,7 @@ def machine(settings: Settings) -> list[Finding]:
     free = shutil.disk_usage(place).free
     return [
         Finding(name="python", status="ok", detail=sys.version.split()[0]),
-        Finding(
-            name="sqlite",
-            status="ok",
-            detail=engine.version()
-            + (" (one writer only, as this service does)" if engine.needs_one_writer() else ""),
-        ),
+        Finding(name="sqlite", status="ok", detail=engine),
         Finding(
             name="state folder",
             status="ok" if free > _LOW_DISK else "warning",
@@ -108,8 +102,8 @@ async def clis(
         yield await cli(warden, ADAPTERS[type_], settings, env)
 
 
-async def examine(settings: Settings, env: Mapping[str, str]) -> Report:
+async def examine(settings: Settings, env: Mapping[str, str], engine: str) -> Report:
     """The whole report."""
     async with open_warden() as warden:
         found = [finding async for finding in clis(warden, settings, env)]
-    return Report(machine=machine(settings), clis=found)
+    return Report(machine=machine(settings, engine), clis=found)

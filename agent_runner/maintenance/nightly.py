@@ -17,7 +17,7 @@ from agent_runner.maintenance.retention import Retention
 from agent_runner.maintenance.service import Maintenance
 from agent_runner.troubles import Trouble
 from conversation_store.errors import StoreError
-from conversation_store.sqlite.integrity.stats import DatabaseStats
+from conversation_store.records import DatabaseStats
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from agent_runner import wire
 from agent_runner.errors import NotFoundError
 from agent_runner.maintenance.service import Folders, Maintenance
 from conversation_store.sqlite.integrity.restore import restore
-from conversation_store.sqlite.store import open_store
+from conversation_store.sqlite.store import UnopenedStore, open_store
 
 
 def check_database(folders: Folders) -> None:
@@ -29,7 +29,8 @@ async def caretaker_of(
 ) -> AsyncIterator[Maintenance]:
     """A maintenance; one that may repair and shrink if `writing`. The folder must be claimed."""
     if not writing:
-        yield Maintenance(folders, keep_backups=keep_backups)
+        unopened = UnopenedStore(folders.database)
+        yield Maintenance(folders, keep_backups=keep_backups, store=unopened, writing=False)
         return
     async with open_store(folders.database) as store:
         yield Maintenance(folders, keep_backups=keep_backups, store=store)

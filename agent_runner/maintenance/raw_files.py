@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from conversation_store.sqlite.integrity.findings import Finding, FindingCode
+from conversation_store.findings import Finding, FindingCode
 from conversation_store.states import RunState
 
 _SUFFIXES = (".stdout", ".stderr")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from conversation_store.records import Record
-from conversation_store.sqlite.integrity.findings import Finding, Repair
-from conversation_store.sqlite.integrity.stats import DatabaseStats
+from conversation_store.findings import Finding, Repair
+from conversation_store.records import DatabaseStats, Record
 
 MAX_LISTED = 200
 

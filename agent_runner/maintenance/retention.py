@@ -10,7 +10,7 @@ import structlog
 from agent_runner import wire
 from agent_runner.clock import Clock
 from agent_runner.settings import MaintenanceSettings
-from conversation_store.sqlite.store import Store
+from conversation_store.interfaces import Store
 
 log = structlog.get_logger(__name__)
 

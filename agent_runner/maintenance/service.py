@@ -29,10 +29,8 @@ from agent_runner.maintenance.reports import (
     check_report,
 )
 from conversation_store.errors import StoreUnusableError
-from conversation_store.sqlite.integrity.backups import backups
-from conversation_store.sqlite.integrity.findings import Finding, FindingCode, Repair
-from conversation_store.sqlite.integrity.integrity import Integrity
-from conversation_store.sqlite.store import Store
+from conversation_store.findings import Finding, FindingCode, Repair
+from conversation_store.interfaces import Integrity
 
 log = structlog.get_logger(__name__)
 
@@ -50,12 +48,21 @@ class Folders(Protocol):
     repairs: Path
 
 
+class Database(Protocol):
+    """A store, or one that nobody has opened."""
+
+    @property
+    def integrity(self) -> Integrity:
+        """What this works with."""
+        ...
+
+
 class Maintenance:
     """One thing at a time; UnavailableError `maintenance_failed` if the system refuses.
 
     `living` says whether a run is in somebody's hands, and `give_up`, which only the service
-    has, ends one that is in nobody's. Without a `store` it may check, back up and measure; the
-    database is then nobody's.
+    has, ends one that is in nobody's. A `store` that is not open for `writing` it may check, back
+    up and measure; the database is then nobody's.
     """
 
     def __init__(
@@ -63,14 +70,15 @@ class Maintenance:
         folders: Folders,
         *,
         keep_backups: int,
-        store: Store | None = None,
+        store: Database,
+        writing: bool = True,
         living: Callable[[str], bool] = lambda _: False,
         give_up: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._folders = folders
         self._keep_backups = keep_backups
-        self._store = store
-        self._integrity = store.integrity if store else Integrity(folders.database, None)
+        self._integrity = store.integrity
+        self._writing = writing
         self._living = living
         self._give_up = give_up
         self._busy = anyio.Lock()
@@ -120,7 +128,7 @@ class Maintenance:
         """Make a verified backup, then remove the oldest ones over the number to keep."""
         async with self._alone() as begun:
             path = await self._integrity.back_up(self._folders.backups, _stamp())
-            old = backups(self._folders.backups)[self._keep_backups :]
+            old = self._integrity.backups(self._folders.backups)[self._keep_backups :]
             for backup in old:
                 backup.unlink(missing_ok=True)
             report = BackupReport(
@@ -135,7 +143,7 @@ class Maintenance:
 
     def newest_backup_time(self) -> datetime | None:
         """When the newest backup was made, in local time; None if there is none."""
-        for backup in backups(self._folders.backups):
+        for backup in self._integrity.backups(self._folders.backups):
             with suppress(FileNotFoundError):
                 return datetime.fromtimestamp(backup.stat().st_mtime).astimezone()
         return None
@@ -147,7 +155,7 @@ class Maintenance:
     async def stats(self) -> StatsReport:
         """Figures, and what was last done."""
         database = await self._integrity.stats()
-        kept = backups(self._folders.backups)
+        kept = self._integrity.backups(self._folders.backups)
         last = await self._integrity.last()
         return StatsReport(
             database=database,
@@ -222,7 +230,7 @@ class Maintenance:
         if self._give_up is not None:
             tell = log.info if getattr(report, "ok", True) else log.warning
             tell(f"database_{kind}", **_told(report))
-        if self._store is not None:
+        if self._writing:
             try:
                 await self._integrity.note(kind, report, now=report.finished_at)
             except StoreUnusableError as error:

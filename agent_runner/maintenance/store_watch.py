@@ -10,11 +10,9 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.troubles import Trouble
+from conversation_store.interfaces import Store
 from conversation_store.records import Record
-from conversation_store.sqlite.faults import StoreState
-from conversation_store.sqlite.integrity.backups import backups
-from conversation_store.sqlite.store import Store
-from conversation_store.sqlite.wal import Wal
+from conversation_store.states import StoreState
 
 log = structlog.get_logger(__name__)
 
@@ -35,11 +33,11 @@ class StoreHealth(Record, frozen=True, kw_only=True):
 class StoreWatch:
     """Run `run` in a task. `fenced` is set when another service has taken the database."""
 
-    def __init__(self, store: Store, database: Path, backup_folder: Path) -> None:
+    def __init__(self, store: Store, backup_folder: Path) -> None:
         self.fenced = anyio.Event()
         self._health = store.health
+        self._integrity = store.integrity
         self._folds_since: str | None = None
-        self._wal = Wal(database)
         self._wal_is_large = False
         self._backups = backup_folder
         self._told = StoreHealth(state=StoreState.OK, since=wire.now())
@@ -78,7 +76,9 @@ class StoreWatch:
             self._told = StoreHealth(state=StoreState.OK, since=wire.now())
             return
         error = fault.error()
-        newest = backups(self._backups)[:1] if fault.state is StoreState.CORRUPT else []
+        newest = (
+            self._integrity.backups(self._backups)[:1] if fault.state is StoreState.CORRUPT else []
+        )
         self._told = StoreHealth(
             state=fault.state,
             since=wire.now(),
@@ -103,7 +103,7 @@ class StoreWatch:
 
     def _check_wal(self) -> None:
         """A log that keeps growing has a reader that does not end; told once each time."""
-        size = self._wal.size()
+        size = self._integrity.log_bytes()
         if size > WAL_ALARM_BYTES and not self._wal_is_large:
             log.warning("wal_large", bytes=size, alarm_bytes=WAL_ALARM_BYTES)
         elif size <= WAL_ALARM_BYTES and self._wal_is_large:

@@ -7,8 +7,8 @@ from anyio import to_thread
 from agent_runner import wire
 from agent_runner.errors import UnavailableError
 from agent_runner.settings import CriteriaSettings, Settings
+from conversation_store.interfaces import Store
 from conversation_store.records import ComparisonRecord
-from conversation_store.sqlite.store import Store
 from shadow.criteria import Readiness, judge
 from shadow.metrics import Metrics, metrics
 from shadow.report import Report

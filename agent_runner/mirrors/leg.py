@@ -28,8 +28,8 @@ from agent_runner.runners.sink import Asker, Behind, Resolution
 from agent_runner.runs.outcome import failed, judge
 from agent_runner.runs.stop import StopSignal
 from conversation_store.codes import FailureCode
+from conversation_store.interfaces import Store
 from conversation_store.records import ProcessRecord, RunOutcome
-from conversation_store.sqlite.store import Store
 from conversation_store.states import Isolation
 
 

@@ -28,6 +28,7 @@ from agent_runner.settings import Settings
 from agent_runner.tasks import Tasks
 from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
+from conversation_store.interfaces import Store
 from conversation_store.records import (
     ComparisonResult,
     Figures,
@@ -36,7 +37,6 @@ from conversation_store.records import (
     Reason,
     RunOutcome,
 )
-from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 from fallback.plan import CommMode
 from shadow.compare import Leg, compare

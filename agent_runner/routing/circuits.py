@@ -15,8 +15,8 @@ from agent_runner.errors import UnavailableError
 from agent_runner.settings import BreakerSettings
 from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
+from conversation_store.interfaces import Store
 from conversation_store.records import AgentRecord, BreakerRecord, RunOutcome
-from conversation_store.sqlite.store import Store
 from fallback.breaker import Breaker, BreakerState, Policy
 from fallback.circuit import Circuit, CircuitScope, signal_to
 from fallback.failures import signal_of

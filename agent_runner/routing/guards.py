@@ -20,9 +20,8 @@ from agent_runner.events.toggle import (
 from agent_runner.routing.toggles import Toggles
 from agent_runner.settings import AutomaticSettings
 from conversation_store.errors import StoreError
-from conversation_store.records import AgentRecord, ToggleRecord
-from conversation_store.sqlite.store import Store
-from conversation_store.sqlite.toggles import Cause
+from conversation_store.interfaces import Store
+from conversation_store.records import AgentRecord, Cause, ToggleRecord
 from fallback.guard import Evidence, Guard, Level, Observation, Policy
 from fallback.precedence import Key, Scope, key_of
 

@@ -12,8 +12,7 @@ from agent_runner.routing.circuits import Circuits, refusal
 from agent_runner.routing.comm_mode import check_comm_mode
 from agent_runner.routing.guards import Guards
 from agent_runner.routing.toggles import Toggles
-from conversation_store.records import AgentRecord, RunOutcome, ToggleRecord
-from conversation_store.sqlite.toggles import Cause
+from conversation_store.records import AgentRecord, Cause, RunOutcome, ToggleRecord
 from conversation_store.states import RunState
 from fallback.breaker import BreakerState
 from fallback.circuit import Circuit, CircuitScope

@@ -15,9 +15,8 @@ from agent_runner.clock import Clock
 from agent_runner.errors import BadRequestError, NotFoundError
 from agent_runner.events.toggle import ToggleCleared, ToggleExpired, ToggleSet
 from conversation_store.errors import StoreError
-from conversation_store.records import ToggleRecord
-from conversation_store.sqlite.store import Store
-from conversation_store.sqlite.toggles import Cause
+from conversation_store.interfaces import Store
+from conversation_store.records import Cause, ToggleRecord
 from fallback.precedence import EVERYTHING, Key, Scope, expired, in_force, key_of
 
 log = structlog.get_logger(__name__)

@@ -27,8 +27,8 @@ from agent_runner.runs.route import route_decided
 from agent_runner.runs.stop import StopSignal
 from agent_runner.settings import Timeouts
 from conversation_store.errors import StoreError
+from conversation_store.interfaces import Store
 from conversation_store.records import NewRun, RunOutcome, RunRecord, ended
-from conversation_store.sqlite.store import Store
 from fallback.plan import Plan
 
 log = structlog.get_logger(__name__)

@@ -21,8 +21,8 @@ from agent_runner.runs.history import MOST_TURNS, with_history
 from agent_runner.runs.processes import Processes
 from agent_runner.runs.resumption import Resumption
 from conversation_store.codes import FailureCode
+from conversation_store.interfaces import Store
 from conversation_store.records import ApprovalRecord, ConversationRecord
-from conversation_store.sqlite.store import Store
 
 RESUME_ATTEMPTS = 2
 RESUME_PAUSE_S = 1.0

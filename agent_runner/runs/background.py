@@ -22,8 +22,8 @@ from agent_runner.runs.outcome import judge, stopped
 from agent_runner.runs.stop import StopReason
 from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
+from conversation_store.interfaces import Store
 from conversation_store.records import NewRun, RunOutcome
-from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 
 log = structlog.get_logger(__name__)

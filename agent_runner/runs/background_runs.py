@@ -21,7 +21,7 @@ from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.registry import ActiveRuns
 from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
-from conversation_store.sqlite.store import Store
+from conversation_store.interfaces import Store
 
 log = structlog.get_logger(__name__)
 

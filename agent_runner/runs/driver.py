@@ -41,8 +41,8 @@ from agent_runner.runs.stop import StopReason
 from agent_runner.settings import Settings, Timeouts
 from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
+from conversation_store.interfaces import Store
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
-from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 from fallback.plan import CommMode, Plan, Source
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from agent_runner.agents.wordings.table import wording_of
 from agent_runner.events.registry import events_of
 from conversation_store.codes import FailureCode
+from conversation_store.interfaces import Store
 from conversation_store.records import RunRecord
-from conversation_store.sqlite.store import Store
 
 _OF_THE_SESSION = frozenset(
     {

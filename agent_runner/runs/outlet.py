@@ -13,7 +13,7 @@ from agent_runner.events.permission import PermissionResolved
 from agent_runner.events.session import SessionStarted
 from agent_runner.runs.ask import Ask
 from agent_runner.runs.progress import Progress
-from conversation_store.sqlite.store import Store
+from conversation_store.interfaces import Store
 
 
 class Outlet:

@@ -8,8 +8,8 @@ from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runs.active import ActiveRun
 from agent_runner.tasks import Tasks
+from conversation_store.interfaces import Store
 from conversation_store.records import Move, ProcessRecord
-from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 
 

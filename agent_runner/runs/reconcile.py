@@ -18,8 +18,8 @@ from agent_runner.process.identity import ProcessIdentity
 from agent_runner.runs.outcome import finished_event, with_hint
 from agent_runner.runs.recovery import Recovered
 from conversation_store.codes import FailureCode
+from conversation_store.interfaces import Store
 from conversation_store.records import ProcessRecord, RunOutcome, RunRecord, StoredEvent
-from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 
 log = structlog.get_logger(__name__)

@@ -24,8 +24,8 @@ from agent_runner.events.usage import Usage
 from agent_runner.runs.printed import Printing, read
 from agent_runner.runs.raw_files import RawFiles
 from conversation_store.errors import StoreError
+from conversation_store.interfaces import Store
 from conversation_store.records import RunRecord
-from conversation_store.sqlite.store import Store
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from agent_runner.runs.announcements import ConversationDeleted, RunOver
 from agent_runner.runs.raw_files import RawFiles, Rotated
 from agent_runner.settings import LogSettings
 from conversation_store.errors import StoreError
-from conversation_store.sqlite.store import Store
+from conversation_store.interfaces import Store
 
 log = structlog.get_logger(__name__)
 

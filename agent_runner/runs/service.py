@@ -38,8 +38,8 @@ from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.runs.stop import StopReason
 from agent_runner.settings import Settings, Timeouts
 from agent_runner.tasks import Tasks
+from conversation_store.interfaces import Store
 from conversation_store.records import AgentRecord, NewRun, RunRecord
-from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 
 log = structlog.get_logger(__name__)

@@ -37,8 +37,8 @@ from agent_runner.runners.session_log import Seen, lines_from, look
 from agent_runner.runs import history, resumption
 from agent_runner.runs.announcements import RunOver
 from conversation_store.errors import StoreError
+from conversation_store.interfaces import Store
 from conversation_store.records import ConversationRecord, TurnRecord
-from conversation_store.sqlite.store import Store
 
 WRITTEN_S = 0.4
 """So long after a turn its CLI has written the file (recorded: up to 0.1 s)."""

@@ -1,7 +1,12 @@
 """The rows of the store as values. Times are RFC 3339 UTC text, durations milliseconds."""
 
 from conversation_store.records.agents import AgentRecord
-from conversation_store.records.approvals import ApprovalEventRecord, ApprovalRecord, NewApproval
+from conversation_store.records.approvals import (
+    ApprovalEventRecord,
+    ApprovalRecord,
+    Moved,
+    NewApproval,
+)
 from conversation_store.records.base import NOT_STORED, Record
 from conversation_store.records.comparisons import (
     ComparisonDetail,
@@ -15,11 +20,12 @@ from conversation_store.records.comparisons import (
     ToolCall,
 )
 from conversation_store.records.conversations import ConversationRecord, TurnRecord
+from conversation_store.records.database import DatabaseStats, Lease, Owner
 from conversation_store.records.events import NewEvent, StoredEvent
 from conversation_store.records.processes import BreakerRecord, ProcessRecord
 from conversation_store.records.runs import Move, NewRun, RunEnd, RunOutcome, RunRecord, ended
 from conversation_store.records.tickets import TicketRecord
-from conversation_store.records.toggles import ToggleEventRecord, ToggleRecord
+from conversation_store.records.toggles import Cause, ToggleEventRecord, ToggleRecord
 
 __all__ = [
     "NOT_STORED",
@@ -27,18 +33,23 @@ __all__ = [
     "ApprovalEventRecord",
     "ApprovalRecord",
     "BreakerRecord",
+    "Cause",
     "ComparisonDetail",
     "ComparisonRecord",
     "ComparisonResult",
     "ConversationRecord",
+    "DatabaseStats",
     "Figures",
     "FileChange",
+    "Lease",
     "LegBody",
     "Move",
+    "Moved",
     "NewApproval",
     "NewComparison",
     "NewEvent",
     "NewRun",
+    "Owner",
     "ProcessRecord",
     "Reason",
     "Record",

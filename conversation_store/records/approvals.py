@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from conversation_store.records.base import Record
+from conversation_store.records.events import StoredEvent
 from conversation_store.states import ApprovalKind, ApprovalState, Delivery
 
 
@@ -84,3 +85,10 @@ class ApprovalEventRecord(msgspec.Struct, frozen=True):
     type: str
     time: str
     payload: bytes
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """An approval after a move, and the events of its conversation that the move made."""
+
+    approval: ApprovalRecord
+    events: list[StoredEvent]

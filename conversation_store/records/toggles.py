@@ -39,3 +39,11 @@ class ToggleEventRecord(msgspec.Struct, frozen=True):
     type: str
     time: str
     payload: bytes
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Who changed a toggle, by which way and why: what the audit log keeps of a change."""
+
+    by: str
+    via: str
+    reason: str

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from typing_extensions import override
 
-from conversation_store import free_json
+from conversation_store import free_json, interfaces
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import AgentRecord
 from conversation_store.sqlite.readers import Readers
 from conversation_store.sqlite.remembered import Remembered
-from conversation_store.sqlite.rows import Row, Rows, to_json
+from conversation_store.sqlite.rows import Row, Rows
 from conversation_store.sqlite.writer import Transaction, Urgency, Writer
 
 _AGENTS = Rows(AgentRecord)
@@ -27,14 +28,15 @@ def _not_found(agent_id: str) -> RecordNotFoundError:
     return RecordNotFoundError("agent_not_found", f"no agent is named {agent_id!r}")
 
 
-class Agents:
-    """Named workers. A deleted agent keeps its conversations and frees its name."""
+class Agents(interfaces.Agents):
+    """`interfaces.Agents` in SQLite."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
         self._known = Remembered(self._read)
 
+    @override
     async def add(
         self,
         agent_id: str,
@@ -44,7 +46,6 @@ class Agents:
         options: dict[str, Any],
         now: str,
     ) -> AgentRecord:
-        """Register; RecordConflictError `agent_exists` if the name is taken."""
 
         agent = AgentRecord(
             agent_id=agent_id,
@@ -64,10 +65,10 @@ class Agents:
         with self._known.changing(agent_id):
             return await self._writer.submit(unit, durable=True)
 
+    @override
     async def change(
         self, agent_id: str, *, comm_mode: str, options: dict[str, Any], now: str
     ) -> AgentRecord:
-        """Replace an agent's mode and options; RecordNotFoundError if there is none."""
 
         def unit(transaction: Transaction) -> AgentRecord:
             rows = transaction.run(
@@ -75,7 +76,7 @@ class Agents:
                 {
                     "agent_id": agent_id,
                     "comm_mode": comm_mode,
-                    "options": to_json(options),
+                    "options": free_json.encode(options),
                     "now": now,
                 },
             )
@@ -86,8 +87,8 @@ class Agents:
         with self._known.changing(agent_id):
             return await self._writer.submit(unit, durable=True)
 
+    @override
     async def delete(self, agent_id: str, *, now: str) -> None:
-        """Forget an agent; RecordNotFoundError if there is none."""
 
         def unit(transaction: Transaction) -> None:
             if not transaction.run("delete_agent", {"agent_id": agent_id, "now": now}):
@@ -96,15 +97,15 @@ class Agents:
         with self._known.changing(agent_id):
             await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
+    @override
     async def get(self, agent_id: str) -> AgentRecord:
-        """One agent; RecordNotFoundError if there is none."""
         agent = await self._known.get(agent_id)
         if agent is None:
             raise _not_found(agent_id)
         return agent
 
+    @override
     async def all(self) -> list[AgentRecord]:
-        """Every agent, by name."""
         return [_agent(row) for row in await self._readers.read("list_agents", {})]
 
     async def _read(self, agent_id: str) -> AgentRecord | None:

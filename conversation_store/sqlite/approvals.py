@@ -6,49 +6,35 @@ import builtins
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
+from typing_extensions import override
 
+from conversation_store import free_json, interfaces
+from conversation_store.approval_log import (
+    DELIVERY,
+    EXTENDED,
+    MOVED,
+    REQUESTED,
+    RESOLVED,
+    WARNING,
+    event_payload,
+)
 from conversation_store.errors import RecordNotFoundError
 from conversation_store.records import (
     ApprovalEventRecord,
     ApprovalRecord,
+    Moved,
     NewApproval,
     NewEvent,
     StoredEvent,
 )
 from conversation_store.sqlite.events import append_events
 from conversation_store.sqlite.readers import Readers
-from conversation_store.sqlite.rows import Rows, to_ascii_json
+from conversation_store.sqlite.rows import Rows
 from conversation_store.sqlite.writer import Transaction, Urgency, Writer
 from conversation_store.states import ApprovalState, Delivery, RunState
 
-REQUESTED = "approval.requested"
-WARNING = "approval.warning"
-EXTENDED = "approval.extended"
-RESOLVED = "approval.resolved"
-MOVED = "approval.moved"
-DELIVERY = "approval.delivery"
-
 _APPROVALS = Rows(ApprovalRecord)
-_QUESTIONS = Rows(NewApproval, to_ascii_json)
-# What was shown with the question need not come again with each thing that happens to it.
-_ONCE = ("input", "options", "hints", "features", "deciders")
-
-
-def event_payload(kind: str, approval: ApprovalRecord) -> bytes:
-    """The JSON object of an event; all that was asked is in the first one only."""
-    shown = msgspec.to_builtins(approval)
-    if kind != REQUESTED:
-        for name in _ONCE:
-            del shown[name]
-    return to_ascii_json({"type": kind, "approval": shown}).encode()
-
-
-class Moved(msgspec.Struct, frozen=True):
-    """An approval after a move, and the events of its conversation that the move made."""
-
-    approval: ApprovalRecord
-    events: list[StoredEvent]
+_QUESTIONS = Rows(NewApproval, free_json.encode_ascii)
 
 
 def asked(transaction: Transaction, run_id: str) -> bool:
@@ -80,19 +66,15 @@ def _tell(
     return append_events(transaction, approval.conversation_id, approval.run_id, [event])
 
 
-class Approvals:
-    """Questions, their decisions and the log of both."""
+class Approvals(interfaces.Approvals):
+    """`interfaces.Approvals` in SQLite."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
 
+    @override
     async def open(self, approval: NewApproval, events: Sequence[NewEvent]) -> Moved | None:
-        """Commit a question: the run waits for it, `events` and its own come after each other.
-
-        None, and nothing changed, if the process asked just this with this id before, or the
-        run is over.
-        """
         parameters = _QUESTIONS.parameters(approval)
 
         def unit(transaction: Transaction) -> Moved | None:
@@ -106,6 +88,7 @@ class Approvals:
 
         return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 
+    @override
     async def decide(
         self,
         approval_id: str,
@@ -118,15 +101,10 @@ class Approvals:
         delivered: bool,
         now: str,
     ) -> Moved | None:
-        """Commit the one decision; None if there was one before, or the time is over.
-
-        With `delivered` the asking process is there to be told, and is told after this: so a
-        decision reaches a process at most once. Its run goes on if it waits for nothing else.
-        """
         parameters = {
             "approval_id": approval_id,
             "state": state,
-            "decision": to_ascii_json(decision),
+            "decision": free_json.encode_ascii(decision),
             "decided_by": by,
             "decided_via": via,
             "reason": reason,
@@ -135,10 +113,10 @@ class Approvals:
         }
         return await self._move("decide_approval", parameters, RESOLVED, go_on=delivered)
 
+    @override
     async def expire(
         self, approval_id: str, *, reason: str, delivered: bool, now: str
     ) -> Moved | None:
-        """End an approval that nobody decided in time; None if it is not due, or decided."""
         parameters = {
             "approval_id": approval_id,
             "reason": reason,
@@ -147,13 +125,13 @@ class Approvals:
         }
         return await self._move("expire_approval", parameters, RESOLVED, go_on=delivered)
 
+    @override
     async def void(self, approval_id: str, *, reason: str, now: str) -> Moved | None:
-        """Take a question back that is no longer asked; None if it is decided."""
         parameters = {"approval_id": approval_id, "reason": reason, "now": now}
         return await self._move("void_approval", parameters, RESOLVED, go_on=True)
 
+    @override
     async def move_over(self, approval_id: str, run_id: str, *, now: str) -> Moved | None:
-        """Let another run wait for it, which is of the same process; None if it is decided."""
         parameters = {"approval_id": approval_id, "run_id": run_id, "now": now}
 
         def unit(transaction: Transaction) -> Moved | None:
@@ -166,10 +144,10 @@ class Approvals:
 
         return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 
+    @override
     async def extend(
         self, approval_id: str, *, by_ms: int, expires_at: str, warn_at: str, now: str
     ) -> Moved | None:
-        """Give a pending approval more time; None if it is decided or its time was over."""
         parameters = {
             "approval_id": approval_id,
             "by_ms": by_ms,
@@ -179,10 +157,11 @@ class Approvals:
         }
         return await self._move("extend_approval", parameters, EXTENDED)
 
+    @override
     async def warn(self, approval_id: str, *, now: str) -> Moved | None:
-        """Note that its time is nearly over; None if that was said or is not so."""
         return await self._move("warn_approval", {"approval_id": approval_id, "now": now}, WARNING)
 
+    @override
     async def move_delivery(
         self,
         approval_id: str,
@@ -192,11 +171,6 @@ class Approvals:
         now: str,
         error: str | None = None,
     ) -> Moved | None:
-        """Move what becomes of a decision on; None if it is not at `source`.
-
-        With `resuming` the run goes on, if it waits for no other decision. What would be
-        brought to a run that is over is `failed`.
-        """
         parameters = {
             "approval_id": approval_id,
             "source": source,
@@ -226,18 +200,19 @@ class Approvals:
 
     # --- reading ----------------------------------------------------------------------------
 
+    @override
     async def get(self, approval_id: str) -> ApprovalRecord:
-        """One approval; RecordNotFoundError if there is none."""
         rows = await self._readers.read("get_approval", {"approval_id": approval_id})
         if not rows:
             raise RecordNotFoundError("approval_not_found", f"no approval is {approval_id!r}")
         return _APPROVALS.record(rows[0])
 
+    @override
     async def of_run(self, run_id: str) -> list[ApprovalRecord]:
-        """The approvals of a run in the order of their asking."""
         rows = await self._readers.read("approvals_of_run", {"run_id": run_id})
         return [_APPROVALS.record(row) for row in rows]
 
+    @override
     async def list(
         self,
         *,
@@ -247,7 +222,6 @@ class Approvals:
         before: str | None = None,
         limit: int,
     ) -> builtins.list[ApprovalRecord]:
-        """Approvals, newest first, older than the approval `before`."""
         statement = "list_approvals"
         if state is ApprovalState.PENDING:
             statement = "list_pending_approvals"
@@ -263,36 +237,36 @@ class Approvals:
         )
         return [_APPROVALS.record(row) for row in rows]
 
+    @override
     async def pending(self) -> int:
-        """How many wait for a decision."""
         return int((await self._readers.read("count_pending", {}))[0][0])
 
+    @override
     async def due(self, *, now: str, limit: int) -> builtins.list[str]:
-        """The ids of pending approvals whose time is over."""
         rows = await self._readers.read("due_approvals", {"now": now, "limit": limit})
         return [str(row[0]) for row in rows]
 
+    @override
     async def to_warn(self, *, now: str, limit: int) -> builtins.list[str]:
-        """The ids of those whose time is nearly over and of which that was not said."""
         rows = await self._readers.read("approvals_to_warn", {"now": now, "limit": limit})
         return [str(row[0]) for row in rows]
 
+    @override
     async def next_moment(self) -> str | None:
-        """When the next approval is due, or to be warned of."""
         moment: str | None = (await self._readers.read("next_approval_moment", {}))[0][0]
         return moment
 
+    @override
     async def held_runs(self) -> set[str]:
-        """The runs that wait for a decision, or for a process to be told of one."""
         return {str(row[0]) for row in await self._readers.read("held_runs", {})}
 
+    @override
     async def events(self, *, after: int, limit: int) -> builtins.list[ApprovalEventRecord]:
-        """What happened after event `after`, oldest first."""
         rows = await self._readers.read("approval_events_after", {"after": after, "limit": limit})
         return [ApprovalEventRecord(*row) for row in rows]
 
+    @override
     async def last_event(self) -> int:
-        """The seq of the last event; 0 before the first."""
         return int((await self._readers.read("last_approval_event", {}))[0][0])
 
 

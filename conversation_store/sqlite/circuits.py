@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
+from conversation_store import interfaces
 from conversation_store.records import BreakerRecord
 from conversation_store.sqlite.readers import Readers
 from conversation_store.sqlite.rows import Rows
@@ -10,15 +13,15 @@ from conversation_store.sqlite.writer import Transaction, Writer
 _BREAKERS = Rows(BreakerRecord)
 
 
-class Breakers:
-    """One row for each breaker that was ever anything but fresh."""
+class Breakers(interfaces.Breakers):
+    """`interfaces.Breakers` in SQLite."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
 
+    @override
     async def save(self, breaker: BreakerRecord) -> None:
-        """Write a breaker's state in the place of its last."""
 
         parameters = _BREAKERS.parameters(breaker)
 
@@ -27,6 +30,6 @@ class Breakers:
 
         await self._writer.submit(unit, durable=False)
 
+    @override
     async def all(self) -> list[BreakerRecord]:
-        """Every breaker, by scope and name."""
         return [_BREAKERS.record(row) for row in await self._readers.read("list_breakers", {})]

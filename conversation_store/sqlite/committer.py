@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from conversation_store.sqlite.faults import Fault, StoreState, fault_of
+from conversation_store.health import Fault
+from conversation_store.sqlite.faults import fault_of
 from conversation_store.sqlite.lease import prove
 from conversation_store.sqlite.reserve import Reserve
 from conversation_store.sqlite.units import INTO_RESERVE, PATIENT, Job, Transaction, Urgency
 from conversation_store.sqlite.wal import Wal
+from conversation_store.states import StoreState
 
 Jobs = Sequence[Job[Any]]
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from typing_extensions import override
 
+from conversation_store import interfaces
 from conversation_store.errors import RecordNotFoundError
+from conversation_store.interfaces.comparisons import BEGINNING, END
 from conversation_store.records import (
     ComparisonDetail,
     ComparisonRecord,
@@ -19,23 +22,20 @@ from conversation_store.sqlite.rows import Rows
 from conversation_store.sqlite.writer import Transaction, Urgency, Writer
 from conversation_store.states import ComparisonState, Isolation, Verdict
 
-BEGINNING, END = "0", "~"
-"""Before and after every time."""
-
 _BEGUN = Rows(NewComparison)
 _RESULTS = Rows(ComparisonResult)
 _COMPARISONS = Rows(ComparisonRecord)
 
 
-class Comparisons:
-    """One row for each comparison that was begun or skipped; it goes with its conversation."""
+class Comparisons(interfaces.Comparisons):
+    """`interfaces.Comparisons` in SQLite."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
 
+    @override
     async def begin(self, new: NewComparison) -> None:
-        """Write down that a comparison is made, or skipped."""
         skipped = new.skipped_because is not None
         state = ComparisonState.SKIPPED if skipped else ComparisonState.RUNNING
         parameters = {
@@ -50,8 +50,8 @@ class Comparisons:
 
         await self._writer.submit(unit, durable=False)
 
+    @override
     async def finish(self, comparison_id: str, result: ComparisonResult, *, now: str) -> bool:
-        """Commit the end of a comparison; False if it is over, or gone with its conversation."""
         skipped = result.verdict is None
         parameters = {
             **_RESULTS.parameters(result),
@@ -65,8 +65,8 @@ class Comparisons:
 
         return await self._writer.submit(unit, durable=False)
 
+    @override
     async def skip_running(self, because: str, *, now: str) -> int:
-        """End what an earlier service had begun; returns how many that were."""
 
         def unit(transaction: Transaction) -> int:
             rows = transaction.run("skip_running_comparisons", {"because": because, "now": now})
@@ -74,8 +74,8 @@ class Comparisons:
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
+    @override
     async def empty_old(self, *, before: str, limit: int) -> int:
-        """Remove both outputs of up to `limit` comparisons begun earlier; how many those were."""
 
         def unit(transaction: Transaction) -> int:
             parameters = {"before": before, "limit": limit}
@@ -83,8 +83,8 @@ class Comparisons:
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.RELIEF)
 
+    @override
     async def get(self, comparison_id: str) -> ComparisonDetail:
-        """One comparison, with both outputs while they are kept; RecordNotFoundError if none."""
         rows = await self._readers.read("get_comparison", {"comparison_id": comparison_id})
         if not rows:
             raise RecordNotFoundError("comparison_not_found", f"no comparison is {comparison_id!r}")
@@ -93,6 +93,7 @@ class Comparisons:
             comparison=_COMPARISONS.record(tuple(row)), primary=_body(primary), mirror=_body(mirror)
         )
 
+    @override
     async def page(
         self,
         *,
@@ -104,10 +105,6 @@ class Comparisons:
         before: str | None = None,
         limit: int,
     ) -> list[ComparisonRecord]:
-        """Those begun in [since, until), newest first, older than the id `before`.
-
-        With `verdicts` (at most three) only those that ended so.
-        """
         first, second, third = (*verdicts, None, None, None)[:3]
         parameters = {
             "first": first,
@@ -123,8 +120,8 @@ class Comparisons:
         rows = await self._readers.read("list_comparisons", parameters)
         return [_COMPARISONS.record(row) for row in rows]
 
+    @override
     async def history(self, conversation_id: str, kind: str) -> tuple[str | None, int]:
-        """The CLI session of the conversation's last mirror, and how many turns it has seen."""
         parameters = {"conversation_id": conversation_id, "kind": kind}
         rows = await self._readers.read("mirror_history", parameters)
         seen = await self._readers.read("shadowed_turns", parameters)

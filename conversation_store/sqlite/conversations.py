@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from typing_extensions import override
+
+from conversation_store import interfaces
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
 from conversation_store.records import ConversationRecord, NewEvent, StoredEvent, TurnRecord
 from conversation_store.sqlite.events import append_events
@@ -37,16 +40,16 @@ def current_conversations(readers: Readers) -> Remembered[str]:
     return Remembered(read)
 
 
-class Conversations:
-    """Agents' chats."""
+class Conversations(interfaces.Conversations):
+    """`interfaces.Conversations` in SQLite."""
 
     def __init__(self, writer: Writer, readers: Readers, current: Remembered[str]) -> None:
         self._writer = writer
         self._readers = readers
         self._current = current
 
+    @override
     async def get(self, conversation_id: str) -> ConversationRecord:
-        """One conversation; RecordNotFoundError if there is none."""
         rows = await self._readers.read("get_conversation", {"conversation_id": conversation_id})
         if not rows:
             raise RecordNotFoundError(
@@ -54,30 +57,30 @@ class Conversations:
             )
         return _CONVERSATIONS.record(rows[0])
 
+    @override
     async def current(self, agent_id: str) -> ConversationRecord | None:
-        """The agent's newest open conversation."""
         conversation_id = await self._current.get(agent_id)
         if conversation_id is None:
             return None
         rows = await self._readers.read("get_conversation", {"conversation_id": conversation_id})
         return _CONVERSATIONS.record(rows[0]) if rows else None
 
+    @override
     async def current_id(self, agent_id: str) -> str | None:
-        """Its id alone, which is known without asking the database most of the time."""
         return await self._current.get(agent_id)
 
+    @override
     async def of_agent(
         self, agent_id: str, *, before: str | None, limit: int
     ) -> list[ConversationRecord]:
-        """An agent's conversations, newest first, older than the id `before`."""
         rows = await self._readers.read(
             "list_conversations",
             {"agent_id": agent_id, "before": before or _LAST_ID, "limit": limit},
         )
         return [_CONVERSATIONS.record(row) for row in rows]
 
+    @override
     async def end(self, conversation_id: str, *, now: str) -> bool:
-        """Close a conversation to new prompts; False if it was closed already."""
 
         def unit(transaction: Transaction) -> bool:
             parameters = {"conversation_id": conversation_id, "now": now}
@@ -86,8 +89,8 @@ class Conversations:
         with self._current.changing():
             return await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
+    @override
     async def delete(self, conversation_id: str) -> None:
-        """Remove a conversation and all in it; RecordConflictError while a run is open."""
 
         def unit(transaction: Transaction) -> None:
             parameters = {"conversation_id": conversation_id}
@@ -103,8 +106,8 @@ class Conversations:
         with self._current.changing():
             await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
+    @override
     async def set_session(self, conversation_id: str, session_id: str | None, *, now: str) -> None:
-        """Keep the CLI's own session id for resume, known since now; None forgets it."""
 
         def unit(transaction: Transaction) -> None:
             transaction.run(
@@ -114,21 +117,18 @@ class Conversations:
 
         await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
+    @override
     async def mark_session(self, conversation_id: str, mark: str) -> None:
-        """Keep how far the file of the CLI's session is known, in the caller's own words."""
 
         def unit(transaction: Transaction) -> None:
             transaction.run("mark_session", {"conversation_id": conversation_id, "mark": mark})
 
         await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
+    @override
     async def add_from_session(
         self, conversation_id: str, turns: Sequence[TurnRecord], mark: str, event: NewEvent
     ) -> list[StoredEvent]:
-        """Add what was said in the CLI's session by another hand, and tell of it by `event`.
-
-        The seqs of `turns` are the store's to give. One transaction with the mark behind them.
-        """
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
             for turn in turns:
@@ -138,22 +138,22 @@ class Conversations:
 
         return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 
+    @override
     async def turns(self, conversation_id: str, *, after: int, limit: int) -> list[TurnRecord]:
-        """Messages in order, those with a seq above `after`."""
         rows = await self._readers.read(
             "list_turns", {"conversation_id": conversation_id, "after": after, "limit": limit}
         )
         return [_TURNS.record(row) for row in rows]
 
+    @override
     async def turn(self, turn_id: str) -> TurnRecord:
-        """One message; RecordNotFoundError if there is none."""
         rows = await self._readers.read("get_turn", {"turn_id": turn_id})
         if not rows:
             raise RecordNotFoundError("turn_not_found", f"no turn is {turn_id!r}")
         return _TURNS.record(rows[0])
 
+    @override
     async def turns_of_run(self, run_id: str) -> list[TurnRecord]:
-        """The messages a run took in and gave out."""
         return [
             _TURNS.record(row)
             for row in await self._readers.read("turns_of_run", {"run_id": run_id})

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
+from conversation_store import interfaces
 from conversation_store.sqlite.writer import Transaction, Urgency, Writer
 
 
-class Deadlines:
-    """The ends of approvals, tickets and toggles that are not over yet."""
+class Deadlines(interfaces.Deadlines):
+    """`interfaces.Deadlines` in SQLite."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
+    @override
     async def move(self, seconds: float, *, now: str) -> int:
-        """Move every end that is after `now` by so many seconds; how many there were."""
         parameters = {
             "by": f"{seconds:+.3f} seconds",
             "by_ms": round(seconds * 1000),
@@ -25,8 +28,8 @@ class Deadlines:
 
         return await self._writer.submit(unit, durable=True, urgency=Urgency.RELIEF)
 
+    @override
     async def bound(self, *, latest: str) -> int:
-        """Let no approval wait for longer than until `latest`; how many would have."""
         return await self._writer.submit(
             lambda transaction: len(transaction.run("bound_approvals", {"latest": latest})),
             durable=True,

@@ -8,11 +8,9 @@ import sqlite3
 _WAL_RESET_FIXED = (3, 51, 3)
 
 
-def version() -> str:
-    """The version of the SQLite library in use: `3.45.1`."""
-    return sqlite3.sqlite_version
-
-
-def needs_one_writer() -> bool:
-    """True if this SQLite is only safe with a single writing connection, as the store has."""
-    return sqlite3.sqlite_version_info < _WAL_RESET_FIXED
+def described() -> str:
+    """The version of the SQLite library in use, and whether it is only safe with one writer."""
+    one_writer = sqlite3.sqlite_version_info < _WAL_RESET_FIXED
+    return sqlite3.sqlite_version + (
+        " (one writer only, as this service does)" if one_writer else ""
+    )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Sequence
 
+from typing_extensions import override
+
+from conversation_store import interfaces
 from conversation_store.records import NewEvent, StoredEvent
 from conversation_store.sqlite.moves import make_moves
 from conversation_store.sqlite.readers import Readers
@@ -67,20 +70,17 @@ def append_batch(
     return stored
 
 
-class Events:
-    """Appends to and reads from the log."""
+class Events(interfaces.Events):
+    """`interfaces.Events` in SQLite."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
 
+    @override
     async def append(
         self, conversation_id: str, batch: Sequence[tuple[str | None, NewEvent]]
     ) -> list[StoredEvent]:
-        """Commit events of one conversation, each with its run and the move it tells of, in order.
-
-        Waits for a database that cannot be written now. A move is durable.
-        """
         moves = any(event.move is not None for _, event in batch)
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
@@ -90,15 +90,15 @@ class Events:
         urgency = Urgency.END if moves else Urgency.PATIENT
         return await self._writer.submit(unit, durable=moves, urgency=urgency)
 
+    @override
     async def head(self, conversation_id: str, seq: int) -> StoredEvent | None:
-        """One event without its payload, or None."""
         rows = await self._readers.read(
             "event_head", {"conversation_id": conversation_id, "seq": seq}
         )
         return _event(rows[0]) if rows else None
 
+    @override
     async def pieces(self, conversation_id: str, seq: int, *, start: int) -> AsyncIterator[bytes]:
-        """An event's payload from byte `start` in pieces of PAGE_BYTES, never whole."""
         key = {"conversation_id": conversation_id, "seq": seq}
         for at in itertools.count(start, PAGE_BYTES):
             piece = await self._readers.read_blob(
@@ -108,14 +108,14 @@ class Events:
                 return
             yield piece
 
+    @override
     def of_conversation(
         self, conversation_id: str, *, after: int, until: int
     ) -> AsyncIterator[list[StoredEvent]]:
-        """Events with after < seq <= until in pages of about a mebibyte."""
         return self._pages("events_after", "conversation_id", conversation_id, after, until)
 
+    @override
     def of_run(self, run_id: str, *, after: int, until: int) -> AsyncIterator[list[StoredEvent]]:
-        """Events of one run with after < seq <= until, in pages of about a mebibyte."""
         return self._pages("run_events_after", "run_id", run_id, after, until)
 
     async def _pages(

@@ -5,33 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
-from pathlib import Path
 
-import msgspec
-
-from conversation_store.errors import (
-    StoreCorruptError,
-    StoreFencedError,
-    StoreFullError,
-    StoreLockedError,
-    StoreUnusableError,
-    StoreUnwritableError,
-)
-
-
-class StoreState(StrEnum):
-    """What the database can do. All but `ok` refuse new work; reads are tried in each."""
-
-    OK = "ok"
-    FULL = "full"
-    LOCKED = "locked"
-    UNWRITABLE = "unwritable"
-    CORRUPT = "corrupt"
-    FENCED = "fenced"
-
-
-FINAL = frozenset({StoreState.CORRUPT, StoreState.FENCED})
+from conversation_store.errors import StoreFencedError
+from conversation_store.health import Fault
+from conversation_store.states import StoreState
 
 _STATES = {
     sqlite3.SQLITE_FULL: StoreState.FULL,
@@ -47,43 +24,6 @@ _STATES = {
     # The WAL's index could not grow: on a full disk this comes before SQLITE_FULL.
     sqlite3.SQLITE_IOERR_SHMSIZE: StoreState.FULL,
 }
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """A state other than `ok`, and what SQLite said."""
-
-    state: StoreState
-    detail: str
-
-    @property
-    def final(self) -> bool:
-        """True if waiting does not help."""
-        return self.state in FINAL
-
-    def error(self) -> StoreUnusableError:
-        """The error for whoever wanted something of the store."""
-        match self.state:
-            case StoreState.FULL:
-                return StoreFullError("disk_full", f"the disk is full ({self.detail})")
-            case StoreState.LOCKED:
-                return StoreLockedError(
-                    "database_locked", f"another program holds the database ({self.detail})"
-                )
-            case StoreState.CORRUPT:
-                return StoreCorruptError(
-                    "database_corrupt", f"the database is damaged ({self.detail})"
-                )
-            case StoreState.FENCED:
-                return StoreFencedError("fenced", self.detail)
-            case _:
-                return StoreUnwritableError(
-                    "database_unwritable", f"the database cannot be written ({self.detail})"
-                )
-
-    def refusal(self, path: Path) -> StoreUnusableError:
-        """The error for whoever wanted to use the database at `path`, which nobody changed."""
-        error = self.error()
-        return type(error)(error.code, f"{path}: {error.message}. It was left as it is")
 
 
 def fault_of(error: Exception) -> Fault | None:

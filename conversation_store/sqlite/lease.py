@@ -9,25 +9,8 @@ from __future__ import annotations
 import sqlite3
 
 from conversation_store.errors import StoreFencedError
-from conversation_store.records import Record
+from conversation_store.records import Lease, Owner
 from conversation_store.sqlite.statements import statements
-
-
-class Owner(Record, frozen=True, kw_only=True):
-    """Who opens the store for service: `name` is host:pid, `since` the time it does so."""
-
-    name: str
-    boot_id: str
-    since: str
-
-
-class Lease(Record, frozen=True, kw_only=True):
-    """The lease as it stands in the database."""
-
-    owner: str
-    boot_id: str
-    epoch: int
-    since: str
 
 
 def take(connection: sqlite3.Connection, owner: Owner) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from typing_extensions import override
+
+from conversation_store import interfaces
 from conversation_store.records import NewEvent, ProcessRecord
 from conversation_store.sqlite.events import append_events
 from conversation_store.sqlite.readers import Readers
@@ -18,21 +21,21 @@ def insert_process(transaction: Transaction, process: ProcessRecord) -> None:
     transaction.run("insert_process", _PROCESSES.parameters(process))
 
 
-class Processes:
-    """Rows exist for living processes, and for those that a crash left unproved."""
+class Processes(interfaces.Processes):
+    """`interfaces.Processes` in SQLite."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
 
+    @override
     async def add(self, process: ProcessRecord) -> None:
-        """Write a further process of a running run down."""
         await self._writer.submit(
             lambda t: insert_process(t, process), durable=False, urgency=Urgency.END
         )
 
+    @override
     async def note_background(self, process_id: str, background: str) -> None:
-        """Write down what it has left to do after its runs' ends, as a JSON list."""
         parameters = {"process_id": process_id, "background": background}
 
         def unit(transaction: Transaction) -> None:
@@ -40,14 +43,14 @@ class Processes:
 
         await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
+    @override
     async def forget(self, process_id: str) -> None:
-        """It is proved to be gone with all that it started."""
         await self._writer.submit(
             lambda t: _delete(t, process_id), durable=False, urgency=Urgency.END
         )
 
+    @override
     async def lose(self, process: ProcessRecord, events: Sequence[NewEvent]) -> None:
-        """Forget a process of an earlier service, and store the events of its conversation."""
 
         def unit(transaction: Transaction) -> None:
             _delete(transaction, process.process_id)
@@ -56,8 +59,8 @@ class Processes:
 
         await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
+    @override
     async def all(self) -> list[ProcessRecord]:
-        """Every process written down, oldest first."""
         return [_PROCESSES.record(row) for row in await self._readers.read("list_processes", {})]
 
 

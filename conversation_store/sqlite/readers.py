@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import anyio
 
 from conversation_store.errors import StoreUnusableError
+from conversation_store.health import Health
 from conversation_store.sqlite.connection import Connection, connect
 from conversation_store.sqlite.faults import faults_told
-from conversation_store.sqlite.health import Health
 from conversation_store.sqlite.statements import statements
 from conversation_store.sqlite.writer import Row
 

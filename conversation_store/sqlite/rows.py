@@ -6,7 +6,6 @@ makes it of names of fields alone.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from enum import StrEnum
@@ -52,20 +51,10 @@ def expand(sql: str) -> str:
     return _FIELDS.sub(written, sql)
 
 
-def to_json(value: Any) -> str:
-    """JSON text; None stays None where a column may be empty."""
-    return msgspec.json.encode(value).decode()
-
-
-def to_ascii_json(value: Any) -> str:
-    """JSON text in ASCII."""
-    return json.dumps(value, separators=(",", ":"))
-
-
 class Rows(Generic[R]):
     """Makes records of rows, and parameters of records."""
 
-    def __init__(self, record: type[R], encode: Callable[[Any], str] = to_json) -> None:
+    def __init__(self, record: type[R], encode: Callable[[Any], str] = free_json.encode) -> None:
         self.columns = columns(record)
         self._record = record
         self._encode = encode

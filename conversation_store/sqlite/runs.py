@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from typing_extensions import override
 
+from conversation_store import free_json, interfaces
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.interfaces.runs import ALL
 from conversation_store.records import (
     Move,
     NewEvent,
@@ -25,32 +28,26 @@ from conversation_store.sqlite.moves import move_run
 from conversation_store.sqlite.processes import insert_process
 from conversation_store.sqlite.readers import Readers
 from conversation_store.sqlite.remembered import Remembered
-from conversation_store.sqlite.rows import Rows, to_json
+from conversation_store.sqlite.rows import Rows
 from conversation_store.sqlite.writer import Transaction, Urgency, Writer
 from conversation_store.states import RunState
-
-_ALL = 2**62
-
 
 _RUNS = Rows(RunRecord)
 _ENDS = Rows(RunEnd)
 
 
-class Runs:
-    """Executions of prompts."""
+class Runs(interfaces.Runs):
+    """`interfaces.Runs` in SQLite."""
 
     def __init__(self, writer: Writer, readers: Readers, current: Remembered[str]) -> None:
         self._writer = writer
         self._readers = readers
         self._current = current
 
+    @override
     async def accept(
         self, run: NewRun, events: Sequence[NewEvent], *, durable: bool = True
     ) -> list[StoredEvent]:
-        """Commit the run, its inbound turn and its first events; after this it is not lost.
-
-        Unless `durable`, a machine that loses its power loses it until its next durable commit.
-        """
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
             conversation = {"conversation_id": run.conversation_id}
@@ -88,10 +85,10 @@ class Runs:
         with self._current.changing(run.agent_id):
             return await self._writer.submit(unit, durable=durable)
 
+    @override
     async def begin_background(
         self, run: NewRun, form: str, events: Sequence[NewEvent]
     ) -> list[StoredEvent]:
-        """Commit the run of what a CLI does by itself: it is running, and has no prompt."""
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
             begun = msgspec.structs.replace(
@@ -102,13 +99,13 @@ class Runs:
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
+    @override
     async def caused_by(self, run_id: str) -> list[str]:
-        """The ids of the runs that work of this run has led to, oldest first."""
         rows = await self._readers.read("runs_caused_by", {"run_id": run_id})
         return [str(row[0]) for row in rows]
 
+    @override
     async def route(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
-        """Write down that `run` goes another way than it did when it was accepted."""
 
         def unit(transaction: Transaction) -> list[StoredEvent]:
             transaction.run("route_run", _RUNS.parameters(run))
@@ -116,12 +113,8 @@ class Runs:
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
+    @override
     async def move(self, move: Move, *, process: ProcessRecord | None = None) -> bool:
-        """Make a move, with the `process` of the run written down.
-
-        False, and nothing changed, if the run may not go there (it is over, say). Waits, as
-        `finish` does, for a database that cannot be written now.
-        """
 
         def unit(transaction: Transaction) -> bool:
             moved = move_run(transaction, move)
@@ -131,6 +124,7 @@ class Runs:
 
         return await self._writer.submit(unit, durable=False, urgency=Urgency.END)
 
+    @override
     async def finish(
         self,
         run_id: str,
@@ -141,19 +135,13 @@ class Runs:
         started_at: str | None = None,
         before: Sequence[tuple[str | None, NewEvent]] = (),
     ) -> list[StoredEvent] | None:
-        """End the run by compare-and-set; None, and nothing stored, if it was over already.
-
-        Its pending approvals are voided with it. Returns the events of its conversation that
-        it stored: those of `before`, which are given with their runs, first. A move that they
-        tell of is passed over: this goes further, and knows when the run was `started_at`.
-        """
 
         def unit(transaction: Transaction) -> list[StoredEvent] | None:
             ended = transaction.change(
                 "finish_run",
                 {
                     **_ENDS.parameters(outcome),
-                    "usage": to_json(outcome.usage) if outcome.usage else None,
+                    "usage": free_json.encode(outcome.usage) if outcome.usage else None,
                     "run_id": run_id,
                     "form": outcome.form,
                     "started_at": started_at,
@@ -194,47 +182,47 @@ class Runs:
 
         return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 
+    @override
     async def get(self, run_id: str) -> RunRecord:
-        """One run; RecordNotFoundError if there is none."""
         rows = await self._readers.read("get_run", {"run_id": run_id})
         if not rows:
             raise RecordNotFoundError("run_not_found", f"no run is {run_id!r}")
         return _RUNS.record(rows[0])
 
+    @override
     async def version_before(self, run: NewRun) -> str | None:
-        """The CLI's version in the conversation's last run before `run` that knows it."""
         rows = await self._readers.read(
             "version_before", {"conversation_id": run.conversation_id, "run_id": run.run_id}
         )
         return str(rows[0][0]) if rows else None
 
+    @override
     async def by_idempotency_key(self, agent_id: str, key: str) -> str | None:
-        """The id of the agent's run that was accepted with `key`."""
         rows = await self._readers.read(
             "run_by_idempotency_key", {"agent_id": agent_id, "idempotency_key": key}
         )
         return str(rows[0][0]) if rows else None
 
-    async def of_agent(self, agent_id: str, *, since: str = "", limit: int = _ALL) -> list[str]:
-        """The ids of an agent's newest runs, newest first, back to the run `since`."""
+    @override
+    async def of_agent(self, agent_id: str, *, since: str = "", limit: int = ALL) -> list[str]:
         parameters = {"agent_id": agent_id, "since": since, "limit": limit}
         rows = await self._readers.read("runs_of_agent", parameters)
         return [str(row[0]) for row in rows]
 
+    @override
     async def of_conversation(self, conversation_id: str) -> list[str]:
-        """The ids of a conversation's runs, oldest first."""
         rows = await self._readers.read(
             "runs_of_conversation", {"conversation_id": conversation_id}
         )
         return [str(row[0]) for row in rows]
 
+    @override
     async def before(self, run_id: str, conversation_id: str, limit: int) -> list[RunRecord]:
-        """The conversation's last runs of prompts that are older than `run_id`, newest first."""
         given = {"run_id": run_id, "conversation_id": conversation_id, "limit": limit}
         return [_RUNS.record(row) for row in await self._readers.read("runs_before", given)]
 
+    @override
     async def open_runs(self) -> list[RunRecord]:
-        """Every run that is not over, oldest first."""
         return [_RUNS.record(row) for row in await self._readers.read("open_runs", {})]
 
 

@@ -12,6 +12,8 @@ import anyio
 from anyio import to_thread
 
 from conversation_store.errors import StoreFullError, StoreUnusableError
+from conversation_store.health import Fault, Health
+from conversation_store.records import Owner
 from conversation_store.sqlite.agents import Agents
 from conversation_store.sqlite.approvals import Approvals
 from conversation_store.sqlite.circuits import Breakers
@@ -21,11 +23,10 @@ from conversation_store.sqlite.connection import Connection, connect
 from conversation_store.sqlite.conversations import Conversations, current_conversations
 from conversation_store.sqlite.deadlines import Deadlines
 from conversation_store.sqlite.events import Events
-from conversation_store.sqlite.faults import Fault, StoreState, fault_of
-from conversation_store.sqlite.health import Health
+from conversation_store.sqlite.faults import fault_of
 from conversation_store.sqlite.integrity.integrity import Integrity
 from conversation_store.sqlite.integrity.quick import quick_check
-from conversation_store.sqlite.lease import Owner, take
+from conversation_store.sqlite.lease import take
 from conversation_store.sqlite.migrate import check_version, migrate
 from conversation_store.sqlite.processes import Processes
 from conversation_store.sqlite.readers import Readers
@@ -35,6 +36,7 @@ from conversation_store.sqlite.tickets import Tickets
 from conversation_store.sqlite.toggles import Toggles
 from conversation_store.sqlite.wal import BUSY_TIMEOUT_MS, Wal
 from conversation_store.sqlite.writer import Writer
+from conversation_store.states import StoreState
 
 READERS = 4
 QUICK_CHECK_S = 2.0
@@ -44,6 +46,13 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "journal_size_limit=67108864",
 )
+
+
+class UnopenedStore:
+    """A database that is looked at while no service has it."""
+
+    def __init__(self, path: Path) -> None:
+        self.integrity = Integrity(path, None)
 
 
 class Store:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from typing_extensions import override
 
-from conversation_store.records import ToggleEventRecord, ToggleRecord
+from conversation_store import free_json, interfaces
+from conversation_store.records import Cause, ToggleEventRecord, ToggleRecord
 from conversation_store.sqlite.readers import Readers
-from conversation_store.sqlite.rows import Rows, to_ascii_json
+from conversation_store.sqlite.rows import Rows
 from conversation_store.sqlite.writer import Transaction, Writer
 
 SET = "toggle.set"
@@ -16,29 +18,18 @@ CLEARED = "toggle.cleared"
 EXPIRED = "toggle.expired"
 
 
-_TOGGLES = Rows(ToggleRecord, to_ascii_json)
+_TOGGLES = Rows(ToggleRecord, free_json.encode_ascii)
 
 
-class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Who changed a toggle, by which way and why: what the audit log keeps of a change."""
-
-    by: str
-    via: str
-    reason: str
-
-
-class Toggles:
-    """What stands for or against a mode, and who changed it when and why."""
+class Toggles(interfaces.Toggles):
+    """`interfaces.Toggles` in SQLite."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
         self._writer = writer
         self._readers = readers
 
+    @override
     async def set(self, toggle: ToggleRecord) -> bool:
-        """Put `toggle` in the place of the one before.
-
-        False, and nothing changed, if it is automatic and an operator's stands there.
-        """
         parameters = _TOGGLES.parameters(toggle)
         cause = Cause(by=toggle.set_by, via=toggle.via, reason=toggle.reason)
 
@@ -50,10 +41,10 @@ class Toggles:
 
         return await self._writer.submit(unit, durable=True)
 
+    @override
     async def clear(
         self, scope: str, name: str, cause: Cause, *, now: str, only_since: str | None = None
     ) -> ToggleRecord | None:
-        """Take a toggle away; None if there is none, or not the one of `only_since`."""
 
         def unit(transaction: Transaction) -> ToggleRecord | None:
             parameters = {"scope": scope, "name": name, "since": only_since}
@@ -67,26 +58,29 @@ class Toggles:
 
         return await self._writer.submit(unit, durable=True)
 
+    @override
     async def note(
         self, kind: str, scope: str, name: str, detail: dict[str, Any], *, now: str
     ) -> None:
-        """Write an event that changes no toggle."""
-        payload = to_ascii_json({"type": kind, "scope": scope, "name": name, **detail}).encode()
+        payload = free_json.encode_ascii(
+            {"type": kind, "scope": scope, "name": name, **detail}
+        ).encode()
 
         def unit(transaction: Transaction) -> None:
             _insert(transaction, kind, scope, name, payload, now)
 
         await self._writer.submit(unit, durable=False)
 
+    @override
     async def all(self) -> list[ToggleRecord]:
-        """Every toggle that stands, by scope and name."""
         return [_TOGGLES.record(row) for row in await self._readers.read("list_toggles", {})]
 
+    @override
     async def events(self, *, after: int, limit: int) -> list[ToggleEventRecord]:
-        """What happened after event `after`, oldest first."""
         rows = await self._readers.read("toggle_events_after", {"after": after, "limit": limit})
         return [ToggleEventRecord(*row) for row in rows]
 
+    @override
     async def audit(
         self,
         *,
@@ -95,15 +89,14 @@ class Toggles:
         name: str | None = None,
         limit: int,
     ) -> list[ToggleEventRecord]:
-        """What happened before event `before`, newest first."""
         rows = await self._readers.read(
             "toggle_events_before",
             {"before": before, "scope": scope, "name": name, "limit": limit},
         )
         return [ToggleEventRecord(*row) for row in rows]
 
+    @override
     async def last_event(self) -> int:
-        """The seq of the last event; 0 before the first."""
         return int((await self._readers.read("last_toggle_event", {}))[0][0])
 
 
@@ -112,7 +105,7 @@ def _tell(
 ) -> None:
     shown = {"type": kind, "scope": toggle.scope, "name": toggle.name}
     detail = {"toggle": msgspec.to_builtins(toggle), **msgspec.to_builtins(cause)}
-    payload = to_ascii_json({**shown, **detail}).encode()
+    payload = free_json.encode_ascii({**shown, **detail}).encode()
     _insert(transaction, kind, toggle.scope, toggle.name, payload, now)
 
 

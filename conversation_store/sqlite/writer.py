@@ -23,13 +23,14 @@ import anyio
 from anyio.abc import TaskStatus
 
 from conversation_store.errors import StoreUnusableError
+from conversation_store.health import Fault, Health
 from conversation_store.sqlite.committer import Committer, probe
 from conversation_store.sqlite.connection import Connection
-from conversation_store.sqlite.faults import Fault, StoreState, faults_told
-from conversation_store.sqlite.health import Health
+from conversation_store.sqlite.faults import faults_told
 from conversation_store.sqlite.rows import Row
 from conversation_store.sqlite.steps import Steps
 from conversation_store.sqlite.units import PATIENT, Job, Transaction, Unit, Urgency
+from conversation_store.states import StoreState
 
 __all__ = ["Row", "Transaction", "Unit", "Urgency", "Writer"]
 

@@ -16,8 +16,7 @@ from agent_runner.api.context import Context
 from agent_runner.app import clock_watch
 from agent_runner.clock import TOLERANCE_S, Clock
 from conversation_store.errors import StoreLockedError
-from conversation_store.records import ApprovalRecord
-from conversation_store.sqlite.toggles import Cause
+from conversation_store.records import ApprovalRecord, Cause
 from fallback.precedence import Key, Scope
 from tests.conftest import Serving
 from tests.helpers.asking import approve, asked, pending, question

@@ -15,8 +15,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.strategies import DataObject, booleans, data, integers, sampled_from
 
-from conversation_store.records import ApprovalRecord, NewApproval, RunOutcome
-from conversation_store.sqlite.approvals import Moved
+from conversation_store.records import ApprovalRecord, Moved, NewApproval, RunOutcome
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import ApprovalKind, ApprovalState, Delivery, RunState
 from tests.helpers.rows import add_agent, event, events_of, move, new_run

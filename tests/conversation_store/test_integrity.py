@@ -11,19 +11,20 @@ import anyio
 import pytest
 
 from conversation_store.errors import StoreCorruptError, StoreFullError, StoreUnusableError
+from conversation_store.findings import FindingCode
+from conversation_store.health import Fault
 from conversation_store.records import RunOutcome
-from conversation_store.sqlite.faults import Fault, StoreState, fault_of
+from conversation_store.sqlite.faults import fault_of
 from conversation_store.sqlite.integrity import backup as backup_module
 from conversation_store.sqlite.integrity import quick
 from conversation_store.sqlite.integrity.backups import backups, newest_good
-from conversation_store.sqlite.integrity.findings import FindingCode
 from conversation_store.sqlite.integrity.integrity import Integrity
 from conversation_store.sqlite.integrity.quick import quick_check
 from conversation_store.sqlite.integrity.restore import restore
 from conversation_store.sqlite.migrate import migrations
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.sqlite.wal import Wal
-from conversation_store.states import RunState
+from conversation_store.states import RunState, StoreState
 from tests.helpers.rows import (
     NOW,
     add_agent,

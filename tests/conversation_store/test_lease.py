@@ -9,12 +9,10 @@ import anyio
 import pytest
 
 from conversation_store.errors import StoreFencedError
-from conversation_store.records import RunOutcome
-from conversation_store.sqlite.faults import StoreState
-from conversation_store.sqlite.lease import Owner
+from conversation_store.records import Owner, RunOutcome
 from conversation_store.sqlite.migrate import migrations
 from conversation_store.sqlite.store import Store, open_store
-from conversation_store.states import RunState
+from conversation_store.states import RunState, StoreState
 from tests.helpers.rows import NOW, add_agent, add_run, event, move, new_run, plain
 
 pytestmark = pytest.mark.anyio

@@ -21,15 +21,13 @@ from conversation_store.errors import (
     StoreUnusableError,
     StoreUnwritableError,
 )
-from conversation_store.records import RunOutcome, StoredEvent
+from conversation_store.records import Owner, RunOutcome, StoredEvent
 from conversation_store.sqlite import connection, writer
 from conversation_store.sqlite import store as store_module
-from conversation_store.sqlite.faults import StoreState
-from conversation_store.sqlite.lease import Owner
 from conversation_store.sqlite.reserve import Reserve
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.sqlite.wal import Wal
-from conversation_store.states import RunState
+from conversation_store.states import RunState, StoreState
 from tests.helpers.faulty import Faulty, Plan, in_state
 from tests.helpers.rows import (
     NOW,

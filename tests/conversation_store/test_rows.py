@@ -11,13 +11,13 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from conversation_store import records
+from conversation_store import free_json, records
 from conversation_store.records import NOT_STORED, RunOutcome, ended
 from conversation_store.sqlite import rows
 from conversation_store.sqlite.migrate import migrate
-from conversation_store.sqlite.rows import Rows, columns, expand, to_ascii_json
+from conversation_store.sqlite.rows import Rows, columns, expand
 from conversation_store.states import RunState
-from tests.conversation_store.rows import LATER, NOW, new_run
+from tests.helpers.rows import LATER, NOW, new_run
 
 TABLES: dict[str, tuple[type[msgspec.Struct], set[str]]] = {
     "agents": (records.AgentRecord, {"deleted_at"}),
@@ -113,7 +113,7 @@ def test_a_record_comes_back_from_its_row(
 def test_text_may_be_kept_in_ascii() -> None:
     assert not Rows(Sample).parameters(FULL)["free"].isascii()
     sample = msgspec.structs.replace(FULL, parts=[], part=None)
-    assert Rows(Sample, to_ascii_json).parameters(sample)["free"] == '{"\\u00e9":[1]}'
+    assert Rows(Sample, free_json.encode_ascii).parameters(sample)["free"] == '{"\\u00e9":[1]}'
 
 
 def test_an_object_that_cannot_be_read_is_said_to_be_so() -> None:

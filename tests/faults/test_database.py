@@ -25,14 +25,12 @@ import structlog
 from agent_runner import wire
 from agent_runner.maintenance import store_watch as watch
 from conversation_store.errors import StoreFencedError, StoreFullError
-from conversation_store.records import RunOutcome
+from conversation_store.records import Owner, RunOutcome
 from conversation_store.sqlite import wal
-from conversation_store.sqlite.faults import StoreState
-from conversation_store.sqlite.lease import Owner
 from conversation_store.sqlite.migrate import migrations
 from conversation_store.sqlite.reserve import Reserve
 from conversation_store.sqlite.store import open_store
-from conversation_store.states import RunState
+from conversation_store.states import RunState, StoreState
 from tests.conftest import Script, Service, Serving
 from tests.faults.disks import no_larger_files, small_disk
 from tests.helpers.faulty import in_state
@@ -267,7 +265,7 @@ async def test_a_database_that_may_not_grow(serving: Serving, tmp_path: Path) ->
         script += [{"text": f"{number} " + "x" * 20_000} for number in range(20)]
         active = await start(context, agent, script)
         await until(here)
-        connection = context.store.agents._writer._connection
+        connection = context.store.agents._writer._connection  # type: ignore[attr-defined]
         await connection.run(
             lambda p: p.execute(
                 f"PRAGMA max_page_count={p.execute('PRAGMA page_count').fetchone()[0]}"

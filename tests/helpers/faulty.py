@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import anyio
 
-from conversation_store.sqlite.faults import StoreState
 from conversation_store.sqlite.store import Store
+from conversation_store.states import StoreState
 
 CODES = {
     "BUSY": sqlite3.SQLITE_BUSY,

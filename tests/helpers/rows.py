@@ -8,8 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from conversation_store.interfaces import Store
 from conversation_store.records import AgentRecord, Move, NewEvent, NewRun, StoredEvent
-from conversation_store.sqlite.store import Store
 from conversation_store.states import RunState
 
 NOW = "2026-01-02T03:04:05.678Z"

@@ -15,7 +15,7 @@ from agent_runner.api.context import Context
 from agent_runner.maintenance.nightly import Nightly, one_night, worthwhile
 from agent_runner.maintenance.retention import Retention
 from agent_runner.settings import MaintenanceSettings
-from conversation_store.sqlite.integrity.stats import DatabaseStats
+from conversation_store.records import DatabaseStats
 from tests.conftest import Serving
 from tests.runs.test_service import add_agent, ended, start
 

@@ -13,7 +13,7 @@ from agent_runner.agents.replay.transcripts import DEMO_AGENT
 from agent_runner.api.context import Context
 from agent_runner.maintenance import service as module
 from agent_runner.maintenance.service import Maintenance
-from conversation_store.sqlite.integrity.findings import FindingCode
+from conversation_store.findings import FindingCode
 from conversation_store.states import RunState
 from tests.conftest import Serving
 from tests.helpers.rows import add_run, plain

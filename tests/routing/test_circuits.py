@@ -12,10 +12,10 @@ import pytest
 from agent_runner.errors import UnavailableError
 from agent_runner.routing.circuits import Circuits
 from agent_runner.settings import BreakerSettings
+from conversation_store.health import Fault
 from conversation_store.records import RunOutcome
-from conversation_store.sqlite.faults import Fault, StoreState
 from conversation_store.sqlite.store import open_store
-from conversation_store.states import RunState
+from conversation_store.states import RunState, StoreState
 from tests.conftest import Script, Service, Serving
 from tests.helpers.asking import approve, asked, question
 from tests.helpers.rows import NOW

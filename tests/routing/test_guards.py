@@ -11,8 +11,9 @@ from agent_runner.events.toggle import ToggleCleared, ToggleExpired, ToggleSet
 from agent_runner.routing.guards import Guards
 from agent_runner.routing.toggles import Toggles
 from agent_runner.settings import AutomaticSettings
-from conversation_store.sqlite.faults import Fault, StoreState
+from conversation_store.health import Fault
 from conversation_store.sqlite.store import Store, open_store
+from conversation_store.states import StoreState
 from fallback.guard import Evidence, Observation
 from fallback.precedence import Scope
 from tests.helpers.rows import add_agent

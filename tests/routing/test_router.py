@@ -20,9 +20,8 @@ from agent_runner.routing.router import Router
 from agent_runner.routing.toggles import Toggles
 from agent_runner.settings import AutomaticSettings, BreakerSettings
 from conversation_store.codes import FailureCode
-from conversation_store.records import AgentRecord, RunOutcome
+from conversation_store.records import AgentRecord, Cause, RunOutcome
 from conversation_store.sqlite.store import Store, open_store
-from conversation_store.sqlite.toggles import Cause
 from conversation_store.states import RunState
 from fallback.decide import ShadowLegs
 from fallback.plan import CommMode, Source

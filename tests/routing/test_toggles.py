@@ -11,9 +11,10 @@ from agent_runner.bus.observers import Observers
 from agent_runner.events.toggle import ToggleExpired
 from agent_runner.routing import toggles as module
 from agent_runner.routing.toggles import Toggles
-from conversation_store.sqlite.faults import Fault, StoreState
+from conversation_store.health import Fault
+from conversation_store.records import Cause
 from conversation_store.sqlite.store import open_store
-from conversation_store.sqlite.toggles import Cause
+from conversation_store.states import StoreState
 from fallback.precedence import Scope
 
 pytestmark = pytest.mark.anyio

@@ -27,9 +27,10 @@ from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.service import Accepted
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.health import Fault
 from conversation_store.records import AgentRecord, RunOutcome, StoredEvent
 from conversation_store.sqlite import events as event_log
-from conversation_store.sqlite.faults import Fault, StoreState
+from conversation_store.states import StoreState
 from tests.conftest import Script, Serving
 from tests.helpers.commits import FULL, NORMAL, watch_commits
 from tests.helpers.rows import new_run

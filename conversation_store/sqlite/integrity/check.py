@@ -6,10 +6,11 @@ import re
 import sqlite3
 from collections.abc import Iterator
 
-from conversation_store.sqlite.faults import StoreState, fault_of
-from conversation_store.sqlite.integrity.findings import Finding, FindingCode
+from conversation_store.findings import Finding, FindingCode
+from conversation_store.sqlite.faults import fault_of
 from conversation_store.sqlite.integrity.references import Reference, broken_references
 from conversation_store.sqlite.statements import statements
+from conversation_store.states import StoreState
 
 MAX_DAMAGES = 100
 # What `integrity_check` says of an index that can be built anew from its table.

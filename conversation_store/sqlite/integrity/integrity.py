@@ -10,10 +10,16 @@ from typing import Any, TypeVar
 import anyio
 import msgspec
 from anyio import to_thread
+from typing_extensions import override
 
+from conversation_store import interfaces
 from conversation_store.errors import StoreCorruptError, StoreUnusableError
+from conversation_store.findings import Finding, FindingCode, Repair
+from conversation_store.health import Fault
+from conversation_store.interfaces.integrity import Keeper
+from conversation_store.records import DatabaseStats
 from conversation_store.sqlite.connection import connect
-from conversation_store.sqlite.faults import Fault, StoreState, faults_told
+from conversation_store.sqlite.faults import faults_told
 from conversation_store.sqlite.integrity.backup import (
     copy_database,
     keep,
@@ -21,37 +27,33 @@ from conversation_store.sqlite.integrity.backup import (
     unfinished,
     verify,
 )
-from conversation_store.sqlite.integrity.backups import backup_name
+from conversation_store.sqlite.integrity.backups import backup_name, backups
 from conversation_store.sqlite.integrity.check import check, damaged
-from conversation_store.sqlite.integrity.findings import Finding, FindingCode, Repair
-from conversation_store.sqlite.integrity.repair import Keeper, rebuild_indexes, repair
-from conversation_store.sqlite.integrity.stats import DatabaseStats, measure
+from conversation_store.sqlite.integrity.repair import rebuild_indexes, repair
+from conversation_store.sqlite.integrity.stats import measure
 from conversation_store.sqlite.migrate import check_version, migrations
 from conversation_store.sqlite.statements import statements
 from conversation_store.sqlite.steps import Steps
+from conversation_store.sqlite.wal import Wal
 from conversation_store.sqlite.writer import Transaction, Writer
+from conversation_store.states import StoreState
 
 T = TypeVar("T")
 
 
-class Integrity:
+class Integrity(interfaces.Integrity):
     """Looks at the database at `path`; without a `writer` it only reads and needs no store.
 
     Each look has a connection of its own: neither writers nor readers wait for it, and the
     log of what is written meanwhile grows until its end.
-    StoreUnusableError if the database cannot be read; `older_schema` where a method needs
-    the newest one.
     """
 
     def __init__(self, path: Path, writer: Writer | None) -> None:
         self._path = path
         self._writer = writer
 
+    @override
     async def check(self, copy: Path | None = None) -> list[Finding]:
-        """Everything that is wrong, looked for in the database or in a fresh `copy` of it.
-
-        Damaged pages end the writing, too: it makes them more.
-        """
         subject = Integrity(copy, None) if copy is not None else self
         try:
             findings = await subject._look(check)
@@ -62,31 +64,25 @@ class Integrity:
                 self._writer.health.set(Fault(StoreState.CORRUPT, finding.detail))
         return findings
 
+    @override
     async def runs_not_over(self) -> dict[str, int]:
-        """Runs in no terminal state, each with the epoch that accepted it."""
         rows = await self._look(lambda c: c.execute(statements()["runs_not_over"]).fetchall())
         return {row[0]: row[2] for row in rows}
 
+    @override
     async def run_states(self) -> dict[str, dict[str, str]]:
-        """The state of every run of a prompt, for each agent from its oldest one on.
-
-        What a CLI does by itself stands in the raw logs of those.
-        """
         rows = await self._look(lambda c: c.execute(statements()["run_states"]).fetchall())
         states: dict[str, dict[str, str]] = {}
         for agent_id, run_id, state in rows:
             states.setdefault(agent_id, {})[run_id] = state
         return states
 
+    @override
     async def stats(self) -> DatabaseStats:
-        """Sizes and counts."""
         return await self._look(lambda connection: measure(connection, self._path), newest=False)
 
+    @override
     async def back_up(self, folder: Path, stamp: str) -> Path:
-        """A verified copy in `folder`; StoreFullError if it has no room to spare.
-
-        Where there is a writer it takes turns with it, a MiB or so at a time.
-        """
         path = folder / backup_name(stamp)
         folder.mkdir(mode=0o700, exist_ok=True)
         with unfinished(path) as copy:
@@ -95,8 +91,16 @@ class Integrity:
             await to_thread.run_sync(keep, copy, path)
         return path
 
+    @override
+    def backups(self, folder: Path) -> list[Path]:
+        return backups(folder)
+
+    @override
+    def log_bytes(self) -> int:
+        return Wal(self._path).size()
+
+    @override
     async def repair(self, keeper: Keeper) -> list[Repair]:
-        """Repair what is provable; `keeper` gets each row before it is removed or changed."""
         findings = await self.check()
         writer = self._need_writer()
         indexes = await writer.alone(lambda connection: rebuild_indexes(connection, findings))
@@ -105,12 +109,12 @@ class Integrity:
         )
         return [*indexes, *rows]
 
+    @override
     async def vacuum(self) -> None:
-        """Write the database anew without its free pages; writers wait meanwhile."""
         await self._need_writer().alone(_vacuum)
 
+    @override
     async def note(self, kind: str, report: Any, *, now: str) -> None:
-        """Remember a report, a value for JSON, as the last of its kind."""
         parameters = {
             "kind": kind,
             "finished_at": now,
@@ -122,8 +126,8 @@ class Integrity:
 
         await self._need_writer().submit(unit, durable=False)
 
+    @override
     async def last(self) -> dict[str, Any]:
-        """The last report of each kind."""
         rows = await self._look(lambda c: c.execute(statements()["last_maintenance"]).fetchall())
         return {row[0]: msgspec.json.decode(row[1]) for row in rows}
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import anyio
 
+from conversation_store.health import Fault
 from conversation_store.sqlite.connection import connect
-from conversation_store.sqlite.faults import Fault, StoreState, fault_of
+from conversation_store.sqlite.faults import fault_of
+from conversation_store.states import StoreState
 
 
 async def quick_check(path: Path, seconds: float) -> Fault | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Protocol
 
-from conversation_store.sqlite.integrity.findings import Finding, FindingCode, Repair
+from conversation_store.findings import Finding, FindingCode, Repair
+from conversation_store.interfaces.integrity import Keeper
 from conversation_store.sqlite.integrity.references import (
     Reference,
     broken_references,
@@ -15,19 +15,6 @@ from conversation_store.sqlite.integrity.references import (
     rows_of_run,
 )
 from conversation_store.sqlite.statements import statements
-
-
-class Keeper(Protocol):
-    """Keeps each row that is about to be removed or changed."""
-
-    def keep(self, thing: dict[str, Any]) -> None:
-        """Write it down."""
-        ...
-
-    def sync(self) -> None:
-        """Have all of it on the disk: the repair is committed next."""
-        ...
-
 
 _COUNTERS = {
     FindingCode.EVENT_COUNTER_BEHIND: ("wrong_event_numbers", "move_event_counter_up"),

@@ -5,26 +5,12 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from conversation_store.records import Record
-from conversation_store.sqlite.lease import Lease, holder
+from conversation_store.records import DatabaseStats
+from conversation_store.sqlite.lease import holder
 from conversation_store.sqlite.wal import Wal
 
 _TABLES = ("agents", "conversations", "turns", "runs", "events")
 LEASE_SCHEMA = 2
-
-
-class DatabaseStats(Record, frozen=True, kw_only=True):
-    """Sizes in bytes; `free_pages` are those that a vacuum gives back."""
-
-    path: str
-    bytes: int
-    wal_bytes: int
-    page_bytes: int
-    pages: int
-    free_pages: int
-    schema_version: int
-    rows: dict[str, int]
-    lease: Lease | None
 
 
 def measure(connection: sqlite3.Connection, path: Path) -> DatabaseStats:

@@ -1,0 +1,19 @@
+"""What a store does for circuit breakers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from conversation_store.records import BreakerRecord
+
+
+class Breakers(Protocol):
+    """One row for each breaker that was ever anything but fresh."""
+
+    async def save(self, breaker: BreakerRecord) -> None:
+        """Write a breaker's state in the place of its last."""
+        ...
+
+    async def all(self) -> list[BreakerRecord]:
+        """Every breaker, by scope and name."""
+        ...

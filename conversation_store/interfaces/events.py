@@ -1,0 +1,39 @@
+"""What a store does for events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from conversation_store.records import NewEvent, StoredEvent
+
+
+class Events(Protocol):
+    """Appends to and reads from the log."""
+
+    async def append(
+        self, conversation_id: str, batch: Sequence[tuple[str | None, NewEvent]]
+    ) -> list[StoredEvent]:
+        """Commit events of one conversation, each with its run and the move it tells of, in order.
+
+        Waits for a database that cannot be written now. A move is durable.
+        """
+        ...
+
+    async def head(self, conversation_id: str, seq: int) -> StoredEvent | None:
+        """One event without its payload, or None."""
+        ...
+
+    def pieces(self, conversation_id: str, seq: int, *, start: int) -> AsyncIterator[bytes]:
+        """An event's payload from byte `start` in pieces of PAGE_BYTES, never whole."""
+        ...
+
+    def of_conversation(
+        self, conversation_id: str, *, after: int, until: int
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """Events with after < seq <= until in pages of about a mebibyte."""
+        ...
+
+    def of_run(self, run_id: str, *, after: int, until: int) -> AsyncIterator[list[StoredEvent]]:
+        """Events of one run with after < seq <= until, in pages of about a mebibyte."""
+        ...
