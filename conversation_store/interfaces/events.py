@@ -7,6 +7,10 @@ from typing import Protocol
 
 from conversation_store.records import NewEvent, StoredEvent
 
+PAGE_ROWS = 500
+PAGE_BYTES = 1 << 20
+"""A page has no more events, nor bytes but in one event that is larger."""
+
 
 class Events(Protocol):
     """Appends to and reads from the log."""

@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from typing_extensions import override
 
 from conversation_store import interfaces
+from conversation_store.interfaces.events import PAGE_BYTES, PAGE_ROWS
 from conversation_store.records import NewEvent, StoredEvent
 from conversation_store.sqlite.moves import make_moves
 from conversation_store.sqlite.readers import Readers
 from conversation_store.sqlite.writer import Row, Transaction, Urgency, Writer
 
-PAGE_ROWS = 500
-PAGE_BYTES = 1 << 20
 LARGE_PAYLOAD = 1 << 18
 
 

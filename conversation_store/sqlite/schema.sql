@@ -1,4 +1,4 @@
--- What the migrations add up to. Written by tests/conversation_store/snapshot.py.
+-- What the migrations add up to. Written by tests/conversation_store/sqlite/snapshot.py.
 
 CREATE TABLE run_states (
   name TEXT NOT NULL PRIMARY KEY,

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import msgspec
 
+from conversation_store.interfaces import Store
 from conversation_store.records import (
     ComparisonResult,
     Figures,
@@ -16,7 +17,6 @@ from conversation_store.records import (
     NewComparison,
     Reason,
 )
-from conversation_store.sqlite.store import Store
 from conversation_store.states import Isolation, Verdict
 from tests.helpers.rows import new_run
 

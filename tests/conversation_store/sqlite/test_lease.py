@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
 import pytest
 
 from conversation_store.errors import StoreFencedError
-from conversation_store.records import Owner, RunOutcome
 from conversation_store.sqlite.migrate import migrations
-from conversation_store.sqlite.store import Store, open_store
-from conversation_store.states import RunState, StoreState
-from tests.helpers.rows import NOW, add_agent, add_run, event, move, new_run, plain
+from conversation_store.sqlite.store import open_store
+from conversation_store.states import StoreState
+from tests.conversation_store.conformance.test_lease import WRITES, owner
+from tests.helpers.rows import NOW, add_agent, add_run, plain
 
 pytestmark = pytest.mark.anyio
-
-RUN = new_run()
-WRITES: dict[str, Callable[[Store], Awaitable[object]]] = {
-    "register": lambda s: add_agent(s, "late"),
-    "change": lambda s: s.agents.change("worker", comm_mode="tmux", options={}, now=NOW),
-    "forget": lambda s: s.agents.delete("worker", now=NOW),
-    "accept": lambda s: add_run(s, 2, "conv_2"),
-    "move": lambda s: s.runs.move(move(RunState.STARTING)),
-    "finish": lambda s: s.runs.finish(
-        "run_1", RunOutcome(state=RunState.SUCCEEDED), [event()], now=NOW
-    ),
-    "append": lambda s: s.events.append("conv_1", [("run_1", event())]),
-    "session": lambda s: s.conversations.set_session("conv_1", "s", now=NOW),
-    "end": lambda s: s.conversations.end("conv_1", now=NOW),
-    "delete": lambda s: s.conversations.delete("conv_1"),
-}
-
-
-def owner(name: str) -> Owner:
-    return Owner(name=f"{name}:1", boot_id="boot", since=NOW)
 
 
 def dump(path: Path) -> list[str]:

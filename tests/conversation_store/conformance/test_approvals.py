@@ -12,11 +12,17 @@ from typing import Any
 
 from anyio.from_thread import start_blocking_portal
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from hypothesis.strategies import DataObject, booleans, data, integers, sampled_from
 
+from conversation_store.interfaces import OpenStore, Store
 from conversation_store.records import ApprovalRecord, Moved, NewApproval, RunOutcome
-from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import ApprovalKind, ApprovalState, Delivery, RunState
 from tests.helpers.rows import add_agent, event, events_of, move, new_run
 
@@ -61,7 +67,7 @@ class RunModel:
 class ApprovalMachine(RuleBasedStateMachine):
     """Two runs of two agents ask, are answered or not, and end, while time goes by."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_store: OpenStore) -> None:
         super().__init__()
         self.clock = 0
         self.runs = {number: RunModel() for number in RUNS}
@@ -377,5 +383,10 @@ def _seen(record: ApprovalRecord) -> tuple[Any, ...]:
     )
 
 
-TestApprovalMachine = ApprovalMachine.TestCase
-TestApprovalMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+def test_any_sequence_of_moves(open_store: OpenStore) -> None:
+    class Machine(ApprovalMachine):
+        def __init__(self) -> None:
+            super().__init__(open_store)
+
+    limits = settings(max_examples=25, stateful_step_count=30, deadline=None)
+    run_state_machine_as_test(Machine, settings=limits)

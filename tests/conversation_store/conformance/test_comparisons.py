@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from conversation_store.errors import RecordNotFoundError
+from conversation_store.interfaces import OpenStore
 from conversation_store.records import ComparisonResult, RunOutcome
-from conversation_store.sqlite.store import open_store
 from conversation_store.states import RunState, Verdict
 from tests.helpers.rows import NOW, add_agent, new_run
 from tests.helpers.shadow_history import history, seed
@@ -16,7 +16,7 @@ from tests.helpers.shadow_history import history, seed
 pytestmark = pytest.mark.anyio
 
 
-async def test_what_is_written_is_read(tmp_path: Path) -> None:
+async def test_what_is_written_is_read(open_store: OpenStore, tmp_path: Path) -> None:
     async with open_store(tmp_path / "db") as store:
         await add_agent(store)
         made = list(history(days=3, per_day=5, mismatches=0.5, corrupt=1))
@@ -40,7 +40,7 @@ async def test_what_is_written_is_read(tmp_path: Path) -> None:
         assert await store.comparisons.page(agent_type="gemini", limit=9) == []
 
 
-async def test_it_ends_once(tmp_path: Path) -> None:
+async def test_it_ends_once(open_store: OpenStore, tmp_path: Path) -> None:
     async with open_store(tmp_path / "db") as store:
         await add_agent(store)
         ((new, result),) = history(days=1, per_day=1)
@@ -52,7 +52,7 @@ async def test_it_ends_once(tmp_path: Path) -> None:
         assert found.comparison.state == "done"
 
 
-async def test_what_was_running_is_skipped(tmp_path: Path) -> None:
+async def test_what_was_running_is_skipped(open_store: OpenStore, tmp_path: Path) -> None:
     async with open_store(tmp_path / "db") as store:
         await add_agent(store)
         ((new, _),) = history(days=1, per_day=1)
@@ -63,7 +63,7 @@ async def test_what_was_running_is_skipped(tmp_path: Path) -> None:
         assert [(one.state, one.skipped_because) for one in page] == [("skipped", "x")]
 
 
-async def test_it_goes_with_its_conversation(tmp_path: Path) -> None:
+async def test_it_goes_with_its_conversation(open_store: OpenStore, tmp_path: Path) -> None:
     async with open_store(tmp_path / "db") as store:
         await add_agent(store)
         ((new, result),) = history(days=1, per_day=1)

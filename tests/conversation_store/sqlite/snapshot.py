@@ -1,6 +1,6 @@
 """The schema as one file, `conversation_store/sqlite/schema.sql`, written by
 
-python -m tests.conversation_store.snapshot
+python -m tests.conversation_store.sqlite.snapshot
 
 after a migration was added. Nothing reads it at run time: it is there for people, and so
 that a change of the schema shows in a review as what it is.
@@ -16,7 +16,9 @@ from conversation_store import sqlite
 from conversation_store.sqlite.migrate import migrate
 
 FILE = Path(sqlite.__file__).with_name("schema.sql")
-_HEAD = "-- What the migrations add up to. Written by tests/conversation_store/snapshot.py.\n"
+_HEAD = (
+    "-- What the migrations add up to. Written by tests/conversation_store/sqlite/snapshot.py.\n"
+)
 _OBJECTS = (
     "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' "
     "ORDER BY type DESC, rowid"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
@@ -12,12 +11,17 @@ import anyio
 import pytest
 from anyio.from_thread import start_blocking_portal
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from hypothesis.strategies import sampled_from
 
 from conversation_store import states
+from conversation_store.interfaces import OpenStore, Store
 from conversation_store.records import NewRun, RunOutcome
-from conversation_store.sqlite.store import Store, open_store
 from conversation_store.states import MOVES, TERMINAL, RunState
 from tests.helpers.rows import NOW, add_agent, add_run, event, events_of, move
 
@@ -53,7 +57,9 @@ def test_the_table_of_moves() -> None:
 
 
 @pytest.mark.anyio
-async def test_the_store_allows_exactly_the_moves_of_the_table(tmp_path: Path) -> None:
+async def test_the_store_allows_exactly_the_moves_of_the_table(
+    open_store: OpenStore, tmp_path: Path
+) -> None:
     async with open_store(tmp_path / "new.db") as store:
         await add_agent(store)
         pairs = [(s, t) for s, t in product(RunState, RunState) if t is not RunState.QUEUED]
@@ -74,23 +80,7 @@ async def test_the_store_allows_exactly_the_moves_of_the_table(tmp_path: Path) -
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("first", list(RunState))
-async def test_the_database_itself_keeps_one_run_at_a_time(tmp_path: Path, first: RunState) -> None:
-    async with open_store(tmp_path / "new.db") as store:
-        await add_agent(store)
-        one, two = await add_run(store, 1, "conv_1"), await add_run(store, 2, "conv_2")
-        for step in WAYS[first]:
-            assert await go(store, one, step)
-        if first in ACTIVE:
-            with pytest.raises(sqlite3.IntegrityError, match=r"runs\.agent_id"):
-                await go(store, two, RunState.STARTING)
-        else:
-            assert await go(store, two, RunState.STARTING)
-        assert (await store.runs.get(one.run_id)).state is first
-
-
-@pytest.mark.anyio
-async def test_of_many_finishers_one_wins(tmp_path: Path) -> None:
+async def test_of_many_finishers_one_wins(open_store: OpenStore, tmp_path: Path) -> None:
     ends = sorted(TERMINAL)
     async with open_store(tmp_path / "new.db") as store:
         await add_agent(store)
@@ -124,7 +114,7 @@ async def test_of_many_finishers_one_wins(tmp_path: Path) -> None:
 class RunMachine(RuleBasedStateMachine):
     """Any sequence of moves on one run, against the table in `states`."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_store: OpenStore) -> None:
         super().__init__()
         self.things = ExitStack()
         folder = self.things.enter_context(TemporaryDirectory())
@@ -158,5 +148,10 @@ class RunMachine(RuleBasedStateMachine):
         self.things.close()
 
 
-TestRunMachine = RunMachine.TestCase
-TestRunMachine.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
+def test_any_sequence_of_moves(open_store: OpenStore) -> None:
+    class Machine(RunMachine):
+        def __init__(self) -> None:
+            super().__init__(open_store)
+
+    limits = settings(max_examples=25, stateful_step_count=12, deadline=None)
+    run_state_machine_as_test(Machine, settings=limits)

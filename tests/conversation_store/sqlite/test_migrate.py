@@ -14,7 +14,7 @@ from conversation_store.sqlite import migrate as module
 from conversation_store.sqlite.migrate import migrate, migrations
 from conversation_store.sqlite.store import open_store
 from conversation_store.states import TERMINAL, RunState
-from tests.conversation_store.snapshot import FILE, normal, statements
+from tests.conversation_store.sqlite.snapshot import FILE, normal, statements
 from tests.helpers.rows import add_agent, plain
 
 
@@ -44,7 +44,7 @@ def test_one_by_one_they_equal_the_snapshot(
     with closing(sqlite3.connect(":memory:")) as snapshot:
         snapshot.executescript(FILE.read_text("utf-8"))
         assert normal(grown) == normal(statements(snapshot)), (
-            "the snapshot is old: python -m tests.conversation_store.snapshot"
+            "the snapshot is old: python -m tests.conversation_store.sqlite.snapshot"
         )
 
 

@@ -41,16 +41,6 @@ async def test_reads_are_kept_until_the_next_change(
                 await store.agents.get(name)
 
 
-async def test_a_change_whose_caller_left_is_seen(tmp_path: Path) -> None:
-    async with open_store(tmp_path / "new.db") as store:
-        name = (await add_agent(store)).agent_id
-        await store.agents.get(name)
-        with anyio.CancelScope() as leaving:
-            leaving.cancel()
-            await store.agents.change(name, comm_mode="headless", options={"a": 1}, now=NOW)
-        assert (await store.agents.get(name)).options == {"a": 1}
-
-
 async def test_what_was_read_before_a_change_is_not_kept_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

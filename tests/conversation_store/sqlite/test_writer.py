@@ -11,14 +11,13 @@ import anyio
 import pytest
 
 from conversation_store.errors import (
-    RecordConflictError,
     StoreUnusableError,
     StoreUnwritableError,
 )
 from conversation_store.sqlite.connection import connect
 from conversation_store.sqlite.store import Store, open_store
 from conversation_store.sqlite.writer import MAX_GROUP, Transaction, Writer
-from tests.helpers.rows import NOW, add_agent, add_run, plain
+from tests.helpers.rows import add_agent, add_run, plain
 
 pytestmark = pytest.mark.anyio
 
@@ -147,28 +146,3 @@ async def test_readers_cannot_write(store: Store, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(store.agents._readers, "_statements", statements)
     with pytest.raises(StoreUnwritableError, match="readonly"):
         await store.agents._readers.read("write", {})
-
-
-async def test_names_of_agents_are_taken_until_they_are_free(store: Store) -> None:
-    await add_agent(store)
-    with pytest.raises(RecordConflictError) as caught:
-        await add_agent(store)
-    assert caught.value.code == "agent_exists"
-    await store.agents.delete("worker", now=NOW)
-    assert (await add_agent(store)).agent_id == "worker"
-
-
-async def test_of_many_that_register_one_name_one_wins(store: Store) -> None:
-    results: list[bool] = []
-
-    async def register() -> None:
-        try:
-            await add_agent(store)
-            results.append(True)
-        except RecordConflictError:
-            results.append(False)
-
-    async with anyio.create_task_group() as tasks:
-        for _ in range(50):
-            tasks.start_soon(register)
-    assert sorted(results) == [False] * 49 + [True]
