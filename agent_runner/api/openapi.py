@@ -11,8 +11,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
 from agent_runner.api.problems import Problem
-from agent_runner.api.replies import schemas
 from agent_runner.api.routes import Endpoint
+from agent_runner.api.schemas import schemas
 from agent_runner.api.stream_schemas import stream_schemas
 from agent_runner.settings import Settings, Timeouts
 from agent_runner.streams.native import Native

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from agent_runner.api.schemas import as_sent
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.registry import events_of
 
@@ -41,7 +42,7 @@ def stream_schemas(ref_template: str) -> dict[str, Any]:
         [*conversation.values(), *fallback.values()], ref_template=ref_template
     )
     for schema in components.values():
-        _as_sent(schema)
+        as_sent(schema)
     entries = {
         f"{cls.__name__}Entry": _with(_LOGGED, components[cls.__name__]) for cls in approvals
     }
@@ -82,21 +83,3 @@ def _with(envelope: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
         "properties": envelope | schema["properties"],
         "required": list(dict.fromkeys([*envelope, *schema["required"]])),
     }
-
-
-def _as_sent(schema: Any) -> None:
-    """A value that is the default is not sent; an object without properties may have any."""
-    if isinstance(schema, list):
-        for part in schema:
-            _as_sent(part)
-    if not isinstance(schema, dict):
-        return
-    for name, part in schema.items():
-        if name == "properties":
-            for each in part.values():
-                each.pop("default", None)
-                _as_sent(each)
-        else:
-            _as_sent(part)
-    if schema.get("type") == "object" and "properties" not in schema:
-        schema.setdefault("additionalProperties", True)
