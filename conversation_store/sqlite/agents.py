@@ -69,7 +69,6 @@ class Agents(interfaces.Agents):
     async def change(
         self, agent_id: str, *, comm_mode: str, options: dict[str, Any], now: str
     ) -> AgentRecord:
-
         def unit(transaction: Transaction) -> AgentRecord:
             rows = transaction.run(
                 "update_agent",
@@ -89,7 +88,6 @@ class Agents(interfaces.Agents):
 
     @override
     async def delete(self, agent_id: str, *, now: str) -> None:
-
         def unit(transaction: Transaction) -> None:
             if not transaction.run("delete_agent", {"agent_id": agent_id, "now": now}):
                 raise _not_found(agent_id)

@@ -67,7 +67,6 @@ class Comparisons(interfaces.Comparisons):
 
     @override
     async def skip_running(self, because: str, *, now: str) -> int:
-
         def unit(transaction: Transaction) -> int:
             rows = transaction.run("skip_running_comparisons", {"because": because, "now": now})
             return len(rows)
@@ -76,7 +75,6 @@ class Comparisons(interfaces.Comparisons):
 
     @override
     async def empty_old(self, *, before: str, limit: int) -> int:
-
         def unit(transaction: Transaction) -> int:
             parameters = {"before": before, "limit": limit}
             return len(transaction.run("empty_old_comparisons", parameters))

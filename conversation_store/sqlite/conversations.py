@@ -81,7 +81,6 @@ class Conversations(interfaces.Conversations):
 
     @override
     async def end(self, conversation_id: str, *, now: str) -> bool:
-
         def unit(transaction: Transaction) -> bool:
             parameters = {"conversation_id": conversation_id, "now": now}
             return bool(transaction.run("end_conversation", parameters))
@@ -91,7 +90,6 @@ class Conversations(interfaces.Conversations):
 
     @override
     async def delete(self, conversation_id: str) -> None:
-
         def unit(transaction: Transaction) -> None:
             parameters = {"conversation_id": conversation_id}
             if not transaction.run("get_conversation", parameters):
@@ -108,7 +106,6 @@ class Conversations(interfaces.Conversations):
 
     @override
     async def set_session(self, conversation_id: str, session_id: str | None, *, now: str) -> None:
-
         def unit(transaction: Transaction) -> None:
             transaction.run(
                 "set_session",
@@ -119,7 +116,6 @@ class Conversations(interfaces.Conversations):
 
     @override
     async def mark_session(self, conversation_id: str, mark: str) -> None:
-
         def unit(transaction: Transaction) -> None:
             transaction.run("mark_session", {"conversation_id": conversation_id, "mark": mark})
 
@@ -129,7 +125,6 @@ class Conversations(interfaces.Conversations):
     async def add_from_session(
         self, conversation_id: str, turns: Sequence[TurnRecord], mark: str, event: NewEvent
     ) -> list[StoredEvent]:
-
         def unit(transaction: Transaction) -> list[StoredEvent]:
             for turn in turns:
                 append_turn(transaction, turn)

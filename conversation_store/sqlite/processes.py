@@ -51,7 +51,6 @@ class Processes(interfaces.Processes):
 
     @override
     async def lose(self, process: ProcessRecord, events: Sequence[NewEvent]) -> None:
-
         def unit(transaction: Transaction) -> None:
             _delete(transaction, process.process_id)
             if transaction.run("get_conversation", {"conversation_id": process.conversation_id}):

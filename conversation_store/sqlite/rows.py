@@ -85,9 +85,7 @@ class Rows(Generic[R]):
 def _kind(hint: Any) -> Any:
     """The type without the None that it may be besides."""
     kinds = [kind for kind in get_args(hint) if kind is not type(None)]
-    return (
-        kinds[0] if get_origin(hint) is not dict and len(kinds) == 1 < len(get_args(hint)) else hint
-    )
+    return kinds[0] if len(kinds) == 1 < len(get_args(hint)) else hint
 
 
 def _is_json(hint: Any) -> bool:
@@ -102,10 +100,7 @@ def _decoder(hint: Any) -> Callable[[Any], Any] | None:
         return kind if issubclass(kind, StrEnum | bool) else None
     if get_origin(kind) is dict:
         return free_json.decode_object
-    if any(
-        issubclass(part, msgspec.Struct)
-        for part in (kind, *get_args(kind))
-        if isinstance(part, type)
-    ):
+    (part,) = get_args(kind) or (kind,)
+    if isinstance(part, type) and issubclass(part, msgspec.Struct):
         return lambda text: msgspec.convert(free_json.decode(text), kind)
     return free_json.decode

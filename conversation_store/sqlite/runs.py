@@ -48,7 +48,6 @@ class Runs(interfaces.Runs):
     async def accept(
         self, run: NewRun, events: Sequence[NewEvent], *, durable: bool = True
     ) -> list[StoredEvent]:
-
         def unit(transaction: Transaction) -> list[StoredEvent]:
             conversation = {"conversation_id": run.conversation_id}
             if run.conversation_is_new:
@@ -89,7 +88,6 @@ class Runs(interfaces.Runs):
     async def begin_background(
         self, run: NewRun, form: str, events: Sequence[NewEvent]
     ) -> list[StoredEvent]:
-
         def unit(transaction: Transaction) -> list[StoredEvent]:
             begun = msgspec.structs.replace(
                 run, state=RunState.RUNNING, form=form, started_at=run.queued_at
@@ -106,7 +104,6 @@ class Runs(interfaces.Runs):
 
     @override
     async def route(self, run: NewRun, events: Sequence[NewEvent]) -> list[StoredEvent]:
-
         def unit(transaction: Transaction) -> list[StoredEvent]:
             transaction.run("route_run", _RUNS.parameters(run))
             return append_events(transaction, run.conversation_id, run.run_id, events)
@@ -115,7 +112,6 @@ class Runs(interfaces.Runs):
 
     @override
     async def move(self, move: Move, *, process: ProcessRecord | None = None) -> bool:
-
         def unit(transaction: Transaction) -> bool:
             moved = move_run(transaction, move)
             if moved and process is not None:
@@ -135,7 +131,6 @@ class Runs(interfaces.Runs):
         started_at: str | None = None,
         before: Sequence[tuple[str | None, NewEvent]] = (),
     ) -> list[StoredEvent] | None:
-
         def unit(transaction: Transaction) -> list[StoredEvent] | None:
             ended = transaction.change(
                 "finish_run",

@@ -52,7 +52,6 @@ class Tickets(interfaces.Tickets):
 
     @override
     async def delete_old(self, *, before: str, limit: int) -> int:
-
         def unit(transaction: Transaction) -> int:
             return len(transaction.run("delete_old_tickets", {"before": before, "limit": limit}))
 

@@ -17,7 +17,6 @@ SET = "toggle.set"
 CLEARED = "toggle.cleared"
 EXPIRED = "toggle.expired"
 
-
 _TOGGLES = Rows(ToggleRecord, free_json.encode_ascii)
 
 
@@ -45,7 +44,6 @@ class Toggles(interfaces.Toggles):
     async def clear(
         self, scope: str, name: str, cause: Cause, *, now: str, only_since: str | None = None
     ) -> ToggleRecord | None:
-
         def unit(transaction: Transaction) -> ToggleRecord | None:
             parameters = {"scope": scope, "name": name, "since": only_since}
             rows = transaction.run("clear_toggle", parameters)
