@@ -13,7 +13,7 @@ from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.permission import PermissionRequested
-from agent_runner.latch import Latch, first_of
+from agent_runner.latch import Latch
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.sink import Asker
 from agent_runner.runs.active import ActiveRun, BeginBehind
@@ -69,6 +69,7 @@ class BackgroundRun(ActiveRun):
         super().__init__(spec, origin.channel, store, approvals, begin_behind, process)
         self.process = process
         self._settled = Latch()
+        self._wake = Latch()
         self._turn_result: TurnCompleted | None = None
 
     @property
@@ -80,6 +81,7 @@ class BackgroundRun(ActiveRun):
         """See `runners.sink.Behind`."""
         self._turn_result = turn_result
         self._settled.set()
+        self._wake.set()
 
     async def take_over(self, asker: Asker, questions: Sequence[PermissionRequested]) -> None:
         """See `runners.sink.Behind`."""
@@ -93,7 +95,9 @@ class BackgroundRun(ActiveRun):
 
     async def outcome_of(self) -> RunOutcome:
         """How it ended, when it has; who asks it to stop has its work stopped."""
-        await first_of(self._settled, self.stop.asked)
+        while not (self._settled.is_set() or self.stop.asked.is_set()):
+            self._wake = self.stop.new_wake()
+            await self._wake.wait()
         if not self._settled.is_set():
             await self._stop()
         return self._outcome()
