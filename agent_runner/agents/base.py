@@ -99,15 +99,15 @@ class Received(msgspec.Struct, kw_only=True):
 
     The events are the receiver's, to add to.
 
-    `alive` marks a heartbeat, which has a deadline of its own. `behind` is there for what is no
-    part of the turn that is on, but of work that outlives its own: the number of the turn that
-    began it, counted from 1. `rest` is what the line holds besides, where that differs.
+    `alive` marks a heartbeat, which has a deadline of its own. `background_turn` is set for work
+    that outlives its turn: the number of the turn that began it, counted from 1. `rest` is what
+    the line holds besides, where that differs.
     """
 
     events: list[AgentEvent] = []
     send: bytes = b""
     alive: bool = False
-    behind: int | None = None
+    background_turn: int | None = None
     rest: Received | None = None
 
 

@@ -84,8 +84,8 @@ class LineReader:
         reader = self._readers.get(kind)
         if reader is not None:
             self._read_types[kind] = self._read_types.get(kind, 0) + 1
-            behind = self._owner(message)
-            received = Received(events=reader(message, line), behind=behind)
+            background_turn = self._owner(message)
+            received = Received(events=reader(message, line), background_turn=background_turn)
         else:
             message = self.lines.strict(line)
             if message is None:
@@ -115,12 +115,12 @@ class LineReader:
         raise NotImplementedError
 
     def _owner(self, message: Any) -> int | None:
-        """`Received.behind` of a message that is read the short way."""
+        """`Received.background_turn` of a message that is read the short way."""
         return None
 
     def _note_answer(self, received: Received) -> None:
         """What work behind the turn does is no answer to its prompt."""
-        if received.behind is None:
+        if received.background_turn is None:
             self.answered.take(received.events)
 
     def _refuse(self, message: Any) -> bytes | None:
@@ -165,7 +165,7 @@ class LineReader:
 
     def _with_lost(self, received: Received, line: bytes) -> Received:
         """With what of the line's messages had to be left out, which may have been an answer."""
-        if self.drift.lost and received.behind is None:
+        if self.drift.lost and received.background_turn is None:
             self.answered.anything = True
         for error in self.drift.lost:
             received.events.append(self._undecoded(Broken(error, shown(line))))
@@ -185,10 +185,10 @@ def join(parts: Iterable[Received]) -> Received:
     """What several messages led to, as one; what belongs to other work follows as `rest`."""
     whole = last = Received()
     for index, part in enumerate(parts):
-        if index and part.behind != last.behind:
-            last.rest = Received(behind=part.behind)
+        if index and part.background_turn != last.background_turn:
+            last.rest = Received(background_turn=part.background_turn)
             last = last.rest
-        last.behind = part.behind
+        last.background_turn = part.background_turn
         last.events = [*last.events, *part.events]
         last.send += part.send
         last.alive = last.alive or part.alive

@@ -23,7 +23,7 @@ class _Item:
     def __init__(self, first: MessageDelta | ReasoningDelta) -> None:
         self.is_message = isinstance(first, MessageDelta)
         self.parent = first.parent_tool_call_id
-        self.behind: int | None = None
+        self.background_turn: int | None = None
         self.pieces = Pieces()
 
 
@@ -36,26 +36,28 @@ class Unfinished:
     def __init__(self) -> None:
         self._items: dict[str, _Item] = {}
 
-    def take(self, events: Iterable[AgentEvent], behind: int | None = None) -> None:
+    def take(self, events: Iterable[AgentEvent], background_turn: int | None = None) -> None:
         """Take events in their order; those that are no texts say nothing."""
         for event in events:
             if isinstance(event, MessageDelta | ReasoningDelta):
-                self._add(event, behind)
+                self._add(event, background_turn)
             elif isinstance(event, MessageCompleted | ReasoningCompleted):
                 self._items.pop(event.item_id, None)
 
-    def _add(self, delta: MessageDelta | ReasoningDelta, behind: int | None) -> None:
+    def _add(self, delta: MessageDelta | ReasoningDelta, background_turn: int | None) -> None:
         item = self._items.get(delta.item_id)
         if item is None:
             item = self._items[delta.item_id] = _Item(delta)
-        item.behind = behind
+        item.background_turn = background_turn
         if item.pieces.size < MOST_TEXT:
             item.pieces.add(delta.text)
 
     def end_turn(self, *, partial: bool) -> list[AgentEvent]:
         """Complete what the turn left open; helpers work on."""
         ended = [
-            key for key, item in self._items.items() if item.parent is None and item.behind is None
+            key
+            for key, item in self._items.items()
+            if item.parent is None and item.background_turn is None
         ]
         return self._end(ended, partial=partial)
 
@@ -64,7 +66,7 @@ class Unfinished:
         ended = [
             key
             for key, item in self._items.items()
-            if item.behind is not None and (helpers or item.parent is None)
+            if item.background_turn is not None and (helpers or item.parent is None)
         ]
         return self._end(ended, partial=partial)
 

@@ -183,7 +183,9 @@ async def attach(request: Request) -> Response:
     """The stream of the agent's present run, from its start."""
     ctx = context(request)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
-    runs = ctx.runs.active.of_agent(agent.agent_id) or ctx.runs.active.behind_agent(agent.agent_id)
+    runs = ctx.runs.active.of_agent(agent.agent_id) or ctx.runs.active.background_of_agent(
+        agent.agent_id
+    )
     if not runs:
         raise ConflictError(
             "nothing_running",

@@ -117,16 +117,16 @@ def _session(ctx: Context, agent: AgentRecord, now: float) -> SessionReply:
     warm = [
         WarmReply(
             conversation_id=conversation_id,
-            session_id=process.live.session_id,
-            pid=process.live.pid,
-            idle_ms=round((now - process.since) * 1000),
-            age_ms=round((now - process.live.born) * 1000),
-            closes_in_ms=max(0, round((process.until - now) * 1000)),
-            closes_for=process.reason,
-            background=process.live.background.tasks,
+            session_id=warm.process.session_id,
+            pid=warm.process.pid,
+            idle_ms=round((now - warm.since) * 1000),
+            age_ms=round((now - warm.process.born) * 1000),
+            closes_in_ms=max(0, round((warm.until - now) * 1000)),
+            closes_for=warm.reason,
+            background=warm.process.background.tasks,
         )
-        for conversation_id, process in ctx.runner.pool.processes.items()
-        if process.agent_id == agent.agent_id
+        for conversation_id, warm in ctx.runner.pool.processes.items()
+        if warm.agent_id == agent.agent_id
     ]
     return SessionReply(
         agent_id=agent.agent_id,
@@ -134,7 +134,7 @@ def _session(ctx: Context, agent: AgentRecord, now: float) -> SessionReply:
         state="busy" if holder else "queued" if runs else "warm" if warm else "idle",
         lock=_lock(holder, now) if holder is not None else None,
         queued=[run.run_id for run in runs if run is not holder],
-        behind=[run.run_id for run in ctx.runs.active.behind_agent(agent.agent_id)],
+        behind=[run.run_id for run in ctx.runs.active.background_of_agent(agent.agent_id)],
         warm=warm,
     )
 
@@ -146,7 +146,7 @@ def _lock(holder: ActiveRun, now: float) -> LockReply:
         run_id=holder.run_id,
         conversation_id=holder.run.conversation_id,
         since=holder.started_at,
-        pid=holder.live.pid if holder.live is not None else None,
+        pid=holder.process.pid if holder.process is not None else None,
         session_id=holder.session_id,
         waits=holder.waiting,
         last_event=holder.progress.last_event,
@@ -162,7 +162,7 @@ async def processes_status(request: Request) -> Response:
     used = await anyio.to_thread.run_sync(usage.of_trees, [live.pid for live in living])
     # A prompt's run goes before one of work behind it: the later one of the list counts.
     active_runs = sorted(ctx.runs.active, key=lambda run: run.run.trigger == "prompt")
-    working = {active.live: active.run_id for active in active_runs}
+    working = {active.process: active.run_id for active in active_runs}
     now = anyio.current_time()
     rows = []
     for process in await ctx.store.processes.all():

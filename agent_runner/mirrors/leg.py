@@ -24,7 +24,7 @@ from agent_runner.mirrors.workspace import Workspace
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runners.launcher import LaunchError
-from agent_runner.runners.sink import Asker, Behind, Resolution
+from agent_runner.runners.sink import Asker, BackgroundSink, Resolution
 from agent_runner.runs.outcome import failed, judge
 from agent_runner.runs.stop import StopSignal
 from conversation_store.codes import FailureCode
@@ -63,7 +63,7 @@ class MirrorLeg:
         """See `runners.sink.Sink`."""
         return self._request.run_id
 
-    async def behind(self, asker: Asker, caused_by: str) -> Behind | None:
+    async def begin_background(self, asker: Asker, caused_by: str) -> BackgroundSink | None:
         """A mirror is compared by its answer; its process ends with it."""
         return None
 
@@ -101,21 +101,21 @@ class MirrorLeg:
 
     async def _attempt(self, session_id: str | None) -> TurnCompleted:
         self._runner.check_prompt(self._request)
-        live = await self._runner.start(self._request, session_id, wire.new_id("proc"))
+        process = await self._runner.start(self._request, session_id, wire.new_id("proc"))
         try:
-            await self._store.processes.add(self._record(live))
-            await self._runner.go(live, self._request)
-            verdict = await self._runner.turn(live, self._request, self, self._stop, cold=True)
-            if live.session_id is not None:
-                self._recorder.opened(live.session_id)
+            await self._store.processes.add(self._record(process))
+            await self._runner.go(process, self._request)
+            verdict = await self._runner.turn(process, self._request, self, self._stop, cold=True)
+            if process.session_id is not None:
+                self._recorder.opened(process.session_id)
             return verdict
         finally:
             with anyio.CancelScope(shield=True):
                 await self._runner.drop(self._request.conversation_id)
-                await live.end()
+                await process.end()
 
-    def _record(self, live: CliProcess) -> ProcessRecord:
-        identity = live.identity
+    def _record(self, process: CliProcess) -> ProcessRecord:
+        identity = process.identity
         return ProcessRecord(
             process_id=identity.process_id,
             run_id=self._request.run_id,

@@ -16,7 +16,7 @@ from agent_runner.events.message import TurnCompleted
 from agent_runner.events.permission import PermissionRequested, PermissionResolved
 from agent_runner.latch import Latch
 from agent_runner.runners.questions import Questions
-from agent_runner.runners.sink import Asker, Behind, Resolution, Sink
+from agent_runner.runners.sink import Asker, BackgroundSink, Resolution, Sink
 from conversation_store.codes import FailureCode
 
 SETTLE_S = 10.0
@@ -53,7 +53,7 @@ class Background:
         self._start = start
         self._unfinished = unfinished
         self._sink: Sink | None = None
-        self._run: Behind | None = None
+        self._run: BackgroundSink | None = None
         self._causes: dict[int, str] = {}
         self._turns = 0
         self._noted: list[BackgroundTask] = []
@@ -182,12 +182,12 @@ class Background:
         resting = self._protocol.resting and not self._protocol.background
         return resting and (self._run is not None or self._protocol.untold)
 
-    async def _begun(self, begun: int) -> Behind | None:
+    async def _begun(self, begun: int) -> BackgroundSink | None:
         if self._run is not None and self._run.takes_no_more:
             self._run = None
         if self._run is None and self._sink is not None:
             cause = self._causes.get(begun, self._sink.run_id)
-            self._run = await self._sink.behind(self._asker, cause)
+            self._run = await self._sink.begin_background(self._asker, cause)
             self.began.set()
             self.began = Latch()
         return self._run
@@ -227,7 +227,9 @@ class Background:
             await self._give_over(await self._begun(begun), waiting)
         run.settle(turn_result)
 
-    async def _give_over(self, run: Behind | None, waiting: Sequence[PermissionRequested]) -> None:
+    async def _give_over(
+        self, run: BackgroundSink | None, waiting: Sequence[PermissionRequested]
+    ) -> None:
         """Have the run wait for the answers; without one nobody could give them."""
         if run is not None:
             await run.take_over(self._asker, waiting)

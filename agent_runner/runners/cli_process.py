@@ -364,7 +364,7 @@ class CliProcess:
 
     async def _handle(self, lines: list[bytes | OversizeLine]) -> None:
         events: list[AgentEvent] = []
-        behind: int | None = None
+        background_turn: int | None = None
         lines.reverse()
         while lines:
             # A line may have megabytes: it is let go before its events are stored.
@@ -372,14 +372,14 @@ class CliProcess:
             received: Received | None = self._received(line)
             del line
             while received is not None:
-                if received.behind is not None:
+                if received.background_turn is not None:
                     self.background.expect()
-                if received.behind != behind:
-                    await self._deal(events, behind)
-                    events, behind = [], received.behind
+                if received.background_turn != background_turn:
+                    await self._deal(events, background_turn)
+                    events, background_turn = [], received.background_turn
                 events += self._taken(received)
                 received = received.rest
-        await self._deal(events, behind)
+        await self._deal(events, background_turn)
         await self.background.note()
 
     def _received(self, line: bytes | OversizeLine) -> Received:
@@ -395,11 +395,11 @@ class CliProcess:
         received.events = [told, *received.events]
         return received
 
-    async def _deal(self, events: list[AgentEvent], behind: int | None) -> None:
-        if behind is None:
+    async def _deal(self, events: list[AgentEvent], background_turn: int | None) -> None:
+        if background_turn is None:
             await self._settle(events)
         else:
-            await self.background.take(events, behind)
+            await self.background.take(events, background_turn)
 
     def _taken(self, received: Received) -> list[AgentEvent]:
         if received.send:
@@ -544,14 +544,14 @@ class CliProcess:
     async def _finish(self) -> None:
         events = self._limits.untold()
         end = Exit(code=self._child.exit_code, stderr_tail=self._stderr.tail)
-        behind: Received | None = self._protocol.finish_background()
+        rest: Received | None = self._protocol.finish_background()
         held, last = self._mask.end(self._protocol.finish(end))
         self._unfinished.take(held)
         try:
             try:
-                while behind is not None:
-                    await self._deal(behind.events, behind.behind)
-                    behind = behind.rest
+                while rest is not None:
+                    await self._deal(rest.events, rest.background_turn)
+                    rest = rest.rest
             finally:
                 await self.background.finish()
             events += self._unfinished.end(last)

@@ -140,7 +140,7 @@ class CliRunner:
                 )
             del self._stuck[request.conversation_id]
             await self.on_gone(stuck)
-        live = await self.launcher.start(
+        process = await self.launcher.start(
             request.agent_type,
             request.options,
             self.form_for(request),
@@ -151,9 +151,9 @@ class CliRunner:
             raw=request.raw_path,
             end_grace=request.timeouts.cancel_grace_ms / 1000,
         )
-        self._living[process_id] = live
-        self._tasks.start_soon(self._serve, live, request.conversation_id)
-        return live
+        self._living[process_id] = process
+        self._tasks.start_soon(self._serve, process, request.conversation_id)
+        return process
 
     def takes(self, request: RunRequest) -> bool:
         """True if the prompt arrives as it is, however long: in a UI, by an editor."""
@@ -167,64 +167,64 @@ class CliRunner:
         if request.terminal:
             self.launcher.check_prompt(request.agent_type, request.options, request.prompt)
 
-    async def go(self, live: CliProcess, request: RunRequest) -> None:
+    async def go(self, process: CliProcess, request: RunRequest) -> None:
         """Let a held process begin with the request's prompt, whose `turn` is next.
 
         LaunchError says why its program cannot be started.
         """
         try:
-            await live.go(request.prompt)
+            await process.go(request.prompt)
         except SpawnError as error:
-            await live.end(0)
-            raise launch_error(error, request.options, live.program.path) from error
+            await process.end(0)
+            raise launch_error(error, request.options, process.program.path) from error
 
     async def turn(
-        self, live: CliProcess, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+        self, process: CliProcess, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> TurnCompleted:
-        """Run the prompt on `live`; `stop`, or a deadline, ends it early.
+        """Run the prompt on `process`; `stop`, or a deadline, ends it early.
 
         `cold` is the first turn of a process, which did `go` with the prompt. A warm one is
         kept for the next turn.
         """
         try:
-            turn_result = await self._turn_result(live, request, sink, stop, cold=cold)
+            turn_result = await self._turn_result(process, request, sink, stop, cold=cold)
         except BaseException:
             # Nobody watches it any more.
-            await live.end(0)
+            await process.end(0)
             raise
         if turn_result.code == FailureCode.AUTH_REQUIRED or turn_result.untouched:
             # Who logs in now does so outside: only a new process reads the new credentials. And
             # what took no prompt will not take the next one either.
-            await live.end()
-        elif live.form is not Form.ONE_SHOT or live.background.working:
-            warm = WarmProcess(request.agent_id, live, request.options, request.timeouts)
+            await process.end()
+        elif process.form is not Form.ONE_SHOT or process.background.working:
+            warm = WarmProcess(request.agent_id, process, request.options, request.timeouts)
             await self.pool.give(request.conversation_id, warm)
-            if live.background.working:
-                self._tasks.start_soon(self._after_work, request.conversation_id, live)
+            if process.background.working:
+                self._tasks.start_soon(self._after_work, request.conversation_id, process)
         return turn_result
 
-    async def _after_work(self, conversation_id: str, live: CliProcess) -> None:
-        await live.background.rest()
-        await self.pool.rested(conversation_id, live)
+    async def _after_work(self, conversation_id: str, process: CliProcess) -> None:
+        await process.background.rest()
+        await self.pool.rested(conversation_id, process)
 
     async def _turn_result(
-        self, live: CliProcess, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
+        self, process: CliProcess, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> TurnCompleted:
         wake = stop.new_wake()
         prompt = None if cold else request.prompt
-        await live.begin(prompt, sink, request.raw_path, wake)
-        await self._watch(live, request, sink, stop, wake, cold=cold)
-        if not live.turn_over:
-            if live.questions.waiting and (stop.suspends or not stop.asked.is_set()):
+        await process.begin(prompt, sink, request.raw_path, wake)
+        await self._watch(process, request, sink, stop, wake, cold=cold)
+        if not process.turn_over:
+            if process.questions.waiting and (stop.suspends or not stop.asked.is_set()):
                 # Killed, so that it does not take the end of its input for a denial.
-                await live.end(0)
+                await process.end(0)
             else:
-                await live.stop_turn(request.timeouts.cancel_grace_ms / 1000)
-        return await live.turn_result()
+                await process.stop_turn(request.timeouts.cancel_grace_ms / 1000)
+        return await process.turn_result()
 
     async def _watch(
         self,
-        live: CliProcess,
+        process: CliProcess,
         request: RunRequest,
         sink: Sink,
         stop: Stop,
@@ -234,9 +234,9 @@ class CliRunner:
     ) -> None:
         """Return when the turn is over, is to be ended, or waited for an answer for too long."""
         watchdog = Watchdog(
-            live, request.timeouts, anyio.current_time(), hold_ms=request.hold_ms, cold=cold
+            process, request.timeouts, anyio.current_time(), hold_ms=request.hold_ms, cold=cold
         )
-        while not (stop.asked.is_set() or live.turn_over):
+        while not (stop.asked.is_set() or process.turn_over):
             now = anyio.current_time()
             deadline = watchdog.next()
             if deadline.due > now:
@@ -244,7 +244,7 @@ class CliRunner:
                     await wake.wait()
                 continue
             if deadline.name == "hold":
-                if not live.background.working:
+                if not process.background.working:
                     return
                 # Its end would lose that work; the answer is waited for as long as that is on.
                 with anyio.move_on_after(request.hold_ms / 1000):
@@ -257,15 +257,15 @@ class CliRunner:
             stop.expire(deadline.code)
             await sink.emit([deadline.event("cancel")])
 
-    async def _serve(self, live: CliProcess, conversation_id: str) -> None:
-        identity = live.identity
+    async def _serve(self, process: CliProcess, conversation_id: str) -> None:
+        identity = process.identity
         try:
-            await live.serve()
+            await process.serve()
         finally:
             del self._living[identity.process_id]
             self.launcher.clean(identity.process_id)
-            if live.left_over:
-                log.error("process_left_over", pid=live.pid, conversation_id=conversation_id)
+            if process.left_over:
+                log.error("process_left_over", pid=process.pid, conversation_id=conversation_id)
                 self._stuck[conversation_id] = identity
             else:
                 with anyio.CancelScope(shield=True):

@@ -169,12 +169,12 @@ class Launcher:
             raise _not_found(self._programs.get(TMUX) or TMUX, TMUX_INSTALL_HINT)
         return path
 
-    def replaced(self, live: CliProcess) -> bool:
+    def replaced(self, process: CliProcess) -> bool:
         """True if the program of a living process is another one by now; told once."""
-        now = Installed.of(Path(live.program.path))
-        if now == live.program or now.changed_ns is None:
+        now = Installed.of(Path(process.program.path))
+        if now == process.program or now.changed_ns is None:
             return False
-        live.replaced_by(now)
+        process.replaced_by(now)
         return True
 
     def roots_of(self, cwd: str) -> list[str]:
@@ -232,12 +232,12 @@ class Launcher:
         adapter.check(options, Form.TERMINAL)
         return adapter.ui(options, None)
 
-    def check(self, options: AgentOptions, live: CliProcess) -> bool:
+    def check(self, options: AgentOptions, process: CliProcess) -> bool:
         """True if a living process is where a new one would start.
 
         LaunchError `cwd_missing` or `cwd_not_allowed` if none could start there now.
         """
-        here = live.place == _place(options.cwd)
+        here = process.place == _place(options.cwd)
         if not here and not self.may_enter(options.cwd):
             raise _not_allowed(options.cwd)
         return here

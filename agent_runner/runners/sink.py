@@ -89,7 +89,7 @@ class Sink(Protocol):
         """Store the question behind what was emitted; a person's answer comes by `Asker.answer`."""
         ...
 
-    async def behind(self, asker: Asker, caused_by: str) -> Behind | None:
+    async def begin_background(self, asker: Asker, caused_by: str) -> BackgroundSink | None:
         """Begin the run of what the process does by itself; None where nobody is to see it.
 
         `caused_by` is the run in which that work was begun.
@@ -101,7 +101,7 @@ class Sink(Protocol):
         ...
 
 
-class Behind(Sink, Protocol):
+class BackgroundSink(Sink, Protocol):
     """The run of what a CLI does by itself, after an answer."""
 
     @property

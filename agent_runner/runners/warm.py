@@ -43,27 +43,27 @@ class WarmProcess:
     """
 
     def __init__(
-        self, agent_id: str, live: CliProcess, options: AgentOptions, timeouts: Timeouts
+        self, agent_id: str, process: CliProcess, options: AgentOptions, timeouts: Timeouts
     ) -> None:
         self.agent_id = agent_id
-        self.live = live
+        self.process = process
         self.options = options
         self.warned = False
         self._given = anyio.current_time()
         self._idle_s = timeouts.session_idle_ms / 1000
-        self._ends = live.born + timeouts.session_lifetime_ms / 1000
-        if live.form is Form.ONE_SHOT:
+        self._ends = process.born + timeouts.session_lifetime_ms / 1000
+        if process.form is Form.ONE_SHOT:
             self._ends = min(self._ends, self._given + timeouts.command_ms / 1000)
 
     @property
     def since(self) -> float:
         """When it became idle, by the monotonic clock; when its turn was over while it works."""
-        return max(self._given, self.live.background.rested_at)
+        return max(self._given, self.process.background.rested_at)
 
     @property
     def until(self) -> float:
         """When it is to end."""
-        if self.live.background.working:
+        if self.process.background.working:
             return self._ends
         return min(self.since + self._idle_s, self._ends)
 
@@ -104,7 +104,7 @@ class WarmPool:
     def peek(self, conversation_id: str) -> CliProcess | None:
         """The conversation's process, which stays warm."""
         warm = self._processes.get(conversation_id)
-        return None if warm is None else warm.live
+        return None if warm is None else warm.process
 
     async def take(
         self, conversation_id: str, options: AgentOptions, form: Form
@@ -117,16 +117,16 @@ class WarmPool:
         warm = self._processes.get(conversation_id)
         if warm is None:
             return None
-        fits = warm.live.form is form and warm.options == options
-        if fits and warm.live.alive and anyio.current_time() < warm.until:
+        fits = warm.process.form is form and warm.options == options
+        if fits and warm.process.alive and anyio.current_time() < warm.until:
             del self._processes[conversation_id]
-            return warm.live
+            return warm.process
         async with self._end(conversation_id, "replaced"):
             return None
 
     async def give(self, conversation_id: str, warm: WarmProcess) -> None:
         """Keep a process whose turn is over, in the place of the longest unused one."""
-        if not warm.live.alive:
+        if not warm.process.alive:
             return
         self._processes[conversation_id] = warm
         if self._moment(warm) < self._awaited:
@@ -134,16 +134,16 @@ class WarmPool:
         while len(idle := self._idle()) > self.size:
             await self._close(idle[0], "evicted")
 
-    async def rested(self, conversation_id: str, live: CliProcess) -> None:
+    async def rested(self, conversation_id: str, process: CliProcess) -> None:
         """Its work in the background is over: a one-shot process may leave, another is idle."""
         warm = self._processes.get(conversation_id)
-        if warm is None or warm.live is not live or live.background.working:
+        if warm is None or warm.process is not process or process.background.working:
             return
-        if live.form is not Form.ONE_SHOT:
+        if process.form is not Form.ONE_SHOT:
             self._sooner.set()
             return
         async with self._taken_out(conversation_id):
-            await live.leave()
+            await process.leave()
 
     async def drop(self, conversation_id: str) -> None:
         """End the conversation's process, if it has one."""
@@ -183,11 +183,11 @@ class WarmPool:
         async with anyio.create_task_group() as tasks:
             while self._processes:
                 _, warm = self._processes.popitem()
-                tasks.start_soon(warm.live.end, None, "shutdown")
+                tasks.start_soon(warm.process.end, None, "shutdown")
 
     def _idle(self) -> list[str]:
         """The conversations whose process has nothing left to do; the longest unused first."""
-        return [key for key, warm in self._processes.items() if not warm.live.background.working]
+        return [key for key, warm in self._processes.items() if not warm.process.background.working]
 
     def _moment(self, warm: WarmProcess) -> float:
         """When something is to be done with it, if it is still warm then."""
@@ -195,23 +195,23 @@ class WarmPool:
 
     async def _close(self, conversation_id: str, reason: Reason) -> None:
         log.info("warm_process_closed", conversation_id=conversation_id, reason=reason)
-        async with self._end(conversation_id, reason) as live:
-            await self._told(conversation_id, SessionClosed(reason=reason, pid=live.pid))
+        async with self._end(conversation_id, reason) as process:
+            await self._told(conversation_id, SessionClosed(reason=reason, pid=process.pid))
 
     @asynccontextmanager
     async def _end(self, conversation_id: str, reason: str) -> AsyncGenerator[CliProcess, None]:
         """End what is kept; whoever asks for the conversation waits until the block is over."""
-        async with self._taken_out(conversation_id) as live:
-            await live.end(reason=reason)
-            yield live
+        async with self._taken_out(conversation_id) as process:
+            await process.end(reason=reason)
+            yield process
 
     @asynccontextmanager
     async def _taken_out(self, conversation_id: str) -> AsyncGenerator[CliProcess, None]:
         """Keep it no more; whoever asks for the conversation waits until the block is over."""
-        live = self._processes.pop(conversation_id).live
+        process = self._processes.pop(conversation_id).process
         ended = self._ending[conversation_id] = anyio.Event()
         try:
-            yield live
+            yield process
         finally:
             del self._ending[conversation_id]
             ended.set()
@@ -223,7 +223,7 @@ class WarmPool:
 
     async def _warn(self, conversation_id: str, warm: WarmProcess, left: float) -> None:
         event = SessionWarning(
-            reason=warm.reason, closes_in_ms=round(left * 1000), pid=warm.live.pid
+            reason=warm.reason, closes_in_ms=round(left * 1000), pid=warm.process.pid
         )
         await self._told(conversation_id, event)
 

@@ -18,7 +18,7 @@ from agent_runner.events.base import AgentEvent
 from agent_runner.events.permission import PermissionRequested
 from agent_runner.latch import Latch
 from agent_runner.runners.cli_process import CliProcess
-from agent_runner.runners.sink import Asker, AskPerson, Behind, Resolution
+from agent_runner.runners.sink import Asker, AskPerson, BackgroundSink, Resolution
 from agent_runner.runs.announcements import RunOver
 from agent_runner.runs.ask import SETTLED_BEFORE, Ask, denial
 from agent_runner.runs.outlet import Outlet
@@ -33,7 +33,7 @@ from fallback.plan import Plan
 
 log = structlog.get_logger(__name__)
 
-BeginBehind = Callable[["ActiveRun", Asker, str], Awaitable[Behind | None]]
+BeginBackground = Callable[["ActiveRun", Asker, str], Awaitable[BackgroundSink | None]]
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class ActiveRun:
         channel: Channel,
         store: Store,
         approvals: ApprovalService,
-        begin_behind: BeginBehind,
+        begin_background: BeginBackground,
         process: CliProcess | None = None,
     ) -> None:
         held = spec.held
@@ -82,7 +82,7 @@ class ActiveRun:
         )
         self.done = Latch()
         self.outcome: RunOutcome | None = None
-        self.live = process
+        self.process = process
         self.form: str | None = process.form.value if process is not None else None
         self.started_at: str | None = spec.run.queued_at if process is not None else None
         if held is not None:
@@ -90,7 +90,7 @@ class ActiveRun:
         self.finished_at: str | None = None
         self._store = store
         self._approvals = approvals
-        self._begin_behind = begin_behind
+        self._begin_background = begin_background
         self._detached = False
 
     @property
@@ -111,7 +111,7 @@ class ActiveRun:
     @property
     def waiting(self) -> bool:
         """True while it waits for a human, with its process or without."""
-        return self._detached or (self.live is not None and self.live.questions.waiting)
+        return self._detached or (self.process is not None and self.process.questions.waiting)
 
     def record(self) -> RunRecord:
         """The run as the store has it, once it is over: an answer need not read it back."""
@@ -144,11 +144,11 @@ class ActiveRun:
 
     def serve_on(self, process: CliProcess) -> None:
         """Go on on this process."""
-        self.live = process
+        self.process = process
 
     def begin_on(self, process: CliProcess) -> None:
         """Begin on this process, in its form and session."""
-        self.live = process
+        self.process = process
         self.form = process.form.value
         self.outlet.begin(process.session_id)
 
@@ -197,9 +197,9 @@ class ActiveRun:
             await self.emit([question])
             await asker.answer(question, denial(SETTLED_BEFORE))
 
-    async def behind(self, asker: Asker, caused_by: str) -> Behind | None:
+    async def begin_background(self, asker: Asker, caused_by: str) -> BackgroundSink | None:
         """Begin the run of what the process does by itself."""
-        return await self._begin_behind(self, asker, caused_by)
+        return await self._begin_background(self, asker, caused_by)
 
     async def left(self, asker: Asker, tasks: Sequence[BackgroundTask]) -> None:
         """Note what the process has left to do, for whoever finds it after a crash."""

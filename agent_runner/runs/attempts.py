@@ -67,37 +67,37 @@ class Attempts:
         that an approval holds (`active.held`) goes on where its last process was.
         """
         if self._active.held:
-            live, turn_result = await self._after_decision()
+            process, turn_result = await self._after_decision()
         else:
-            live, turn_result = await self._first()
-        while not (turn_result.ok or live.alive or self._stopped):
+            process, turn_result = await self._first()
+        while not (turn_result.ok or process.alive or self._stopped):
             if not await self._approvals.held(self._active.run_id):
                 break
-            live, turn_result = await self._after_decision()
-        return live, turn_result
+            process, turn_result = await self._after_decision()
+        return process, turn_result
 
     async def _first(self) -> tuple[CliProcess, TurnCompleted]:
         """On a process; if that did not take the prompt, on one more."""
-        live, turn_result = await self._on_one()
+        process, turn_result = await self._on_one()
         if not turn_result.untouched or self._stopped or self._active.progress.acted:
-            return live, turn_result
+            return process, turn_result
         text = "the UI did not take the prompt: another one is given it"
-        data = {"error": turn_result.error, "pid": live.pid}
+        data = {"error": turn_result.error, "pid": process.pid}
         notice = Notice(code="ui_replaced", level="warning", message=text, data=data)
         await self._active.emit([notice])
         return await self._on_one()
 
     async def _on_one(self) -> tuple[CliProcess, TurnCompleted]:
-        live = await self._processes.warm(self._active, self._request)
-        if live is not None:
-            if self._runner.launcher.replaced(live):
-                await self._updated(live)
-            turn_result = await self._turn(live, self._request, cold=False)
-            died = not live.alive and live.last_output is None
+        process = await self._processes.warm(self._active, self._request)
+        if process is not None:
+            if self._runner.launcher.replaced(process):
+                await self._updated(process)
+            turn_result = await self._turn(process, self._request, cold=False)
+            died = not process.alive and process.last_output is None
             if self._stopped or not (died or self._may_be_the_session(turn_result)):
-                return live, turn_result
+                return process, turn_result
             # Nothing was done with it: it had died, at the prompt perhaps, or cannot go on.
-            log.info("warm_process_replaced", run_id=self._active.run_id, pid=live.pid)
+            log.info("warm_process_replaced", run_id=self._active.run_id, pid=process.pid)
             await self._runner.drop(self._request.conversation_id)
         conversation = await self._store.conversations.get(self._request.conversation_id)
         session_id = conversation.session_id
@@ -110,9 +110,9 @@ class Attempts:
             return await self._in_new_session(conversation, failure)
         self._runner.set_back(self._request, session_id)
         for attempt in range(1, RESUME_ATTEMPTS + 1):
-            live, turn_result = await self._on_new(session_id)
+            process, turn_result = await self._on_new(session_id)
             if self._stopped or not self._may_be_the_session(turn_result):
-                return live, turn_result
+                return process, turn_result
             await self._runner.drop(self._request.conversation_id)
             await self._resume_failed(attempt, turn_result)
         return await self._in_new_session(conversation, turn_result)
@@ -133,9 +133,9 @@ class Attempts:
         assert session_id is not None
         request, given = await self._with_history(conversation)
         await self._quarantine(session_id, failure, given)
-        live, turn_result = await self._on_new(None, request)
+        process, turn_result = await self._on_new(None, request)
         unknown = failure.code == FailureCode.SESSION_NOT_FOUND
-        if not unknown and self._did_no_better(live, turn_result):
+        if not unknown and self._did_no_better(process, turn_result):
             await self._runner.drop(request.conversation_id)
             await self._store.conversations.set_session(
                 request.conversation_id, session_id, now=wire.now()
@@ -144,8 +144,8 @@ class Attempts:
             data = {"sessionId": session_id}
             notice = Notice(code="session_kept", level="warning", message=text, data=data)
             await self._active.emit([notice])
-            live.keep_session(session_id)
-        return live, turn_result
+            process.keep_session(session_id)
+        return process, turn_result
 
     async def _with_history(self, conversation: ConversationRecord) -> tuple[RunRequest, int]:
         """The request behind the conversation's last messages, and how many it was given."""
@@ -158,9 +158,9 @@ class Attempts:
         request = msgspec.structs.replace(self._request, prompt=prompt)
         return (request, given) if self._runner.takes(request) else (self._request, 0)
 
-    def _did_no_better(self, live: CliProcess, turn_result: TurnCompleted) -> bool:
+    def _did_no_better(self, process: CliProcess, turn_result: TurnCompleted) -> bool:
         if self._stopped:
-            return live.last_output is None and not turn_result.ok
+            return process.last_output is None and not turn_result.ok
         return self._may_be_the_session(turn_result)
 
     @property
@@ -180,14 +180,14 @@ class Attempts:
             try:
                 if resumption.of_tool:
                     return await self._tool_again(resumption)
-                live, turn_result = await self._session_again(resumption)
+                process, turn_result = await self._session_again(resumption)
             except LaunchError as error:
                 why = str(error)
             else:
-                began = live.last_output is not None
+                began = process.last_output is not None
                 if self._stopped or (began and turn_result.code != FailureCode.SESSION_NOT_FOUND):
                     await resumption.over(active.ask_of.unclaimed)
-                    return live, turn_result
+                    return process, turn_result
                 why = turn_result.error or "the CLI did not resume its session"
             await resumption.again(why)
             with anyio.move_on_after(attempt * RESUME_PAUSE_S):
@@ -247,7 +247,7 @@ class Attempts:
         missed: str | None = None
         while True:
             try:
-                live = await self._begun(session_id, request)
+                process = await self._begun(session_id, request)
                 break
             except LaunchError as error:
                 if not error.passing or anyio.current_time() >= deadline:
@@ -257,26 +257,26 @@ class Attempts:
                 await self._active.stop.asked.wait()
         if missed is not None:
             await self._active.emit([Notice(code="cli_awaited", level="info", message=missed)])
-        return live, await self._turn(live, request, cold=True)
+        return process, await self._turn(process, request, cold=True)
 
     async def _begun(self, session_id: str | None, request: RunRequest) -> CliProcess:
         if self._stopped:
             raise NotBegunError
-        live = await self._processes.start(self._active, request, session_id)
+        process = await self._processes.start(self._active, request, session_id)
         self.began_process = True
-        return live
+        return process
 
-    async def _turn(self, live: CliProcess, request: RunRequest, *, cold: bool) -> TurnCompleted:
+    async def _turn(self, process: CliProcess, request: RunRequest, *, cold: bool) -> TurnCompleted:
         active = self._active
-        return await self._runner.turn(live, request, active, active.stop, cold=cold)
+        return await self._runner.turn(process, request, active, active.stop, cold=cold)
 
-    async def _updated(self, live: CliProcess) -> None:
+    async def _updated(self, process: CliProcess) -> None:
         notice = Notice(
             code="cli_updated",
             level="info",
             message="the CLI's program was replaced since this process began, which goes on as "
             "the one before; the next process is the new one",
-            data={"program": live.program.path, "runs": live.cli_version},
+            data={"program": process.program.path, "runs": process.cli_version},
         )
         await self._active.emit([notice])
 

@@ -16,7 +16,7 @@ from agent_runner.events.permission import PermissionRequested
 from agent_runner.latch import Latch
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.sink import Asker
-from agent_runner.runs.active import ActiveRun, BeginBehind
+from agent_runner.runs.active import ActiveRun, BeginBackground
 from agent_runner.runs.ask import denial
 from agent_runner.runs.outcome import judge, stopped
 from agent_runner.runs.stop import StopReason
@@ -63,11 +63,11 @@ class BackgroundRun(ActiveRun):
         caused_by: str,
         store: Store,
         approvals: ApprovalService,
-        begin_behind: BeginBehind,
+        begin_background: BeginBackground,
     ) -> None:
         spec = msgspec.structs.replace(origin.spec, run=_new_run(origin, caused_by), held=None)
-        super().__init__(spec, origin.channel, store, approvals, begin_behind, process)
-        self.process = process
+        super().__init__(spec, origin.channel, store, approvals, begin_background, process)
+        self.cli = process
         self._settled = Latch()
         self._wake = Latch()
         self._turn_result: TurnCompleted | None = None
@@ -107,14 +107,14 @@ class BackgroundRun(ActiveRun):
         grace = self.spec.timeouts.cancel_grace_ms / 1000
         shutdown = self.stop.reason is StopReason.SHUTDOWN
         if not shutdown:
-            for question in self.process.background.questions.all():
-                await self.process.answer(question, denial(_STOPPED))
-            if self.process.stop_background():
+            for question in self.cli.background.questions.all():
+                await self.cli.answer(question, denial(_STOPPED))
+            if self.cli.stop_background():
                 with anyio.move_on_after(grace):
                     await self._settled.wait()
                     return
-        if shutdown or self.process.turn_over:
-            await self.process.end(grace, str(self.stop.reason))
+        if shutdown or self.cli.turn_over:
+            await self.cli.end(grace, str(self.stop.reason))
 
     def _outcome(self) -> RunOutcome:
         turn_result = self._turn_result
@@ -130,8 +130,8 @@ class BackgroundRun(ActiveRun):
             outcome = msgspec.structs.replace(outcome, state=RunState.INTERRUPTED)
         return msgspec.structs.replace(
             outcome,
-            form=self.process.form,
-            session_id=self.process.session_id,
-            cli_version=self.process.cli_version,
-            exit_code=self.process.exit_code,
+            form=self.cli.form,
+            session_id=self.cli.session_id,
+            cli_version=self.cli.cli_version,
+            exit_code=self.cli.exit_code,
         )

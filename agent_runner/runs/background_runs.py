@@ -119,7 +119,7 @@ class BackgroundRuns:
 
     def _work_of(self, run_id: str) -> Background | None:
         """What works on after a run, if something does."""
-        for live in self._runner.living:
-            if live.background.working and live.background.serves(run_id):
-                return live.background
+        for process in self._runner.living:
+            if process.background.working and process.background.serves(run_id):
+                return process.background
         return None

@@ -242,11 +242,11 @@ class RunDriver:
         )
         attempts = Attempts(self._store, self._processes, self._approvals, active, request)
         try:
-            live, turn_result = await attempts.run()
+            process, turn_result = await attempts.run()
         except NotBegunError:
             assert active.stop.reason is not None
             return stopped(active.stop.reason)
-        version = live.cli_version
+        version = process.cli_version
         if version is None:
             with anyio.move_on_after(VERSION_WAIT_S):
                 version = await self._processes.runner.launcher.version(agent.type)
@@ -254,10 +254,10 @@ class RunDriver:
             await self._tell_version(active, version)
         return msgspec.structs.replace(
             judge(turn_result, active.stop.reason, adapter_for(agent.type)),
-            form=live.form,
-            session_id=live.session_id,
+            form=process.form,
+            session_id=process.session_id,
             cli_version=version,
-            exit_code=live.exit_code,
+            exit_code=process.exit_code,
         )
 
     async def _tell_version(self, active: ActiveRun, version: str) -> None:

@@ -27,7 +27,7 @@ class Printed(msgspec.Struct):
     """The events of one turn, and those of what worked behind any, each in their order."""
 
     own: list[AgentEvent]
-    behind: list[AgentEvent]
+    background: list[AgentEvent]
 
 
 class Printing(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,12 +62,12 @@ def read(printing: Printing, logs: Sequence[Path], turn: int) -> Printed:
 
     def take(received: Received | None) -> None:
         while received is not None:
-            into = own if received.behind is None else printed.behind
+            into = own if received.background_turn is None else printed.background
             events = mask.events(received.events)
-            unfinished.take(events, received.behind)
+            unfinished.take(events, received.background_turn)
             for event in events:
                 if isinstance(event, TurnCompleted):
-                    into += _cut(unfinished, event, received.behind)
+                    into += _cut(unfinished, event, received.background_turn)
                 if not event.ephemeral:
                     into.append(event)
             received = received.rest
@@ -84,7 +84,7 @@ def read(printing: Printing, logs: Sequence[Path], turn: int) -> Printed:
         if index == turn:
             printed.own = own
     take(protocol.finish_background())
-    printed.behind += unfinished.end_background(partial=True, helpers=True)
+    printed.background += unfinished.end_background(partial=True, helpers=True)
     held, rest = mask.end(protocol.finish(Exit(code=None)))
     unfinished.take(held)
     last = unfinished.end(rest)
@@ -93,10 +93,10 @@ def read(printing: Printing, logs: Sequence[Path], turn: int) -> Printed:
 
 
 def _cut(
-    unfinished: Unfinished, turn_result: TurnCompleted, behind: int | None
+    unfinished: Unfinished, turn_result: TurnCompleted, background_turn: int | None
 ) -> list[AgentEvent]:
     """What a turn that is over left open."""
-    if behind is None:
+    if background_turn is None:
         return unfinished.end_turn(partial=not turn_result.ok)
     return unfinished.end_background(partial=not turn_result.ok, helpers=False)
 

@@ -23,10 +23,10 @@ class Processes:
 
     async def warm(self, active: ActiveRun, request: RunRequest) -> CliProcess | None:
         """The conversation's warm process, with the run begun on it, if it has one that fits."""
-        live = await self.runner.warm(request)
-        if live is not None:
-            await self._begin(active, live, (RunState.STARTING, RunState.RUNNING))
-        return live
+        process = await self.runner.warm(request)
+        if process is not None:
+            await self._begin(active, process, (RunState.STARTING, RunState.RUNNING))
+        return process
 
     async def start(
         self, active: ActiveRun, request: RunRequest, session_id: str | None
@@ -35,26 +35,26 @@ class Processes:
 
         It is written down while it is held, and does nothing before that.
         """
-        live = await self.runner.start(request, session_id, wire.new_id("proc"))
+        process = await self.runner.start(request, session_id, wire.new_id("proc"))
         launcher, agent_type = self.runner.launcher, request.agent_type
         if not launcher.version_known(agent_type):
             # Asked now, so that it is known at the end, if the CLI does not tell it by itself.
             self._tasks.start_soon(launcher.version, agent_type)
-        begins = active.live is None and not active.held
+        begins = active.process is None and not active.held
         try:
-            await self._write_down(active, live)
-            await self.runner.go(live, request)
+            await self._write_down(active, process)
+            await self.runner.go(process, request)
         except BaseException:
-            await live.end(0)
+            await process.end(0)
             raise
         if begins:
-            await self._begin(active, live, (RunState.RUNNING,))
-        active.serve_on(live)
-        return live
+            await self._begin(active, process, (RunState.RUNNING,))
+        active.serve_on(process)
+        return process
 
-    async def _write_down(self, active: ActiveRun, live: CliProcess) -> None:
-        run, identity, now = active.run, live.identity, wire.now()
-        process = ProcessRecord(
+    async def _write_down(self, active: ActiveRun, process: CliProcess) -> None:
+        run, identity, now = active.run, process.identity, wire.now()
+        record = ProcessRecord(
             process_id=identity.process_id,
             run_id=run.run_id,
             conversation_id=run.conversation_id,
@@ -66,12 +66,12 @@ class Processes:
         )
         if active.starts(now):
             move = Move(run_id=run.run_id, targets=(RunState.STARTING,), now=now)
-            await self._store.runs.move(move, process=process)
+            await self._store.runs.move(move, process=record)
         else:
-            await self._store.processes.add(process)
+            await self._store.processes.add(record)
 
     async def _begin(
-        self, active: ActiveRun, live: CliProcess, targets: tuple[RunState, ...]
+        self, active: ActiveRun, process: CliProcess, targets: tuple[RunState, ...]
     ) -> None:
         """Tell that the run has its process.
 
@@ -79,21 +79,21 @@ class Processes:
         that a CLI had it.
         """
         run, agent_type = active.run, active.spec.agent_type
-        active.begin_on(live)
+        active.begin_on(process)
         now = wire.now()
         active.starts(now)
         started = RunStarted(
             mode=run.mode,
             reason=run.reason,
-            form=live.form,
+            form=process.form,
             agent_type=agent_type,
-            cli_version=live.cli_version or self.runner.launcher.known_version(agent_type),
-            pid=live.pid,
+            cli_version=process.cli_version or self.runner.launcher.known_version(agent_type),
+            pid=process.pid,
             reused=targets[0] is RunState.STARTING,
         )
-        move = Move(run_id=run.run_id, targets=targets, now=now, form=live.form)
+        move = Move(run_id=run.run_id, targets=targets, now=now, form=process.form)
         try:
             await active.channel.emit(run.run_id, [started], hold=True, move=move)
         except BaseException:
-            await live.end()
+            await process.end()
             raise

@@ -122,7 +122,7 @@ class Recovery:
         found.last_at = max(filter(None, (found.last_at, at)), default=None)
         if run.trigger == "background":
             others = await self._others(run, runs)
-            found.events, found.turn_result = missing_behind(printed.behind, told, others)
+            found.events, found.turn_result = missing_background(printed.background, told, others)
         else:
             found.events = missing(printed.own, told)
             found.turn_result = next((e for e in printed.own if isinstance(e, TurnCompleted)), None)
@@ -193,7 +193,7 @@ def _last_written(logs: Sequence[Path]) -> str | None:
     return wire.utc_text(datetime.fromtimestamp(max(times), UTC)) if times else None
 
 
-def missing_behind(
+def missing_background(
     printed: Sequence[AgentEvent],
     stored: Sequence[Mapping[str, Any]],
     others: Sequence[Mapping[str, Any]],

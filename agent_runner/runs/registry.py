@@ -42,7 +42,7 @@ class ActiveRuns:
         """The agent's runs of prompts, in queue order."""
         return [run for run in self._of(agent_id) if run.run.trigger == "prompt"]
 
-    def behind_agent(self, agent_id: str) -> list[ActiveRun]:
+    def background_of_agent(self, agent_id: str) -> list[ActiveRun]:
         """The agent's runs of what its CLI does by itself."""
         return [run for run in self._of(agent_id) if run.run.trigger == "background"]
 

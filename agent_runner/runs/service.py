@@ -242,7 +242,7 @@ class RunService:
 
     async def cancel(self, agent_id: str, run_id: str | None) -> ActiveRun:
         """Ask the agent's run to end: `run_id`, the first in its queue, or what works behind it."""
-        runs = [*self.active.of_agent(agent_id), *self.active.behind_agent(agent_id)]
+        runs = [*self.active.of_agent(agent_id), *self.active.background_of_agent(agent_id)]
         if run_id is not None:
             runs = [active for active in runs if active.run_id == run_id]
             if not runs:
@@ -270,7 +270,7 @@ class RunService:
             await self._store.agents.delete(agent_id, now=wire.now())
 
     async def _end_session(self, agent_id: str) -> str | None:
-        if self.active.of_agent(agent_id) or self.active.behind_agent(agent_id):
+        if self.active.of_agent(agent_id) or self.active.background_of_agent(agent_id):
             raise ConflictError(
                 "agent_busy", "a run of this agent is not over", hint="cancel it first"
             )
@@ -301,8 +301,8 @@ class RunService:
     def heartbeat(self, agent_id: str) -> ActiveRun:
         """Note a sign of life of the agent's present run, which did not come as output."""
         for active in self.active.of_agent(agent_id):
-            if active.live is not None:
-                active.live.heartbeat()
+            if active.process is not None:
+                active.process.heartbeat()
                 return active
         raise ConflictError("nothing_running", "this agent runs nothing")
 

@@ -104,8 +104,8 @@ class SessionWatch:
         known = self._known.get(conversation_id)
         if known is not None and (known.file is None or look(known.file) == known.seen):
             return
-        live = self._runner.pool.peek(conversation_id)
-        if live is not None and live.background.working:
+        process = self._runner.pool.peek(conversation_id)
+        if process is not None and process.background.working:
             return  # its end would lose that work
         try:
             await self._read(agent_type, options, conversation_id, takes_over=True)
@@ -201,8 +201,8 @@ class SessionWatch:
         self, conversation: ConversationRecord, said: list[Said], mark: Mark
     ) -> None:
         conversation_id, now = conversation.conversation_id, wire.now()
-        live = self._runner.pool.peek(conversation_id)
-        typed = {_plain(text) for text in (live.typed if live is not None else ())}
+        process = self._runner.pool.peek(conversation_id)
+        typed = {_plain(text) for text in (process.typed if process is not None else ())}
         if any(one.role == "user" and _plain(one.text) not in typed for one in said):
             await self._runner.drop(conversation_id)
         turns = [

@@ -62,9 +62,9 @@ async def test_the_cli_dies_while_it_waits(serving: Serving, tmp_path: Path, way
     async with serving() as context:
         agent = await remembering(context, way, tmp_path)
         active, approval = await asked(context, agent, question(log))
-        assert active.live is not None
-        os.kill(active.live.pid, signal.SIGKILL)
-        await gone(context, active.live.pid)
+        assert active.process is not None
+        os.kill(active.process.pid, signal.SIGKILL)
+        await gone(context, active.process.pid)
         run = await context.store.runs.get(active.run_id)
         assert run.state is RunState.WAITING_APPROVAL
         await context.approvals.decide(approval.approval_id, approve(approval))
@@ -181,8 +181,8 @@ async def test_a_cli_that_waits_for_long_is_ended_and_resumed(
     async with serving(hold_ms=200) as context:
         agent = await remembering(context, WARM[0].values[0], tmp_path)
         active, approval = await asked(context, agent, question(log))
-        assert active.live is not None
-        await gone(context, active.live.pid)
+        assert active.process is not None
+        await gone(context, active.process.pid)
         assert not active.done.is_set()
         await context.approvals.decide(approval.approval_id, approve(approval))
         assert (await ended(active)).answer == "went on"
@@ -217,9 +217,9 @@ async def test_the_approved_call_is_let_through_once(serving: Serving, tmp_path:
         agent = await remembering(context, WARM[0].values[0], tmp_path)
         twice = [question(log)[0], *question(log)]
         active, approval = await asked(context, agent, twice)
-        assert active.live is not None
-        os.kill(active.live.pid, signal.SIGKILL)
-        await gone(context, active.live.pid)
+        assert active.process is not None
+        os.kill(active.process.pid, signal.SIGKILL)
+        await gone(context, active.process.pid)
         await context.approvals.decide(approval.approval_id, approve(approval))
         second = await pending(context, active.run_id)
         assert second.approval_id != approval.approval_id

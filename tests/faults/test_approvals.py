@@ -128,10 +128,10 @@ async def test_a_decision_comes_too_late(serving: Serving, tmp_path: Path, over:
         active = await start(context, agent, script)
         (approval,) = await of_run(context, active.run_id, 1)
         if over == "gone":
-            assert active.live is not None
-            os.kill(active.live.pid, signal.SIGKILL)
+            assert active.process is not None
+            os.kill(active.process.pid, signal.SIGKILL)
             with anyio.fail_after(LONGEST_S):
-                await active.live.gone.wait()
+                await active.process.gone.wait()
         if over in ("cancelled", "gone"):
             await context.runs.cancel("worker", None)
         await ended(active)
@@ -142,7 +142,7 @@ async def test_a_decision_comes_too_late(serving: Serving, tmp_path: Path, over:
             assert gone.value.code == code
         # A late answer would be taken for that to the next question of the same process.
         again, other = await asked(context, agent, question(log))
-        assert (again.live is active.live) is (over != "gone")
+        assert (again.process is active.process) is (over != "gone")
         await context.approvals.decide(other.approval_id, reject())
         await ended(again)
     assert ran(log) == []
@@ -199,10 +199,10 @@ async def left_alone(
 ) -> tuple[ActiveRun, ApprovalRecord]:
     """A run whose CLI has died while it waited for an answer."""
     active, approval = await asked(context, agent, question(log))
-    assert active.live is not None
-    os.kill(active.live.pid, signal.SIGKILL)
+    assert active.process is not None
+    os.kill(active.process.pid, signal.SIGKILL)
     with anyio.fail_after(LONGEST_S):
-        await active.live.gone.wait()
+        await active.process.gone.wait()
     return active, approval
 
 
@@ -241,12 +241,12 @@ async def test_it_is_answered_before_the_service_hears_of_its_death(
         env = {"SCRIPTED_MEMORY": str(memory)}
         agent = await add_agent(context, "worker", "claude-code", tmp_path, env=env)
         active, approval = await asked(context, agent, question(log))
-        assert active.live is not None
-        keeper = psutil.Process(active.live.pid).parent()
+        assert active.process is not None
+        keeper = psutil.Process(active.process.pid).parent()
         assert keeper is not None
         keeper.suspend()
-        os.kill(active.live.pid, signal.SIGKILL)
-        identity = active.live.identity
+        os.kill(active.process.pid, signal.SIGKILL)
+        identity = active.process.identity
         await until(lambda: has_ended(identity.pid, identity.start_ticks))
         await context.approvals.decide(approval.approval_id, approve(approval))
         waiting = await context.store.approvals.get(approval.approval_id)

@@ -216,9 +216,9 @@ async def test_a_cancel_reaches_the_cli_though_the_run_cannot_be_written(
         active = await start(context, agent, [{"touch": str(here)}, {"hang": True}])
         await until(here)
         await context.runs.cancel("worker", active.run_id)
-        assert active.live is not None
+        assert active.process is not None
         with anyio.fail_after(20):
-            while not active.live.turn_over:
+            while not active.process.turn_over:
                 await anyio.sleep(0.01)
         assert (await context.store.runs.get(active.run_id)).state == "queued"
         held = False

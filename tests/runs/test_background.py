@@ -224,10 +224,10 @@ async def test_a_decision_in_the_moment_of_the_answer_counts_once(
         (run,) = await behind(context, active)
         assert run.state == "succeeded"
         assert ran(log) == [COMMAND]
-        assert active.live is not None
+        assert active.process is not None
         with anyio.fail_after(5):
-            await active.live.background.rest()
-        assert active.live.background.questions.all() == []
+            await active.process.background.rest()
+        assert active.process.background.questions.all() == []
         assert [words for _, words in await said(context, active)][1:] == ["Started.", "Done now."]
 
 
@@ -353,7 +353,7 @@ async def test_work_left_to_do_is_not_idle(serving: Serving, tmp_path: Path) -> 
         await ended(active)
         (kept,) = context.runner.pool.processes.values()
         await anyio.sleep(0.3)
-        assert kept.live.alive
+        assert kept.process.alive
         assert kept.reason == "lifetime_closed"
         gate.touch()
         await behind(context, active)
@@ -560,7 +560,7 @@ async def test_a_cancel_leaves_no_question_without_an_answer(
         await ended(active)
         approval = await asked(context)
         second = await start(context, agent, [{"wait": str(gate)}, {"text": "Second."}])
-        await when(lambda: second.live is not None)
+        await when(lambda: second.process is not None)
         await context.runs.cancel(agent.agent_id, approval.run_id)
         with anyio.fail_after(20):
             while (await context.store.runs.get(approval.run_id)).state != "cancelled":
@@ -662,16 +662,16 @@ async def test_a_cancel_stops_the_work(serving: Serving, tmp_path: Path) -> None
         active = await start(context, agent, script)
         await ended(active)
         gate.touch()
-        await when(lambda: context.runs.active.behind_agent(agent.agent_id))
-        (working,) = context.runs.active.behind_agent(agent.agent_id)
+        await when(lambda: context.runs.active.background_of_agent(agent.agent_id))
+        (working,) = context.runs.active.background_of_agent(agent.agent_id)
         with pytest.raises(ConflictError, match="not over"):
             await context.runs.end_session(agent.agent_id)
         assert (await context.runs.cancel(agent.agent_id, None)) is working
         outcome = await ended(working)
         assert (outcome.state, outcome.answer) == ("cancelled", "Stopped.")
-        assert working.live is not None
-        assert working.live.alive
-        assert not working.live.background.working
+        assert working.process is not None
+        assert working.process.alive
+        assert not working.process.background.working
 
 
 async def test_a_cancelled_prompt_takes_the_work_along_as_the_cli_does(

@@ -10,7 +10,7 @@ import pytest
 
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import MessageCompleted, TurnCompleted
-from agent_runner.runs.recovery import missing_behind
+from agent_runner.runs.recovery import missing_background
 
 
 def said(text: str) -> AgentEvent:
@@ -40,6 +40,6 @@ def stored(*texts: str) -> list[dict[str, Any]]:
 def test_a_run_has_what_was_printed_until_its_verdict(
     own: str, others: str, found: Sequence[str], verdict: TurnCompleted | None
 ) -> None:
-    events, told = missing_behind(PRINTED, stored(*own), stored(*others))
+    events, told = missing_background(PRINTED, stored(*own), stored(*others))
     assert [event.text for event in events if isinstance(event, MessageCompleted)] == found
     assert told is verdict

@@ -639,7 +639,7 @@ async def test_a_prompt_that_comes_while_the_session_is_ended_begins_a_new_one(
         agent = await add_agent(context, tmp_path)
         first = await start(context, agent, [{"ignore_term": True}, {"stay": True}, {"text": "a"}])
         await ended(first)
-        old = first.live
+        old = first.process
         assert old is not None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(context.runs.end_session, agent.agent_id)
@@ -713,9 +713,9 @@ async def test_a_turn_that_cannot_be_watched_leaves_no_process(
         context.store.health.set(Fault(StoreState.CORRUPT, "database disk image is malformed"))
         await active.channel.emit(active.run_id, [Notice(code="lost")])
         assert (await ended(active)).code == "internal"
-        assert active.live is not None
+        assert active.process is not None
         with anyio.fail_after(20):
-            await active.live.gone.wait()
+            await active.process.gone.wait()
 
 
 async def test_a_run_that_is_given_up_ends_in_its_stream(serving: Serving, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class Listener:
     async def emit(self, events: Any, *, last: bool = False) -> None:
         self.events += events
 
-    async def behind(self, asker: Asker, caused_by: str) -> None:
+    async def begin_background(self, asker: Asker, caused_by: str) -> None:
         return None
 
     async def left(self, asker: Asker, tasks: Any) -> None:

@@ -219,13 +219,13 @@ class ClaudeProtocol(ProtocolBase):
         turns.tasks.drop_foreground(self.tools)
         closed: list[Received] = []
         for key, begun in asked.items():
-            if (behind := turns.behind(begun)) is not None:
+            if (background_turn := turns.background_turn(begun)) is not None:
                 events = self.withdraw(key, ENDED, by="exit")
-                closed.append(Received(events=events, behind=behind))
+                closed.append(Received(events=events, background_turn=background_turn))
         for call, begun in calls.items():
-            if (behind := turns.behind(begun)) is not None:
+            if (background_turn := turns.background_turn(begun)) is not None:
                 events = self.end_tool(call, failed=True, error=f"{ENDED} before the tool did")
-                closed.append(Received(events=events, behind=behind))
+                closed.append(Received(events=events, background_turn=background_turn))
         return join(closed)
 
     def withdraw(self, request_id: str, message: str, *, by: str = "cli") -> list[AgentEvent]:
@@ -238,22 +238,26 @@ class ClaudeProtocol(ProtocolBase):
         """See `LineReader`. What the model says begins a turn, unless a helper says it."""
         turns, parent = self._turns, message.parent_tool_use_id
         if parent is not None:
-            return turns.behind(turns.tasks.of_call(parent, self.tools))
+            return turns.background_turn(turns.tasks.of_call(parent, self.tools))
         if turns.on is None and not isinstance(message, c.User):
             turns.begin(prompted=self._prompts > 0)
-        return turns.behind(None)
+        return turns.background_turn(None)
 
     def _task(self, message: system.Task, line: bytes) -> Received:
         begun = self._turns.read(message)
-        return Received(events=system_events(message), behind=self._turns.behind(begun))
+        return Received(
+            events=system_events(message), background_turn=self._turns.background_turn(begun)
+        )
 
     def _task_list(self, message: system.BackgroundTasks, line: bytes) -> Received:
         self._turns.read_list(message)
-        return Received(events=system_events(message), behind=self._turns.behind(None))
+        return Received(
+            events=system_events(message), background_turn=self._turns.background_turn(None)
+        )
 
     def _status(self, message: system.Status, line: bytes) -> Received:
         events = [*system_events(message), *self._mode.told(message.permissionMode)]
-        return Received(events=events, behind=self._turns.behind(None))
+        return Received(events=events, background_turn=self._turns.background_turn(None))
 
     def _call_outlives(self, call: str) -> bool:
         return self._turns.tasks.of_call(call, self.tools) is not None
@@ -285,8 +289,8 @@ class ClaudeProtocol(ProtocolBase):
         self.saw(kind.__name__)
         reader = self._readers.get(kind)
         if reader is not None:
-            behind = self._owner(message)
-            return Received(events=reader(message, line), behind=behind)
+            background_turn = self._owner(message)
+            return Received(events=reader(message, line), background_turn=background_turn)
         handler = self._handlers.get(kind)
         if handler is not None:
             return handler(message, line)
@@ -295,7 +299,7 @@ class ClaudeProtocol(ProtocolBase):
         events = (
             system_events(message) if isinstance(message, system.System) else rest_events(message)
         )
-        return Received(events=events, behind=self._turns.behind(None))
+        return Received(events=events, background_turn=self._turns.background_turn(None))
 
     def _counts_in_part(self, message: Any) -> bool:
         if isinstance(message, c.Result):
@@ -361,7 +365,7 @@ class ClaudeProtocol(ProtocolBase):
         else:
             events.append(Notice(code="session_without_id", level="warning"))
         events += self._mode.told(message.permissionMode)
-        return Received(events=events, behind=self._turns.behind(None))
+        return Received(events=events, background_turn=self._turns.background_turn(None))
 
     def _rate_limit(self, message: c.RateLimitEvent, line: bytes) -> Received:
         return Received(events=[self._limits.note(message.rate_limit_info)])
@@ -403,7 +407,7 @@ class ClaudeProtocol(ProtocolBase):
         self._error = None
         self._blocks.last_text = None
         if unsolicited:
-            return Received(events=events, behind=self._turns.number)
+            return Received(events=events, background_turn=self._turns.number)
         self._turn_ended()
         return Received(events=events)
 
@@ -433,7 +437,8 @@ class ClaudeProtocol(ProtocolBase):
             if events:
                 self._requests[message.request_id] = request
             return Received(
-                events=events, behind=self._turns.behind(self._turns.of_request(request))
+                events=events,
+                background_turn=self._turns.background_turn(self._turns.of_request(request)),
             )
         if isinstance(request, control.HookCallback):
             notice = Notice(code="hook_callback", level="debug")
@@ -466,7 +471,7 @@ class ClaudeProtocol(ProtocolBase):
         begun = None if request is None else self._turns.of_request(request)
         events = self.withdraw(message.request_id, "the CLI withdrew the question")
         events = events or [Activity(code="control_cancelled")]
-        return Received(events=events, behind=self._turns.behind(begun))
+        return Received(events=events, background_turn=self._turns.background_turn(begun))
 
 
 def _usage(tokens: c.Tokens | None) -> Usage | None:

@@ -69,8 +69,8 @@ class Turns:
         """The tasks end with the turn, and the CLI begins none to tell of it (2.1.329)."""
         self._interrupted = {task.task_id for task in self.tasks.left}
 
-    def behind(self, begun: int | None) -> int | None:
-        """What `Received.behind` is for something of work that the turn `begun` began.
+    def background_turn(self, begun: int | None) -> int | None:
+        """What `Received.background_turn` is for something of work that the turn `begun` began.
 
         While that very turn is on it is a part of it.
         """

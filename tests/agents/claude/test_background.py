@@ -35,7 +35,7 @@ class Cli:
                 for event in received.events:
                     kind = msgspec.to_builtins(event)["type"]
                     if kind not in ("activity", "notice", "usage", "session.started"):
-                        found.append((received.behind, kind))
+                        found.append((received.background_turn, kind))
                 received = received.rest
         return found
 
@@ -131,7 +131,7 @@ def test_while_its_turn_is_on_it_is_a_part_of_it() -> None:
         answered("in", "helper"),
         text("x", "helper"),
     ]
-    assert {behind for behind, _ in cli.read(*lines)} == {None}
+    assert {background_turn for background_turn, _ in cli.read(*lines)} == {None}
 
 
 def test_only_what_belongs_to_the_turn_is_closed_with_it() -> None:
@@ -171,7 +171,9 @@ def test_a_helper_in_the_foreground_ends_with_its_call() -> None:
     cli = Cli()
     cli.prompt()
     lines = [INIT, call("helper", "Agent"), task("task_started"), call("in", parent="helper")]
-    assert {behind for behind, _ in cli.read(*lines, answered("in", "helper"))} == {None}
+    assert {
+        background_turn for background_turn, _ in cli.read(*lines, answered("in", "helper"))
+    } == {None}
     cli.read(task("task_notification", status="completed"), answered("helper"))
     assert cli.left == []
     assert cli.read(result()) == [(None, "turn.completed")]
@@ -254,10 +256,10 @@ def test_two_turns_in_one_line_go_to_each(cli: Cli) -> None:
     cli.read(INIT, text("second"))
     glued = json.dumps(result("second")) + json.dumps(call("in", parent="helper"))
     received = cli.session.receive(glued.encode())
-    assert received.behind is None
+    assert received.background_turn is None
     assert [type(event).__name__ for event in received.events][-1] == "TurnCompleted"
     assert received.rest is not None
-    assert received.rest.behind == 1
+    assert received.rest.background_turn == 1
     assert [type(event).__name__ for event in received.rest.events] == ["ToolStarted"]
 
 
@@ -274,7 +276,9 @@ def test_what_is_open_at_the_end_of_the_process_belongs_to_whom_it_did(cli: Cli)
     ended: Received | None = cli.session.finish_background()
     found = []
     while ended is not None:
-        found += [(ended.behind, msgspec.to_builtins(event)["type"]) for event in ended.events]
+        found += [
+            (ended.background_turn, msgspec.to_builtins(event)["type"]) for event in ended.events
+        ]
         ended = ended.rest
     assert found == [(1, "permission.resolved"), (1, "tool.completed")]
     last = [msgspec.to_builtins(event)["type"] for event in cli.session.finish(Exit(code=1))]

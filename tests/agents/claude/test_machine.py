@@ -65,7 +65,7 @@ class Turns(RuleBasedStateMachine):
         found: list[Any] = []
         while received is not None:
             if received.events:
-                assert received.behind == owner, line
+                assert received.background_turn == owner, line
             found += received.events
             received = received.rest
         self._count(found)
@@ -217,7 +217,7 @@ class Turns(RuleBasedStateMachine):
         self.helpers.remove(helper)
         line = task("task_notification", helper.task, helper.call, status="completed")
         received = self.session.receive(json.dumps(line).encode())
-        assert received.behind == self.of(helper)
+        assert received.background_turn == self.of(helper)
         self.untold = True
         self.session.receive(json.dumps(listed(*(h.task for h in self.helpers))).encode())
 
