@@ -49,7 +49,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished comparison of the two ways, by way."""
+    """A finished comparison of the two modes, by mode."""
 
     headless: Figures
     tmux: Figures

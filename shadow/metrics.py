@@ -21,7 +21,7 @@ class Times(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     first_p50_ms: int | None
 
 
-class Way(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class ModeFigures(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One way over all comparisons of it with the other; `success` is a share."""
 
     legs: int
@@ -74,8 +74,8 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     judged: int
     match: float | None
     similarity: float | None
-    headless: Way
-    tmux: Way
+    headless: ModeFigures
+    tmux: ModeFigures
     itself: Agreement
     days: list[Day]
     agents: list[AgentShare]
@@ -111,8 +111,8 @@ def metrics(
         judged=len(fair),
         match=_share([agree(pair) for pair in fair]),
         similarity=_median([one.similarity for one in of_two]),
-        headless=_way([pair.headless for pair in found]),
-        tmux=_way([pair.tmux for pair in found]),
+        headless=_figures_of([pair.headless for pair in found]),
+        tmux=_figures_of([pair.tmux for pair in found]),
         itself=Agreement(
             judged=len(own),
             match=_share(agreeing),
@@ -149,11 +149,11 @@ def _percentile(values: Sequence[int], share: float) -> int | None:
     )
 
 
-def _way(legs: Sequence[Figures]) -> Way:
+def _figures_of(legs: Sequence[Figures]) -> ModeFigures:
     good = [leg for leg in legs if leg.success]
     times = [leg.duration_ms for leg in good]
     first = [leg.time_to_first_ms for leg in good if leg.time_to_first_ms is not None]
-    return Way(
+    return ModeFigures(
         legs=len(legs),
         success=_share([leg.success for leg in legs]),
         corrupt=sum(leg.corrupt is not None for leg in legs),

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from conversation_store.records import ComparisonDetail, LegBody
 from shadow.diff import unified
 from shadow.plots import Plot, bars, lines
-from shadow.report import NOTHING_YET, Report, milliseconds, percent, shown, ways
+from shadow.report import NOTHING_YET, Report, by_mode, milliseconds, percent, shown
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """The Content-Security-Policy that the page works under."""
@@ -47,7 +47,7 @@ def html(report: Report) -> str:
         tiles=_tiles(report),
         over_time=_over_time(report),
         distributions=_distributions(report),
-        ways=list(ways(figures)),
+        by_mode=list(by_mode(figures)),
         agents=[(a.agent_id, a.type, a.judged, percent(a.match)) for a in figures.agents],
         counts=counts,
         worst=[_detail(detail) for detail in report.worst],

@@ -64,7 +64,7 @@ def _markdown(report: Report) -> Iterator[str]:
     yield ""
     yield "| | headless | tmux |"
     yield "|---|---|---|"
-    for name, first, second in ways(figures):
+    for name, first, second in by_mode(figures):
         yield f"| {name} | {first} | {second} |"
     yield ""
     yield (
@@ -91,7 +91,7 @@ def _markdown(report: Report) -> Iterator[str]:
             )
 
 
-def ways(figures: Metrics) -> list[tuple[str, str, str]]:
+def by_mode(figures: Metrics) -> list[tuple[str, str, str]]:
     """The rows of the table that has headless beside tmux."""
     both = (figures.headless, figures.tmux)
     rows = (
