@@ -31,7 +31,7 @@ class Entry(Protocol):
 
     @property
     def payload(self) -> bytes:
-        """What is told of it."""
+        """The event as JSON, without its place in the log."""
         ...
 
 

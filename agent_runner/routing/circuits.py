@@ -16,7 +16,7 @@ from agent_runner.settings import BreakerSettings
 from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
 from conversation_store.interfaces import Store
-from conversation_store.records import AgentRecord, BreakerRecord, RunOutcome
+from conversation_store.records import AgentRecord, CircuitRecord, RunOutcome
 from fallback.breaker import Breaker, BreakerState, Policy
 from fallback.circuit import Circuit, CircuitScope, signal_to
 from fallback.failures import signal_of
@@ -40,7 +40,7 @@ class Circuits:
 
     async def load(self) -> None:
         """Take up what an earlier service knew. A trial that it had begun counts for nothing."""
-        for record in await self._store.breakers.all():
+        for record in await self._store.circuits.all():
             scope: CircuitScope = "agent" if record.scope == "agent" else "type"
             state = BreakerState(record.state)
             policy = self._policies[scope]
@@ -135,8 +135,8 @@ class Circuits:
     async def _save(self, scope: CircuitScope, name: str, breaker: Breaker) -> None:
         left = breaker.retry_in(self._clock())
         retry_at = datetime.now(UTC) + timedelta(seconds=left)
-        await self._store.breakers.save(
-            BreakerRecord(
+        await self._store.circuits.save(
+            CircuitRecord(
                 scope=scope,
                 name=name,
                 state=breaker.state,

@@ -2,7 +2,7 @@
 
 from conversation_store.interfaces.agents import Agents
 from conversation_store.interfaces.approvals import Approvals
-from conversation_store.interfaces.breakers import Breakers
+from conversation_store.interfaces.circuits import Circuits
 from conversation_store.interfaces.comparisons import Comparisons
 from conversation_store.interfaces.conversations import Conversations
 from conversation_store.interfaces.deadlines import Deadlines
@@ -17,7 +17,7 @@ from conversation_store.interfaces.toggles import Toggles
 __all__ = [
     "Agents",
     "Approvals",
-    "Breakers",
+    "Circuits",
     "Comparisons",
     "Conversations",
     "Deadlines",

@@ -9,7 +9,7 @@ from typing import Protocol
 from conversation_store.health import Health
 from conversation_store.interfaces.agents import Agents
 from conversation_store.interfaces.approvals import Approvals
-from conversation_store.interfaces.breakers import Breakers
+from conversation_store.interfaces.circuits import Circuits
 from conversation_store.interfaces.comparisons import Comparisons
 from conversation_store.interfaces.conversations import Conversations
 from conversation_store.interfaces.deadlines import Deadlines
@@ -61,7 +61,7 @@ class Store(Protocol):
         ...
 
     @property
-    def breakers(self) -> Breakers:
+    def circuits(self) -> Circuits:
         """What the circuit breakers knew."""
         ...
 

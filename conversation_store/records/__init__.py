@@ -22,7 +22,7 @@ from conversation_store.records.comparisons import (
 from conversation_store.records.conversations import ConversationRecord, TurnRecord
 from conversation_store.records.database import DatabaseStats, Lease, Owner
 from conversation_store.records.events import NewEvent, StoredEvent
-from conversation_store.records.processes import BreakerRecord, ProcessRecord
+from conversation_store.records.processes import CircuitRecord, ProcessRecord
 from conversation_store.records.runs import Move, NewRun, RunEnd, RunOutcome, RunRecord, ended
 from conversation_store.records.tickets import TicketRecord
 from conversation_store.records.toggles import Cause, ToggleEventRecord, ToggleRecord
@@ -32,8 +32,8 @@ __all__ = [
     "AgentRecord",
     "ApprovalEventRecord",
     "ApprovalRecord",
-    "BreakerRecord",
     "Cause",
+    "CircuitRecord",
     "ComparisonDetail",
     "ComparisonRecord",
     "ComparisonResult",

@@ -22,7 +22,7 @@ class ProcessRecord(msgspec.Struct, frozen=True, rename="camel"):
     background: str = "[]"
 
 
-class BreakerRecord(msgspec.Struct, frozen=True, rename="camel"):
+class CircuitRecord(msgspec.Struct, frozen=True, rename="camel"):
     """A circuit breaker of a CLI type or of an agent (`scope`), as written down."""
 
     scope: str

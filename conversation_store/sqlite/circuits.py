@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing_extensions import override
 
 from conversation_store import interfaces
-from conversation_store.records import BreakerRecord
+from conversation_store.records import CircuitRecord
 from conversation_store.sqlite.readers import Readers
 from conversation_store.sqlite.rows import Rows
 from conversation_store.sqlite.writer import Transaction, Writer
 
-_BREAKERS = Rows(BreakerRecord)
+_CIRCUITS = Rows(CircuitRecord)
 
 
-class Breakers(interfaces.Breakers):
+class Circuits(interfaces.Circuits):
     """`interfaces.Breakers` in SQLite."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:
@@ -21,9 +21,9 @@ class Breakers(interfaces.Breakers):
         self._readers = readers
 
     @override
-    async def save(self, breaker: BreakerRecord) -> None:
+    async def save(self, circuit: CircuitRecord) -> None:
 
-        parameters = _BREAKERS.parameters(breaker)
+        parameters = _CIRCUITS.parameters(circuit)
 
         def unit(transaction: Transaction) -> None:
             transaction.run("save_breaker", parameters)
@@ -31,5 +31,5 @@ class Breakers(interfaces.Breakers):
         await self._writer.submit(unit, durable=False)
 
     @override
-    async def all(self) -> list[BreakerRecord]:
-        return [_BREAKERS.record(row) for row in await self._readers.read("list_breakers", {})]
+    async def all(self) -> list[CircuitRecord]:
+        return [_CIRCUITS.record(row) for row in await self._readers.read("list_breakers", {})]

@@ -16,7 +16,7 @@ from conversation_store.health import Fault, Health
 from conversation_store.records import Owner
 from conversation_store.sqlite.agents import Agents
 from conversation_store.sqlite.approvals import Approvals
-from conversation_store.sqlite.circuits import Breakers
+from conversation_store.sqlite.circuits import Circuits
 from conversation_store.sqlite.committer import Committer
 from conversation_store.sqlite.comparisons import Comparisons
 from conversation_store.sqlite.connection import Connection, connect
@@ -68,7 +68,7 @@ class Store:
         self.events = Events(writer, readers)
         self.approvals = Approvals(writer, readers)
         self.processes = Processes(writer, readers)
-        self.breakers = Breakers(writer, readers)
+        self.circuits = Circuits(writer, readers)
         self.toggles = Toggles(writer, readers)
         self.tickets = Tickets(writer, readers)
         self.comparisons = Comparisons(writer, readers)

@@ -12,7 +12,7 @@ import pytest
 
 from agent_runner import wire
 from agent_runner.api.context import Context
-from conversation_store.records import AgentRecord, ApprovalRecord, BreakerRecord
+from conversation_store.records import AgentRecord, ApprovalRecord, CircuitRecord
 from conversation_store.states import ApprovalState, Delivery, RunState
 from tests.conftest import Serving
 from tests.helpers.asking import (
@@ -258,8 +258,8 @@ async def test_a_held_run_does_not_ask_a_circuit_that_has_opened_since(
     approval = await left_by_a_crash(serving, tmp_path, CLAUDE, log)
     async with serving() as context:
         retry_at = wire.later(wire.now(), 3600)
-        await context.store.breakers.save(
-            BreakerRecord(
+        await context.store.circuits.save(
+            CircuitRecord(
                 scope="type",
                 name="claude-code",
                 state="open",

@@ -18,7 +18,7 @@ from agent_runner.routing.circuits import Circuits
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner
 from conversation_store.sqlite.approvals import Approvals
-from conversation_store.sqlite.circuits import Breakers
+from conversation_store.sqlite.circuits import Circuits as StoredCircuits
 from conversation_store.sqlite.conversations import Conversations
 from conversation_store.sqlite.events import Events
 from conversation_store.sqlite.processes import Processes
@@ -33,7 +33,7 @@ POINTS: dict[str, tuple[Any, Callable[..., Any]]] = {
     "append": (Events, Events.append),
     "set_session": (Conversations, Conversations.set_session),
     "process_forget": (Processes, Processes.forget),
-    "breaker_save": (Breakers, Breakers.save),
+    "circuit_save": (StoredCircuits, StoredCircuits.save),
     "circuit_record": (Circuits, Circuits.record),
     "warden_request": (Warden, Warden.request),
     "child_go": (Child, Child.go),

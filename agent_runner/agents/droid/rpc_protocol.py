@@ -367,7 +367,7 @@ _ANSWER_OPTIONS = [
 
 
 def _note_of(message: Incoming) -> dict[str, Any] | None:
-    """What is told by the one method of notifications, or by any that brings what that one does."""
+    """The note of the method of notifications, or of any method that brings one."""
     note = message.params.get("notification")
     if not isinstance(note, dict):
         return None

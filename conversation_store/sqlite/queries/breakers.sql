@@ -1,6 +1,6 @@
 -- name: save_breaker
-INSERT INTO breakers ({BreakerRecord}) VALUES ({:BreakerRecord})
-ON CONFLICT (scope, name) DO UPDATE SET {BreakerRecord=excluded};
+INSERT INTO breakers ({CircuitRecord}) VALUES ({:CircuitRecord})
+ON CONFLICT (scope, name) DO UPDATE SET {CircuitRecord=excluded};
 
 -- name: list_breakers
-SELECT {BreakerRecord} FROM breakers ORDER BY scope, name;
+SELECT {CircuitRecord} FROM breakers ORDER BY scope, name;

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from conversation_store.interfaces import OpenStore, Store
-from conversation_store.records import BreakerRecord, ProcessRecord
+from conversation_store.records import CircuitRecord, ProcessRecord
 from conversation_store.states import RunState
 from tests.helpers.rows import LATER, NOW, add_agent, add_run, event, events_of, move
 
@@ -18,7 +18,7 @@ PROCESS = ProcessRecord(
     process_id="proc_1", run_id="run_1", conversation_id="conv_1", agent_id="worker", pid=7,
     start_ticks=None, boot_id="boot", started_at=NOW,
 )  # fmt: skip
-BREAKER = BreakerRecord(
+BREAKER = CircuitRecord(
     scope="agent", name="worker", state="open", failures=3, openings=1, code="cli_error",
     retry_at=LATER, changed_at=NOW,
 )  # fmt: skip
@@ -54,6 +54,6 @@ async def test_a_breaker_is_kept_as_it_was_last(open_store: OpenStore, path: Pat
     async with open_store(path) as store:
         await add_agent(store)
         for breaker in (BREAKER, other, closed):
-            await store.breakers.save(breaker)
+            await store.circuits.save(breaker)
     async with open_store(path) as store:
-        assert await store.breakers.all() == [closed, other]
+        assert await store.circuits.all() == [closed, other]

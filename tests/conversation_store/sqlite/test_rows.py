@@ -26,7 +26,7 @@ TABLES: dict[str, tuple[type[msgspec.Struct], set[str]]] = {
     "turns": (records.TurnRecord, {"previous_seq"}),
     "events": (records.StoredEvent, {"size"}),
     "processes": (records.ProcessRecord, set()),
-    "breakers": (records.BreakerRecord, set()),
+    "breakers": (records.CircuitRecord, set()),
     "approvals": (records.ApprovalRecord, set()),
     "approval_events": (records.ApprovalEventRecord, set()),
     "toggles": (records.ToggleRecord, set()),
