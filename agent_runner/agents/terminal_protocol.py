@@ -144,7 +144,7 @@ class TerminalProtocol(ProtocolBase):
                 shown = "\n".join(line for line in message.screen.split("\n") if line.strip())
                 data = {"screen": message.screen[-SCREEN_LIMIT:]}
                 text = "the UI shows something else than its prompt"
-                # The driver closes it; the prompt's verdict comes when it is gone.
+                # The driver closes it; the prompt's result comes when it is gone.
                 self._blocked = f"{text}: {shown[-_SHOWN:]}" if shown else text
                 return [Notice(code="ui_not_ready", level="warning", message=text, data=data)]
             case t.Exited() | t.Failed():

@@ -55,6 +55,7 @@ from agent_runner.runners.warm import WarmPool
 from agent_runner.runs.announcements import ConversationDeleted, RunBegins, RunOver
 from agent_runner.runs.background_runs import BackgroundRuns
 from agent_runner.runs.driver import RunDriver
+from agent_runner.runs.factory import RunFactory
 from agent_runner.runs.processes import Processes
 from agent_runner.runs.raw_files import RawFiles
 from agent_runner.runs.reconcile import Reconciliation, interrupt, reconcile
@@ -296,13 +297,14 @@ def _runs(
         observers,
         sessions,
     )
-    background = BackgroundRuns(store, bus, runner, approvals, driver, active, tasks)
+    factory = RunFactory(store, approvals)
+    background = BackgroundRuns(store, bus, runner, factory, driver, active, tasks)
     return RunService(
         store,
         bus,
         runner,
         router,
-        approvals,
+        factory,
         driver,
         background,
         active,

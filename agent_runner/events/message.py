@@ -65,7 +65,7 @@ class ItemSnapshot(AgentEvent, frozen=True, kw_only=True, tag="item.snapshot"):
 
 
 class TurnCompleted(AgentEvent, frozen=True, kw_only=True, tag="turn.completed"):
-    """The agent's own verdict on the prompt; the run service turns it into the run's end.
+    """The agent's own result of the prompt; the run service turns it into the run's end.
 
     `unsolicited` marks a turn that the CLI began by itself (a finished background task):
     it answers no prompt and ends no run. A `partial` text is as far as the answer came.

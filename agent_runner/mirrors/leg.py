@@ -86,12 +86,12 @@ class MirrorLeg:
         """The end of the leg, with all its processes gone. An unknown session is begun anew."""
         begun = anyio.current_time()
         try:
-            verdict = await self._attempt(session_id)
-            if session_id is not None and verdict.code == FailureCode.SESSION_NOT_FOUND:
+            turn_result = await self._attempt(session_id)
+            if session_id is not None and turn_result.code == FailureCode.SESSION_NOT_FOUND:
                 self.lost_session = True
-                verdict = await self._attempt(None)
+                turn_result = await self._attempt(None)
             adapter = adapter_for(self._request.agent_type)
-            outcome = judge(verdict, self._stop.reason, adapter)
+            outcome = judge(turn_result, self._stop.reason, adapter)
         except (LaunchError, AgentRunnerError) as error:
             outcome = failed(error.code, error.message)
         elapsed = round((anyio.current_time() - begun) * 1000)
@@ -105,10 +105,12 @@ class MirrorLeg:
         try:
             await self._store.processes.add(self._record(process))
             await self._runner.go(process, self._request)
-            verdict = await self._runner.turn(process, self._request, self, self._stop, cold=True)
+            turn_result = await self._runner.turn(
+                process, self._request, self, self._stop, cold=True
+            )
             if process.session_id is not None:
                 self._recorder.opened(process.session_id)
-            return verdict
+            return turn_result
         finally:
             with anyio.CancelScope(shield=True):
                 await self._runner.drop(self._request.conversation_id)

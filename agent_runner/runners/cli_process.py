@@ -53,7 +53,7 @@ Place = tuple[int, int, str]
 class CliProcess:
     """Reads a process from start to end and serves one turn at a time on it.
 
-    Run `serve` in a task. `begin` sends a prompt; the agent's `verdict` always comes: from the
+    Run `serve` in a task. `begin` sends a prompt; the `turn_result` always comes: from the
     CLI, or from the session when the process is gone. `place` is the folder it was started in.
     """
 

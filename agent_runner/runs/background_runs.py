@@ -6,7 +6,6 @@ from functools import partial
 
 import structlog
 
-from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.stored import new_event
 from agent_runner.events.run import RunStarted
@@ -18,6 +17,7 @@ from agent_runner.runners.sink import Asker
 from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.background import BackgroundRun
 from agent_runner.runs.driver import RunDriver
+from agent_runner.runs.factory import RunFactory
 from agent_runner.runs.registry import ActiveRuns
 from agent_runner.tasks import Tasks
 from conversation_store.errors import StoreError
@@ -34,7 +34,7 @@ class BackgroundRuns:
         store: Store,
         bus: Bus,
         runner: CliRunner,
-        approvals: ApprovalService,
+        factory: RunFactory,
         driver: RunDriver,
         active: ActiveRuns,
         tasks: Tasks,
@@ -42,7 +42,7 @@ class BackgroundRuns:
         self._store = store
         self._bus = bus
         self._runner = runner
-        self._approvals = approvals
+        self._factory = factory
         self._driver = driver
         self._active = active
         self._tasks = tasks
@@ -53,7 +53,7 @@ class BackgroundRuns:
         None if its conversation takes no more: it is deleted, or cannot be written.
         """
         assert isinstance(asker, CliProcess)
-        active = BackgroundRun(origin, asker, caused_by, self._store, self._approvals, self.begin)
+        active = self._factory.background(origin, asker, caused_by, self.begin)
         run = active.run
         started = RunStarted(
             mode=run.mode,

@@ -37,7 +37,7 @@ _STARTED = "run.started"
 class Recovered(msgspec.Struct, kw_only=True):
     """Of an interrupted run: events that were not stored yet, and what is known of its end.
 
-    `verdict` is the CLI's own, if it had come to one. `last_at` is when it last printed.
+    `turn_result` is the CLI's own, if it had come to one. `last_at` is when it last printed.
     """
 
     events: list[AgentEvent] = []

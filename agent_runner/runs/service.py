@@ -11,7 +11,6 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
-from agent_runner.approvals.service import ApprovalService
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.channel import Channel
 from agent_runner.bus.stored import new_event
@@ -28,6 +27,7 @@ from agent_runner.runs.active import ActiveRun, RunSpec
 from agent_runner.runs.announcements import ConversationDeleted
 from agent_runner.runs.background_runs import BackgroundRuns
 from agent_runner.runs.driver import RunDriver
+from agent_runner.runs.factory import RunFactory
 from agent_runner.runs.prompt import check_prompt
 from agent_runner.runs.queue import AgentQueue, QueueSlot
 from agent_runner.runs.reconcile import interrupt
@@ -62,7 +62,7 @@ class RunService:
         bus: Bus,
         runner: CliRunner,
         router: Router,
-        approvals: ApprovalService,
+        factory: RunFactory,
         driver: RunDriver,
         background: BackgroundRuns,
         active: ActiveRuns,
@@ -76,7 +76,7 @@ class RunService:
         self._bus = bus
         self._runner = runner
         self._router = router
-        self._approvals = approvals
+        self._factory = factory
         self._driver = driver
         self._sessions = sessions
         self._tasks = tasks
@@ -227,7 +227,7 @@ class RunService:
         return active
 
     def _new(self, spec: RunSpec, channel: Channel) -> ActiveRun:
-        return ActiveRun(spec, channel, self._store, self._approvals, self.background.begin)
+        return self._factory.prompted(spec, channel, self.background.begin)
 
     def _enter(self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue) -> None:
         self.active.add(active)

@@ -21,7 +21,7 @@ from agent_runner.agents.claude.blocks import SYNTHETIC, BlockReader
 from agent_runner.agents.claude.limits import Limits
 from agent_runner.agents.claude.mode import PLAN_TOOL, PermissionMode, for_session
 from agent_runner.agents.claude.notices import rest_events
-from agent_runner.agents.claude.result import tells_how, verdict
+from agent_runner.agents.claude.result import tells_how, turn_result
 from agent_runner.agents.claude.stream_schema import STREAM
 from agent_runner.agents.claude.system import refusal_words, system_events
 from agent_runner.agents.claude.turns import Turns
@@ -387,7 +387,7 @@ class ClaudeProtocol(ProtocolBase):
         events.extend(self._close_turn())
         if usage is not None or cost is not None:
             events.append(UsageReported(usage=usage or Usage(), cost_usd=cost, model=self._model))
-        ended = verdict(
+        ended = turn_result(
             message,
             api_error=self._error,
             interrupting=self._interrupting,

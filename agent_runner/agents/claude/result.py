@@ -1,4 +1,4 @@
-"""Claude Code's `result` line and exit status to a verdict on the turn.
+"""Claude Code's `result` line and exit status to the result of the turn.
 
 Recorded from 2.1.197: an API error is subtype `success` with `is_error` and exit 1; exit 0
 without a result is a lost answer or an early SIGINT, never a success. Nor is it one if nothing
@@ -67,7 +67,7 @@ def tells_how(result: Result) -> bool:
     return any(value is not None for value in (result.is_error, result.result, result.num_turns))
 
 
-def verdict(
+def turn_result(
     result: Result,
     *,
     api_error: str | None,

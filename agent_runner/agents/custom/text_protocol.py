@@ -53,7 +53,7 @@ class TextProtocol(ProtocolBase):
         return (known, line) if known is not None else (code, error)
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
-        """The exit code is the verdict."""
+        """The exit code is the result."""
         events = self._text.end()
         if exit.code != 0 or not self._prompts or self._interrupting:
             return events + super().finish(exit)

@@ -52,7 +52,7 @@ _QUIET = frozenset(
 
 
 class EndTurn(Protocol):
-    """Closes what is open and gives the turn's verdict."""
+    """Closes what is open and gives the turn's result."""
 
     def __call__(
         self,

@@ -1,7 +1,7 @@
 """Factory Droid's stream-json output, one process per prompt; both dialects.
 
 A failed run has no `completion`: its last lines are `error` (source agent_loop, the
-provider's text) and `error` (source cli). So the verdict on a failure waits for the end of
+provider's text) and `error` (source cli). So the result of a failure waits for the end of
 the process. SIGINT and SIGTERM end it with exit 0. So does a long answer whose end the pipe did
 not take in time: 0.215.0 drops it, and the run is `no_result`. The JSON-RPC form is safe.
 """

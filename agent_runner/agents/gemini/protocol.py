@@ -193,7 +193,7 @@ class GeminiProtocol(ProtocolBase):
         code = None if ok else code_for_text(said) or self._hint
         if ok and (lacks := self.answered.lacks(self._text.last)) is not None:
             ok, (code, said) = False, lacks
-        verdict = TurnCompleted(
+        turn_result = TurnCompleted(
             ok=ok,
             text=self._text.last,
             code=code,
@@ -207,10 +207,10 @@ class GeminiProtocol(ProtocolBase):
         )
         if not ok and code is None:
             # The exit code will say more: it is the HTTP status modulo 256.
-            self._failure = verdict
+            self._failure = turn_result
             return events
         self._turn_ended()
-        return [*events, verdict]
+        return [*events, turn_result]
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """As the base; a failure whose reason was unknown gets the exit code's."""
