@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from agent_runner.agents.failures import short
 from agent_runner.events.base import AgentEvent
-from agent_runner.events.line import ParseError, Unknown
+from agent_runner.events.line import ParseError
 from agent_runner.events.message import (
     MessageCompleted,
     MessageDelta,
@@ -20,26 +20,9 @@ from agent_runner.events.message import (
     ReasoningDelta,
     TurnCompleted,
 )
-from agent_runner.events.permission import PermissionRequested
-from agent_runner.events.tool import (
-    FileChanged,
-    ToolCompleted,
-    ToolInputDelta,
-    ToolProgress,
-    ToolStarted,
-)
 from conversation_store.codes import FailureCode
 
 _TEXTS = (MessageCompleted, MessageDelta, ReasoningCompleted, ReasoningDelta)
-_WORK = (
-    FileChanged,
-    PermissionRequested,
-    ToolCompleted,
-    ToolInputDelta,
-    ToolProgress,
-    ToolStarted,
-    Unknown,
-)
 PLACEHOLDER = "No response requested."
 """What the CLI says where the model has said nothing."""
 
@@ -121,4 +104,4 @@ def _is_answer(event: AgentEvent) -> bool:
     if isinstance(event, _TEXTS):
         return bool(event.text.strip())
     # A line of plain text is a notice that went astray; a damaged object may be anything.
-    return isinstance(event, _WORK) or (isinstance(event, ParseError) and "{" in event.raw)
+    return event.work or (isinstance(event, ParseError) and "{" in event.raw)

@@ -23,12 +23,14 @@ class AgentEvent(
 
     An `ephemeral` event is streamed and never stored. A `deed` shows an act of the agent, or may
     hide one: nothing is run again after it. After a run with a `fruit` nobody blames its session.
+    A turn with `work` has done something, also if it ends without a word.
     A `recovered` event is read again from the raw log of a run that was interrupted.
     """
 
     ephemeral: ClassVar[bool] = False
     deed: ClassVar[bool] = False
     fruit: ClassVar[bool] = False
+    work: ClassVar[bool] = False
     recovered: ClassVar[bool] = False
     stream: ClassVar[Stream] = "conversation"
 

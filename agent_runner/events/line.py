@@ -11,6 +11,7 @@ class Unknown(AgentEvent, frozen=True, kw_only=True, tag="unknown"):
     """A well-formed line of a type that no schema knows. `source_type` is its own name."""
 
     deed: ClassVar[bool] = True
+    work: ClassVar[bool] = True
     source_type: str
     raw: str
 

@@ -26,6 +26,7 @@ class PermissionRequested(AgentEvent, frozen=True, kw_only=True, tag="permission
 
     deed: ClassVar[bool] = True
     fruit: ClassVar[bool] = True
+    work: ClassVar[bool] = True
     request_id: str
     name: str
     input: dict[str, Any]

@@ -13,6 +13,7 @@ class ToolInputDelta(AgentEvent, frozen=True, kw_only=True, tag="tool.input.delt
     """More of a tool call's input as the model writes it: a piece of JSON text."""
 
     ephemeral: ClassVar[bool] = True
+    work: ClassVar[bool] = True
     tool_call_id: str
     name: str
     json: str
@@ -24,6 +25,7 @@ class ToolStarted(AgentEvent, frozen=True, kw_only=True, tag="tool.started"):
 
     deed: ClassVar[bool] = True
     fruit: ClassVar[bool] = True
+    work: ClassVar[bool] = True
     recovered: ClassVar[bool] = True
     tool_call_id: str
     name: str
@@ -37,6 +39,7 @@ class ToolProgress(AgentEvent, frozen=True, kw_only=True, tag="tool.progress"):
     """A running tool says how far it is."""
 
     ephemeral: ClassVar[bool] = True
+    work: ClassVar[bool] = True
     tool_call_id: str
     text: str = ""
     elapsed_ms: int | None = None
@@ -51,6 +54,7 @@ class ToolCompleted(AgentEvent, frozen=True, kw_only=True, tag="tool.completed")
 
     deed: ClassVar[bool] = True
     fruit: ClassVar[bool] = True
+    work: ClassVar[bool] = True
     recovered: ClassVar[bool] = True
     tool_call_id: str
     status: ToolStatus
@@ -65,6 +69,7 @@ class FileChanged(AgentEvent, frozen=True, kw_only=True, tag="file.changed"):
 
     deed: ClassVar[bool] = True
     fruit: ClassVar[bool] = True
+    work: ClassVar[bool] = True
     recovered: ClassVar[bool] = True
     path: str
     change: Literal["created", "modified", "deleted", "unknown"]

@@ -42,7 +42,7 @@ def test_what_is_stored_is_read_back(event: AgentEvent) -> None:
 def test_what_a_class_says_of_its_events_holds_for_the_right_ones() -> None:
     names = {
         trait: {name for name, cls in all_events().items() if getattr(cls, trait)}
-        for trait in ("deed", "fruit", "recovered")
+        for trait in ("deed", "fruit", "work", "recovered")
     }
     assert names == {
         "deed": {
@@ -52,6 +52,10 @@ def test_what_a_class_says_of_its_events_holds_for_the_right_ones() -> None:
         "fruit": {
             *("message.completed", "reasoning.completed", "tool.started", "tool.completed"),
             *("file.changed", "permission.requested", "session.quarantined"),
+        },
+        "work": {
+            *("tool.started", "tool.completed", "tool.input.delta", "tool.progress"),
+            *("file.changed", "permission.requested", "unknown"),
         },
         "recovered": {
             *("session.started", "message.completed", "reasoning.completed", "tool.started"),
