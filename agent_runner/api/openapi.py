@@ -11,11 +11,12 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
 from agent_runner.api.problems import Problem
-from agent_runner.api.routes import Endpoint
+from agent_runner.api.routes import DIALECT, Endpoint
 from agent_runner.api.schemas import schemas
 from agent_runner.api.stream_schemas import stream_schemas
 from agent_runner.settings import Settings, Timeouts
 from agent_runner.streams.native import Native
+from agent_runner.streams.registry import DIALECTS
 
 _EVERY_PROBLEM = (400, 401, 403, 503)
 _WRITE_PROBLEMS = (507,)
@@ -110,10 +111,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     content |= {media_type: {"schema": {"type": "string"}} for media_type in endpoint.media_types}
     if endpoint.stream is not None:
         # OpenAPI 3.1 has no word for the items of a stream; 3.2 calls it `itemSchema`.
-        content[Native.media_type] = {
-            "schema": {"type": "string"},
-            "x-itemSchema": _reference(endpoint.stream),
-        }
+        content |= {media_type: {"schema": {"type": "string"}} for media_type in _spoken(endpoint)}
+        content[Native.media_type]["x-itemSchema"] = _reference(endpoint.stream)
     success: dict[str, Any] = {"description": endpoint.summary}
     if content:
         success["content"] = content
@@ -126,6 +125,12 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
             "content": {"application/problem+json": {"schema": _reference(Problem.__name__)}},
         }
     return responses
+
+
+def _spoken(endpoint: Endpoint) -> list[str]:
+    """The media types of the dialects that the endpoint's stream speaks."""
+    spoken = DIALECTS.values() if DIALECT in endpoint.parameters else (Native,)
+    return sorted({one.media_type for one in spoken})
 
 
 def _reference(model: str) -> dict[str, str]:

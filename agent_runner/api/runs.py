@@ -84,7 +84,8 @@ async def _stored(ctx: Context, run_id: str) -> tuple[RunRecord, str | None, str
 
 
 def _wants_stream(request: Request) -> bool:
-    return named(request, "text/event-stream", "application/json") == "text/event-stream"
+    spoken = ("text/event-stream", wanted_dialect(request).media_type)
+    return named(request, *spoken, "application/json") in spoken
 
 
 def _run_stream(request: Request, active: ActiveRun, after: int) -> Response:
@@ -150,7 +151,7 @@ async def _outcome(request: Request, accepted: Accepted, *, settled: bool) -> Re
         if settled:
             language = wanted_dialect(request)
             frames = _frames_until_settled(ctx, run_id, language)
-            return event_stream(request, frames, language.media_type)
+            return event_stream(request, frames, language)
         if active is not None:
             return _run_stream(request, active, 0)
         run = await ctx.store.runs.get(run_id)

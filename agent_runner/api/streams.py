@@ -23,7 +23,6 @@ from conversation_store.errors import StoreError
 log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 10.0
-HEARTBEAT = b": heartbeat\n\n"
 PIECE = 1 << 16
 
 
@@ -57,16 +56,17 @@ class _Stream(EventSourceResponse):
         frames: AsyncGenerator[bytes, None],
         slots: StreamSlots,
         send_timeout: float,
-        media_type: str = Native.media_type,
+        language: type[Dialect] = Native,
     ) -> None:
         self._inside_frame = False
+        self._language = language
         super().__init__(
             self._guarded(frames),
             ping=HEARTBEAT_S,
             ping_message_factory=self._heartbeat,  # type: ignore[arg-type] # bytes are taken
             send_timeout=send_timeout,
             sep="\n",
-            media_type=media_type,
+            media_type=language.media_type,
         )
         self._slots = slots
 
@@ -75,10 +75,11 @@ class _Stream(EventSourceResponse):
 
         A stream that cannot be read on from the store ends: its reader resumes it.
         """
+        end = self._language.frame_end
         try:
             async with aclosing(frames):
                 async for piece in frames:
-                    last = piece.endswith(b"\n\n")
+                    last = piece.endswith(end)
                     self._inside_frame = self._inside_frame or not last
                     yield piece
                     if last:
@@ -88,7 +89,7 @@ class _Stream(EventSourceResponse):
             log.warning("stream_broken_off", code=error.code, error=error.message)
 
     def _heartbeat(self) -> bytes:
-        return b"" if self._inside_frame else HEARTBEAT
+        return b"" if self._inside_frame else self._language.heartbeat
 
     async def __call__(self, scope, receive, send) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
         """Stream until the source or the reader ends."""
@@ -174,12 +175,12 @@ def conversation_stream(
 
     A run that is over, and so not `live`, is replayed.
     """
-    language = wanted_dialect(request)(run_id)
+    language = wanted_dialect(request)
     if run_id is not None and not live:
         envelopes = channel.replay(after=after, run_id=run_id)
     else:
         envelopes = channel.subscribe(after=after, run_id=run_id)
-    return event_stream(request, framed(channel, envelopes, language), language.media_type)
+    return event_stream(request, framed(channel, envelopes, language(run_id)), language)
 
 
 def log_stream(
@@ -197,13 +198,13 @@ def log_stream(
 
 
 def event_stream(
-    request: Request, frames: AsyncGenerator[bytes, None], media_type: str = Native.media_type
+    request: Request, frames: AsyncGenerator[bytes, None], language: type[Dialect] = Native
 ) -> EventSourceResponse:
-    """A response that streams `frames`."""
+    """A response that streams `frames` of a dialect."""
     slots: StreamSlots = request.app.state.slots
     slots.enter()
     send_timeout = request.app.state.context.settings.limits.stream_send_ms / 1000
-    return _Stream(frames, slots, send_timeout, media_type)
+    return _Stream(frames, slots, send_timeout, language)
 
 
 def cursor(request: Request, last_seq: int) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
+from agent_runner.api import runs
 from agent_runner.api.accept import named
+from agent_runner.streams import registry
+from agent_runner.streams.native import Native
 
 STREAM, JSON = "text/event-stream", "application/json"
 
@@ -33,3 +36,20 @@ def test_a_type_that_is_named_is_wanted_by_its_weight(
 ) -> None:
     headers = [(b"accept", line.encode()) for line in accept]
     assert named(Request({"type": "http", "headers": headers}), STREAM, JSON) == wanted
+
+
+def test_a_run_is_streamed_where_its_dialect_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = type("Other", (), {"media_type": "text/x-other"})
+    monkeypatch.setattr(registry, "DIALECTS", {"native": Native, "other": other})
+    for accepted, dialect, streamed in (
+        ("text/x-other", "other", True),
+        ("text/x-other", "native", False),
+        (STREAM, "other", True),
+        (f"{JSON}, text/x-other;q=0.5", "other", False),
+    ):
+        scope = {
+            "type": "http",
+            "headers": [(b"accept", accepted.encode())],
+            "query_string": f"dialect={dialect}".encode(),
+        }
+        assert runs._wants_stream(Request(scope)) is streamed

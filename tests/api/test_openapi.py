@@ -11,8 +11,11 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from starlette.routing import Route
 
+from agent_runner.api import openapi
 from agent_runner.api.application import ENDPOINTS, build
 from agent_runner.events.registry import events_of
+from agent_runner.settings import Settings
+from agent_runner.streams.native import Native
 from tests.conftest import ModuleService, Service, Serving
 from tests.helpers.frames import data_of
 
@@ -224,3 +227,14 @@ def test_every_event_is_declared(document: dict[str, Any]) -> None:
         if kind == "text/event-stream"
     ]
     assert sorted(set(streams)) == ["ApprovalLogEvent", "ConversationEvent", "FallbackLogEvent"]
+
+
+def test_a_stream_has_the_media_types_of_its_dialects(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = type("Other", (), {"media_type": "text/x-other"})
+    monkeypatch.setattr(openapi, "DIALECTS", {"native": Native, "other": other})
+    paths = openapi.openapi(ENDPOINTS, "0", Settings())["paths"]
+    for path, spoken in (
+        ("/runs/{runId}/events", {"text/event-stream", "text/x-other"}),
+        ("/approvals/events", {"text/event-stream"}),
+    ):
+        assert set(paths[path]["get"]["responses"]["200"]["content"]) == spoken

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from agent_runner.api import streams
+from agent_runner.streams.native import Native
 from tests.conftest import Script, Service
 from tests.helpers.frames import blocks, data_of, replayed, seq_of
 
@@ -72,7 +73,7 @@ def test_headers_keep_proxies_from_buffering(idle: Service) -> None:
 
 def test_heartbeat_is_a_comment_every_ten_seconds() -> None:
     assert streams.HEARTBEAT_S == 10
-    assert streams.HEARTBEAT == b": heartbeat\n\n"
+    assert Native.heartbeat == b": heartbeat\n\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
