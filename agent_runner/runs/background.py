@@ -8,7 +8,6 @@ import anyio
 import msgspec
 import structlog
 
-from agent_runner import wire
 from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.events.message import TurnCompleted
@@ -18,6 +17,7 @@ from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.sink import Asker
 from agent_runner.runs.active import ActiveRun, BeginBackground
 from agent_runner.runs.ask import denial
+from agent_runner.runs.begun import BegunRun
 from agent_runner.runs.outcome import judge, stopped
 from agent_runner.runs.stop import StopReason
 from conversation_store.codes import FailureCode
@@ -35,8 +35,7 @@ _UNTOLD = "its work is over, and the CLI told nothing of it"
 
 def _new_run(origin: ActiveRun, caused_by: str) -> NewRun:
     """A run of the conversation of `origin`, by its way."""
-    return NewRun(
-        run_id=wire.new_id("run"),
+    return BegunRun(
         turn_id="",
         conversation_id=origin.run.conversation_id,
         conversation_is_new=False,
@@ -47,7 +46,6 @@ def _new_run(origin: ActiveRun, caused_by: str) -> NewRun:
         route={key: origin.run.route[key] for key in ("source",) if key in origin.run.route},
         timeout_ms=origin.run.timeout_ms,
         metadata={},
-        queued_at=wire.now(),
         trigger="background",
         caused_by=caused_by,
     )

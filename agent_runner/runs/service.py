@@ -26,6 +26,7 @@ from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runs.active import ActiveRun, RunSpec
 from agent_runner.runs.announcements import ConversationDeleted
 from agent_runner.runs.background_runs import BackgroundRuns
+from agent_runner.runs.begun import BegunRun
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.factory import RunFactory
 from agent_runner.runs.prompt import check_prompt
@@ -195,8 +196,7 @@ class RunService:
     ) -> ActiveRun:
         plan = self._router.plan(agent, request.mode)
         keyed = request.idempotency_key is not None
-        run = NewRun(
-            run_id=wire.new_id("run"),
+        run = BegunRun(
             turn_id=wire.new_id("turn"),
             conversation_id=conversation,
             conversation_is_new=is_new,
@@ -207,7 +207,6 @@ class RunService:
             route=plan.detail() | ({"requested": request.mode} if request.mode else {}),
             timeout_ms=timeouts.command_ms,
             metadata=request.metadata,
-            queued_at=wire.now(),
             timeouts=request.timeouts,
             idempotency_key=request.idempotency_key,
             request_hash=request.fingerprint() if keyed else None,
