@@ -68,6 +68,8 @@ class _Stream(EventSourceResponse):
             sep="\n",
             media_type=language.media_type,
         )
+        # Without a pause at this lock no frame can begin between a heartbeat's making and sending.
+        self._send_lock = anyio.Lock(fast_acquire=True)
         self._slots = slots
 
     async def _guarded(self, frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

@@ -58,3 +58,34 @@ async def test_a_heartbeat_never_lands_inside_a_frame(
     assert sent.replace(beat, b"") == frame * 3
     assert sent.count(frame) == 3, "a heartbeat cut a frame"
     slots.enter()
+
+
+@pytest.mark.anyio
+async def test_a_frame_that_begins_once_a_heartbeat_is_made_comes_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT_S", 0.005)
+    pieces = PIECES[Native.media_type]
+    made = anyio.Event()
+    sent = b""
+
+    async def frames() -> AsyncGenerator[bytes, None]:
+        await made.wait()
+        for piece in pieces:
+            yield piece
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        nonlocal sent
+        sent += message.get("body", b"")
+
+    class Watched(streams._Stream):
+        def _heartbeat(self) -> bytes:
+            made.set()
+            return super()._heartbeat()
+
+    slots = streams.StreamSlots(1)
+    slots.enter()
+    with anyio.fail_after(20):
+        response = Watched(frames(), slots, 30)
+        await response({"type": "http", "method": "GET"}, anyio.sleep_forever, send)
+    assert sent == Native.heartbeat + b"".join(pieces)
