@@ -232,7 +232,7 @@ def test_variables_give_values_of_every_kind(
         "AGENT_RUNNER_PORT": "1002",
         "AGENT_RUNNER_ALLOWED_ROOTS": '["work", "/z"]',
         "AGENT_RUNNER_PROGRAMS": '{"gemini": "bin/gemini", "tmux": "tmux"}',
-        "AGENT_RUNNER_HOOKS__COMMAND": '["./hook", "argument"]',
+        "AGENT_RUNNER_HOOKS__COMMAND": '["./hook", "https://chat.example/hook"]',
         "AGENT_RUNNER_APPROVALS": '{"of": "a supervised tool"}',
         "AGENT_RUNNER_NO_SUCH": "x",
     }
@@ -244,11 +244,28 @@ def test_variables_give_values_of_every_kind(
     assert settings.server.port == 1003
     assert settings.allowed_roots == [tmp_path / "work", Path("/z")]
     assert settings.programs == {"gemini": str(tmp_path / "bin/gemini"), "tmux": "tmux"}
-    assert settings.hooks.command == [str(tmp_path / "hook"), "argument"]
+    assert settings.hooks.command == [str(tmp_path / "hook"), "https://chat.example/hook"]
 
 
-@pytest.mark.parametrize("name", ["AGENT_RUNNER_SERVER__NO_SUCH", "AGENT_RUNNER_NO__SUCH"])
-def test_a_variable_of_no_setting_is_named(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SERVER__NO_SUCH", "1"),
+        ("NO__SUCH", "1"),
+        ("STATE_DIR__X", "1"),
+        ("ALLOWED_ROOTS", "null"),
+        ("ALLOWED_ROOTS", "[1]"),
+        ("ALLOWED_ROOTS", "no JSON"),
+        ("HOOKS__COMMAND", "[1]"),
+        ("HOOKS__COMMAND", "null"),
+        ("PROGRAMS", '{"gemini": null}'),
+        ("PROGRAMS", '{"nope": "x"}'),
+        ("SERVER__ALLOWED_HOSTS", '["*"]'),
+        ("HOOKS__WEBHOOKS", '[{"url": "ftp://x", "secret": "sixteen-characters"}]'),
+    ],
+)
+def test_a_variable_that_is_refused_is_named(name: str, value: str) -> None:
     with pytest.raises(BadRequestError) as caught:
-        load_settings(env={name: "1"})
-    assert name in (caught.value.hint or "")
+        load_settings(env={f"AGENT_RUNNER_{name}": value})
+    assert caught.value.code == "invalid_config"
+    assert f"AGENT_RUNNER_{name}" in (caught.value.hint or "")

@@ -100,6 +100,7 @@ async def delete_conversation(request: Request) -> Response:
     ctx = context(request)
     conversation_id = request.path_params["conversationId"]
     await ctx.runs.delete_conversation(conversation_id)
+    await ctx.mirrors.gone(conversation_id)
     ctx.bus.end(conversation_id)
     return Response(status_code=204)
 

@@ -46,7 +46,7 @@ def load_settings(
     """
     path = config or (Path(env[CONFIG_VARIABLE]) if env.get(CONFIG_VARIABLE) else None)
     path = None if path is None else _whole(path)
-    values: dict[str, Any] = _read(path) if path is not None else {}
+    values: dict[str, Any] = _read_file(path) if path is not None else {}
     for where, (_, value) in _given(env).items():
         _put(values, where, _from_here(where, value))
     for where, value in (overrides or {}).items():
@@ -101,24 +101,31 @@ def _given(env: Mapping[str, str]) -> dict[tuple[str, ...], tuple[str, Any]]:
         for name, value in env.items()
         if value and (name in plain or (name.startswith(PREFIX) and "__" in name))
     }
-    for name in named:
-        if name.removeprefix(PREFIX).partition("__")[0].lower() not in Settings.model_fields:
-            raise BadRequestError(
-                "invalid_config",
-                "a variable names no setting",
-                hint=f"it was given by {name}",
-            )
     if named:
-        for where, value in _flat(_read_environment(named)):
-            given[where] = (variable_of(where), value)
+        long = {where: (variable_of(where), value) for where, value in _read(named)}
+        for name in named:
+            if not any(_gives(name, where) for where in long):
+                raise BadRequestError(
+                    "invalid_config",
+                    "a variable gives no value to any setting",
+                    hint=f"it was given by {name}",
+                )
+        given |= long
     return given
+
+
+def _gives(name: str, where: tuple[str, ...]) -> bool:
+    """True if the variable is that of the setting, or of an entry of its mapping."""
+    whole = variable_of(where)
+    return name == whole or (where in _PATHS and name.startswith(f"{whole}__"))
 
 
 def _is_section(field: FieldInfo) -> bool:
     return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
 
 
-def _read_environment(named: Mapping[str, str]) -> dict[str, Any]:
+def _read(named: Mapping[str, str]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The settings that variables give, each with its value."""
     # 30 ms that a start without such variables need not take
     from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
@@ -128,7 +135,7 @@ def _read_environment(named: Mapping[str, str]) -> dict[str, Any]:
     source = EnvSettingsSource(FromEnvironment, env_prefix=PREFIX, env_nested_delimiter="__")
     source.env_vars = {name.lower(): value for name, value in named.items()}
     try:
-        return source()
+        return _flat(source())
     except SettingsError as error:
         raise BadRequestError(
             "invalid_config",
@@ -149,7 +156,13 @@ def _flat(values: Mapping[str, Any], of: tuple[str, ...] = ()) -> Iterator[tuple
 
 def _from_here(where: tuple[str, ...], value: Any) -> Any:
     """Paths of a variable or a flag are meant from the present folder, not from the file's."""
-    return _here(value, of_program=where[0] in ("programs", "hooks")) if where in _PATHS else value
+    if where not in _PATHS:
+        return value
+    if where == ("hooks", "command"):
+        # What follows the program are its arguments.
+        words = value if isinstance(value, list) else [value]
+        return [_here(words[0], of_program=True), *words[1:]] if words else value
+    return _here(value, of_program=where[0] == "programs")
 
 
 def _here(value: Any, *, of_program: bool) -> Any:
@@ -158,7 +171,9 @@ def _here(value: Any, *, of_program: bool) -> Any:
         return [_here(item, of_program=of_program) for item in value]
     if isinstance(value, dict):
         return {name: _here(item, of_program=of_program) for name, item in value.items()}
-    if of_program and not (os.sep in value or value.startswith("~")):
+    if not isinstance(value, str | Path):  # the settings say so
+        return value
+    if of_program and not (os.sep in str(value) or str(value).startswith("~")):
         return value
     with suppress(ValueError):  # the settings say so
         return str(absolute(value))
@@ -178,11 +193,13 @@ def _giver(
             given[of] = f"--{of[-1].replace('_', '-')}"
     if where in given:
         return given[where]
-    within = [name for of, name in given.items() if of[: len(where)] == where]
+    within = [
+        name for of, name in given.items() if of[: len(where)] == where or where[: len(of)] == of
+    ]
     return " or ".join([*([str(config)] if config else []), *within])
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     import yaml  # 20 ms that a start without a file need not take
 
     try:

@@ -52,7 +52,7 @@ from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.warm import WarmPool
-from agent_runner.runs.announcements import ConversationDeleted, RunBegins, RunOver
+from agent_runner.runs.announcements import ConversationDeleted, RunBegins, RunEnded, RunOver
 from agent_runner.runs.background_runs import BackgroundRuns
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.factory import RunFactory
@@ -139,6 +139,7 @@ async def running_service(
         )
         mirrors = _mirrors(settings, state, warden, runner, store, bus, tasks, env, guard)
         bus.observers.observe_announced(mirrors.on_begin, RunBegins)
+        bus.observers.observe_announced(mirrors.on_ended, RunEnded)
         bus.observers.observe_announced(mirrors.on_deleted, ConversationDeleted)
         runs = _runs(settings, state, store, bus, runner, router, approvals, tasks)
         maintenance = Maintenance(

@@ -14,7 +14,8 @@ _OVERHEAD = 256
 
 
 class Subscriber:
-    """Envelopes wait here, at most MAX_QUEUED_BYTES of them.
+    """Envelopes wait here, at most MAX_QUEUED_BYTES of them; frames that quicker readers have
+    made of them count besides.
 
     When they are too many, the ephemeral ones go first: `lost_pieces` then says that the
     reader needs a snapshot of the open items in their place. A reader that is too slow for

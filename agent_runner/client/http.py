@@ -65,8 +65,9 @@ class ServiceProblemError(AgentRunnerError):
 
 def kept_token(state_dir: Path, env: Mapping[str, str] = os.environ) -> str | None:
     """The token from the environment, else the one that the service keeps."""
-    if token := env.get("AGENT_RUNNER_TOKEN"):
-        return token
+    for name in ("AGENT_RUNNER_SERVER__TOKEN", "AGENT_RUNNER_TOKEN"):
+        if token := env.get(name):
+            return token
     return _kept(state_dir / "token")
 
 

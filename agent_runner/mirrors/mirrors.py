@@ -23,10 +23,9 @@ from agent_runner.mirrors.recorder import LegObserver
 from agent_runner.mirrors.workspace import Workspace
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner, RunRequest
-from agent_runner.runs.announcements import ConversationDeleted, RunBegins
+from agent_runner.runs.announcements import ConversationDeleted, RunBegins, RunEnded
 from agent_runner.settings import Settings
 from agent_runner.tasks import Tasks
-from conversation_store.codes import FailureCode
 from conversation_store.errors import StoreError
 from conversation_store.interfaces import Store
 from conversation_store.records import (
@@ -49,13 +48,6 @@ _COPY_AFTER_S = 0.05
 _MOST_NAMED = 10
 _START_AFTER_S = 1.0
 """The primary gets its prompt to its CLI first: until that has printed something, or so long."""
-_OF_NO_LEG = frozenset(
-    (
-        *(FailureCode.CANCELLED, FailureCode.INTERRUPTED, FailureCode.INTERNAL),
-        *(FailureCode.APPROVAL_REJECTED, FailureCode.APPROVAL_EXPIRED),
-        *(FailureCode.RESUME_FAILED, FailureCode.CIRCUIT_OPEN),
-    )
-)
 
 
 class SkippedError(Exception):
@@ -78,6 +70,7 @@ class Mirror:
         self.key = key
         self.workspace = workspace
         self.taken = anyio.Event()
+        self.taken_at: str | None = None
         self.over = anyio.Event()
         self.side: Side | None = None
         self.session_id: str | None = None
@@ -110,6 +103,7 @@ class Mirrors:
         self._folder = folder
         self._keys: set[str] = set()
         self._at_work: set[str] = set()
+        self._primaries: dict[str, Primary] = {}
         self._running: dict[str, tuple[anyio.CancelScope, anyio.Event, str]] = {}
         self._closing = False
 
@@ -129,13 +123,25 @@ class Mirrors:
             return
         run = begins.run
         self._running[run.run_id] = (anyio.CancelScope(), anyio.Event(), run.conversation_id)
-        self._tasks.start_soon(self._shadow, begins)
+        primary = self._primaries[run.run_id] = Primary(begins, self._settings.output_bytes)
+        self._tasks.start_soon(self._shadow, begins, primary)
+
+    def on_ended(self, ended: RunEnded) -> None:
+        """Observe runs: one that has a mirror is over."""
+        if (primary := self._primaries.get(ended.run_id)) is not None:
+            primary.end(ended.outcome)
 
     def on_deleted(self, deleted: ConversationDeleted) -> None:
         """Observe conversations: end the mirrors of one that is no more."""
         for scope, _, conversation_id in self._running.values():
             if conversation_id == deleted.conversation_id:
                 scope.cancel()
+
+    async def gone(self, conversation_id: str) -> None:
+        """Return when the mirrors of a conversation that is no more are gone."""
+        for _, over, conversation in list(self._running.values()):
+            if conversation == conversation_id:
+                await over.wait()
 
     async def close(self) -> None:
         """End every mirror; each is skipped, and gone with its folder and its process."""
@@ -145,14 +151,13 @@ class Mirrors:
         for _, over, _ in list(self._running.values()):
             await over.wait()
 
-    async def _shadow(self, begins: RunBegins) -> None:
+    async def _shadow(self, begins: RunBegins, primary: Primary) -> None:
         run_id = begins.run.run_id
         scope, over, _ = self._running[run_id]
         mirrors = self._reserve(begins)
         try:
             with scope:
                 async with anyio.create_task_group() as tasks:
-                    primary = Primary(begins, self._settings.output_bytes)
                     channel = await self._bus.channel(begins.run.conversation_id)
                     tasks.start_soon(primary.follow, channel)
                     await self._compared(begins, primary, mirrors)
@@ -163,7 +168,7 @@ class Mirrors:
             with anyio.CancelScope(shield=True):
                 for mirror in mirrors:
                     await self._clean(mirror)
-            del self._running[run_id]
+            del self._running[run_id], self._primaries[run_id]
             over.set()
 
     def _reserve(self, begins: RunBegins) -> list[Mirror]:
@@ -215,8 +220,8 @@ class Mirrors:
             for mirror in begun:
                 tasks.start_soon(self._mirror, mirror, begins, primary.leg)
             await primary.done.wait()
-            outcome = await self._outcome(primary)
-            if outcome is None or outcome.code in _OF_NO_LEG:
+            outcome = primary.outcome
+            if outcome is None:
                 await self._skip(begun, "primary_not_judged")
                 tasks.cancel_scope.cancel()
                 return
@@ -225,27 +230,14 @@ class Mirrors:
                 if side is None:
                     side = await self._primary(mirror, primary, outcome)
                 await mirror.over.wait()
+                if (
+                    mirror.taken_at is not None
+                    and (primary.first_tool_time or "~") <= mirror.taken_at
+                ):
+                    mirror.notes.insert(0, "snapshot_late")
                 of_primary = mirror is mirrors[0] or begins.plan.mode is CommMode.HEADLESS
                 first = side if of_primary else mirrors[0].side
                 await self._finish(mirror, first)
-
-    async def _outcome(self, primary: Primary) -> RunOutcome | None:
-        """The end of the primary run with its answer; None if it has none yet."""
-        end = primary.end
-        if end is None:
-            return None
-        answer = None
-        if end.turn_id is not None:
-            turns = await self._store.conversations.turns_of_run(primary.run_id)
-            answer = next((turn.content for turn in turns if turn.turn_id == end.turn_id), None)
-        return RunOutcome(
-            state=RunState(end.state),
-            code=end.code,
-            duration_ms=end.duration_ms,
-            usage=msgspec.to_builtins(end.usage),
-            cost_usd=end.cost_usd,
-            answer=answer,
-        )
 
     async def _primary(self, mirror: Mirror, primary: Primary, outcome: RunOutcome) -> Side:
         """What the primary came to; its tree is looked at before a later run changes it."""
@@ -291,9 +283,8 @@ class Mirrors:
         if not self._runner.launcher.may_enter(begins.options.cwd):
             raise SkippedError("cwd_not_allowed")
         await workspace.take()
+        mirror.taken_at = wire.now()
         mirror.taken.set()
-        if primary.first_tool_at is not None:
-            mirror.notes.append("snapshot_late")
         with anyio.move_on_after(_START_AFTER_S):
             await primary.heard.wait()
         kind = mirror.new.kind

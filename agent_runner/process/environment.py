@@ -44,7 +44,7 @@ PATHS = frozenset(
 
 _COMMON_PREFIX = "LC_"
 _SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
-_NEVER = ("AGENT_RUNNER_TOKEN",)
+_NEVER = ("AGENT_RUNNER_TOKEN", "AGENT_RUNNER_SERVER__TOKEN")
 
 
 def led_by(env: Mapping[str, str], program: str) -> dict[str, str]:

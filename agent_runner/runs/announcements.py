@@ -6,7 +6,7 @@ import msgspec
 
 from agent_runner.agents.base import AgentOptions
 from agent_runner.settings import Timeouts
-from conversation_store.records import AgentRecord, NewRun
+from conversation_store.records import AgentRecord, NewRun, RunOutcome
 from fallback.plan import Plan
 
 
@@ -21,6 +21,16 @@ class RunBegins(msgspec.Struct, frozen=True, kw_only=True):
     options: AgentOptions
     timeouts: Timeouts
     plan: Plan
+
+
+class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """A run has its `outcome`, which nobody has heard of yet.
+
+    None for one that the service stops for, and that goes on when the service is up again.
+    """
+
+    run_id: str
+    outcome: RunOutcome | None
 
 
 class ConversationDeleted(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from agent_runner.routing.trials import Trial, Trials
 from agent_runner.runners.cli_runner import RunRequest
 from agent_runner.runners.launcher import LaunchError
 from agent_runner.runs.active import ActiveRun
-from agent_runner.runs.announcements import RunBegins
+from agent_runner.runs.announcements import RunBegins, RunEnded
 from agent_runner.runs.attempts import Attempts, NotBegunError
 from agent_runner.runs.background import BackgroundRun
 from agent_runner.runs.hints import HINTS
@@ -95,10 +95,10 @@ class RunDriver:
                     )
                 outcome = await self._run(active, agent)
             elif self._stays_queued(active):
-                active.done.set()
+                self._leave(active)
                 return
             if await self._stays_held(active, outcome):
-                active.done.set()
+                self._leave(active)
                 return
         except AgentRunnerError as error:
             outcome = failed(error.code, error.message, error.hint)
@@ -134,6 +134,11 @@ class RunDriver:
                 await active.emit(changes)
         except Exception:  # what cannot be told of a circuit must not keep a run open
             log.exception("circuit_not_recorded", run_id=active.run_id)
+
+    def _leave(self, active: ActiveRun) -> None:
+        """The run stays as it is, for the next start."""
+        self._observers.announce(RunEnded(run_id=active.run_id, outcome=None))
+        active.done.set()
 
     def _stays_queued(self, active: ActiveRun) -> bool:
         shutdown = active.stop.reason is StopReason.SHUTDOWN
@@ -292,6 +297,7 @@ class RunDriver:
             )
             await self._commit_end(active, outcome, now)
         self._approvals.run_ended(active.run_id)
+        self._observers.announce(RunEnded(run_id=active.run_id, outcome=outcome))
         active.finish(outcome, now)
 
     async def _commit_end(self, active: ActiveRun, outcome: RunOutcome, now: str) -> bool:

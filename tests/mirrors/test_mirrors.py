@@ -25,9 +25,13 @@ from agent_runner.mirrors.leg import NotIsolatedError, options_for
 from agent_runner.mirrors.workspace import Workspace
 from agent_runner.runs.active import ActiveRun
 from agent_runner.settings import ShadowSettings
+from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, ComparisonDetail, LegBody, StoredEvent
+from conversation_store.sqlite.events import Events
+from conversation_store.sqlite.runs import Runs
 from conversation_store.states import Isolation
 from tests.conftest import Script, Service, Serving
+from tests.helpers.asking import pending
 from tests.helpers.repositories import git, make, standing
 from tests.runs.test_service import ended, events_of, start
 
@@ -423,9 +427,8 @@ async def test_a_deleted_conversation_takes_its_mirror_along(
         await ended(active)
         await taken(state_dir)
         await context.runs.delete_conversation(active.run.conversation_id)
-        with anyio.fail_after(20):
-            while context.mirrors.running:
-                await anyio.sleep(0.005)
+        await context.mirrors.gone(active.run.conversation_id)
+        assert not context.mirrors.running
         assert processes_in(state_dir) == []
         assert await context.store.comparisons.page(limit=10) == []
 
@@ -496,3 +499,61 @@ def test_an_agent_whose_flags_may_keep_the_cli_from_asking_has_no_mirror(
     harmless = AgentOptions(cwd=str(tmp_path), extra_args=["--verbose"])
     workspace.isolation = Isolation.COPY
     assert options_for(harmless, agent_type, workspace).extra_args == ["--verbose"]
+
+
+async def test_an_end_that_cannot_be_stored_ends_the_mirror_too(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(shadow=SELF) as context:
+        agent = await shadowed(context, make(tmp_path / "work"))
+
+        async def finish(*_: Any, **__: Any) -> None:
+            raise StoreError("store_unwritable", "no")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Runs, "finish", finish)
+            await ended(await start(context, agent, [{"text": "one"}]))
+        with anyio.fail_after(20):
+            while context.mirrors.running:
+                await anyio.sleep(0.005)
+        (found,) = await context.store.comparisons.page(limit=10)
+        assert found.skipped_because == "primary_not_judged"
+
+
+async def test_a_primary_that_waits_at_a_shutdown_is_not_judged(
+    serving: Serving, tmp_path: Path, state_dir: Path
+) -> None:
+    script: Script = [{"ask": "Bash", "input": {"command": "x"}}, {"text": "x"}]
+    async with serving(shadow=SELF) as context:
+        agent = await shadowed(context, make(tmp_path / "work"), permissions="ask")
+        active = await start(context, agent, script)
+        await pending(context, active.run_id)
+        await taken(state_dir)
+    async with serving() as context:
+        (found,) = await context.store.comparisons.page(limit=10)
+        assert found.skipped_because == "primary_not_judged"
+
+
+async def test_a_tool_that_was_quicker_than_the_copy_is_noted_however_slow_the_store(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state_dir: Path
+) -> None:
+    append, gate = Events.append, tmp_path / "gate"
+
+    async def slow(self: Events, conversation_id: str, batch: Any) -> Any:
+        if any(event.type == "tool.started" for _, event in batch):
+            await taken(state_dir)
+            gate.touch()
+        return await append(self, conversation_id, batch)
+
+    monkeypatch.setattr(Events, "append", slow)
+    script: Script = [
+        {"text": "hi"},
+        {"write": "kept.txt", "content": "primary\n"},
+        {"wait": str(gate)},
+        {"text": "x"},
+    ]
+    async with serving(shadow=SELF) as context:
+        agent = await shadowed(context, make(tmp_path / "work"))
+        await ended(await start(context, agent, script))
+        (found,) = await compared(context)
+        assert "snapshot_late" in found.comparison.notes
