@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
-from recorder.install import npm_command
+from recorder.install import cache_folder, npm_command
 
 from agent_runner.api.application import ENDPOINTS
 from agent_runner.api.openapi import openapi
@@ -40,15 +41,28 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The types that are generated from /openapi.json."""
+    """The types that are generated from /openapi.json, beside the packages of the cache."""
     folder = tmp_path_factory.mktemp("typescript")
-    (folder / "package.json").write_text(json.dumps({"private": True, "dependencies": PACKAGES}))
+    (folder / "node_modules").symlink_to(installed() / "node_modules")
+    (folder / "package.json").write_text(json.dumps({"private": True}))
     document = openapi(ENDPOINTS, "0", Settings())
     (folder / "openapi.json").write_text(json.dumps(document))
-    npm = npm_command()
-    subprocess.run([*npm, "install", "--no-audit", "--no-fund"], cwd=folder, check=True)
     generate = ["exec", "--", "openapi-typescript", "openapi.json", "-o", "api.ts"]
-    subprocess.run([*npm, *generate], cwd=folder, check=True)
+    subprocess.run([*npm_command(), *generate], cwd=folder, check=True)
+    return folder
+
+
+def installed() -> Path:
+    """The folder of the pinned packages, which are installed now unless they are already."""
+    pins = json.dumps({"private": True, "dependencies": PACKAGES})
+    folder = cache_folder() / "typescript" / hashlib.sha256(pins.encode()).hexdigest()[:12]
+    done = folder / ".installed"
+    if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text(pins)
+        install = [*npm_command(), "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+        subprocess.run(install, cwd=folder, check=True, timeout=100)
+        done.touch()
     return folder
 
 
