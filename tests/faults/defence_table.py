@@ -402,7 +402,7 @@ DEFENCES = (
         49,
         "a mirror is started beside the run, not in it",
         "agent_runner.mirrors.mirrors:Mirrors.on_begin",
-        "self._tasks.start_soon(self._shadow, begins)",
+        "self._tasks.start_soon(self._shadow, begins, primary)",
         "raise OSError('the mirror cannot be started')",
     ),
     Defence(
