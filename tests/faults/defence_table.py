@@ -542,7 +542,7 @@ DEFENCES = (
         (
             "while not active.done.is_set():\n"
             "    if await request.is_disconnected():\n"
-            "        active.request_stop('cancelled')\n"
+            "        active.stop.request('cancelled')\n"
             "    await __import__('anyio').sleep(0.001)"
         ),
     ),
