@@ -19,8 +19,8 @@ class Bus:
     """Gives the one channel of a conversation, which lives as long as anyone holds it, and tells
     observers of all."""
 
-    def __init__(self, store: Store, tasks: Tasks, observers: Observers | None = None) -> None:
-        self.observers = observers or Observers()
+    def __init__(self, store: Store, tasks: Tasks) -> None:
+        self.observers = Observers()
         self._store = store
         self._tasks = tasks
         self._channels: WeakValueDictionary[str, Channel] = WeakValueDictionary()

@@ -39,7 +39,6 @@ class LegObserver:
     def __init__(self, most_text: int) -> None:
         self.begun = anyio.current_time()
         self.first_at: float | None = None
-        self.first_tool_at: float | None = None
         self.calls: list[ToolCall] = []
         self.tool_calls = 0
         self.session_id: str | None = None
@@ -126,8 +125,6 @@ class LegObserver:
                 self._texts.append(event.text)
 
     def _tool(self, event: ToolStarted) -> None:
-        if self.first_tool_at is None:
-            self.first_tool_at = anyio.current_time()
         self.tool_calls += 1
         if len(self.calls) < MOST_CALLS:
             self.calls.append(ToolCall(name=event.name, input=_kept(event.input)))

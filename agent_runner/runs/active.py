@@ -50,7 +50,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActiveRun:
-    """What it is (`spec`), how it is stopped (`stop`), who is asked (`ask`), where its events go
+    """What it is (`spec`), how it is stopped (`stop`), who is asked (`ask_of`), where its events go
     (`outlet`) and how far it is (`progress`). It listens to its CLI's process (`runners.sink`).
 
     `done` without an `outcome`: the service stopped while the run was queued, and will start it
@@ -89,7 +89,6 @@ class ActiveRun:
             self.form, self.started_at = held.form, held.started_at
         self.finished_at: str | None = None
         self._store = store
-        self._approvals = approvals
         self._begin_background = begin_background
         self._detached = False
 

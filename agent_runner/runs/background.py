@@ -72,17 +72,17 @@ class BackgroundRun(ActiveRun):
 
     @property
     def takes_no_more(self) -> bool:
-        """See `runners.sink.Behind`."""
+        """See `runners.sink.BackgroundSink`."""
         return self.outlet.closed
 
     def settle(self, turn_result: TurnCompleted | None) -> None:
-        """See `runners.sink.Behind`."""
+        """See `runners.sink.BackgroundSink`."""
         self._turn_result = turn_result
         self._settled.set()
         self._wake.set()
 
     async def take_over(self, asker: Asker, questions: Sequence[PermissionRequested]) -> None:
-        """See `runners.sink.Behind`."""
+        """See `runners.sink.BackgroundSink`."""
         try:
             await self.ask_of.take_over(asker, questions)
         except StoreError as error:
