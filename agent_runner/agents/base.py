@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from agent_runner.agents.attachments import Attachment
 from agent_runner.agents.login import LoginCheck
 from agent_runner.agents.permissions import Permissions, Preset
 from agent_runner.agents.screen.options import ScreenOptions
@@ -144,8 +145,24 @@ class CliProtocol(Protocol):
         """Bytes to send right after the start (a handshake), or nothing."""
         ...
 
-    def prompt(self, text: str) -> bytes:
-        """Start a turn. What cannot be sent yet comes out of a later `receive`."""
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
+        """Start a turn. What cannot be sent yet comes out of a later `receive`.
+
+        An attachment with `data` goes as an image where the CLI takes them; any other is
+        mentioned in the text by its path.
+        """
+        ...
+
+    def steer(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes | None:
+        """Put more of a prompt into the running turn; None if this CLI takes none there."""
+        ...
+
+    def reconfigure(self, options: AgentOptions) -> bytes | None:
+        """Make the process what a start with `options` would have made it, between two turns.
+
+        They differ from those before in `model` and `permission_mode` alone. None if the CLI
+        has no message for that: another process is started then.
+        """
         ...
 
     @property

@@ -7,9 +7,10 @@ one TurnCompleted, if need be when the process is gone.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from agent_runner.agents.attachments import Attachment
 from agent_runner.agents.base import (
     AgentOptions,
     Exit,
@@ -62,6 +63,14 @@ class ProtocolBase(LineReader):
     def close_after_prompt(self) -> bool:
         """Stdin stays open, unless a subclass says otherwise."""
         return False
+
+    def steer(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes | None:
+        """No such message."""
+        return None
+
+    def reconfigure(self, options: AgentOptions) -> bytes | None:
+        """No such message."""
+        return None
 
     def interrupt(self) -> bytes | None:
         """No such message."""

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Collection, Container, Sequence
 from typing import Any, ClassVar
 
+from agent_runner.agents.attachments import Attachment, mentioned
 from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
 from agent_runner.agents.failures import code_for_text, error_line, short
 from agent_runner.agents.protocol import ProtocolBase
@@ -55,13 +56,13 @@ class TerminalProtocol(ProtocolBase):
 
     # --- to the driver -------------------------------------------------------------------
 
-    def prompt(self, text: str) -> bytes:
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """Have it delivered."""
         self._begin_turn(text)
         self._sent += 1
         self._delivered = False
         self._untouched = False
-        return _line(do="prompt", id=self._sent, text=text)
+        return _line(do="prompt", id=self._sent, text=mentioned(text, attachments))
 
     def interrupt(self) -> bytes | None:
         """Press the UI's keys for it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -23,7 +23,8 @@ from recorder.child import Child
 from recorder.driver import CaseError, Driver, PlainProtocol, session_id
 from recorder.isolation import MARKER
 
-from agent_runner.agents.base import Exit, Form, PermissionAnswer, Received
+from agent_runner.agents.attachments import Attachment
+from agent_runner.agents.base import AgentOptions, Exit, Form, PermissionAnswer, Received
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.permission import PermissionRequested
@@ -46,12 +47,15 @@ for word in sys.stdin:
 """
 
 
+HERE = AgentOptions(cwd="/")
+
+
 class WordSession(PlainProtocol):
     """A two-way protocol of one word a line."""
 
     close_after_prompt = False
 
-    def prompt(self, text: str) -> bytes:
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         return text.encode() + b"\n"
 
     def interrupt(self) -> bytes | None:
@@ -81,7 +85,7 @@ def child(tmp_path: Path) -> Iterator[Child]:
 
 
 def play(child: Child, *steps: Step, form: Form = Form.WARM) -> tuple[int, Driver]:
-    driver = Driver(child, WordSession(), form)
+    driver = Driver(child, WordSession(), form, HERE)
     return driver.play(steps, within=20), driver
 
 
@@ -123,7 +127,7 @@ def test_a_one_shot_is_closed_after_its_result(child: Child) -> None:
 
 
 def test_plain_text_is_sent_and_stdin_closed(child: Child) -> None:
-    driver = Driver(child, PlainProtocol(), Form.ONE_SHOT)
+    driver = Driver(child, PlainProtocol(), Form.ONE_SHOT, HERE)
     assert driver.play((Prompt("die"),), within=20) == 3
 
 
@@ -165,7 +169,7 @@ def test_an_early_end_needs_no_eof(child: Child) -> None:
 
 
 def test_a_process_that_stays_fails(child: Child) -> None:
-    driver = Driver(child, WordSession(), Form.WARM)
+    driver = Driver(child, WordSession(), Form.WARM, HERE)
     with pytest.raises(CaseError, match="did not end"):
         driver.play((Prompt("one"),), within=0.3)
 

@@ -12,6 +12,7 @@ an unknown method is refused without an update in between.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from agent_runner.agents.acp import schema as acp
@@ -24,6 +25,7 @@ from agent_runner.agents.acp.answers import (
 )
 from agent_runner.agents.acp.tools import tool_input, tool_name
 from agent_runner.agents.acp.updates import update_events
+from agent_runner.agents.attachments import Attachment, mentioned
 from agent_runner.agents.base import AgentOptions, Exit, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.failures import short
 from agent_runner.agents.json_rpc import (
@@ -82,7 +84,7 @@ class AcpProtocol(ProtocolBase):
         self._ready = False
         self._initialized = False
         self._opening = True
-        self._queue: list[str] = []
+        self._queue: list[tuple[str, Sequence[Attachment]]] = []
         self._raw_ids: dict[str, Any] = {}
         self._pings = 0
         self._quiet = True
@@ -98,22 +100,22 @@ class AcpProtocol(ProtocolBase):
             "initialize", {"protocolVersion": 1, "clientCapabilities": capabilities}
         )
 
-    def prompt(self, text: str) -> bytes:
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """A session/prompt, or nothing yet while the handshake lasts."""
         self._begin_turn(text)
         if self._ready:
-            return self._send_prompt(text)
-        self._queue.append(text)
+            return self._send_prompt(text, attachments)
+        self._queue.append((text, attachments))
         if self._opening:
             return b""
         self._opening = True
         return self._open_session() if self._initialized else self.open()
 
-    def _send_prompt(self, text: str) -> bytes:
+    def _send_prompt(self, text: str, attachments: Sequence[Attachment]) -> bytes:
         self._text.begin_turn()
+        content = [{"type": "text", "text": mentioned(text, attachments)}]
         return self._rpc.request(
-            "session/prompt",
-            {"sessionId": self.session_id, "prompt": [{"type": "text", "text": text}]},
+            "session/prompt", {"sessionId": self.session_id, "prompt": content}
         )
 
     def interrupt(self) -> bytes | None:
@@ -286,7 +288,7 @@ class AcpProtocol(ProtocolBase):
             )
         )
         queue, self._queue = self._queue, []
-        return Received(events=events, send=b"".join(self._send_prompt(text) for text in queue))
+        return Received(events=events, send=b"".join(self._send_prompt(*asked) for asked in queue))
 
     def _failed(self, method: str, error: RpcError) -> list[AgentEvent]:
         """An error answer: a prompt's fails that prompt, another one's all that wait."""

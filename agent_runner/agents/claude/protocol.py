@@ -8,11 +8,13 @@ events carry the difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
+from agent_runner.agents.attachments import Attachment, images_apart
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.claude import control_schema as control
 from agent_runner.agents.claude import schema as c
@@ -104,17 +106,10 @@ class ClaudeProtocol(ProtocolBase):
             return self._ask_cli("initialize", {"hooks": None})
         return b""
 
-    def prompt(self, text: str) -> bytes:
-        """One user line."""
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
+        """One user line, with images as blocks before its text."""
         self._begin_turn(text)
-        return _line(
-            {
-                "type": "user",
-                "message": {"role": "user", "content": text},
-                "parent_tool_use_id": None,
-                "session_id": "",
-            }
-        )
+        return _user_line(text, attachments)
 
     def interrupt(self) -> bytes | None:
         """Ends the turn; the process and the session live on. Idle: no effect."""
@@ -489,6 +484,33 @@ def _usage(tokens: c.Tokens | None) -> Usage | None:
 
 def _line(message: dict[str, Any]) -> bytes:
     return encode(message) + b"\n"
+
+
+def _user_line(text: str, attachments: Sequence[Attachment]) -> bytes:
+    words, images = images_apart(text, attachments)
+    content: Any = words
+    if images:
+        content = [
+            *(_image(image, data) for image, data in images),
+            {"type": "text", "text": words},
+        ]
+    return _line(
+        {
+            "type": "user",
+            "message": {"role": "user", "content": content},
+            "parent_tool_use_id": None,
+            "session_id": "",
+        }
+    )
+
+
+def _image(image: Attachment, data: bytes) -> dict[str, Any]:
+    source = {
+        "type": "base64",
+        "media_type": image.media_type,
+        "data": b64encode(data).decode(),
+    }
+    return {"type": "image", "source": source}
 
 
 def _refusal_line(request_id: str) -> bytes:

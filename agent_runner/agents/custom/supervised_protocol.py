@@ -8,9 +8,10 @@ answered here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from agent_runner.agents.base import Exit, Feature, PermissionAnswer, Received
+from agent_runner.agents.attachments import Attachment
+from agent_runner.agents.base import AgentOptions, Exit, Feature, PermissionAnswer, Received
 from agent_runner.agents.custom import supervised_schema as supervised
 from agent_runner.agents.dialect import CountingProtocol
 from agent_runner.agents.failures import short
@@ -66,9 +67,17 @@ class SupervisedProtocol:
         """See `base.CliProtocol`."""
         return self.inner.open()
 
-    def prompt(self, text: str) -> bytes:
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """See `base.CliProtocol`."""
-        return self.inner.prompt(text)
+        return self.inner.prompt(text, attachments)
+
+    def steer(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes | None:
+        """See `base.CliProtocol`."""
+        return self.inner.steer(text, attachments)
+
+    def reconfigure(self, options: AgentOptions) -> bytes | None:
+        """See `base.CliProtocol`."""
+        return self.inner.reconfigure(options)
 
     def receive(self, line: bytes) -> Received:
         """See `base.CliProtocol`."""

@@ -5,6 +5,9 @@ The prompt goes to stdin, which is then closed. Exit 0 is success, for there is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from agent_runner.agents.attachments import Attachment, mentioned
 from agent_runner.agents.base import AgentOptions, Exit, Form, Received
 from agent_runner.agents.failures import code_for_text, error_line
 from agent_runner.agents.protocol import ProtocolBase
@@ -28,10 +31,10 @@ class TextProtocol(ProtocolBase):
         """The program reads its prompt to the end of stdin."""
         return True
 
-    def prompt(self, text: str) -> bytes:
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """The prompt itself."""
         self._begin_turn(text)
-        return text.encode("utf-8", "replace")
+        return mentioned(text, attachments).encode("utf-8", "replace")
 
     def receive(self, line: bytes) -> Received:
         """One more line of the message; bytes that are no text are shown as escapes."""

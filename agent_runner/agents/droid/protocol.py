@@ -8,8 +8,10 @@ not take in time: 0.215.0 drops it, and the run is `no_result`. The JSON-RPC for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from agent_runner.agents.attachments import Attachment, mentioned
 from agent_runner.agents.base import AgentOptions, Exit, Form, Received
 from agent_runner.agents.claude.blocks import result_text
 from agent_runner.agents.claude.schema import Assistant, Block, User
@@ -47,10 +49,10 @@ class DroidProtocol(ProtocolBase):
         """The CLI reads its prompt to the end of stdin."""
         return True
 
-    def prompt(self, text: str) -> bytes:
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """The prompt itself."""
         self._begin_turn(text)
-        return text.encode("utf-8", "replace")
+        return mentioned(text, attachments).encode("utf-8", "replace")
 
     def _counts_in_part(self, message: Any) -> bool:
         # A type alone is no end: the whole line may yet come.

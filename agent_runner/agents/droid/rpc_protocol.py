@@ -9,8 +9,11 @@ calls and has one answer; denying ends the turn, for the CLI's own word for it i
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
 
+from agent_runner.agents.attachments import Attachment, images_apart
 from agent_runner.agents.base import AgentOptions, Exit, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.droid import rpc_schema as d
 from agent_runner.agents.droid.notes import DroidReader
@@ -60,7 +63,7 @@ class DroidRpcProtocol(ProtocolBase):
         self._resume = resume
         self._ready = False
         self._opening = True
-        self._queue: list[str] = []
+        self._queue: list[tuple[str, Sequence[Attachment]]] = []
         self._raw_ids: dict[str, Any] = {}
         self._calls: dict[str, list[str]] = {}
         self._denials = 0
@@ -76,21 +79,21 @@ class DroidRpcProtocol(ProtocolBase):
             {"machineId": "agent-runner", "cwd": self.options.cwd, **self._settings},
         )
 
-    def prompt(self, text: str) -> bytes:
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """A user message, or nothing yet while the session opens."""
         self._begin_turn(text)
         if self._ready:
-            return self._send_prompt(text)
-        self._queue.append(text)
+            return self._send_prompt(text, attachments)
+        self._queue.append((text, attachments))
         if self._opening:
             return b""
         self._opening = True
         return self.open()
 
-    def _send_prompt(self, text: str) -> bytes:
+    def _send_prompt(self, text: str, attachments: Sequence[Attachment]) -> bytes:
         self._reader.begin_turn()
         self._denials = 0
-        return self._rpc.request("droid.add_user_message", {"text": text})
+        return self._rpc.request("droid.add_user_message", _message(text, attachments))
 
     def interrupt(self) -> bytes | None:
         """Ends the turn as `cancelled`; the process and the session live on."""
@@ -235,7 +238,7 @@ class DroidRpcProtocol(ProtocolBase):
             )
         )
         queue, self._queue = self._queue, []
-        return Received(events=events, send=b"".join(self._send_prompt(text) for text in queue))
+        return Received(events=events, send=b"".join(self._send_prompt(*asked) for asked in queue))
 
     def _opened(self, result: Any) -> list[AgentEvent]:
         opened = result if isinstance(result, dict) else {}
@@ -364,6 +367,20 @@ _ANSWER_OPTIONS = [
     PermissionOption(option_id="answer", name="Answer", kind="allow_once"),
     PermissionOption(option_id="cancel", name="Cancel", kind="reject_once"),
 ]
+
+
+def _message(text: str, attachments: Sequence[Attachment]) -> dict[str, Any]:
+    """The params of a user message; images go with it in base64."""
+    words, images = images_apart(text, attachments)
+    if not images:
+        return {"text": words}
+    return {
+        "text": words,
+        "images": [
+            {"type": "base64", "data": b64encode(data).decode(), "mediaType": image.media_type}
+            for image, data in images
+        ],
+    }
 
 
 def _note_of(message: Incoming) -> dict[str, Any] | None:

@@ -12,8 +12,10 @@ At its exit 0.61.0 drops what the pipe did not take yet: of a long answer, or af
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from agent_runner.agents.attachments import Attachment, mentioned
 from agent_runner.agents.base import AgentOptions, Exit, Form, Received
 from agent_runner.agents.failures import (
     code_for_stack,
@@ -92,10 +94,10 @@ class GeminiProtocol(ProtocolBase):
         """The CLI reads its prompt to the end of stdin."""
         return True
 
-    def prompt(self, text: str) -> bytes:
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """The prompt itself."""
         self._begin_turn(text)
-        return text.encode("utf-8", "replace")
+        return mentioned(text, attachments).encode("utf-8", "replace")
 
     def _counts_in_part(self, message: Any) -> bool:
         if isinstance(message, g.Result):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 
+from agent_runner.agents.attachments import Attachment
 from agent_runner.agents.base import (
     Adapter,
     AgentOptions,
@@ -111,9 +112,17 @@ class ReplayProtocol:
         """See `base.CliProtocol`."""
         return self._protocol.open()
 
-    def prompt(self, text: str) -> bytes:
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """See `base.CliProtocol`."""
-        return self._protocol.prompt(text)
+        return self._protocol.prompt(text, attachments)
+
+    def steer(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes | None:
+        """The player hears nothing."""
+        return None
+
+    def reconfigure(self, options: AgentOptions) -> bytes | None:
+        """The player hears nothing."""
+        return None
 
     @property
     def close_after_prompt(self) -> bool:

@@ -5,8 +5,9 @@
     {"argv": [...], "form": "one-shot" | "warm", "options": {AgentOptions},
      "resume": str | null, "steps": [{"do": ..., "afterLine": N, ...}]}
 
-A step is done once N lines were read: `prompt` {text}, `interrupt`, `answer` {requestId,
-answer}, `eof`, `signal` {name}. A long prompt is {"repeat": piece, "bytes": N}.
+A step is done once N lines were read: `prompt` {text, attachments}, `steer` {text},
+`reconfigure` {options}, `interrupt`, `answer` {requestId, answer}, `eof`, `signal` {name}.
+A long prompt is {"repeat": piece, "bytes": N}.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from agent_runner.agents.attachments import Attachment
 from agent_runner.agents.base import (
     AgentOptions,
     CliProtocol,
@@ -75,7 +77,12 @@ def _take(protocol: CliProtocol, step: dict[str, Any]) -> None:
     """Do one step; `eof` and `signal` concern the process, not the protocol."""
     match step["do"]:
         case "prompt":
-            protocol.prompt(_text(step["text"]))
+            attachments = msgspec.convert(step.get("attachments", []), list[Attachment])
+            protocol.prompt(_text(step["text"]), attachments)
+        case "steer":
+            protocol.steer(step["text"])
+        case "reconfigure":
+            protocol.reconfigure(msgspec.convert(step["options"], AgentOptions))
         case "interrupt":
             protocol.interrupt()
         case "answer":

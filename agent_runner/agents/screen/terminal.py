@@ -7,8 +7,10 @@ may lack what has scrolled out of the history, and lines are as the program has 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from agent_runner.agents.attachments import Attachment, mentioned
 from agent_runner.agents.base import PermissionAnswer, Received
 from agent_runner.agents.screen import text as screen_text
 from agent_runner.agents.terminal_protocol import TerminalProtocol
@@ -27,10 +29,10 @@ class ScreenTerminal(TerminalProtocol):
     _before = ""
     _answers = 0
 
-    def prompt(self, text: str) -> bytes:
+    def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """See `base.CliProtocol`."""
-        self._prompt = text
-        return super().prompt(text)
+        self._prompt = mentioned(text, attachments)
+        return super().prompt(self._prompt)
 
     def _answer(
         self,
