@@ -56,6 +56,11 @@ class RpcPeer:
         own_id: int | str = str(self._count) if self._text_ids else self._count
         return self._line("request", {"id": own_id, "method": method, "params": params})
 
+    @property
+    def last_id(self) -> str:
+        """The id of the newest request of ours, as text."""
+        return str(self._count)
+
     def notify(self, method: str, params: dict[str, Any]) -> bytes:
         """Tell."""
         return self._line("notification", {"method": method, "params": params})

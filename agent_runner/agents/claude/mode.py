@@ -10,6 +10,8 @@ from agent_runner.events.session import PermissionModeChanged
 from agent_runner.events.tool import ToolCompleted
 
 PLAN_TOOL = "ExitPlanMode"
+MODES_BY_MESSAGE = frozenset(("default", "acceptEdits", "plan"))
+"""What a running process may be set to; it takes any word for an answer, and then keeps it."""
 
 
 class PermissionMode:

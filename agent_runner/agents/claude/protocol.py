@@ -8,22 +8,24 @@ events carry the difference.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
+from uuid import uuid4
 
 import msgspec
 
-from agent_runner.agents.attachments import Attachment, images_apart
+from agent_runner.agents.attachments import Attachment
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.claude import control_schema as control
 from agent_runner.agents.claude import schema as c
 from agent_runner.agents.claude import system_schema as system
 from agent_runner.agents.claude.blocks import SYNTHETIC, BlockReader
 from agent_runner.agents.claude.limits import Limits
-from agent_runner.agents.claude.mode import PLAN_TOOL, PermissionMode, for_session
+from agent_runner.agents.claude.messages import answer_line, line, refusal_line, user_line
+from agent_runner.agents.claude.mode import MODES_BY_MESSAGE, PLAN_TOOL, PermissionMode, for_session
 from agent_runner.agents.claude.notices import rest_events
 from agent_runner.agents.claude.result import tells_how, turn_result
+from agent_runner.agents.claude.steering import ClaudeSteering
 from agent_runner.agents.claude.stream_schema import STREAM
 from agent_runner.agents.claude.system import refusal_words, system_events
 from agent_runner.agents.claude.turns import Turns
@@ -38,7 +40,6 @@ from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.permission import PermissionOption, PermissionRequested
 from agent_runner.events.session import SessionStarted
 from agent_runner.events.usage import Usage, UsageReported
-from agent_runner.wire import encode
 from conversation_store.codes import FailureCode
 
 _FEATURES: frozenset[Feature] = frozenset({"message", "updatedInput", "session", "stop"})
@@ -68,6 +69,7 @@ class ClaudeProtocol(ProtocolBase):
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
         self._turns = Turns(self.tools)
+        self._steering = ClaudeSteering()
         self._blocks = BlockReader(self, self._turns.answered)
         self._mode = PermissionMode()
         self._asked: dict[str, str] = {}
@@ -89,6 +91,7 @@ class ClaudeProtocol(ProtocolBase):
         self._handlers: dict[type, Callable[[Any, bytes], Received]] = {
             c.Result: self._result,
             c.RateLimitEvent: self._rate_limit,
+            c.CommandLifecycle: self._lifecycle,
             system.Init: self._init,
             control.ControlRequest: self._control_request,
             control.ControlResponse: self._control_response,
@@ -109,14 +112,37 @@ class ClaudeProtocol(ProtocolBase):
     def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """One user line, with images as blocks before its text."""
         self._begin_turn(text)
-        return _user_line(text, attachments)
+        return user_line(text, attachments)
+
+    def steer(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes | None:
+        """See `base.CliProtocol` and `steering`."""
+        if not self._steering.offered or not self._prompts or self._interrupting:
+            return None
+        self._steering.send()
+        return user_line(text, attachments, uuid=str(uuid4()))
+
+    def reconfigure(self, options: AgentOptions) -> bytes | None:
+        """See `base.CliProtocol`. The CLI enters some modes at its start only."""
+        sent = b""
+        if options.permission_mode != self.options.permission_mode:
+            if (options.permission_mode or "default") not in MODES_BY_MESSAGE:
+                return None
+            sent += self._ask_cli(
+                "set_permission_mode", {"mode": options.permission_mode or "default"}
+            )
+        if options.model != self.options.model:
+            sent += self._ask_cli("set_model", {"model": options.model} if options.model else {})
+        self.options = options
+        return sent
 
     def interrupt(self) -> bytes | None:
         """Ends the turn; the process and the session live on. Idle: no effect."""
         if self._prompts:
             self._interrupting = True
         self._turns.interrupt()
-        return self._ask_cli("interrupt", {})
+        waits = self._steering.waits
+        self._steering.drop()
+        return self._ask_cli("interrupt", {"cancel_queued": True} if waits else {})
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -146,7 +172,7 @@ class ClaudeProtocol(ProtocolBase):
             if answer.interrupt:
                 body["interrupt"] = True
                 self._interrupting = True
-        return _answer_line(request_id, body)
+        return answer_line(request_id, body)
 
     def unmasked(self, line: bytes) -> None:
         """Keep the input of a question: it goes back as it is."""
@@ -269,7 +295,7 @@ class ClaudeProtocol(ProtocolBase):
         self._asked_count += 1
         request_id = f"r{self._asked_count}"
         self._asked[request_id] = subtype
-        return _line(
+        return line(
             {
                 "type": "control_request",
                 "request_id": request_id,
@@ -307,8 +333,8 @@ class ClaudeProtocol(ProtocolBase):
             return None
         if message.request.get("subtype") == "can_use_tool":
             body = {"behavior": "deny", "message": "The question could not be read whole."}
-            return _answer_line(message.request_id, body)
-        return _refusal_line(message.request_id)
+            return answer_line(message.request_id, body)
+        return refusal_line(message.request_id)
 
     def _stream_event(self, message: c.StreamEvent, line: bytes) -> list[AgentEvent]:
         inner = STREAM.strict(message.event)
@@ -343,6 +369,7 @@ class ClaudeProtocol(ProtocolBase):
 
     def _init(self, message: system.Init, line: bytes) -> Received:
         self._turns.begin(prompted=self._prompts > 0)
+        self._steering.offer(message.capabilities)
         events = self._accept_session_id(message.session_id)
         self._model = message.model
         if self.session_id is not None:
@@ -396,13 +423,16 @@ class ClaudeProtocol(ProtocolBase):
         )
         if not ended.ok:
             ended = msgspec.structs.replace(ended, resets_at=self._limits.resets_at)
-        events.append(ended)
+        goes_on = not unsolicited and self._steering.waits
+        events.append(ended if unsolicited else self._steering.ended(ended))
         broken_off = self._interrupting or message.subtype == "error_during_execution"
         self._turns.end(solicited=not unsolicited, broken_off=broken_off)
         self._error = None
         self._blocks.last_text = None
         if unsolicited:
             return Received(events=events, background_turn=self._turns.number)
+        if goes_on:
+            return Received(events=events)
         self._turn_ended()
         return Received(events=events)
 
@@ -437,13 +467,13 @@ class ClaudeProtocol(ProtocolBase):
             )
         if isinstance(request, control.HookCallback):
             notice = Notice(code="hook_callback", level="debug")
-            return Received(events=[notice], send=_answer_line(message.request_id, {}))
+            return Received(events=[notice], send=answer_line(message.request_id, {}))
         if isinstance(request, control.Elicitation):
             notice = Notice(code="elicitation_declined", message=str(request.message or "")[:500])
             body = {"action": "decline"}
-            return Received(events=[notice], send=_answer_line(message.request_id, body))
+            return Received(events=[notice], send=answer_line(message.request_id, body))
         # Anything else must not be left waiting: the CLI would hang.
-        refusal = _refusal_line(message.request_id)
+        refusal = refusal_line(message.request_id)
         if isinstance(request, (Broken, Unrecognised)):
             return Received(events=[self._undecoded(request)], send=refusal)
         notice = Notice(code="control_refused", data={"request": type(request).__name__})
@@ -460,6 +490,10 @@ class ClaudeProtocol(ProtocolBase):
         return Received(
             events=[Notice(code=f"control_{asked}_failed", level="warning", message=text)]
         )
+
+    def _lifecycle(self, message: c.CommandLifecycle, line: bytes) -> Received:
+        events = self._steering.read(message)
+        return Received(events=events, background_turn=self._turns.background_turn(None))
 
     def _control_cancel(self, message: control.ControlCancelRequest, line: bytes) -> Received:
         request = self._requests.get(message.request_id)
@@ -479,49 +513,4 @@ def _usage(tokens: c.Tokens | None) -> Usage | None:
         output_tokens=whole(tokens.output_tokens),
         cache_read_tokens=whole(tokens.cache_read_input_tokens),
         cache_write_tokens=whole(tokens.cache_creation_input_tokens),
-    )
-
-
-def _line(message: dict[str, Any]) -> bytes:
-    return encode(message) + b"\n"
-
-
-def _user_line(text: str, attachments: Sequence[Attachment]) -> bytes:
-    words, images = images_apart(text, attachments)
-    content: Any = words
-    if images:
-        content = [
-            *(_image(image, data) for image, data in images),
-            {"type": "text", "text": words},
-        ]
-    return _line(
-        {
-            "type": "user",
-            "message": {"role": "user", "content": content},
-            "parent_tool_use_id": None,
-            "session_id": "",
-        }
-    )
-
-
-def _image(image: Attachment, data: bytes) -> dict[str, Any]:
-    source = {
-        "type": "base64",
-        "media_type": image.media_type,
-        "data": b64encode(data).decode(),
-    }
-    return {"type": "image", "source": source}
-
-
-def _refusal_line(request_id: str) -> bytes:
-    error = {"subtype": "error", "request_id": request_id, "error": "not supported by this host"}
-    return _line({"type": "control_response", "response": error})
-
-
-def _answer_line(request_id: str, body: dict[str, Any]) -> bytes:
-    return _line(
-        {
-            "type": "control_response",
-            "response": {"subtype": "success", "request_id": request_id, "response": body},
-        }
     )

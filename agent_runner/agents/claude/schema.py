@@ -112,6 +112,8 @@ class Assistant(Line, tag_field="type", tag="assistant"):
     tool_use_meta: Any = None
     thinking_display: Any = None
     thinking_duration_ms: Any = None
+    user_message_uuid: Any = None
+    user_message_uuids: Any = None
 
 
 class UserMessage(Line):
@@ -178,6 +180,11 @@ class Result(Line, tag_field="type", tag="result"):
     total_cost_usd: float | None = None
     usage: Tokens | None = None
     modelUsage: dict[str, Any] | None = None  # noqa: N815 - the CLI's own name
+    first_request_input_tokens: Any = None
+    first_request_cache_read_input_tokens: Any = None
+    request_sent_wall_ms: Any = None
+    user_message_uuid: Any = None
+    user_message_uuids: Any = None
     permission_denials: Any = None
     terminal_reason: str | None = None
     fast_mode_state: Any = None
@@ -207,6 +214,9 @@ class StreamEvent(Line, tag_field="type", tag="stream_event"):
     api_message_id: Any = None
     thinking_display: Any = None
     abandoned_blocks: Any = None
+    owed_rows: Any = None
+    user_message_uuid: Any = None
+    user_message_uuids: Any = None
 
 
 class RateLimitInfo(Line):
@@ -298,6 +308,15 @@ class ActiveGoal(Bookkeeping, tag_field="type", tag="active_goal"):
     goal: Any = None
 
 
+class CommandLifecycle(Line, tag_field="type", tag="command_lifecycle"):
+    """What became of a prompt that has a `uuid`: queued, started, completed, cancelled, ..."""
+
+    command_uuid: str
+    state: str
+    uuid: Any = None
+    session_id: Any = None
+
+
 LINES = Family(
     {
         "assistant": Assistant,
@@ -317,6 +336,7 @@ LINES = Family(
         "keep_alive": KeepAlive,
         "conversation_reset": ConversationReset,
         "active_goal": ActiveGoal,
+        "command_lifecycle": CommandLifecycle,
     },
     ends=("result",),
 )

@@ -48,6 +48,8 @@ class Init(System):
     ultrathink_typed_raises: Any = None
     view_mode: Any = None
     sandbox_enabled: Any = None
+    user_message_uuid: Any = None
+    user_message_uuids: Any = None
 
 
 class Status(System):
@@ -57,6 +59,8 @@ class Status(System):
     permissionMode: str | None = None  # noqa: N815 - the CLI's own name
     compact_result: Any = None
     compact_error: Any = None
+    user_message_uuid: Any = None
+    user_message_uuids: Any = None
 
 
 class ThinkingTokens(System):

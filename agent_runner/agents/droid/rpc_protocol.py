@@ -26,6 +26,7 @@ from agent_runner.agents.json_rpc import (
     RpcPeer,
 )
 from agent_runner.agents.protocol import ProtocolBase
+from agent_runner.agents.steering import Steering
 from agent_runner.decoding.decode import Broken, Part, Unrecognised, plain, shown
 from agent_runner.errors import BadRequestError
 from agent_runner.events.base import AgentEvent
@@ -66,6 +67,7 @@ class DroidRpcProtocol(ProtocolBase):
         self._queue: list[tuple[str, Sequence[Attachment]]] = []
         self._raw_ids: dict[str, Any] = {}
         self._calls: dict[str, list[str]] = {}
+        self._steering = Steering()
         self._denials = 0
 
     # --- to the CLI ------------------------------------------------------------------------
@@ -95,12 +97,33 @@ class DroidRpcProtocol(ProtocolBase):
         self._denials = 0
         return self._rpc.request("droid.add_user_message", _message(text, attachments))
 
+    def steer(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes | None:
+        """See `base.CliProtocol`. It is taken in when the present step of the turn is done."""
+        if not self._ready or not self._prompts or self._interrupting:
+            return None
+        message = {**_message(text, attachments), "queuePlacement": "end_of_turn"}
+        sent = self._rpc.request("droid.add_user_message", message)
+        self._steering.add(self._rpc.last_id)
+        return sent
+
+    def reconfigure(self, options: AgentOptions) -> bytes | None:
+        """See `base.CliProtocol`. Its own default model, and to run all unasked, are for a start."""
+        default = options.model is None and self.options.model is not None
+        if default or "unsafe" in (options.permission_mode, self.options.permission_mode):
+            return None
+        changed = {"modelId": options.model, "autonomyLevel": options.permission_mode or "off"}
+        self.options = options
+        self._settings.update(changed)
+        self._reader.model = options.model
+        return self._rpc.request("droid.update_session_settings", changed)
+
     def interrupt(self) -> bytes | None:
         """Ends the turn as `cancelled`; the process and the session live on."""
         if not self._ready:
             return None
         if self._prompts:
             self._interrupting = True
+        self._steering.drop()
         return self._rpc.request("droid.interrupt_session", {})
 
     @property
@@ -199,14 +222,18 @@ class DroidRpcProtocol(ProtocolBase):
             return Received(events=[self._undecoded(decoded)])
         name = str(note["type"])
         self.saw(name)
-        return Received(events=self._reader.read(name, decoded, line))
+        taken: list[AgentEvent] = []
+        if isinstance(decoded, d.CreateMessage):
+            taken = self._steering.taken(str(decoded.requestId))
+        return Received(events=[*taken, *self._reader.read(name, decoded, line)])
 
     # --- answers to our requests -------------------------------------------------------------
 
     def _answered(self, message: Incoming, line: bytes) -> Received:
         method = message.method
         if message.error is not None:
-            return Received(events=self._failed(method, message.error))
+            dropped = self._steering.dropped(str(message.id), message.error.message)
+            return Received(events=dropped or self._failed(method, message.error))
         if method not in _OPENING:
             return Received(events=[Activity(code=method or "stray_answer")])
         events: list[AgentEvent] = []
@@ -287,20 +314,21 @@ class DroidRpcProtocol(ProtocolBase):
         events = self._reader.end() + self._close_open("the turn ended")
         self._raw_ids.clear()
         self._calls.clear()
-        events.append(
-            TurnCompleted(
-                ok=code is None,
-                text=self._reader.last_text,
-                code=code,
-                error=error,
-                stop_reason=reason,
-                session_id=self.session_id,
-                usage=usage,
-                duration_ms=duration_ms,
-                unsolicited=not self._prompts,
-            )
+        turn = TurnCompleted(
+            ok=code is None,
+            text=self._reader.last_text,
+            code=code,
+            error=error,
+            stop_reason=reason,
+            session_id=self.session_id,
+            usage=usage,
+            duration_ms=duration_ms,
+            unsolicited=not self._prompts,
         )
-        self._turn_ended()
+        goes_on = self._steering.waits
+        events.append(self._steering.ended(turn))
+        if not goes_on:
+            self._turn_ended()
         self._denials = 0
         self._reader.begin_turn()
         return events

@@ -53,6 +53,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "control_request": {"request_id": "q", "request": {"subtype": "hook_callback"}},
     "control_response": {"response": {"subtype": "success", "request_id": "r1"}},
     "control_cancel_request": {"request_id": "q"},
+    "command_lifecycle": {"command_uuid": "u", "state": "queued"},
     "tool_progress": {"tool_use_id": "t", "elapsed_time_seconds": 1.5},
 }  # fmt: skip
 

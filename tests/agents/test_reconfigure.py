@@ -1,0 +1,67 @@
+"""Another model or permission mode for a process that stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from agent_runner.agents.base import Form
+from tests.agents.sessions import Driver
+
+
+def changed(driver: Driver, **options: Any) -> list[dict[str, Any]] | None:
+    """The messages to the CLI; None if it has none for this."""
+    before = len(driver.sent)
+    data = driver.session.reconfigure(msgspec.structs.replace(driver.options, **options))
+    driver.note(data)
+    return None if data is None else driver.sent[before:]
+
+
+def test_claude_is_told_by_control_requests_and_back() -> None:
+    driver = Driver("claude-code", Form.WARM)
+    sent = changed(driver, model="claude-haiku-4-5", permission_mode="plan")
+    assert sent is not None
+    assert [one["request"] for one in sent] == [
+        {"subtype": "set_permission_mode", "mode": "plan"},
+        {"subtype": "set_model", "model": "claude-haiku-4-5"},
+    ]
+    sent = changed(driver)
+    assert sent is not None
+    assert [one["request"] for one in sent] == [
+        {"subtype": "set_permission_mode", "mode": "default"},
+        {"subtype": "set_model"},
+    ]
+    assert changed(driver) == []
+
+
+@pytest.mark.parametrize("mode", ["bypassPermissions", "auto", "dontAsk"])
+def test_claude_enters_some_modes_at_its_start_only(mode: str) -> None:
+    assert changed(Driver("claude-code", Form.WARM), permission_mode=mode) is None
+
+
+def test_droid_is_told_by_its_settings() -> None:
+    driver = Driver("factory-droid", Form.WARM, model="one")
+    sent = changed(driver, model="two", permission_mode="medium")
+    assert sent is not None
+    assert [(one["method"], one["params"]) for one in sent] == [
+        ("droid.update_session_settings", {"modelId": "two", "autonomyLevel": "medium"})
+    ]
+
+
+def test_droid_has_its_default_model_from_its_start() -> None:
+    assert changed(Driver("factory-droid", Form.WARM, model="one"), model=None) is None
+
+
+def test_droid_runs_all_unasked_from_its_start_or_not_at_all() -> None:
+    assert changed(Driver("factory-droid", Form.WARM), permission_mode="unsafe") is None
+    started = Driver("factory-droid", Form.WARM, permission_mode="unsafe")
+    assert changed(started, permission_mode="low") is None
+
+
+@pytest.mark.parametrize(
+    ("type_", "form"), [("claude-code", Form.TERMINAL), ("gemini", Form.ONE_SHOT)]
+)
+def test_the_others_have_no_message_for_it(type_: str, form: Form) -> None:
+    assert changed(Driver(type_, form), model="two") is None
