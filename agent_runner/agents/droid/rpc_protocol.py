@@ -107,7 +107,7 @@ class DroidRpcProtocol(ProtocolBase):
         return sent
 
     def reconfigure(self, options: AgentOptions) -> bytes | None:
-        """See `base.CliProtocol`. Its own default model, and to run all unasked, are for a start."""
+        """See `base.CliProtocol`. A default model, and to run all unasked, are for a start."""
         default = options.model is None and self.options.model is not None
         if default or "unsafe" in (options.permission_mode, self.options.permission_mode):
             return None
