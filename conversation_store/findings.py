@@ -18,6 +18,8 @@ class FindingCode(StrEnum):
     EVENT_COUNTER_BEHIND = "event_counter_behind"
     TURN_GAP = "turn_gap"
     TURN_COUNTER_BEHIND = "turn_counter_behind"
+    SEARCH_INCOMPLETE = "search_incomplete"
+    SEARCH_DAMAGED = "search_damaged"
     STUCK_RUN = "stuck_run"
     RAW_WITHOUT_RUN = "raw_without_run"
     RAW_MISSING = "raw_missing"

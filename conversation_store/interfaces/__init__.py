@@ -2,6 +2,7 @@
 
 from conversation_store.interfaces.agents import Agents
 from conversation_store.interfaces.approvals import Approvals
+from conversation_store.interfaces.attachments import Attachments
 from conversation_store.interfaces.circuits import Circuits
 from conversation_store.interfaces.comparisons import Comparisons
 from conversation_store.interfaces.conversations import Conversations
@@ -17,6 +18,7 @@ from conversation_store.interfaces.toggles import Toggles
 __all__ = [
     "Agents",
     "Approvals",
+    "Attachments",
     "Circuits",
     "Comparisons",
     "Conversations",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from conversation_store.records import AgentRecord
+from conversation_store.records import About, AgentActivity, AgentRecord
+
+NOTHING = About()
+"""What is told about an agent that only has its id."""
 
 
 class Agents(Protocol):
@@ -18,14 +21,24 @@ class Agents(Protocol):
         comm_mode: str,
         options: dict[str, Any],
         now: str,
+        about: About = NOTHING,
     ) -> AgentRecord:
         """Register; RecordConflictError `agent_exists` if the name is taken."""
         ...
 
     async def change(
-        self, agent_id: str, *, comm_mode: str, options: dict[str, Any], now: str
+        self,
+        agent_id: str,
+        *,
+        comm_mode: str,
+        options: dict[str, Any],
+        now: str,
+        about: About | None = None,
     ) -> AgentRecord:
-        """Replace an agent's mode and options; RecordNotFoundError if there is none."""
+        """Replace an agent's mode and options, and what is told `about` it unless that is None.
+
+        RecordNotFoundError if there is none.
+        """
         ...
 
     async def delete(self, agent_id: str, *, now: str) -> None:
@@ -38,4 +51,8 @@ class Agents(Protocol):
 
     async def all(self) -> list[AgentRecord]:
         """Every agent, by name."""
+        ...
+
+    async def activity(self) -> dict[str, AgentActivity]:
+        """What each agent does and did, by its id."""
         ...

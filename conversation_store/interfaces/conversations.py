@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from conversation_store.records import ConversationRecord, NewEvent, StoredEvent, TurnRecord
+from conversation_store.records import (
+    ConversationRecord,
+    ConversationSummary,
+    NewEvent,
+    SearchHit,
+    SearchQuery,
+    StoredEvent,
+    TurnRecord,
+)
 
 
 class Conversations(Protocol):
@@ -23,10 +31,26 @@ class Conversations(Protocol):
         """Its id alone, which is known without asking the database most of the time."""
         ...
 
-    async def of_agent(
-        self, agent_id: str, *, before: str | None, limit: int
-    ) -> list[ConversationRecord]:
-        """An agent's conversations, newest first, older than the id `before`."""
+    async def create(self, conversation: ConversationRecord) -> None:
+        """Add an open conversation without a turn; RecordNotFoundError without its agent."""
+        ...
+
+    async def change(
+        self,
+        conversation_id: str,
+        *,
+        title: str | None,
+        archived: bool,
+        metadata: dict[str, Any],
+        now: str,
+    ) -> ConversationRecord:
+        """Replace what people say of a conversation; RecordNotFoundError if there is none."""
+        ...
+
+    async def summaries(
+        self, *, agent_id: str | None, archived: bool | None, before: str | None, limit: int
+    ) -> list[ConversationSummary]:
+        """Conversations, of all agents or one, newest first, older than the id `before`."""
         ...
 
     async def end(self, conversation_id: str, *, now: str) -> bool:
@@ -56,6 +80,16 @@ class Conversations(Protocol):
 
     async def turns(self, conversation_id: str, *, after: int, limit: int) -> list[TurnRecord]:
         """Messages in order, those with a seq above `after`."""
+        ...
+
+    async def turns_before(
+        self, conversation_id: str, *, before: int, limit: int
+    ) -> list[TurnRecord]:
+        """The last messages with a seq below `before`, in order."""
+        ...
+
+    async def search(self, query: SearchQuery) -> list[SearchHit]:
+        """Turns that hold what is looked for, newest first."""
         ...
 
     async def turn(self, turn_id: str) -> TurnRecord:

@@ -13,6 +13,8 @@ from conversation_store.records import (
     RunOutcome,
     RunRecord,
     StoredEvent,
+    TurnRecord,
+    UsageSum,
 )
 
 ALL = 2**62
@@ -71,6 +73,30 @@ class Runs(Protocol):
         """
         ...
 
+    async def steer(self, turn: TurnRecord, events: Sequence[NewEvent]) -> list[StoredEvent]:
+        """Commit a further inbound turn of a run that is not over, with the events that tell of it.
+
+        RecordConflictError `run_is_over` otherwise.
+        """
+        ...
+
+    async def edit(
+        self, run_id: str, prompt: str, events: Sequence[NewEvent]
+    ) -> list[StoredEvent] | None:
+        """Give a run that waits another prompt; None, and nothing changed, if it waits no more."""
+        ...
+
+    async def reorder(self, agent_id: str, run_ids: Sequence[str]) -> bool:
+        """Let the agent's waiting runs go in this order; False unless they are just these."""
+        ...
+
+    async def usage(self, by: str, *, since: str, agent_id: str | None) -> list[UsageSum]:
+        """What the runs since the time `since` have used, summed `by` a key.
+
+        The key is agent, conversation, model or day (UTC). Runs that began no process count too.
+        """
+        ...
+
     async def get(self, run_id: str) -> RunRecord:
         """One run; RecordNotFoundError if there is none."""
         ...
@@ -96,5 +122,5 @@ class Runs(Protocol):
         ...
 
     async def open_runs(self) -> list[RunRecord]:
-        """Every run that is not over, oldest first."""
+        """Every run that is not over, in the order in which they are to run."""
         ...

@@ -9,6 +9,7 @@ from typing import Protocol
 from conversation_store.health import Health
 from conversation_store.interfaces.agents import Agents
 from conversation_store.interfaces.approvals import Approvals
+from conversation_store.interfaces.attachments import Attachments
 from conversation_store.interfaces.circuits import Circuits
 from conversation_store.interfaces.comparisons import Comparisons
 from conversation_store.interfaces.conversations import Conversations
@@ -38,6 +39,11 @@ class Store(Protocol):
     @property
     def conversations(self) -> Conversations:
         """Their chats, with the turns."""
+        ...
+
+    @property
+    def attachments(self) -> Attachments:
+        """The files of their turns."""
         ...
 
     @property

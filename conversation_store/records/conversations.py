@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from conversation_store.records.base import Record
+import msgspec
+
+from conversation_store.records.attachments import TurnAttachment
+from conversation_store.records.base import NOT_STORED, Record
 
 
 class ConversationRecord(Record, frozen=True, kw_only=True):
     """An agent's chat; `session_id` is the CLI's own, for resume, known since `session_at`.
 
-    `session_mark` is how far that session's file is known (JSON).
+    `session_mark` is how far that session's file is known (JSON). `title` is the beginning of the
+    first prompt until somebody gives another. One that was forked has the turns of the
+    conversation `forked_from` up to `forked_seq` before it.
     """
 
     conversation_id: str
@@ -23,6 +28,27 @@ class ConversationRecord(Record, frozen=True, kw_only=True):
     updated_at: str
     session_at: str | None
     session_mark: str | None = None
+    title: str | None = None
+    archived: bool = False
+    metadata: dict[str, Any] = msgspec.field(default_factory=dict)
+    forked_from: str | None = None
+    forked_seq: int | None = None
+
+
+class LastTurn(Record, frozen=True, kw_only=True):
+    """The beginning of a conversation's newest turn."""
+
+    turn_id: str
+    role: str
+    beginning: str
+    created_at: str
+
+
+class ConversationSummary(ConversationRecord, frozen=True, kw_only=True):
+    """What a list shows of a conversation."""
+
+    last_turn: LastTurn | None
+    run_count: int
 
 
 class TurnRecord(Record, frozen=True, kw_only=True):
@@ -37,3 +63,43 @@ class TurnRecord(Record, frozen=True, kw_only=True):
     run_id: str | None
     metadata: dict[str, Any]
     created_at: str
+    attachments: Annotated[list[TurnAttachment], NOT_STORED] = msgspec.field(default_factory=list)
+
+
+class SearchQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for in turns: all of `phrases`, of which the last one may go on if `open_end`.
+
+    Times are RFC 3339 UTC; `before` is the `position` of the last hit of the page before.
+    """
+
+    phrases: list[str]
+    without: list[str] = []
+    open_end: bool = False
+    agent_id: str | None = None
+    conversation_id: str | None = None
+    since: str | None = None
+    until: str | None = None
+    before: int | None = None
+    limit: int = 20
+
+
+class Piece(Record, frozen=True, kw_only=True):
+    """A part of a text; `hit` is what was looked for."""
+
+    text: str
+    hit: bool = False
+
+
+class SearchHit(Record, frozen=True, kw_only=True):
+    """A turn in which it was found, newest first; `position` orders all of them."""
+
+    turn_id: str
+    conversation_id: str
+    agent_id: str
+    title: str | None
+    archived: bool
+    role: str
+    seq: int
+    created_at: str
+    snippet: list[Piece]
+    position: int

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from conversation_store.records.attachments import TurnAttachment
 from conversation_store.records.base import Record
 from conversation_store.states import RunState
 
@@ -25,10 +26,15 @@ class RunEnd(Record, frozen=True, kw_only=True):
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     duration_ms: int | None = None
     resets_at: str | None = None
+    model: str | None = None
 
 
 class RunRecord(RunEnd, frozen=True, kw_only=True):
-    """One execution of a prompt, or of what the CLI did by itself after the run `caused_by`."""
+    """One execution of a prompt, or of what the CLI did by itself after the run `caused_by`.
+
+    `overrides` are options of the agent that hold for this run alone. Runs that wait go by their
+    `queue_rank`, or by their id where that is None.
+    """
 
     run_id: str
     conversation_id: str
@@ -46,18 +52,41 @@ class RunRecord(RunEnd, frozen=True, kw_only=True):
     route: dict[str, Any] = msgspec.field(default_factory=dict)
     trigger: str = "prompt"
     caused_by: str | None = None
+    overrides: dict[str, Any] = msgspec.field(default_factory=dict)
+    queue_rank: str | None = None
 
 
 class NewRun(RunRecord, frozen=True, kw_only=True):
     """A prompt to accept. Without `conversation_is_new` the conversation must be open.
 
     What a CLI does by itself has no prompt and no inbound turn, but a run that `caused_by` it.
+    A conversation that is new has the `title`.
     """
 
     turn_id: str
     conversation_is_new: bool
     prompt: str
     idempotency_key: str | None = None
+    title: str | None = None
+    attachments: list[TurnAttachment] = msgspec.field(default_factory=list)
+
+
+class UsageSum(Record, frozen=True, kw_only=True):
+    """What runs have used together; `of` of them told it, each figure for itself.
+
+    A figure that no run told is None, which is not zero.
+    """
+
+    key: str | None
+    runs: int
+    told: int
+    priced: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost_usd: float | None
 
 
 class RunOutcome(RunEnd, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ from typing_extensions import override
 
 from conversation_store import free_json, interfaces
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
-from conversation_store.records import AgentRecord
+from conversation_store.interfaces.agents import NOTHING
+from conversation_store.records import About, AgentActivity, AgentRecord
 from conversation_store.sqlite.readers import Readers
 from conversation_store.sqlite.remembered import Remembered
 from conversation_store.sqlite.rows import Row, Rows
@@ -45,6 +46,7 @@ class Agents(interfaces.Agents):
         comm_mode: str,
         options: dict[str, Any],
         now: str,
+        about: About = NOTHING,
     ) -> AgentRecord:
 
         agent = AgentRecord(
@@ -54,6 +56,9 @@ class Agents(interfaces.Agents):
             options=options,
             created_at=now,
             updated_at=now,
+            name=about.name,
+            description=about.description,
+            metadata=about.metadata,
         )
 
         def unit(transaction: Transaction) -> AgentRecord:
@@ -67,8 +72,16 @@ class Agents(interfaces.Agents):
 
     @override
     async def change(
-        self, agent_id: str, *, comm_mode: str, options: dict[str, Any], now: str
+        self,
+        agent_id: str,
+        *,
+        comm_mode: str,
+        options: dict[str, Any],
+        now: str,
+        about: About | None = None,
     ) -> AgentRecord:
+        told = about or NOTHING
+
         def unit(transaction: Transaction) -> AgentRecord:
             rows = transaction.run(
                 "update_agent",
@@ -77,6 +90,10 @@ class Agents(interfaces.Agents):
                     "comm_mode": comm_mode,
                     "options": free_json.encode(options),
                     "now": now,
+                    "about": about is not None,
+                    "name": told.name,
+                    "description": told.description,
+                    "metadata": free_json.encode(told.metadata),
                 },
             )
             if not rows:
@@ -105,6 +122,16 @@ class Agents(interfaces.Agents):
     @override
     async def all(self) -> list[AgentRecord]:
         return [_agent(row) for row in await self._readers.read("list_agents", {})]
+
+    @override
+    async def activity(self) -> dict[str, AgentActivity]:
+        rows = await self._readers.read("activity_of_agents", {})
+        return {
+            agent_id: AgentActivity(
+                agent_id=agent_id, pending_approvals=pending, last_activity_at=last
+            )
+            for agent_id, pending, last in rows
+        }
 
     async def _read(self, agent_id: str) -> AgentRecord | None:
         rows = await self._readers.read("get_agent", {"agent_id": agent_id})

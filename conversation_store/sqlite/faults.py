@@ -33,8 +33,15 @@ def fault_of(error: Exception) -> Fault | None:
     code = getattr(error, "sqlite_errorcode", None)
     if not isinstance(error, sqlite3.Error) or not isinstance(code, int):
         return None
+    if is_of_search(error):
+        return None
     state = _STATES.get(code) or _STATES.get(code & 0xFF)
     return Fault(state, str(error)) if state is not None else None
+
+
+def is_of_search(error: sqlite3.Error) -> bool:
+    """True if the full-text index alone is damaged, which can be built anew from the turns."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT_VTAB
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import sqlite3
 from importlib.resources import files
 
 from conversation_store.errors import StoreUnusableError
+from conversation_store.sqlite.search_text import define
 from conversation_store.states import TERMINAL, RunState
 
 
@@ -37,6 +38,7 @@ def migrate(connection: sqlite3.Connection) -> int:
     """Apply what is missing; returns the version now in force."""
     version = check_version(connection)
     known = migrations()
+    define(connection)
     for number, script in known:
         if number > version:
             connection.executescript(

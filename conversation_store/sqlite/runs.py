@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 from typing_extensions import override
@@ -20,9 +21,10 @@ from conversation_store.records import (
     RunRecord,
     StoredEvent,
     TurnRecord,
+    UsageSum,
 )
 from conversation_store.sqlite.approvals import asked, void_of_run
-from conversation_store.sqlite.conversations import append_turn
+from conversation_store.sqlite.conversations import append_turn, change_turn
 from conversation_store.sqlite.events import append_batch, append_events
 from conversation_store.sqlite.moves import move_run
 from conversation_store.sqlite.processes import insert_process
@@ -32,6 +34,7 @@ from conversation_store.sqlite.rows import Rows
 from conversation_store.sqlite.writer import Transaction, Urgency, Writer
 from conversation_store.states import RunState
 
+_CLOCK_SLACK = timedelta(days=1)
 _RUNS = Rows(RunRecord)
 _ENDS = Rows(RunEnd)
 
@@ -53,7 +56,12 @@ class Runs(interfaces.Runs):
             if run.conversation_is_new:
                 transaction.run(
                     "insert_conversation",
-                    {**conversation, "agent_id": run.agent_id, "now": run.queued_at},
+                    {
+                        **conversation,
+                        "agent_id": run.agent_id,
+                        "now": run.queued_at,
+                        "title": run.title,
+                    },
                 )
             else:
                 rows = transaction.run("state_of_conversation", conversation)
@@ -65,6 +73,8 @@ class Runs(interfaces.Runs):
                     raise RecordConflictError(
                         "conversation_ended", "this conversation was ended; start a new one"
                     )
+                if run.title is not None:
+                    transaction.run("title_conversation", {**conversation, "title": run.title})
             _insert(transaction, run, run.idempotency_key)
             turn = TurnRecord(
                 turn_id=run.turn_id,
@@ -75,6 +85,7 @@ class Runs(interfaces.Runs):
                 run_id=run.run_id,
                 metadata=run.metadata,
                 created_at=run.queued_at,
+                attachments=run.attachments,
             )
             append_turn(transaction, turn)
             return append_events(transaction, run.conversation_id, run.run_id, events)
@@ -178,6 +189,49 @@ class Runs(interfaces.Runs):
         return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 
     @override
+    async def steer(self, turn: TurnRecord, events: Sequence[NewEvent]) -> list[StoredEvent]:
+        def unit(transaction: Transaction) -> list[StoredEvent]:
+            if not transaction.run("is_open_run", {"run_id": turn.run_id}):
+                raise RecordConflictError("run_is_over", f"run {turn.run_id} is over")
+            append_turn(transaction, turn)
+            return append_events(transaction, turn.conversation_id, turn.run_id, events)
+
+        return await self._writer.submit(unit, durable=True)
+
+    @override
+    async def edit(
+        self, run_id: str, prompt: str, events: Sequence[NewEvent]
+    ) -> list[StoredEvent] | None:
+        def unit(transaction: Transaction) -> list[StoredEvent] | None:
+            rows = transaction.run("waiting_run", {"run_id": run_id})
+            if not rows:
+                return None
+            conversation_id, turn_id = rows[0]
+            change_turn(transaction, turn_id, prompt)
+            return append_events(transaction, conversation_id, run_id, events)
+
+        return await self._writer.submit(unit, durable=True)
+
+    @override
+    async def reorder(self, agent_id: str, run_ids: Sequence[str]) -> bool:
+        def unit(transaction: Transaction) -> bool:
+            rows = transaction.run("waiting_ranks", {"agent_id": agent_id})
+            waiting = {str(run_id) for run_id, _ in rows}
+            if waiting != set(run_ids) or len(rows) != len(run_ids):
+                return False
+            for run_id, (_, rank) in zip(run_ids, rows, strict=True):
+                transaction.run("rank_run", {"run_id": run_id, "rank": rank})
+            return True
+
+        return await self._writer.submit(unit, durable=True)
+
+    @override
+    async def usage(self, by: str, *, since: str, agent_id: str | None) -> list[UsageSum]:
+        given = {"since": since, "first": _first_run(since), "agent_id": agent_id}
+        rows = await self._readers.read(f"usage_by_{by}", given)
+        return [UsageSum(**dict(zip(UsageSum.__struct_fields__, row, strict=True))) for row in rows]
+
+    @override
     async def get(self, run_id: str) -> RunRecord:
         rows = await self._readers.read("get_run", {"run_id": run_id})
         if not rows:
@@ -219,6 +273,14 @@ class Runs(interfaces.Runs):
     @override
     async def open_runs(self) -> list[RunRecord]:
         return [_RUNS.record(row) for row in await self._readers.read("open_runs", {})]
+
+
+def _first_run(since: str) -> str:
+    """What sorts before the ids of all runs that were accepted since a time, clocks set or not."""
+    if not since:
+        return ""
+    earlier = datetime.fromisoformat(since) - _CLOCK_SLACK
+    return f"run_{max(0, int(earlier.timestamp() * 1000)) << 16:016x}"
 
 
 def _insert(transaction: Transaction, run: RunRecord, key: str | None = None) -> None:

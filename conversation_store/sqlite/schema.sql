@@ -13,7 +13,7 @@ CREATE TABLE agents (
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL,
   deleted_at TEXT
-);
+, name TEXT, description TEXT, metadata TEXT NOT NULL DEFAULT '{}');
 
 CREATE TABLE conversations (
   conversation_id TEXT NOT NULL PRIMARY KEY,
@@ -24,7 +24,7 @@ CREATE TABLE conversations (
   last_turn_seq INTEGER NOT NULL DEFAULT 0,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL
-, session_at TEXT, session_mark TEXT);
+, session_at TEXT, session_mark TEXT, title TEXT, archived INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1)), metadata TEXT NOT NULL DEFAULT '{}', forked_from TEXT, forked_seq INTEGER);
 
 CREATE TABLE runs (
   run_id TEXT NOT NULL PRIMARY KEY,
@@ -49,7 +49,7 @@ CREATE TABLE runs (
   finished_at TEXT,
   duration_ms INTEGER
 , epoch INTEGER NOT NULL DEFAULT 0, timeouts TEXT NOT NULL DEFAULT '{}', idempotency_key TEXT, request_hash TEXT, route TEXT NOT NULL DEFAULT '{}', trigger TEXT NOT NULL DEFAULT 'prompt'
-  CHECK (trigger IN ('prompt', 'background')), caused_by TEXT, resets_at TEXT);
+  CHECK (trigger IN ('prompt', 'background')), caused_by TEXT, resets_at TEXT, model TEXT, overrides TEXT NOT NULL DEFAULT '{}', queue_rank TEXT);
 
 CREATE TABLE turns (
   turn_id TEXT NOT NULL PRIMARY KEY,
@@ -230,6 +230,36 @@ CREATE TABLE tickets (
   CHECK ((reply IS NULL) = (replied_at IS NULL))
 );
 
+CREATE TABLE attachments (
+  attachment_id TEXT NOT NULL PRIMARY KEY,
+  sha256 TEXT NOT NULL UNIQUE,
+  media_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  created_at TEXT NOT NULL,
+  used_at TEXT NOT NULL
+);
+
+CREATE TABLE turn_attachments (
+  turn_id TEXT NOT NULL REFERENCES turns (turn_id) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  attachment_id TEXT NOT NULL REFERENCES attachments (attachment_id),
+  name TEXT NOT NULL,
+  PRIMARY KEY (turn_id, position)
+);
+
+CREATE TABLE searched_turns (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  turn_id TEXT NOT NULL UNIQUE REFERENCES turns (turn_id) ON DELETE CASCADE,
+  scope TEXT NOT NULL,
+  content TEXT NOT NULL,
+  created_at TEXT NOT NULL
+);
+
+CREATE VIRTUAL TABLE turn_search USING fts5 (
+  content, scope, content = 'searched_turns', content_rowid = 'id',
+  tokenize = 'unicode61 remove_diacritics 2', detail = 'full'
+);
+
 CREATE INDEX runs_by_agent ON runs (agent_id, run_id);
 
 CREATE INDEX turns_by_run ON turns (run_id);
@@ -286,3 +316,24 @@ CREATE UNIQUE INDEX one_active_run ON runs (agent_id)
   WHERE finished_at IS NULL AND state <> 'queued' AND trigger = 'prompt';
 
 CREATE INDEX runs_by_cause ON runs (caused_by, run_id) WHERE caused_by IS NOT NULL;
+
+CREATE INDEX conversations_by_activity ON conversations (agent_id, updated_at);
+
+CREATE INDEX turn_attachments_by_attachment ON turn_attachments (attachment_id);
+
+CREATE INDEX searched_turns_by_time ON searched_turns (created_at);
+
+CREATE TRIGGER searched_turns_in AFTER INSERT ON searched_turns BEGIN
+  INSERT INTO turn_search (rowid, content, scope) VALUES (new.id, new.content, new.scope);
+END;
+
+CREATE TRIGGER searched_turns_out AFTER DELETE ON searched_turns BEGIN
+  INSERT INTO turn_search (turn_search, rowid, content, scope)
+  VALUES ('delete', old.id, old.content, old.scope);
+END;
+
+CREATE TRIGGER searched_turns_changed AFTER UPDATE ON searched_turns BEGIN
+  INSERT INTO turn_search (turn_search, rowid, content, scope)
+  VALUES ('delete', old.id, old.content, old.scope);
+  INSERT INTO turn_search (rowid, content, scope) VALUES (new.id, new.content, new.scope);
+END;

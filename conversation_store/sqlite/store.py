@@ -16,6 +16,7 @@ from conversation_store.health import Fault, Health
 from conversation_store.records import Owner
 from conversation_store.sqlite.agents import Agents
 from conversation_store.sqlite.approvals import Approvals
+from conversation_store.sqlite.attachments import Attachments
 from conversation_store.sqlite.circuits import Circuits
 from conversation_store.sqlite.committer import Committer
 from conversation_store.sqlite.comparisons import Comparisons
@@ -64,6 +65,7 @@ class Store:
         self.agents = Agents(writer, readers)
         current = current_conversations(readers)
         self.conversations = Conversations(writer, readers, current)
+        self.attachments = Attachments(writer, readers)
         self.runs = Runs(writer, readers, current)
         self.events = Events(writer, readers)
         self.approvals = Approvals(writer, readers)

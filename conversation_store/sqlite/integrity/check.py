@@ -61,6 +61,14 @@ def _rows(connection: sqlite3.Connection) -> Iterator[Finding]:
             detail=f"there is no agent {agent!r}, not even a deleted one",
             repairable=False,
         )
+    ((missing,),) = connection.execute(statements()["count_unsearched_turns"])
+    if missing:
+        yield Finding(
+            code=FindingCode.SEARCH_INCOMPLETE,
+            subject="turns",
+            detail=f"{missing} turns are not in the full-text index",
+            repairable=True,
+        )
     yield from _numbers(
         connection, "wrong_event_numbers", FindingCode.EVENT_GAP, FindingCode.EVENT_COUNTER_BEHIND
     )

@@ -9,10 +9,17 @@ from conversation_store.records import Record
 
 # Without its conversation a row can be reached by nobody. Without its run an event or a turn
 # still belongs to its conversation.
-_UNREACHABLE = {("runs", "conversations"), ("turns", "conversations"), ("events", "conversations")}
+_UNREACHABLE = {
+    ("runs", "conversations"),
+    ("turns", "conversations"),
+    ("events", "conversations"),
+    ("searched_turns", "turns"),
+    ("turn_attachments", "turns"),
+    ("turn_attachments", "attachments"),
+}
 _WITHOUT_RUN = {("turns", "runs"), ("events", "runs")}
 # Children first, so that no row goes with its parent before it is kept.
-_ORDER = {"events": 0, "turns": 1, "runs": 2}
+_ORDER = {"searched_turns": 0, "turn_attachments": 0, "events": 0, "turns": 1, "runs": 2}
 
 
 class Reference(Record, frozen=True, kw_only=True):

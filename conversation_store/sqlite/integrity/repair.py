@@ -14,6 +14,7 @@ from conversation_store.sqlite.integrity.references import (
     row_of,
     rows_of_run,
 )
+from conversation_store.sqlite.search import complete, is_sound
 from conversation_store.sqlite.statements import statements
 
 _COUNTERS = {
@@ -27,7 +28,22 @@ def repair(connection: sqlite3.Connection, keeper: Keeper) -> list[Repair]:
     done = [*_references(connection, keeper)]
     for code, (query, statement) in _COUNTERS.items():
         done += _counters(connection, keeper, code, query, statement)
+    done += _search(connection)
     keeper.sync()
+    return done
+
+
+def _search(connection: sqlite3.Connection) -> list[Repair]:
+    """The full-text index, which holds nothing that the turns do not."""
+    done = []
+    if not is_sound(connection):
+        connection.execute(statements()["rebuild_search_index"])
+        done.append(
+            Repair(code=FindingCode.SEARCH_DAMAGED, subject="turns", action="index built anew")
+        )
+    if added := complete(connection):
+        action = f"{added} turns were added to the index"
+        done.append(Repair(code=FindingCode.SEARCH_INCOMPLETE, subject="turns", action=action))
     return done
 
 

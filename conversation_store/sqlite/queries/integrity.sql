@@ -39,3 +39,12 @@ ON CONFLICT (kind) DO UPDATE SET finished_at = excluded.finished_at, report = ex
 
 -- name: last_maintenance
 SELECT kind, report FROM maintenance;
+
+-- name: check_search_index
+INSERT INTO turn_search (turn_search, rank) VALUES ('integrity-check', 1);
+
+-- name: rebuild_search_index
+INSERT INTO turn_search (turn_search) VALUES ('rebuild');
+
+-- name: count_unsearched_turns
+SELECT count(*) FROM turns WHERE turn_id NOT IN (SELECT turn_id FROM searched_turns);

@@ -12,7 +12,59 @@ SELECT {RunRecord} FROM runs WHERE run_id = :run_id;
 SELECT run_id FROM runs WHERE agent_id = :agent_id AND idempotency_key = :idempotency_key;
 
 -- name: open_runs
-SELECT {RunRecord} FROM runs WHERE finished_at IS NULL ORDER BY run_id;
+SELECT {RunRecord} FROM runs WHERE finished_at IS NULL ORDER BY coalesce(queue_rank, run_id), run_id;
+
+-- name: waiting_run
+SELECT conversation_id, (SELECT turn_id FROM turns
+  WHERE turns.run_id = runs.run_id AND turns.direction = 'inbound' ORDER BY seq LIMIT 1)
+FROM runs WHERE run_id = :run_id AND state = 'queued';
+
+-- name: waiting_ranks
+SELECT run_id, coalesce(queue_rank, run_id) FROM runs
+WHERE agent_id = :agent_id AND finished_at IS NULL AND state = 'queued'
+ORDER BY coalesce(queue_rank, run_id), run_id;
+
+-- name: rank_run
+UPDATE runs SET queue_rank = :rank WHERE run_id = :run_id;
+
+-- name: is_open_run
+SELECT 1 FROM runs WHERE run_id = :run_id AND finished_at IS NULL;
+
+-- name: usage_by_agent
+SELECT +agent_id, count(*), count(usage), count(cost_usd),
+  sum(json_extract(usage, '$.inputTokens')), sum(json_extract(usage, '$.outputTokens')),
+  sum(json_extract(usage, '$.cacheReadTokens')), sum(json_extract(usage, '$.cacheWriteTokens')),
+  sum(json_extract(usage, '$.reasoningTokens')), sum(cost_usd)
+FROM runs WHERE queued_at >= :since AND run_id >= :first
+  AND (:agent_id IS NULL OR agent_id = :agent_id)
+GROUP BY 1 ORDER BY 1;
+
+-- name: usage_by_conversation
+SELECT +conversation_id, count(*), count(usage), count(cost_usd),
+  sum(json_extract(usage, '$.inputTokens')), sum(json_extract(usage, '$.outputTokens')),
+  sum(json_extract(usage, '$.cacheReadTokens')), sum(json_extract(usage, '$.cacheWriteTokens')),
+  sum(json_extract(usage, '$.reasoningTokens')), sum(cost_usd)
+FROM runs WHERE queued_at >= :since AND run_id >= :first
+  AND (:agent_id IS NULL OR agent_id = :agent_id)
+GROUP BY 1 ORDER BY 1;
+
+-- name: usage_by_model
+SELECT model, count(*), count(usage), count(cost_usd),
+  sum(json_extract(usage, '$.inputTokens')), sum(json_extract(usage, '$.outputTokens')),
+  sum(json_extract(usage, '$.cacheReadTokens')), sum(json_extract(usage, '$.cacheWriteTokens')),
+  sum(json_extract(usage, '$.reasoningTokens')), sum(cost_usd)
+FROM runs WHERE queued_at >= :since AND run_id >= :first
+  AND (:agent_id IS NULL OR agent_id = :agent_id)
+GROUP BY 1 ORDER BY 1;
+
+-- name: usage_by_day
+SELECT substr(queued_at, 1, 10), count(*), count(usage), count(cost_usd),
+  sum(json_extract(usage, '$.inputTokens')), sum(json_extract(usage, '$.outputTokens')),
+  sum(json_extract(usage, '$.cacheReadTokens')), sum(json_extract(usage, '$.cacheWriteTokens')),
+  sum(json_extract(usage, '$.reasoningTokens')), sum(cost_usd)
+FROM runs WHERE queued_at >= :since AND run_id >= :first
+  AND (:agent_id IS NULL OR agent_id = :agent_id)
+GROUP BY 1 ORDER BY 1;
 
 -- name: route_run
 UPDATE runs SET mode = :mode, reason = :reason, route = :route WHERE run_id = :run_id;

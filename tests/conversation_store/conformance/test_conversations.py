@@ -141,11 +141,16 @@ async def test_conversations_come_newest_first_in_pages(store: Store) -> None:
         await add_run(store, number, name)
     found: list[str] = []
     before: str | None = None
-    while page := await store.conversations.of_agent("worker", before=before, limit=3):
+    while page := await store.conversations.summaries(
+        agent_id="worker", archived=None, before=before, limit=3
+    ):
         found += [conversation.conversation_id for conversation in page]
         before = found[-1]
     assert found == names[::-1]
-    assert await store.conversations.of_agent("other", before=None, limit=3) == []
+    assert (
+        await store.conversations.summaries(agent_id="other", archived=None, before=None, limit=3)
+        == []
+    )
 
 
 async def test_what_was_kept_is_there_after_opening_again(

@@ -57,7 +57,7 @@ async def test_who_was_replaced_writes_nothing(
 async def seen(store: Store) -> list[object]:
     return [
         await store.agents.all(),
-        await store.conversations.of_agent("worker", before=None, limit=9),
+        await store.conversations.summaries(agent_id="worker", archived=None, before=None, limit=9),
         await store.runs.open_runs(),
         await events_of(store, "conv_1"),
     ]

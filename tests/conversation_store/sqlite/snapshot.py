@@ -19,14 +19,16 @@ FILE = Path(sqlite.__file__).with_name("schema.sql")
 _HEAD = (
     "-- What the migrations add up to. Written by tests/conversation_store/sqlite/snapshot.py.\n"
 )
+# The tables that an index of words makes for itself follow from it.
 _OBJECTS = (
     "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' "
-    "ORDER BY type DESC, rowid"
+    "AND name NOT LIKE 'turn_search_%' "
+    "ORDER BY type = 'trigger', type DESC, rowid"
 )
 
 
 def statements(connection: sqlite3.Connection) -> list[str]:
-    """The statements that made the schema, tables first."""
+    """The statements that made the schema, tables first, triggers last."""
     return [str(row[0]) for row in connection.execute(_OBJECTS)]
 
 

@@ -13,7 +13,7 @@ import pytest
 from conversation_store.errors import StoreCorruptError, StoreFullError, StoreUnusableError
 from conversation_store.findings import FindingCode
 from conversation_store.health import Fault
-from conversation_store.records import RunOutcome
+from conversation_store.records import RunOutcome, SearchQuery
 from conversation_store.sqlite.faults import fault_of
 from conversation_store.sqlite.integrity import backup as backup_module
 from conversation_store.sqlite.integrity import quick
@@ -109,9 +109,25 @@ HARMS: dict[str, tuple[list[str], set[tuple[FindingCode, str]], bool]] = {
         True,
     ),
     "a turn in the middle": (
-        ["DELETE FROM turns WHERE conversation_id = 'conv_0' AND seq = 2"],
+        [
+            "DELETE FROM turns WHERE conversation_id = 'conv_0' AND seq = 2",
+            "DELETE FROM searched_turns WHERE turn_id NOT IN (SELECT turn_id FROM turns)",
+        ],
         {(FindingCode.TURN_GAP, "conv_0"), (FindingCode.BROKEN_REFERENCE, "turns row 3")},
         False,
+    ),
+    "a turn without its words": (
+        ["DELETE FROM searched_turns"],
+        {(FindingCode.SEARCH_INCOMPLETE, "turns")},
+        True,
+    ),
+    "words without their turn": (
+        [
+            "INSERT INTO searched_turns (turn_id, scope, content, created_at) "
+            "VALUES ('gone', 'x', 'y', '')"
+        ],
+        {(FindingCode.BROKEN_REFERENCE, "searched_turns row 9")},
+        True,
     ),
     "a run's row": (
         ["DELETE FROM runs WHERE run_id = 'run_0'"],
@@ -153,6 +169,24 @@ async def test_each_harm_is_found_and_mended_where_it_is_provable(
         assert removed_rows.things == []
     with plain(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_a_damaged_search_index_stops_nobody_and_is_built_anew(
+    store: Store, path: Path
+) -> None:
+    """It holds nothing that the turns do not: work goes on, and a repair puts it right."""
+    harm(path, "UPDATE turn_search_data SET block = x'' WHERE id > 10")
+    query = SearchQuery(phrases=["prompt"])
+    with pytest.raises(StoreUnusableError) as caught:
+        await store.conversations.search(query)
+    assert caught.value.code == "search_index_damaged"
+    assert store.health.state is StoreState.OK
+    await store.runs.accept(new_run(90, "conv_90"), [])
+    repairs = await store.integrity.repair(RemovedRows())
+    assert FindingCode.SEARCH_DAMAGED in {repair.code for repair in repairs}
+    hits = await store.conversations.search(query)
+    assert "turn_90" in {hit.turn_id for hit in hits}
+    assert await store.integrity.repair(RemovedRows()) == []
 
 
 async def test_a_gap_that_the_counter_hides_is_found(store: Store, path: Path) -> None:

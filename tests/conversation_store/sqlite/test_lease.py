@@ -53,7 +53,8 @@ async def test_runs_from_before_there_were_epochs_have_none(tmp_path: Path) -> N
         connection.executescript(
             f"""
             INSERT INTO run_states VALUES ('queued', 0);
-            INSERT INTO agents VALUES ('worker', 'x', 'headless', '{{}}', '{NOW}', '{NOW}', NULL);
+            INSERT INTO agents (agent_id, type, comm_mode, options, created_at, updated_at)
+            VALUES ('worker', 'x', 'headless', '{{}}', '{NOW}', '{NOW}');
             INSERT INTO conversations VALUES
               ('conv_1', 'worker', 'open', NULL, 0, 0, '{NOW}', '{NOW}');
             INSERT INTO runs (run_id, conversation_id, agent_id, state, mode, reason, metadata,

@@ -126,6 +126,6 @@ def test_statements_are_made_of_names_of_fields_alone() -> None:
     assert expand("SET {StoredEvent=}").startswith("SET conversation_id = :conversation_id, ")
     for record in vars(records).values():
         if isinstance(record, type) and issubclass(record, msgspec.Struct):
-            assert all(re.fullmatch("[a-z_]+", name) for name in columns(record))
+            assert all(re.fullmatch("[a-z_0-9]+", name) for name in columns(record))
     with pytest.raises(AttributeError):
         rows.expand("SELECT {Nothing}")

@@ -23,9 +23,18 @@ WHOLE = {
     "run_states",
     "list_approvals",
     "list_comparisons",
+    "unsearched_turns",
+    "count_unsearched_turns",
 }
-# A handful of rows: those of one run, or the processes that live.
-SMALL = {"turns_of_run", "approvals_of_run", "list_processes"}
+# A handful of rows: those of one run, runs that are not over, or the processes that live.
+SMALL = {
+    "turns_of_run",
+    "approvals_of_run",
+    "list_processes",
+    "open_runs",
+    "waiting_run",
+    "waiting_ranks",
+}
 
 
 def plan_of(sql: str) -> str:

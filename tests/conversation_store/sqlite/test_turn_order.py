@@ -17,7 +17,8 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     with plain(tmp_path / "new.db") as opened:
         migrate(opened)
         opened.execute(
-            "INSERT INTO agents VALUES ('worker', 'custom', 'headless', '{}', ?, ?, NULL)",
+            "INSERT INTO agents (agent_id, type, comm_mode, options, created_at, updated_at) "
+            "VALUES ('worker', 'custom', 'headless', '{}', ?, ?)",
             (NOW, NOW),
         )
         for name in ("a", "b"):
