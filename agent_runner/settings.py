@@ -479,6 +479,17 @@ class LogSettings(_Section):
     )
 
 
+class AttachmentSettings(_Section):
+    """The files of prompts."""
+
+    file_bytes: int = Field(20 << 20, ge=1024, description="Largest attachment.")
+    quota_bytes: int = Field(2 << 30, ge=1024, description="All attachments together.")
+    in_prompt: int = Field(20, ge=1, description="Attachments of one prompt.")
+    unused_ms: Milliseconds = Field(
+        86_400_000, description="An upload that no prompt uses goes after this long."
+    )
+
+
 class ApprovalSettings(_Section):
     """How long a question may wait for a human, and what is done meanwhile."""
 
@@ -587,6 +598,7 @@ class Settings(_Section):
     tmux: TmuxSettings = TmuxSettings()
     shadow: ShadowSettings = ShadowSettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    attachments: AttachmentSettings = AttachmentSettings()
     hooks: HookSettings = HookSettings()
     resources: ResourceSettings = ResourceSettings()
     logs: LogSettings = LogSettings()

@@ -275,6 +275,8 @@ class Adapter(ABC):
     login_hint: ClassVar[str]
     forms: ClassVar[tuple[Form, ...]] = (Form.WARM, Form.ONE_SHOT)
     """The forms besides the terminal, the best first."""
+    image_forms: ClassVar[frozenset[Form]] = frozenset()
+    """The forms in which an image goes to the model as one; it is mentioned in the others."""
     login: ClassVar[LoginCheck | None] = None
     """How it is found out whether the CLI is logged in; None for what is no CLI to be found."""
     one_program: ClassVar[bool] = True
@@ -310,6 +312,10 @@ class Adapter(ABC):
 
         BadRequestError as `check`, or `invalid_session_id`.
         """
+
+    def reading_args(self, folder: str) -> list[str]:
+        """Flags without which the CLI would not read files of this folder; [] if it asks first."""
+        return []
 
     @abstractmethod
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:

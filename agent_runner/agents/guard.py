@@ -33,15 +33,21 @@ _BETWEEN_WORDS = re.compile(r"[\s;&|<>()`,=]+")
 
 
 class Guard:
-    """Knows the service's folder by each of its names. `follow` tells where a path leads to."""
+    """Knows the service's folder by each of its names. `follow` tells where a path leads to.
+
+    The folders that are `readable` lie in it, and are no secret.
+    """
 
     def __init__(
         self,
         folders: Iterable[str],
         env: Mapping[str, str],
         follow: Callable[[str], str] = os.path.realpath,
+        *,
+        readable: Iterable[str] = (),
     ) -> None:
         self._follow = follow
+        self._readable = [posixpath.normpath(folder) for folder in readable]
         self._folders = [posixpath.normpath(folder) for folder in folders]
         self._env = {name: env[name] for name in _VARIABLES if env.get(name)}
         names = {_QUOTING.sub("", posixpath.basename(folder)) for folder in self._folders}
@@ -90,7 +96,8 @@ class Guard:
                 for part, pattern in zip(wanted, parts, strict=False)
             )
             own = cwd != folder and _within(cwd, folder) and _within(whole, cwd)
-            if matched and not own:
+            shared = any(whole != one and _within(whole, one) for one in self._readable)
+            if matched and not (own or shared):
                 return True
         return False
 

@@ -11,6 +11,7 @@ import msgspec
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.notice import Notice
+from agent_runner.events.session import PromptTaken
 from agent_runner.events.usage import Usage
 
 
@@ -35,15 +36,14 @@ class Steering:
         if name not in self._waiting:
             return []
         self._waiting.discard(name)
-        return [Notice(code="steer_taken", level="debug", message="the CLI took the prompt in")]
+        return [PromptTaken(taken=True)]
 
     def dropped(self, name: str, state: str) -> list[AgentEvent]:
         """The CLI says that it will not be taken in; nothing if it is none of these."""
         if name not in self._waiting:
             return []
         self._waiting.discard(name)
-        text = "the CLI did not take the prompt in"
-        return [Notice(code="steer_dropped", level="warning", message=text, data={"state": state})]
+        return [PromptTaken(taken=False, reason=state[:200])]
 
     def drop(self) -> None:
         """Nothing is taken in any more."""

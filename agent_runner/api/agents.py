@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from starlette.requests import Request
@@ -13,11 +13,12 @@ from starlette.responses import Response
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for, check_type_of, forms_of
-from agent_runner.agents.secrets import masked, restored
+from agent_runner.agents.secrets import restored
+from agent_runner.api.agent_reply import AgentReply, AgentState, agent_reply
 from agent_runner.api.bodies import EmptyBody, OptionsBody, PatchAgentBody, RegisterBody, read_body
 from agent_runner.api.context import Context, context
 from agent_runner.api.replies import Reply, json_reply
-from agent_runner.api.routes import Endpoint
+from agent_runner.api.routes import Endpoint, Query
 from agent_runner.approvals.lifetime import life_of
 from agent_runner.errors import BadRequestError, ConflictError, ForbiddenError
 from agent_runner.home import home
@@ -25,25 +26,28 @@ from agent_runner.routing.comm_mode import check_comm_mode
 from agent_runner.routing.options import changed_options
 from agent_runner.runners.launcher import resources_of
 from conversation_store.errors import RecordConflictError, RecordNotFoundError
-from conversation_store.records import AgentRecord
+from conversation_store.records import About, AgentRecord
 from fallback.plan import CommMode
 
 
 class AgentListReply(Reply, frozen=True, kw_only=True):
     """`GET /agents`."""
 
-    agents: list[AgentRecord]
+    agents: list[AgentReply]
+
+
+_ABOUT = ("name", "description", "metadata")
+_FILTERS = (
+    Query("type", "Agents of this CLI type.", "string"),
+    Query("commMode", "Agents of this mode.", "string"),
+    Query("state", "Agents that do this now.", "string", limits={"enum": [*get_args(AgentState)]}),
+)
 
 
 class EndSessionReply(Reply, frozen=True, kw_only=True):
     """The conversation that was ended; null if none was open."""
 
     conversation_id: str | None
-
-
-def shown(agent: AgentRecord) -> AgentRecord:
-    """An agent as it is told of: the names of its secrets and no values."""
-    return msgspec.structs.replace(agent, options=masked(agent.options))
 
 
 def _checked_cwd(ctx: Context, value: str) -> str:
@@ -95,7 +99,7 @@ def _checked_options(ctx: Context, agent_type: str, options: dict[str, Any]) -> 
 
 
 def _given(body: OptionsBody) -> dict[str, Any]:
-    exclude = {"agent_id", "type", "comm_mode"}
+    exclude = {"agent_id", "type", "comm_mode", "heartbeat_interval_ms", *_ABOUT}
     given = body.model_dump(by_alias=True, exclude_unset=True, exclude=exclude)
     for name in ("timeouts", "resources", "terminal"):
         if given.get(name):
@@ -109,22 +113,41 @@ async def register(request: Request) -> Response:
     body = await read_body(request, RegisterBody)
     mode = check_comm_mode(body.comm_mode)
     given = {name: value for name, value in _given(body).items() if value is not None}
+    if body.heartbeat_interval_ms is not None:
+        interval = {"heartbeatIntervalMs": body.heartbeat_interval_ms}
+        given["timeouts"] = {**interval, **given.get("timeouts", {})}
+    about = About(name=body.name, description=body.description, metadata=body.metadata or {})
     given = restored(given, await _options_of(ctx, body.agent_id))
     options = _checked_options(ctx, body.type, given)
     try:
         agent = await ctx.store.agents.add(
-            body.agent_id, agent_type=body.type, comm_mode=mode, options=options, now=wire.now()
+            body.agent_id,
+            agent_type=body.type,
+            comm_mode=mode,
+            options=options,
+            now=wire.now(),
+            about=about,
         )
     except RecordConflictError as error:
         agent = await ctx.store.agents.get(body.agent_id)
-        if (agent.type, agent.comm_mode, agent.options) != (body.type, mode, options):
+        same = (agent.type, agent.comm_mode, agent.options) == (body.type, mode, options)
+        if not same or _about_of(agent) != about:
             raise ConflictError(
                 error.code,
                 f"agent {body.agent_id!r} exists with other settings",
                 hint="PATCH it, or DELETE it first",
             ) from error
-        return json_reply(shown(agent))
-    return json_reply(shown(agent), 201)
+        return json_reply(await _answer(ctx, agent))
+    return json_reply(await _answer(ctx, agent), 201)
+
+
+def _about_of(agent: AgentRecord) -> About:
+    return About(name=agent.name, description=agent.description, metadata=agent.metadata)
+
+
+async def _answer(ctx: Context, agent: AgentRecord) -> AgentReply:
+    activity = await ctx.store.agents.activity()
+    return agent_reply(ctx, agent, activity.get(agent.agent_id))
 
 
 async def _options_of(ctx: Context, agent_id: str) -> dict[str, Any]:
@@ -135,15 +158,22 @@ async def _options_of(ctx: Context, agent_id: str) -> dict[str, Any]:
 
 
 async def list_agents(request: Request) -> Response:
-    """Every agent."""
-    agents = await context(request).store.agents.all()
-    return json_reply(AgentListReply(agents=[shown(agent) for agent in agents]))
+    """Every agent that fits the filters, by name."""
+    ctx, asked = context(request), request.query_params
+    agents = await ctx.store.agents.all()
+    activity = await ctx.store.agents.activity()
+    replies = [agent_reply(ctx, agent, activity.get(agent.agent_id)) for agent in agents]
+    for name, value in (("type", "type"), ("commMode", "comm_mode"), ("state", "state")):
+        if name in asked:
+            replies = [reply for reply in replies if getattr(reply, value) == asked[name]]
+    return json_reply(AgentListReply(agents=replies))
 
 
 async def get_agent(request: Request) -> Response:
     """One agent."""
-    agent = await context(request).store.agents.get(request.path_params["agentId"])
-    return json_reply(shown(agent))
+    ctx = context(request)
+    agent = await ctx.store.agents.get(request.path_params["agentId"])
+    return json_reply(await _answer(ctx, agent))
 
 
 async def patch_agent(request: Request) -> Response:
@@ -156,10 +186,17 @@ async def patch_agent(request: Request) -> Response:
         options = _checked_options(ctx, agent.type, changed_options(agent, given))
         given_mode = body.comm_mode if "comm_mode" in body.model_fields_set else agent.comm_mode
         mode = check_comm_mode(given_mode or CommMode.HEADLESS)
+        about = {name: getattr(body, name) for name in _ABOUT if name in body.model_fields_set}
+        if "metadata" in about:
+            about["metadata"] = about["metadata"] or {}
         changed = await ctx.store.agents.change(
-            agent.agent_id, comm_mode=mode, options=options, now=wire.now()
+            agent.agent_id,
+            comm_mode=mode,
+            options=options,
+            now=wire.now(),
+            about=msgspec.structs.replace(_about_of(agent), **about) if about else None,
         )
-    return json_reply(shown(changed))
+    return json_reply(await _answer(ctx, changed))
 
 
 async def delete_agent(request: Request) -> Response:
@@ -185,7 +222,7 @@ ENDPOINTS = (
         summary="Register an agent",
         tag="agents",
         body=RegisterBody,
-        reply=AgentRecord,
+        reply=AgentReply,
         status=201,
         problems=(403, 409, 422),
     ),
@@ -196,6 +233,7 @@ ENDPOINTS = (
         summary="List agents",
         tag="agents",
         reply=AgentListReply,
+        parameters=_FILTERS,
     ),
     Endpoint(
         method="GET",
@@ -203,7 +241,7 @@ ENDPOINTS = (
         handler=get_agent,
         summary="Get an agent",
         tag="agents",
-        reply=AgentRecord,
+        reply=AgentReply,
         problems=(404,),
     ),
     Endpoint(
@@ -213,7 +251,7 @@ ENDPOINTS = (
         summary="Change an agent",
         tag="agents",
         body=PatchAgentBody,
-        reply=AgentRecord,
+        reply=AgentReply,
         problems=(403, 404, 422),
     ),
     Endpoint(

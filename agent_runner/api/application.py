@@ -16,16 +16,21 @@ from agent_runner import wire
 from agent_runner.api import (
     agents,
     approvals,
+    attachments,
     circuits,
     conversations,
+    export,
     fallback,
     health,
     integrity,
+    queue,
     runs,
+    search,
     sessions,
     shadow,
     terminals,
     tickets,
+    usage,
 )
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
@@ -47,6 +52,11 @@ ENDPOINTS = (
     *approvals.ENDPOINTS,
     *agents.ENDPOINTS,
     *conversations.ENDPOINTS,
+    *queue.ENDPOINTS,
+    *attachments.ENDPOINTS,
+    *search.ENDPOINTS,
+    *export.ENDPOINTS,
+    *usage.ENDPOINTS,
     *fallback.ENDPOINTS,
     *shadow.ENDPOINTS,
     *integrity.ENDPOINTS,
@@ -68,6 +78,8 @@ def build(context: Context, token: str | None, refusals: Refusals | None = None)
                 hosts=frozenset({*_LOOPBACK_NAMES, server.host.lower(), *server.allowed_hosts}),
                 origins=frozenset(server.allowed_origins),
                 body_limit=context.settings.limits.body_bytes,
+                uploads={one.path for one in ENDPOINTS if one.upload},
+                upload_limit=context.settings.attachments.file_bytes,
                 refusals=refusals or Refusals(),
             )
         ],

@@ -14,6 +14,7 @@ from pydantic import (
     StringConstraints,
     Tag,
     ValidationError,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 from starlette.requests import Request
@@ -190,18 +191,64 @@ class OptionsBody(Body):
     )
 
 
-class RegisterBody(OptionsBody):
-    """`POST /agents/register`."""
+TAKEN_FROM_METADATA = (
+    *("name", "description", "commMode", "cwd", "model", "systemPrompt", "permissionMode"),
+    *("allowedTools", "deniedTools", "mcpServers", "maxTurns"),
+)
+
+
+class AboutBody(OptionsBody):
+    """What is told about an agent, beside how its CLI is run."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        None, description="What people call it."
+    )
+    description: Annotated[str, StringConstraints(max_length=4000)] | None = None
+    metadata: dict[str, Any] | None = Field(None, description="Your own; kept and told as it is.")
+
+
+class RegisterBody(AboutBody):
+    """`POST /agents/register`.
+
+    What `metadata` names and the request itself does not is taken from there.
+    """
 
     agent_id: AgentId
     type: ShortText = Field(json_schema_extra={"enum": list(ADAPTERS)})
     comm_mode: ShortText = Field("headless", json_schema_extra={"enum": list(CommMode)})
+    heartbeat_interval_ms: Duration | None = Field(
+        None, description="The same as timeouts.heartbeatIntervalMs."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_from_metadata(cls, data: Any) -> Any:
+        metadata = data.get("metadata") if isinstance(data, dict) else None
+        if not isinstance(metadata, dict):
+            return data
+        taken = {name: metadata[name] for name in TAKEN_FROM_METADATA if name in metadata}
+        return {**taken, **data}
 
 
-class PatchAgentBody(OptionsBody):
+class PatchAgentBody(AboutBody):
     """`PATCH /agents/{agentId}`: what is given changes; null goes back to the default."""
 
     comm_mode: ShortText | None = Field(None, json_schema_extra={"enum": [*CommMode, None]})
+
+
+class AttachmentBody(Body):
+    """A file of a prompt: one that was uploaded, by its id, or its content in base64."""
+
+    attachment_id: ShortText | None = None
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    media_type: ShortText | None = Field(None, description="What it is said to be; it is checked.")
+    data: str | None = Field(None, description="Its content in base64.")
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> AttachmentBody:
+        if (self.attachment_id is None) == (self.data is None):
+            raise ValueError("either attachmentId or data is needed")
+        return self
 
 
 class ExecuteBody(Body):
@@ -216,9 +263,16 @@ class ExecuteBody(Body):
     )
     timeout_ms: Duration | None = Field(None, description="The same as timeouts.commandMs.")
     timeouts: TimeoutsBody | None = None
-    busy: Literal["queue", "reject"] | None = Field(
-        None, description="What becomes of the prompt if the agent is busy; the agent's own way."
+    busy: Literal["queue", "reject", "steer"] | None = Field(
+        None,
+        description="What becomes of the prompt if the agent is busy; the agent's own way by "
+        "default. `steer` puts it into the running turn, or queues it where the CLI takes none.",
     )
+    model: ShortText | None = Field(None, description="In the place of the agent's, this once.")
+    permission_mode: ShortText | None = Field(
+        None, description="In the place of the agent's, this once; the CLI's own word."
+    )
+    attachments: list[AttachmentBody] = Field([], description="Files that belong to the prompt.")
     mode: Literal["headless", "tmux", "shadow"] | None = Field(
         None, description="How the CLI is driven in this run, whatever else would decide it."
     )
@@ -284,12 +338,21 @@ class ToggleBody(Body):
 
 
 class TypeToggleBody(ToggleBody):
-    """`POST /api/fallback/cli/disable` and `/enable`."""
+    """`POST /api/fallback/cli/disable` and `/enable`. `cliType` is another name of `type`."""
 
     type: ShortText = Field(
         description="A CLI type, or `*` for every one.",
         json_schema_extra={"enum": [*ADAPTERS, EVERYTHING]},
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_cli_type(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "cliType" in data and "type" not in data:
+            data = dict(data)
+            data["type"] = data.pop("cliType")
+        return data
+
     pin: bool = Field(False, description="enable: keep it headless, whatever the evidence.")
 
 
@@ -396,3 +459,13 @@ def integer_parameter(
             "invalid_parameter", f"{name}={text[:40]!r} is not a whole number from {low} to {high}"
         )
     return int(text)
+
+
+def boolean_parameter(request: Request, name: str) -> bool | None:
+    """`true` or `false` from the query, None without it; BadRequestError `invalid_parameter`."""
+    text = request.query_params.get(name)
+    if text not in (None, "true", "false"):
+        raise MalformedJsonError(
+            "invalid_parameter", f"{name}={text[:40]!r} is neither true nor false"
+        )
+    return None if text is None else text == "true"

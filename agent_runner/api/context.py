@@ -10,6 +10,7 @@ import anyio
 from starlette.requests import Request
 
 from agent_runner.approvals.service import ApprovalService
+from agent_runner.attachments.service import AttachmentService
 from agent_runner.bus.bus import Bus
 from agent_runner.maintenance.service import Maintenance
 from agent_runner.maintenance.store_watch import StoreWatch
@@ -52,6 +53,7 @@ class Context:
     watch: StoreWatch
     maintenance: Maintenance
     troubles: Troubles
+    attachments: AttachmentService
     version: str
     env: Mapping[str, str]
     changing: anyio.Lock = field(default_factory=anyio.Lock)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent_runner.api.bodies import integer_parameter
+from agent_runner import wire
+from agent_runner.api.bodies import (
+    MOST,
+    MalformedJsonError,
+    boolean_parameter,
+    integer_parameter,
+    read_body,
+)
+from agent_runner.api.chat_bodies import ConversationBody, PatchConversationBody
 from agent_runner.api.context import context
 from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import CURSOR, DIALECT, Endpoint, Query
 from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import conversation_stream, cursor
 from agent_runner.errors import NotFoundError
-from conversation_store.records import ConversationRecord, TurnRecord
+from conversation_store.records import ConversationRecord, ConversationSummary, TurnRecord
 
 _PAGE = 100
 _PAGE_MAX = 1000
@@ -22,35 +31,70 @@ _LIMIT = Query(
 _AFTER_TURN = Query("after", "Turns with a seq above this.")
 
 
+_BEFORE_TURN = Query("before", "The last turns with a seq below this.")
+_LAST = Query("last", "So many of the newest turns.", limits={"minimum": 1, "maximum": _PAGE_MAX})
+_ARCHIVED = Query("archived", "Only those that are archived, or are not.", "boolean")
+_BEFORE = Query("before", "Conversations older than this id.", "string")
+
+
 class ConversationListReply(Reply, frozen=True, kw_only=True):
     """`nextBefore` asks for the next, older page; null on the last."""
 
-    conversations: list[ConversationRecord]
+    conversations: list[ConversationSummary]
     next_before: str | None
 
 
 class TurnListReply(Reply, frozen=True, kw_only=True):
-    """A conversation and a page of its turns; `nextAfter` asks for the next page."""
+    """A conversation and a page of its turns, in order.
+
+    `nextAfter` asks for those behind, `nextBefore` for those before them; null where there are
+    none.
+    """
 
     conversation: ConversationRecord | None
     turns: list[TurnRecord]
     next_after: int | None
+    next_before: int | None
 
 
-def _page(request: Request) -> tuple[int, int]:
-    """How many turns, and after which."""
+class _Page(msgspec.Struct, frozen=True):
+    """How many turns, and after or before which."""
+
+    limit: int
+    after: int
+    before: int | None
+
+
+def _page(request: Request) -> _Page:
     limit = integer_parameter(request, "limit", _PAGE, low=1, high=_PAGE_MAX)
-    return limit, integer_parameter(request, "after", 0)
+    after = integer_parameter(request, "after", 0)
+    asked = request.query_params
+    before = integer_parameter(request, "before", MOST) if "before" in asked else None
+    if "last" in asked:
+        limit = integer_parameter(request, "last", _PAGE, low=1, high=_PAGE_MAX)
+        before = MOST if before is None else before
+    if before is not None and "after" in asked:
+        raise MalformedJsonError("invalid_parameter", "after and before exclude each other")
+    return _Page(limit, after, before)
 
 
 async def _turn_page(request: Request, conversation: ConversationRecord) -> Response:
-    limit, after = _page(request)
-    turns = await context(request).store.conversations.turns(
-        conversation.conversation_id, after=after, limit=limit
-    )
+    page, store = _page(request), context(request).store.conversations
+    conversation_id = conversation.conversation_id
+    if page.before is not None:
+        turns = await store.turns_before(conversation_id, before=page.before, limit=page.limit)
+    else:
+        turns = await store.turns(conversation_id, after=page.after, limit=page.limit)
     more = bool(turns) and turns[-1].seq < conversation.last_turn_seq
-    next_after = turns[-1].seq if more else None
-    return json_reply(TurnListReply(conversation=conversation, turns=turns, next_after=next_after))
+    earlier = bool(turns) and turns[0].seq > 1
+    return json_reply(
+        TurnListReply(
+            conversation=conversation,
+            turns=turns,
+            next_after=turns[-1].seq if more else None,
+            next_before=turns[0].seq if earlier else None,
+        )
+    )
 
 
 async def agent_conversation(request: Request) -> Response:
@@ -60,7 +104,8 @@ async def agent_conversation(request: Request) -> Response:
     conversation = await ctx.store.conversations.current(agent.agent_id)
     if conversation is None:
         _page(request)
-        return json_reply(TurnListReply(conversation=None, turns=[], next_after=None))
+        empty = TurnListReply(conversation=None, turns=[], next_after=None, next_before=None)
+        return json_reply(empty)
     return await _turn_page(request, conversation)
 
 
@@ -79,12 +124,63 @@ async def agent_conversations(request: Request) -> Response:
     """The agent's conversations, newest first."""
     ctx = context(request)
     agent = await ctx.store.agents.get(request.path_params["agentId"])
+    return await _summaries(request, agent.agent_id)
+
+
+async def conversations(request: Request) -> Response:
+    """The conversations of all agents, newest first."""
+    return await _summaries(request, None)
+
+
+async def _summaries(request: Request, agent_id: str | None) -> Response:
     limit = integer_parameter(request, "limit", _PAGE, low=1, high=_PAGE_MAX)
-    found = await ctx.store.conversations.of_agent(
-        agent.agent_id, before=request.query_params.get("before"), limit=limit
+    found = await context(request).store.conversations.summaries(
+        agent_id=agent_id,
+        archived=boolean_parameter(request, "archived"),
+        before=request.query_params.get("before"),
+        limit=limit,
     )
     next_before = found[-1].conversation_id if len(found) == limit else None
     return json_reply(ConversationListReply(conversations=found, next_before=next_before))
+
+
+async def create_conversation(request: Request) -> Response:
+    """Open a conversation, beside others that may be open. Prompts name it by its id."""
+    ctx = context(request)
+    body = await read_body(request, ConversationBody)
+    now = wire.now()
+    conversation = ConversationRecord(
+        conversation_id=wire.new_id("conv"),
+        agent_id=request.path_params["agentId"],
+        state="open",
+        session_id=None,
+        last_event_seq=0,
+        last_turn_seq=0,
+        created_at=now,
+        updated_at=now,
+        session_at=None,
+        title=body.title,
+        metadata=body.metadata,
+    )
+    await ctx.store.conversations.create(conversation)
+    return json_reply(conversation, 201)
+
+
+async def patch_conversation(request: Request) -> Response:
+    """Change its title, its metadata, or whether it is archived."""
+    ctx = context(request)
+    body = await read_body(request, PatchConversationBody)
+    async with ctx.changing:
+        found = await ctx.store.conversations.get(request.path_params["conversationId"])
+        given = body.model_fields_set
+        changed = await ctx.store.conversations.change(
+            found.conversation_id,
+            title=body.title if "title" in given else found.title,
+            archived=found.archived if body.archived is None else body.archived,
+            metadata=found.metadata if body.metadata is None else body.metadata,
+            now=wire.now(),
+        )
+    return json_reply(changed)
 
 
 async def get_conversation(request: Request) -> Response:
@@ -121,7 +217,7 @@ ENDPOINTS = (
         summary="The agent's open conversation",
         tag="conversations",
         reply=TurnListReply,
-        parameters=(_AFTER_TURN, _LIMIT),
+        parameters=(_AFTER_TURN, _BEFORE_TURN, _LAST, _LIMIT),
         problems=(400, 404),
     ),
     Endpoint(
@@ -140,8 +236,39 @@ ENDPOINTS = (
         summary="The agent's conversations, newest first",
         tag="conversations",
         reply=ConversationListReply,
-        parameters=(Query("before", "Conversations older than this id.", "string"), _LIMIT),
+        parameters=(_BEFORE, _ARCHIVED, _LIMIT),
         problems=(400, 404),
+    ),
+    Endpoint(
+        method="POST",
+        path="/agents/{agentId}/conversations",
+        handler=create_conversation,
+        summary="Open a conversation",
+        tag="conversations",
+        body=ConversationBody,
+        reply=ConversationRecord,
+        status=201,
+        problems=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/conversations",
+        handler=conversations,
+        summary="The conversations of all agents, newest first",
+        tag="conversations",
+        reply=ConversationListReply,
+        parameters=(_BEFORE, _ARCHIVED, _LIMIT),
+        problems=(400,),
+    ),
+    Endpoint(
+        method="PATCH",
+        path="/conversations/{conversationId}",
+        handler=patch_conversation,
+        summary="Change a conversation",
+        tag="conversations",
+        body=PatchConversationBody,
+        reply=ConversationRecord,
+        problems=(404,),
     ),
     Endpoint(
         method="GET",
@@ -150,7 +277,7 @@ ENDPOINTS = (
         summary="A conversation with its turns",
         tag="conversations",
         reply=TurnListReply,
-        parameters=(_AFTER_TURN, _LIMIT),
+        parameters=(_AFTER_TURN, _BEFORE_TURN, _LAST, _LIMIT),
         problems=(400, 404),
     ),
     Endpoint(

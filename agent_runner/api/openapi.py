@@ -21,6 +21,7 @@ from agent_runner.streams.registry import DIALECTS
 _EVERY_PROBLEM = (400, 401, 403, 503)
 _WRITE_PROBLEMS = (507,)
 _AGENTS = ("RegisterBody", "PatchAgentBody")
+_BYTES = {"type": "string", "format": "binary"}
 _REF = "#/components/schemas/{model}"
 
 
@@ -100,6 +101,11 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["requestBody"] = {
             "required": any(field.is_required() for field in endpoint.body.model_fields.values()),
             "content": {"application/json": {"schema": _reference(endpoint.body.__name__)}},
+        }
+    if endpoint.upload:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": _BYTES}},
         }
     return operation
 

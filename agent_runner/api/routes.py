@@ -36,7 +36,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One operation. `reply` is None where the answer has no JSON body of ours.
 
     `stream` is what its event stream carries, if it has one. `media_types` are those in which a
-    text answers besides.
+    text answers besides. An `upload` takes any bytes as its body, and more than others.
     """
 
     method: str
@@ -45,6 +45,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     tag: str
     body: type[Body] | None = None
+    upload: bool = False
     reply: type[msgspec.Struct] | None = None
     status: int = 200
     stream: StreamKind | None = None

@@ -31,7 +31,8 @@ class RunReply(Reply, frozen=True, kw_only=True):
 
     `trigger` is `prompt`, or `background` for what the CLI did by itself after the run
     `causedBy`. With `until: settled` such runs are in `background`. `resetsAt` is when the limit
-    that failed it ends, if the CLI said so.
+    that failed it ends, if the CLI said so. A prompt that was put into the turn of another run
+    is answered there: `steeredInto`. `overrides` are options that held for this run alone.
     """
 
     run_id: str
@@ -45,10 +46,13 @@ class RunReply(Reply, frozen=True, kw_only=True):
     error: str | None
     hint: str | None
     resets_at: str | None
+    steered_into: str | None
     duration_ms: int | None
     route: RouteReply
     form: str | None
     cli_version: str | None
+    model: str | None
+    overrides: dict[str, Any]
     usage: dict[str, Any] | None
     cost_usd: float | None
     session_id: str | None

@@ -30,7 +30,7 @@ from agent_runner.runs.active import ActiveRun
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.service import Accepted
 from agent_runner.streams.base import Dialect
-from conversation_store.records import RunRecord
+from conversation_store.records import RunRecord, TurnAttachment
 
 
 class CancelReply(Reply, frozen=True, kw_only=True):
@@ -133,6 +133,9 @@ async def execute(request: Request) -> Response:
             metadata=body.metadata,
             busy=body.busy,
             mode=body.mode,
+            model=body.model,
+            permission_mode=body.permission_mode,
+            attachments=await _attachments(ctx, body),
             idempotency_key=idempotency_key(request),
         ),
         awaited=not _wants_stream(request),
@@ -141,6 +144,22 @@ async def execute(request: Request) -> Response:
     if accepted.reattached:
         answer.headers["Idempotent-Replayed"] = "true"
     return answer
+
+
+async def _attachments(ctx: Context, body: ExecuteBody) -> list[TurnAttachment]:
+    """The files of a prompt, of which those that came with it are kept first."""
+    most = ctx.settings.attachments.in_prompt
+    if len(body.attachments) > most:
+        raise BadRequestError("too_many_attachments", f"a prompt has at most {most} attachments")
+    found = []
+    for given in body.attachments:
+        attachment_id = given.attachment_id
+        if attachment_id is None:
+            assert given.data is not None
+            kept = await ctx.attachments.take_inline(given.data, given.media_type or "")
+            attachment_id = kept.attachment_id
+        found.append(await ctx.attachments.named(attachment_id, given.name))
+    return found
 
 
 async def _outcome(request: Request, accepted: Accepted, *, settled: bool) -> Response:
@@ -241,7 +260,7 @@ ENDPOINTS = (
         reply=RunReply,
         stream=StreamKind.CONVERSATION,
         parameters=(IDEMPOTENCY_KEY, DIALECT),
-        problems=(404, 409, 413, 422, 429, 503),
+        problems=(404, 409, 410, 413, 422, 429, 503),
     ),
     Endpoint(
         method="GET",

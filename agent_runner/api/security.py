@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from hmac import compare_digest
 
 import anyio
@@ -70,6 +71,8 @@ class Gate:
         hosts: frozenset[str],
         origins: frozenset[str],
         body_limit: int,
+        uploads: Collection[str] = (),
+        upload_limit: int = 0,
         refusals: Refusals,
     ) -> None:
         self._app = app
@@ -77,6 +80,8 @@ class Gate:
         self._hosts = hosts
         self._origins = origins
         self._body_limit = body_limit
+        self._uploads = uploads
+        self._upload_limit = upload_limit
         self._refusals = refusals
         self._for_pages = CORSMiddleware(
             self._checked,
@@ -107,7 +112,7 @@ class Gate:
     async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         try:
-            self._check(scope["method"], headers)
+            self._check(scope["method"], headers, upload=scope["path"] in self._uploads)
         except AgentRunnerError as error:
             self._refusals.note(error.code)
             scope[REFUSED] = True
@@ -118,10 +123,11 @@ class Gate:
             await answer(scope, receive, send)
             return
         if scope["method"] in _WITH_BODY:
-            receive = self._limited(receive)
+            upload = scope["path"] in self._uploads
+            receive = self._limited(receive, self._upload_limit if upload else self._body_limit)
         await self._app(scope, receive, send)
 
-    def _check(self, method: str, headers: Headers) -> None:
+    def _check(self, method: str, headers: Headers, *, upload: bool) -> None:
         hosts = headers.getlist("host")
         if len(hosts) > 1:
             raise BadHostError(
@@ -154,20 +160,14 @@ class Gate:
                 hint="send `Authorization: Bearer TOKEN`; TOKEN is in the state folder's `token`",
             )
         if method in _WITH_BODY:
-            self._check_body(headers)
+            most = self._upload_limit if upload else self._body_limit
+            length = headers.get("content-length")
+            if length is not None and length.isdigit() and int(length) > most:
+                raise _too_large(most)
+            if not upload:
+                _check_json(headers)
 
-    def _check_body(self, headers: Headers) -> None:
-        length = headers.get("content-length")
-        if length is not None and length.isdigit() and int(length) > self._body_limit:
-            raise self._too_large()
-        has_body = length not in (None, "0") or "transfer-encoding" in headers
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json" and (has_body or kind):
-            raise UnsupportedMediaTypeError(
-                "unsupported_media_type", "send the body as Content-Type: application/json"
-            )
-
-    def _limited(self, receive: Receive) -> Receive:
+    def _limited(self, receive: Receive, most: int) -> Receive:
         """`receive`, as long as the body is neither too large nor too slow."""
         received = 0
         whole = False
@@ -186,13 +186,22 @@ class Gate:
                 )
             received += len(message.get("body", b""))
             whole = not message.get("more_body", False)
-            if received > self._body_limit:
-                raise self._too_large()
+            if received > most:
+                raise _too_large(most)
             return message
 
         return limited
 
-    def _too_large(self) -> TooLargeError:
-        return TooLargeError(
-            "body_too_large", f"the body is over the limit of {self._body_limit} bytes"
+
+def _check_json(headers: Headers) -> None:
+    length = headers.get("content-length")
+    has_body = length not in (None, "0") or "transfer-encoding" in headers
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and (has_body or kind):
+        raise UnsupportedMediaTypeError(
+            "unsupported_media_type", "send the body as Content-Type: application/json"
         )
+
+
+def _too_large(most: int) -> TooLargeError:
+    return TooLargeError("body_too_large", f"the body is over the limit of {most} bytes")

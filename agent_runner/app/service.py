@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import anyio
 import structlog
+from anyio import to_thread
 
 from agent_runner import wire
 from agent_runner.agents.guard import Guard
@@ -26,6 +28,8 @@ from agent_runner.app.startup_error import refused
 from agent_runner.app.state_dir import StateDir
 from agent_runner.approvals.hooks import Hooks
 from agent_runner.approvals.service import ApprovalService
+from agent_runner.attachments.files import AttachmentFiles
+from agent_runner.attachments.service import AttachmentService
 from agent_runner.bus.bus import Bus
 from agent_runner.clock import Clock
 from agent_runner.errors import AgentRunnerError
@@ -123,7 +127,11 @@ async def running_service(
         hooks = Hooks(store, settings.hooks, tasks, env)
         if hooks.any:
             bus.observers.observe(hooks.on_requested, ApprovalRequested)
-        guard = Guard({str(state.root.absolute()), str(state.root.resolve())}, env)
+        guard = Guard(_names(state.root), env, readable=_names(state.attachments))
+        files = AttachmentFiles(state.attachments)
+        await to_thread.run_sync(files.prepare)
+        attachments = AttachmentService(store, files, settings.attachments)
+        tasks.keep("attachments", attachments.keep_clear)
         approvals = ApprovalService(store, bus, settings.approvals, guard, clock)
         runner = _cli_runner(settings, launcher, store, bus, tasks)
         terminals = Terminals(settings.programs, env, enabled=settings.tmux.enabled)
@@ -137,11 +145,19 @@ async def running_service(
                 against_itself=settings.shadow.against == "self",
             ),
         )
-        mirrors = _mirrors(settings, state, warden, runner, store, bus, tasks, env, guard)
+        mirrors = _mirrors(
+            settings, state, warden, runner, store, bus, tasks, env, guard, attachments
+        )
         bus.observers.observe_announced(mirrors.on_begin, RunBegins)
         bus.observers.observe_announced(mirrors.on_ended, RunEnded)
         bus.observers.observe_announced(mirrors.on_deleted, ConversationDeleted)
-        runs = _runs(settings, state, store, bus, runner, router, approvals, tasks)
+        bus.observers.observe_announced(
+            lambda gone: tasks.start_soon(
+                attachments.conversation_gone, gone.conversation_id, gone.attachments
+            ),
+            ConversationDeleted,
+        )
+        runs = _runs(settings, state, store, bus, runner, router, approvals, attachments, tasks)
         maintenance = Maintenance(
             state,
             keep_backups=settings.maintenance.keep_backups,
@@ -186,6 +202,7 @@ async def running_service(
                 watch=watch,
                 maintenance=maintenance,
                 troubles=troubles,
+                attachments=attachments,
                 version=version("agent-runner"),
                 env=env,
             )
@@ -263,12 +280,13 @@ def _mirrors(
     tasks: Background,
     env: Mapping[str, str],
     guard: Guard,
+    attachments: AttachmentService,
 ) -> Mirrors:
     """Mirrors with processes of their own: none is kept, and none of a conversation's is taken."""
     pool = WarmPool(settings.limits.warm_processes, 0, 0, _tell_nobody)
     apart = CliRunner(runner.launcher, pool, tasks, runner.on_gone)
     git = Git(warden, env, settings.shadow.git_ms / 1000)
-    return Mirrors(store, bus, apart, git, tasks, settings, state.mirrors, guard)
+    return Mirrors(store, bus, apart, git, tasks, settings, state.mirrors, guard, attachments)
 
 
 def _runs(
@@ -279,6 +297,7 @@ def _runs(
     runner: CliRunner,
     router: Router,
     approvals: ApprovalService,
+    attachments: AttachmentService,
     tasks: Background,
 ) -> RunService:
     observers, active = bus.observers, ActiveRuns()
@@ -297,8 +316,9 @@ def _runs(
         state.raw,
         observers,
         sessions,
+        attachments,
     )
-    factory = RunFactory(store, approvals)
+    factory = RunFactory(store, approvals, attachments)
     background = BackgroundRuns(store, bus, runner, factory, driver, active, tasks)
     return RunService(
         store,
@@ -310,9 +330,14 @@ def _runs(
         background,
         active,
         sessions,
+        attachments,
         tasks,
         settings,
     )
+
+
+def _names(folder: Path) -> set[str]:
+    return {str(folder.absolute()), str(folder.resolve())}
 
 
 async def _tell_nobody(conversation_id: str, event: SessionWarning | SessionClosed) -> None:

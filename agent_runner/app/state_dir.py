@@ -28,6 +28,7 @@ class StateDir:
         self.backups = root / "backups"
         self.repairs = root / "repairs"
         self.aside = root / "aside"
+        self.attachments = root / "attachments"
         self.token_file = root / "token"
         self.url_file = root / "url"
         self.umask = 0o022
@@ -43,7 +44,10 @@ class StateDir:
         """
         self.umask = os.umask(0o077)
         try:
-            for folder in (self.root, self.raw, self.private, self.mirrors, self.workspace):
+            for folder in (
+                *(self.root, self.raw, self.private),
+                *(self.mirrors, self.workspace, self.attachments),
+            ):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.chmod(0o700)
             self._check_rights()

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.usage import Usage
 
 
 class RunQueued(AgentEvent, frozen=True, kw_only=True, tag="run.queued"):
-    """A prompt was accepted and committed. `position` counts the runs ahead of it."""
+    """A prompt was accepted and committed. `position` counts the runs ahead of it.
+
+    `attachments` are the ids of its files.
+    """
 
     turn_id: str
     agent_id: str
     prompt: str
     position: int = 0
+    attachments: list[str] = msgspec.field(default_factory=list)
 
 
 class RouteDecided(AgentEvent, frozen=True, kw_only=True, tag="route.decided"):
@@ -48,8 +54,40 @@ class RunStarted(AgentEvent, frozen=True, kw_only=True, tag="run.started"):
     caused_by: str | None = None
 
 
+class PromptEdited(AgentEvent, frozen=True, kw_only=True, tag="prompt.edited"):
+    """A run that waits has another prompt now."""
+
+    turn_id: str
+    prompt: str
+
+
+class PromptSteered(AgentEvent, frozen=True, kw_only=True, tag="prompt.steered"):
+    """The prompt of this run was put into the turn of the run `into_run_id`, which answers it.
+
+    This run is over with it. Until then it waits in the queue, where it stays if that turn takes
+    no prompt (the notice `not_steered` says so) or ends before.
+    """
+
+    into_run_id: str
+    turn_id: str
+
+
+class SettingsApplied(AgentEvent, frozen=True, kw_only=True, tag="settings.applied"):
+    """The model and the permission mode that hold for this run, in the CLI's own words.
+
+    None is the CLI's default. `by` says how: the CLI was told by `message`, or a new `process`
+    was started with them.
+    """
+
+    model: str | None
+    permission_mode: str | None
+    by: Literal["message", "process"]
+
+
 class RunFinished(AgentEvent, frozen=True, kw_only=True, tag="run.finished"):
     """The one terminal event of a run. `turn_id` is the outbound turn, if there is one.
+
+    A prompt that was put into another run's turn is answered there: `steered_into`.
 
     `resets_at` is when the limit that failed it ends (RFC 3339 UTC), if the CLI said so.
     """
@@ -66,6 +104,8 @@ class RunFinished(AgentEvent, frozen=True, kw_only=True, tag="run.finished"):
     usage: Usage | None = None
     cost_usd: float | None = None
     resets_at: str | None = None
+    model: str | None = None
+    steered_into: str | None = None
 
 
 class TimeoutExpired(AgentEvent, frozen=True, kw_only=True, tag="timeout"):

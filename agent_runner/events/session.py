@@ -59,6 +59,16 @@ class SessionStarted(AgentEvent, frozen=True, kw_only=True, tag="session.started
     mcp_servers: list[dict[str, Any]] | None = None
 
 
+class PromptTaken(AgentEvent, frozen=True, kw_only=True, tag="prompt.taken"):
+    """A prompt that was given into the running turn is a part of it now, or (not `taken`) is not.
+
+    They come in the order in which the prompts were given.
+    """
+
+    taken: bool
+    reason: str | None = None
+
+
 class PermissionModeChanged(AgentEvent, frozen=True, kw_only=True, tag="permission.mode"):
     """The CLI's permission mode is another one from now on: a plan was agreed to, say.
 

@@ -13,6 +13,8 @@ from anyio import to_thread
 
 from agent_runner import wire
 from agent_runner.agents.guard import Guard
+from agent_runner.agents.registry import adapter_for
+from agent_runner.attachments.service import AttachmentService
 from agent_runner.bus.bus import Bus
 from agent_runner.events.shadow import ShadowCompared
 from agent_runner.mirrors.gate import Gate
@@ -91,8 +93,10 @@ class Mirrors:
         settings: Settings,
         folder: Path,
         guard: Guard,
+        attachments: AttachmentService,
     ) -> None:
         self._guard = guard
+        self._attachments = attachments
         self._store = store
         self._bus = bus
         self._runner = runner
@@ -292,6 +296,14 @@ class Mirrors:
         runs = await self._store.runs.of_conversation(run.conversation_id)
         partial_history = seen < sum(run_id < run.run_id for run_id in runs)
         options = options_for(begins.options, agent.type, workspace)
+        terminal = mirror.new.mirror_mode == CommMode.TMUX
+        form = self._runner.form_of(agent.type, options, terminal=terminal)
+        attachments = await self._attachments.for_cli(
+            run.conversation_id,
+            run.attachments,
+            inline=form in adapter_for(agent.type).image_forms,
+        )
+        folder = self._attachments.folder_of(run.conversation_id)
         request = RunRequest(
             run_id=run.run_id,
             conversation_id=run.conversation_id,
@@ -304,7 +316,9 @@ class Mirrors:
             warn_on_stall=False,
             hold_ms=self._settings.mirror_ms,
             resume_attempts=1,
-            terminal=mirror.new.mirror_mode == CommMode.TMUX,
+            terminal=terminal,
+            attachments=attachments,
+            reads=str(folder) if folder.is_dir() else None,
         )
         recorder = LegObserver(self._settings.output_bytes)
         patience = self._settings.question_ms / 1000

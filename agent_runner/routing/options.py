@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -20,6 +21,15 @@ def options_of(agent: AgentRecord) -> AgentOptions:
         return msgspec.convert(agent.options, AgentOptions)
     except msgspec.ValidationError as error:
         raise _unreadable(agent, str(error)) from error
+
+
+def overridden(options: AgentOptions, overrides: Mapping[str, Any]) -> AgentOptions:
+    """The options with those of one run in their place: `model` and `permissionMode`."""
+    return msgspec.structs.replace(
+        options,
+        model=overrides.get("model", options.model),
+        permission_mode=overrides.get("permissionMode", options.permission_mode),
+    )
 
 
 def changed_options(agent: AgentRecord, given: dict[str, Any]) -> dict[str, Any]:

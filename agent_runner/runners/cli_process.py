@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,14 +13,15 @@ import msgspec
 import structlog
 from anyio.abc import TaskGroup
 
-from agent_runner.agents.base import CliProtocol, Exit, Feature, Form, Received
+from agent_runner.agents.attachments import Attachment
+from agent_runner.agents.base import AgentOptions, CliProtocol, Exit, Feature, Form, Received
 from agent_runner.agents.unfinished import Unfinished, partial_answer
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import Oversize
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.notice import Notice
 from agent_runner.events.permission import PermissionRequested, PermissionResolved
-from agent_runner.events.session import SessionStarted
+from agent_runner.events.session import PromptTaken, SessionStarted
 from agent_runner.events.tool import ToolStarted
 from agent_runner.latch import Latch
 from agent_runner.process.child import Child
@@ -64,6 +66,7 @@ class CliProcess:
         form: Form,
         *,
         session_id: str | None,
+        reads: str | None,
         place: Place,
         program: Installed,
         raw: RawOutput,
@@ -76,6 +79,8 @@ class CliProcess:
         self.place = place
         self.program = program
         self.session_id = session_id
+        self.reads = reads
+        self.reconfigured = False
         self.cli_version: str | None = None
         self.gone = Latch()
         self.born = anyio.current_time()
@@ -93,6 +98,7 @@ class CliProcess:
         self._unfinished = Unfinished()
         self._mask = TextMask(secrets)
         self._tools_since = 0
+        self._steered: deque[Latch] = deque()
         self.questions = Questions()
         self.background = Background(
             self, protocol, self._send_answer, self._start, self._unfinished
@@ -171,16 +177,24 @@ class CliProcess:
         """The exit code, once the process is gone."""
         return self._child.exit_code
 
-    async def go(self, prompt: str) -> None:
+    async def go(self, prompt: str | None, attachments: Sequence[Attachment] = ()) -> None:
         """Let the held process become the CLI; SpawnError if that cannot be started.
 
-        The `prompt` of its first turn is in its input by then.
+        The `prompt` of its first turn is in its input by then; None starts it without one.
         """
-        self._send_prompt(prompt)
+        if prompt is not None:
+            self._send_prompt(prompt, attachments)
         self._serving.set()
         await self._child.go()
 
-    async def begin(self, prompt: str | None, sink: Sink, raw: Path, wake: Latch) -> None:
+    async def begin(
+        self,
+        prompt: str | None,
+        attachments: Sequence[Attachment],
+        sink: Sink,
+        raw: Path,
+        wake: Latch,
+    ) -> None:
         """Begin a turn: its events go to `sink`, its bytes to `raw`.std*.
 
         `prompt` is None for the turn whose prompt it did `go` with. `wake` is set when the turn
@@ -190,6 +204,7 @@ class CliProcess:
         self._sink = sink
         self._sink_set.set()
         self._turn_result = None
+        self._steered.clear()
         self._stdout.begin_turn()
         self.last_heartbeat = None
         self._tool_started = False
@@ -201,7 +216,7 @@ class CliProcess:
             await self._finish()
             return
         if prompt is not None:
-            self._send_prompt(prompt)
+            self._send_prompt(prompt, attachments)
         # Made now, while it is the CLI that is waited for.
         self._raw.begin()
 
@@ -225,10 +240,34 @@ class CliProcess:
             await self.gone.wait()
         await self.end()
 
-    def _send_prompt(self, prompt: str) -> None:
-        self._outbox.send(self._protocol.prompt(prompt))
+    def _send_prompt(self, prompt: str, attachments: Sequence[Attachment]) -> None:
+        self._outbox.send(self._protocol.prompt(prompt, attachments))
         if self._protocol.close_after_prompt:
             self._outbox.close()
+
+    def steer(self, prompt: str, attachments: Sequence[Attachment]) -> Latch | None:
+        """Put a prompt into the running turn; None if it takes none.
+
+        The latch is set when the CLI has taken it in, which it may never do.
+        """
+        if not self.alive or self.turn_over or self._cut_short:
+            return None
+        sent = self._protocol.steer(prompt, attachments)
+        if sent is None:
+            return None
+        self._outbox.send(sent)
+        taken = Latch()
+        self._steered.append(taken)
+        return taken
+
+    def reconfigure(self, options: AgentOptions) -> bool:
+        """Give the process another model or permission mode; False if that needs a new one."""
+        sent = self._protocol.reconfigure(options) if self.alive and self.turn_over else None
+        if sent is None:
+            return False
+        self._outbox.send(sent)
+        self.reconfigured = True
+        return True
 
     async def answer(self, question: PermissionRequested, resolution: Resolution) -> bool:
         """Answer an open question; False, and nothing is sent, if the CLI does not wait for it.
@@ -433,6 +472,10 @@ class CliProcess:
                 self._tool_started = True
             elif isinstance(event, PermissionResolved):
                 self.questions.settled(event.request_id)
+            elif isinstance(event, PromptTaken) and self._steered:
+                steered = self._steered.popleft()
+                if event.taken:
+                    steered.set()
             elif isinstance(event, PermissionRequested):
                 passed = await self._ask(passed)
         if turn_result is not None:

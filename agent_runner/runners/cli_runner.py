@@ -9,6 +9,7 @@ import anyio
 import msgspec
 import structlog
 
+from agent_runner.agents.attachments import Attachment, mentioned
 from agent_runner.agents.base import AgentOptions, Form
 from agent_runner.agents.registry import adapter_for, forms_of
 from agent_runner.events.message import TurnCompleted
@@ -29,7 +30,10 @@ log = structlog.get_logger(__name__)
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run, how long it may take, and where its CLI's bytes are kept."""
+    """What to run, how long it may take, and where its CLI's bytes are kept.
+
+    `reads` is a folder outside the agent's that the CLI has to read, if there is one.
+    """
 
     run_id: str
     conversation_id: str
@@ -43,6 +47,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     hold_ms: int
     resume_attempts: int
     terminal: bool = False
+    attachments: list[Attachment] = []
+    reads: str | None = None
     more_args: list[str] = []
     more_env: dict[str, str] = {}
 
@@ -94,10 +100,14 @@ class CliRunner:
         return list(self._living.values())
 
     def form_for(self, request: RunRequest) -> Form:
+        """The form that the request's prompt is run in."""
+        return self.form_of(request.agent_type, request.options, terminal=request.terminal)
+
+    def form_of(self, agent_type: str, options: AgentOptions, *, terminal: bool) -> Form:
         """The terminal if that is asked; else warm, where the CLI offers it and may be kept."""
-        if request.terminal:
+        if terminal:
             return Form.TERMINAL
-        forms = forms_of(adapter_for(request.agent_type), request.options)
+        forms = forms_of(adapter_for(agent_type), options)
         return Form.WARM if self.pool.size > 0 and Form.WARM in forms else Form.ONE_SHOT
 
     def set_back(self, request: RunRequest, session_id: str) -> None:
@@ -118,10 +128,17 @@ class CliRunner:
         self.check_prompt(request)
         form = self.form_for(request)
         found = self.pool.peek(request.conversation_id)
-        if found is not None and not self.launcher.check(request.options, found):
+        here = found is None or self.launcher.check(request.options, found)
+        if not here or (found is not None and not self._can_read(request, found)):
             await self.pool.drop(request.conversation_id)
             return None
         return await self.pool.take(request.conversation_id, request.options, form)
+
+    def _can_read(self, request: RunRequest, process: CliProcess) -> bool:
+        """False if the process was not told of the folder of files that the prompt mentions."""
+        mentions = any(one.data is None for one in request.attachments)
+        told = adapter_for(request.agent_type).reading_args(request.reads or "")
+        return not (mentions and told) or process.reads == request.reads
 
     async def start(
         self, request: RunRequest, session_id: str | None, process_id: str
@@ -147,6 +164,7 @@ class CliRunner:
             resume=session_id,
             more_args=request.more_args,
             more_env=request.more_env,
+            reads=request.reads,
             process_id=process_id,
             raw=request.raw_path,
             end_grace=request.timeouts.cancel_grace_ms / 1000,
@@ -160,12 +178,14 @@ class CliRunner:
         if not request.terminal:
             return True
         ui = self.launcher.ui(request.agent_type, request.options)
-        return ui is not None and bool(ui.editor) and ui.refusal(request.prompt) is None
+        whole = mentioned(request.prompt, request.attachments)
+        return ui is not None and bool(ui.editor) and ui.refusal(whole) is None
 
     def check_prompt(self, request: RunRequest) -> None:
         """LaunchError `prompt_refused` if the prompt is for a UI that is not given such a one."""
         if request.terminal:
-            self.launcher.check_prompt(request.agent_type, request.options, request.prompt)
+            whole = mentioned(request.prompt, request.attachments)
+            self.launcher.check_prompt(request.agent_type, request.options, whole)
 
     async def go(self, process: CliProcess, request: RunRequest) -> None:
         """Let a held process begin with the request's prompt, whose `turn` is next.
@@ -173,7 +193,7 @@ class CliRunner:
         LaunchError says why its program cannot be started.
         """
         try:
-            await process.go(request.prompt)
+            await process.go(request.prompt, request.attachments)
         except SpawnError as error:
             await process.end(0)
             raise launch_error(error, request.options, process.program.path) from error
@@ -212,7 +232,7 @@ class CliRunner:
     ) -> TurnCompleted:
         wake = stop.new_wake()
         prompt = None if cold else request.prompt
-        await process.begin(prompt, sink, request.raw_path, wake)
+        await process.begin(prompt, request.attachments, sink, request.raw_path, wake)
         await self._watch(process, request, sink, stop, wake, cold=cold)
         if not process.turn_over:
             if process.questions.waiting and (stop.suspends or not stop.asked.is_set()):

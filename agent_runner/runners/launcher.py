@@ -251,13 +251,15 @@ class Launcher:
         resume: str | None,
         more_args: Sequence[str],
         more_env: Mapping[str, str],
+        reads: str | None,
         process_id: str,
         raw: Path,
         end_grace: float,
     ) -> CliProcess:
         """A process held before the CLI, until `CliProcess.go`; LaunchError says why not.
 
-        `more_args` and `more_env` come after, or in the place of, the agent's own.
+        `more_args` and `more_env` come after, or in the place of, the agent's own. It is let
+        read the folder `reads` besides its own.
         Its bytes go to `raw`.stdout and .stderr until a turn names another place.
         """
         adapter = adapter_for(agent_type)
@@ -269,7 +271,8 @@ class Launcher:
         condition = condition_of(path)
         if condition is not None:
             raise _cannot_run(path, condition, adapter.install_hint)
-        argv = [str(path), *launch.argv[1:], *more_args]
+        reading = adapter.reading_args(reads) if reads is not None else []
+        argv = [str(path), *launch.argv[1:], *reading, *more_args]
         files = launch.files
         if launch.terminal is not None:
             tmux = self.find_tmux()
@@ -308,6 +311,7 @@ class Launcher:
             adapter.protocol(options, form, resume=resume),
             form,
             session_id=resume,
+            reads=reads,
             place=place,
             program=Installed.of(path),
             raw=RawOutput(raw, self._raw_limit, spooled=launch.spool),

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Literal, Protocol
 
 import anyio
+import msgspec
 import psutil
 import structlog
 
@@ -111,13 +112,15 @@ class WarmPool:
     ) -> CliProcess | None:
         """The conversation's process, if it lives and was started so and with these options.
 
+        One that differs in its model or permission mode alone is told the other, if it can be.
+
         When this returns None, no earlier process of the conversation lives any more.
         """
         await self._ended(conversation_id)
         warm = self._processes.get(conversation_id)
         if warm is None:
             return None
-        fits = warm.process.form is form and warm.options == options
+        fits = warm.process.form is form and _fits(warm, options)
         if fits and warm.process.alive and anyio.current_time() < warm.until:
             del self._processes[conversation_id]
             return warm.process
@@ -232,3 +235,13 @@ class WarmPool:
             await self._tell(conversation_id, event)
         except Exception:  # a stream that cannot be told must not keep a process alive
             log.exception("session_event_not_told", conversation_id=conversation_id)
+
+
+def _fits(warm: WarmProcess, options: AgentOptions) -> bool:
+    """True if the process has these options, or has been given them."""
+    if warm.options == options:
+        return True
+    same = msgspec.structs.replace(
+        warm.options, model=options.model, permission_mode=options.permission_mode
+    )
+    return same == options and warm.process.reconfigure(options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+import anyio
 import msgspec
 import structlog
 
@@ -54,7 +55,8 @@ class ActiveRun:
     (`outlet`) and how far it is (`progress`). It listens to its CLI's process (`runners.sink`).
 
     `done` without an `outcome`: the service stopped while the run was queued, and will start it
-    when it is up again.
+    when it is up again. While it is `queued` its prompt may be changed, by who holds `changing`.
+    `taken_in` is set when another run's turn has taken its prompt in, if it was given that.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class ActiveRun:
         store: Store,
         approvals: ApprovalService,
         begin_background: BeginBackground,
+        files: str,
         process: CliProcess | None = None,
     ) -> None:
         held = spec.held
@@ -75,13 +78,17 @@ class ActiveRun:
         self.progress = Progress(
             opaque=opaque, acted=held is not None or spec.run.trigger == "background"
         )
-        self.ask_of = Ask(spec.run, spec.options, approvals)
+        self.ask_of = Ask(spec.run, spec.options, approvals, files)
         session_id = None if process is None else process.session_id
         self.outlet = Outlet(
             spec.run.run_id, channel, store, self.progress, self.ask_of, session_id
         )
         self.done = Latch()
         self.outcome: RunOutcome | None = None
+        self.changing = anyio.Lock(fast_acquire=True)
+        self.queued = process is None
+        self.taken_in: Latch | None = None
+        self.steered_into: str | None = None
         self.process = process
         self.form: str | None = process.form.value if process is not None else None
         self.started_at: str | None = spec.run.queued_at if process is not None else None
@@ -106,6 +113,11 @@ class ActiveRun:
     def session_id(self) -> str | None:
         """The CLI's session, once it is known."""
         return self.outlet.session_id
+
+    @property
+    def steered(self) -> bool:
+        """True once another run's turn has its prompt."""
+        return self.taken_in is not None and self.taken_in.is_set()
 
     @property
     def waiting(self) -> bool:
@@ -133,6 +145,14 @@ class ActiveRun:
         )
 
     # --- its moves --------------------------------------------------------------------------
+
+    def steer_into(self, run_id: str, taken_in: Latch) -> None:
+        """Its prompt is on its way into the turn of another run, until `taken_in` is set."""
+        self.steered_into, self.taken_in = run_id, taken_in
+
+    def edit(self, prompt: str) -> None:
+        """Have another prompt, which is stored."""
+        self.run = msgspec.structs.replace(self.run, prompt=prompt)
 
     def starts(self, now: str) -> bool:
         """Note when it has started; False if it had before."""

@@ -6,7 +6,7 @@ import msgspec
 
 from agent_runner.agents.base import AgentOptions
 from agent_runner.settings import Timeouts
-from conversation_store.records import AgentRecord, NewRun, RunOutcome
+from conversation_store.records import AgentRecord, AttachmentRecord, NewRun, RunOutcome
 from fallback.plan import Plan
 
 
@@ -34,10 +34,14 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConversationDeleted(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation is gone from the store with all that belongs to it: its runs `run_ids`."""
+    """A conversation is gone from the store with all that belongs to it: its runs `run_ids`.
+
+    Others may use its `attachments`.
+    """
 
     conversation_id: str
     run_ids: list[str]
+    attachments: list[AttachmentRecord]
 
 
 class RunOver(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from agent_runner.agents.base import AgentOptions, PermissionAnswer
 from agent_runner.agents.custom import supervised_schema as supervised
 from agent_runner.agents.guard import REASON
 from agent_runner.agents.policy import decide
-from agent_runner.agents.tool_calls import NO_PERMISSION
+from agent_runner.agents.tool_calls import NO_PERMISSION, calls_in, only_reads, paths_of
 from agent_runner.approvals.canonical import input_hash
 from agent_runner.approvals.decision import answer_of
 from agent_runner.approvals.service import ApprovalRequest, ApprovalService
@@ -19,10 +20,16 @@ from conversation_store.states import Delivery
 
 
 class Ask:
-    """The one way of a question: `rule` first, and then `person` where that says so."""
+    """The one way of a question: `rule` first, and then `person` where that says so.
 
-    def __init__(self, run: NewRun, options: AgentOptions, approvals: ApprovalService) -> None:
+    What lies in the folder `files` was given with the conversation's prompts.
+    """
+
+    def __init__(
+        self, run: NewRun, options: AgentOptions, approvals: ApprovalService, files: str
+    ) -> None:
         self._run = run
+        self._files = files
         self._options = options
         self._approvals = approvals
         self._grants: list[ApprovalRecord] = []
@@ -57,7 +64,24 @@ class Ask:
         run_id = self._run.run_id
         if question.kind == "tool" and len(await self._approvals.decided(run_id)) >= most:
             return denial(f"A run may ask {most} questions.")
-        return self._by_policy(question)
+        ruling = self._by_policy(question)
+        if isinstance(ruling, AskPerson) and self._reads_attachments(question):
+            answer = PermissionAnswer(allow=True)
+            return Resolution(answer=answer, decided_by="policy", rule="attachments")
+        return ruling
+
+    def _reads_attachments(self, question: PermissionRequested) -> bool:
+        """True for a call that reads nothing but files that were given with the prompts."""
+        if question.kind != "permission":
+            return False
+        own = f"{os.path.realpath(self._files)}{os.sep}"
+        try:
+            calls = calls_in(question.name, question.input)
+            paths = [[os.path.realpath(path) for path in paths_of(given)] for _, given in calls]
+        except ValueError:  # too much to look at
+            return False
+        reads = all(only_reads(name, question.tool_kind) for name, _ in calls)
+        return reads and all(one and all(p.startswith(own) for p in one) for one in paths)
 
     def _by_policy(self, question: PermissionRequested) -> Resolution | AskPerson:
         kind = question.tool_kind if question.kind == "permission" else NO_PERMISSION

@@ -62,9 +62,10 @@ class BackgroundRun(ActiveRun):
         store: Store,
         approvals: ApprovalService,
         begin_background: BeginBackground,
+        files: str,
     ) -> None:
         spec = msgspec.structs.replace(origin.spec, run=_new_run(origin, caused_by), held=None)
-        super().__init__(spec, origin.channel, store, approvals, begin_background, process)
+        super().__init__(spec, origin.channel, store, approvals, begin_background, files, process)
         self.cli = process
         self._settled = Latch()
         self._wake = Latch()

@@ -9,14 +9,18 @@ import msgspec
 import structlog
 
 from agent_runner import wire
+from agent_runner.agents.attachments import Attachment
 from agent_runner.agents.custom.adapter import CustomAdapter
 from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.service import ApprovalService
+from agent_runner.attachments.service import AttachmentService
 from agent_runner.bus.channel import Batch
 from agent_runner.bus.observers import Observers
 from agent_runner.bus.stored import new_event
 from agent_runner.errors import AgentRunnerError
 from agent_runner.events.notice import Notice
+from agent_runner.events.run import PromptSteered
+from agent_runner.latch import first_of
 from agent_runner.routing.router import Router
 from agent_runner.routing.trials import Trial, Trials
 from agent_runner.runners.cli_runner import RunRequest
@@ -65,10 +69,12 @@ class RunDriver:
         raw_dir: Path,
         observers: Observers,
         sessions: SessionWatch,
+        attachments: AttachmentService,
     ) -> None:
         self._store = store
         self._observers = observers
         self._sessions = sessions
+        self._attachments = attachments
         self._processes = processes
         self._approvals = approvals
         self._router = router
@@ -87,6 +93,8 @@ class RunDriver:
         waits = not slot.ready.is_set()
         try:
             outcome = await self._wait_for_turn(active, slot)
+            async with active.changing:
+                active.queued = False
             if outcome is None:
                 begun = anyio.current_time()
                 if waits:
@@ -94,6 +102,8 @@ class RunDriver:
                         active.spec.agent_type, active.spec.options, active.run.conversation_id
                     )
                 outcome = await self._run(active, agent)
+            elif active.steered:
+                await self._tell_steered(active)
             elif self._stays_queued(active):
                 self._leave(active)
                 return
@@ -135,6 +145,11 @@ class RunDriver:
         except Exception:  # what cannot be told of a circuit must not keep a run open
             log.exception("circuit_not_recorded", run_id=active.run_id)
 
+    async def _tell_steered(self, active: ActiveRun) -> None:
+        assert active.steered_into is not None
+        into, turn = active.steered_into, active.run.turn_id
+        await active.emit([PromptSteered(into_run_id=into, turn_id=turn)])
+
     def _leave(self, active: ActiveRun) -> None:
         """The run stays as it is, for the next start."""
         self._observers.announce(RunEnded(run_id=active.run_id, outcome=None))
@@ -155,15 +170,10 @@ class RunDriver:
         if slot.ready.is_set() and not active.stop.asked.is_set():
             return None
         with anyio.move_on_after(self._settings.limits.queue_wait_ms / 1000):
-            async with anyio.create_task_group() as tasks:
-
-                async def stop() -> None:
-                    await active.stop.asked.wait()
-                    tasks.cancel_scope.cancel()
-
-                tasks.start_soon(stop)
-                await slot.ready.wait()
-                tasks.cancel_scope.cancel()
+            latches = [active.stop.asked, slot.ready]
+            await first_of(*latches, *filter(None, [active.taken_in]))
+        if active.steered:
+            return RunOutcome(state=RunState.SUCCEEDED, steered_into=active.steered_into)
         if active.stop.reason is not None:
             return stopped(active.stop.reason)
         if slot.ready.is_set():
@@ -237,6 +247,8 @@ class RunDriver:
             agent_type=agent.type,
             options=options,
             prompt=run.prompt,
+            attachments=await self._files_of(active, plan),
+            reads=self._folder_of(run.conversation_id),
             raw_path=self._raw_dir / run.run_id,
             timeouts=active.spec.timeouts,
             warn_on_stall=(options.on_stall or self._settings.supervision.on_stall) == "warn",
@@ -263,7 +275,22 @@ class RunDriver:
             session_id=process.session_id,
             cli_version=version,
             exit_code=process.exit_code,
+            model=active.progress.model or options.model,
         )
+
+    async def _files_of(self, active: ActiveRun, plan: Plan) -> list[Attachment]:
+        """The prompt's files; images with their bytes, where the CLI takes them in this form."""
+        run, options = active.run, active.spec.options
+        if not run.attachments:
+            return []
+        terminal = plan.mode is CommMode.TMUX
+        form = self._processes.runner.form_of(active.spec.agent_type, options, terminal=terminal)
+        inline = form in adapter_for(active.spec.agent_type).image_forms
+        return await self._attachments.for_cli(run.conversation_id, run.attachments, inline=inline)
+
+    def _folder_of(self, conversation_id: str) -> str | None:
+        folder = self._attachments.folder_of(conversation_id)
+        return str(folder) if folder.is_dir() else None
 
     async def _tell_version(self, active: ActiveRun, version: str) -> None:
         """Note that the conversation's CLI is another one than in its run before this."""

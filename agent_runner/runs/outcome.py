@@ -123,4 +123,6 @@ def finished_event(outcome: RunOutcome) -> RunFinished:
         usage=msgspec.convert(outcome.usage, Usage | None),
         cost_usd=outcome.cost_usd,
         resets_at=outcome.resets_at,
+        model=outcome.model,
+        steered_into=outcome.steered_into,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from agent_runner import wire
-from agent_runner.events.run import RunStarted
+from agent_runner.events.base import AgentEvent
+from agent_runner.events.run import RunStarted, SettingsApplied
 from agent_runner.runners.cli_process import CliProcess
 from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runs.active import ActiveRun
@@ -79,6 +80,7 @@ class Processes:
         that a CLI had it.
         """
         run, agent_type = active.run, active.spec.agent_type
+        reused = targets[0] is RunState.STARTING
         active.begin_on(process)
         now = wire.now()
         active.starts(now)
@@ -89,11 +91,22 @@ class Processes:
             agent_type=agent_type,
             cli_version=process.cli_version or self.runner.launcher.known_version(agent_type),
             pid=process.pid,
-            reused=targets[0] is RunState.STARTING,
+            reused=reused,
         )
+        told: list[AgentEvent] = [started]
+        if run.overrides or process.reconfigured:
+            options = active.spec.options
+            told.append(
+                SettingsApplied(
+                    model=options.model,
+                    permission_mode=options.permission_mode,
+                    by="message" if reused and process.reconfigured else "process",
+                )
+            )
+        process.reconfigured = False
         move = Move(run_id=run.run_id, targets=targets, now=now, form=process.form)
         try:
-            await active.channel.emit(run.run_id, [started], hold=True, move=move)
+            await active.channel.emit(run.run_id, told, hold=True, move=move)
         except BaseException:
             await process.end()
             raise

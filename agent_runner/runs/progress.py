@@ -14,6 +14,8 @@ from agent_runner.events.message import (
     ReasoningCompleted,
     ReasoningDelta,
 )
+from agent_runner.events.session import SessionStarted
+from agent_runner.events.usage import UsageReported
 
 _WORDS = (MessageDelta, MessageCompleted, ReasoningDelta, ReasoningCompleted)
 
@@ -22,13 +24,14 @@ class Progress:
     """`acted` once there was a deed, and `said` once there was a word of the agent's.
 
     An `opaque` agent prints nothing but text, which may tell of deeds. `last_event_at` is by the
-    monotonic clock.
+    monotonic clock; `model` is the last one that the CLI told of.
     """
 
     def __init__(self, *, opaque: bool, acted: bool = False) -> None:
         self.acted = acted
         self.said = False
         self.broken_lines = 0
+        self.model: str | None = None
         self.last_event: str | None = None
         self.last_event_at: float | None = None
         self._opaque = opaque
@@ -43,5 +46,7 @@ class Progress:
                 self.broken_lines += 1
             if not self.said and isinstance(event, _WORDS):
                 self.said = bool(event.text.strip())
+            if isinstance(event, SessionStarted | UsageReported):
+                self.model = event.model or self.model
             if event.deed or (self._opaque and isinstance(event, MessageDelta)):
                 self.acted = True

@@ -11,6 +11,8 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
+from agent_runner.agents.registry import adapter_for, forms_of
+from agent_runner.attachments.service import AttachmentService
 from agent_runner.bus.bus import Bus
 from agent_runner.bus.channel import Channel
 from agent_runner.bus.stored import new_event
@@ -19,8 +21,9 @@ from agent_runner.errors import (
     NotFoundError,
     UnavailableError,
 )
-from agent_runner.events.run import RunQueued
-from agent_runner.routing.options import options_of
+from agent_runner.events.notice import Notice
+from agent_runner.events.run import PromptEdited, RunQueued
+from agent_runner.routing.options import options_of, overridden
 from agent_runner.routing.router import Router
 from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runs.active import ActiveRun, RunSpec
@@ -37,6 +40,7 @@ from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.route import route_decided
 from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.runs.stop import StopReason
+from agent_runner.runs.title import title_of
 from agent_runner.settings import Settings, Timeouts
 from agent_runner.tasks import Tasks
 from conversation_store.interfaces import Store
@@ -68,6 +72,7 @@ class RunService:
         background: BackgroundRuns,
         active: ActiveRuns,
         sessions: SessionWatch,
+        attachments: AttachmentService,
         tasks: Tasks,
         settings: Settings,
     ) -> None:
@@ -80,6 +85,7 @@ class RunService:
         self._factory = factory
         self._driver = driver
         self._sessions = sessions
+        self._attachments = attachments
         self._tasks = tasks
         self._limits = settings.limits
         self._supervision = settings.supervision
@@ -117,7 +123,9 @@ class RunService:
                 raise UnavailableError("shutting_down", "the service is shutting down")
             agent = await self._store.agents.get(agent_id)
             check_prompt(request.prompt, self._limits.prompt_bytes)
-            options = options_of(agent)
+            options = overridden(options_of(agent), request.overrides)
+            if request.overrides:
+                forms_of(adapter_for(agent.type), options)
             timeouts = self._supervision.with_overrides(options.timeouts, request.timeouts)
             if (seen := await self._seen(agent_id, request)) is not None:
                 return seen
@@ -144,18 +152,21 @@ class RunService:
                 is_new=is_new,
                 durable=not begins_first,
             )
+            if request.busy == "steer":
+                await self._steer(active)
         return Accepted(active.run_id, active, reattached=False)
 
     async def resume(self, run: RunRecord) -> None:
         """Drive a run that an earlier service had not begun, or that an approval holds."""
         agent = await self._store.agents.get(run.agent_id)
-        options = options_of(agent)
+        options = overridden(options_of(agent), run.overrides)
         (turn,) = await self._store.conversations.turns_of_run(run.run_id)
         queued = NewRun(
             **msgspec.structs.asdict(run),
             turn_id=turn.turn_id,
             conversation_is_new=False,
             prompt=turn.content,
+            attachments=turn.attachments,
         )
         channel = await self._bus.channel(run.conversation_id)
         timeouts = self._supervision.with_overrides(options.timeouts, run.timeouts)
@@ -210,12 +221,19 @@ class RunService:
             timeouts=request.timeouts,
             idempotency_key=request.idempotency_key,
             request_hash=request.fingerprint() if keyed else None,
+            overrides=request.overrides,
+            attachments=request.attachments,
+            title=title_of(request.prompt),
         )
         channel = (
             self._bus.new_channel(conversation) if is_new else await self._bus.channel(conversation)
         )
         queued = RunQueued(
-            turn_id=run.turn_id, agent_id=agent.agent_id, prompt=run.prompt, position=len(queue)
+            turn_id=run.turn_id,
+            agent_id=agent.agent_id,
+            prompt=run.prompt,
+            position=len(queue),
+            attachments=[one.attachment_id for one in run.attachments],
         )
         events = [new_event(queued), new_event(route_decided(plan))]
         spec = RunSpec(run=run, agent_type=agent.type, options=options, timeouts=timeouts)
@@ -230,7 +248,76 @@ class RunService:
 
     def _enter(self, active: ActiveRun, agent: AgentRecord, queue: AgentQueue) -> None:
         self.active.add(active)
-        self._tasks.start_soon(self._drive, active, agent, queue, queue.enter())
+        self._tasks.start_soon(self._drive, active, agent, queue, queue.enter(active.run_id))
+
+    async def _steer(self, active: ActiveRun) -> None:
+        """Give its prompt to the run before it, if that can take it; else it stays queued."""
+        why = "the agent runs nothing in this conversation"
+        for other in self.active.of_agent(active.run.agent_id):
+            same = other.run.conversation_id == active.run.conversation_id
+            if other is active or other.queued or not same or other.process is None:
+                continue
+            files = await self._attachments.for_cli(
+                active.run.conversation_id, active.run.attachments, inline=True
+            )
+            taken_in = other.process.steer(active.run.prompt, files)
+            if taken_in is not None:
+                active.steer_into(other.run_id, taken_in)
+                return
+            why = "this CLI takes no prompt into a running turn, or not now"
+        text = f"the prompt waits for its turn: {why}"
+        if active.queued and len(self._queue(active.run.agent_id)) > 1:
+            await active.emit([Notice(code="not_steered", level="info", message=text)])
+
+    def queue_of(self, agent_id: str) -> list[ActiveRun]:
+        """The agent's runs that wait, in their order."""
+        found = map(self.active.get, self._queue(agent_id).waiting)
+        return [active for active in found if active is not None]
+
+    async def edit(self, run_id: str, prompt: str) -> ActiveRun:
+        """Give a run that waits another prompt; ConflictError `run_has_begun` if it does not."""
+        check_prompt(prompt, self._limits.prompt_bytes)
+        active = self.active.get(run_id)
+        if active is None:
+            await self._store.runs.get(run_id)
+            raise _has_begun(run_id)
+        async with active.changing:
+            if not active.queued or active.steered_into is not None:
+                raise _has_begun(run_id)
+            edited = new_event(PromptEdited(turn_id=active.run.turn_id, prompt=prompt))
+            stored = await active.channel.commit(
+                lambda: self._store.runs.edit(run_id, prompt, [edited])
+            )
+            if not stored:
+                raise _has_begun(run_id)
+            active.edit(prompt)
+        return active
+
+    async def drop_queued(self, run_id: str) -> None:
+        """Take a run out of its agent's queue; ConflictError `run_has_begun` if it is not there."""
+        active = self.active.get(run_id)
+        if active is None:
+            await self._store.runs.get(run_id)
+        if active is None or not active.queued:
+            raise _has_begun(run_id)
+        active.stop.request(StopReason.CANCELLED)
+        await active.done.wait()
+
+    async def reorder(self, agent_id: str, run_ids: list[str]) -> list[ActiveRun]:
+        """Let the agent's waiting runs go in this order.
+
+        ConflictError `queue_changed` unless they are just these.
+        """
+        async with self._one_at_a_time(agent_id):
+            await self._store.agents.get(agent_id)
+            if not await self._store.runs.reorder(agent_id, run_ids):
+                raise ConflictError(
+                    "queue_changed",
+                    "these are not the runs that wait for this agent",
+                    hint="list the queue again, and name each of its runs once",
+                )
+            self._queue(agent_id).reorder(run_ids)
+            return self.queue_of(agent_id)
 
     def _one_at_a_time(self, agent_id: str) -> anyio.Lock:
         """For what accepts a prompt of the agent, or must not come between one."""
@@ -285,11 +372,13 @@ class RunService:
         conversation = await self._store.conversations.get(conversation_id)
         async with self._one_at_a_time(conversation.agent_id):
             runs = await self._store.runs.of_conversation(conversation_id)
+            attachments = await self._store.attachments.of_conversation(conversation_id)
             await self._store.conversations.delete(conversation_id)
             await self._runner.drop(conversation_id)
-        self._bus.observers.announce(
-            ConversationDeleted(conversation_id=conversation_id, run_ids=runs)
+        deleted = ConversationDeleted(
+            conversation_id=conversation_id, run_ids=runs, attachments=attachments
         )
+        self._bus.observers.announce(deleted)
 
     async def give_up(self, run_id: str) -> None:
         """End a run that is open in the store and that nothing drives."""
@@ -348,3 +437,11 @@ class RunService:
         # Who waits for the end goes first.
         await anyio.lowlevel.checkpoint()
         self._bus.observers.announce(active.over())
+
+
+def _has_begun(run_id: str) -> ConflictError:
+    return ConflictError(
+        "run_has_begun",
+        f"run {run_id} does not wait any more: its prompt is with the CLI, or it is over",
+        hint="busy: steer gives a running turn a further prompt",
+    )

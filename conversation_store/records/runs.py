@@ -27,6 +27,7 @@ class RunEnd(Record, frozen=True, kw_only=True):
     duration_ms: int | None = None
     resets_at: str | None = None
     model: str | None = None
+    steered_into: str | None = None
 
 
 class RunRecord(RunEnd, frozen=True, kw_only=True):

@@ -48,7 +48,13 @@ def ends(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def codes(events: list[dict[str, Any]]) -> list[str]:
-    return [event["code"] for event in events if event["type"] in ("notice", "activity")]
+    found = []
+    for event in events:
+        if event["type"] == "prompt.taken":
+            found.append("steer_taken" if event["taken"] else "steer_dropped")
+        elif event["type"] in ("notice", "activity"):
+            found.append(event["code"])
+    return found
 
 
 def test_claude_takes_one_in_and_the_turn_ends_once() -> None:

@@ -70,6 +70,7 @@ class ClaudeAdapter(Adapter):
     program: ClassVar[str] = "claude"
     install_hint: ClassVar[str] = "npm install -g @anthropic-ai/claude-code"
     login_hint: ClassVar[str] = "run `claude` once and log in, or set ANTHROPIC_API_KEY"
+    image_forms: ClassVar[frozenset[Form]] = frozenset((Form.WARM, Form.ONE_SHOT))
     login: ClassVar[LoginCheck | None] = login.CHECK
     denied_path: ClassVar[str | None] = "Read(/{path})"
     writing_tools: ClassVar[tuple[str, ...] | None] = (

@@ -52,6 +52,7 @@ class DroidAdapter(Adapter):
     login_hint: ClassVar[str] = (
         "set FACTORY_API_KEY, or FACTORY_AIRGAP_ENABLED=true with a custom model"
     )
+    image_forms: ClassVar[frozenset[Form]] = frozenset((Form.WARM,))
     login: ClassVar[LoginCheck | None] = login.CHECK
     asking_flags: ClassVar[AskingFlags | None] = AskingFlags(
         unasked=frozenset(("--skip-permissions-unsafe",)),

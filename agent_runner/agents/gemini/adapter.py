@@ -53,6 +53,7 @@ class GeminiAdapter(Adapter):
     program: ClassVar[str] = "gemini"
     install_hint: ClassVar[str] = "npm install -g @google/gemini-cli"
     login_hint: ClassVar[str] = "set GEMINI_API_KEY, or run `gemini` once and log in"
+    image_forms: ClassVar[frozenset[Form]] = frozenset((Form.WARM,))
     login: ClassVar[LoginCheck | None] = login.CHECK
     asking_flags: ClassVar[AskingFlags | None] = AskingFlags(
         unasked=frozenset(("--yolo", "-y")),
@@ -120,6 +121,10 @@ class GeminiAdapter(Adapter):
         spool = form is Form.ONE_SHOT
         ui = self.ui(options, resume) if form is Form.TERMINAL else None
         return Launch(argv=argv, env=env, files=files, spool=spool, terminal=ui)
+
+    def reading_args(self, folder: str) -> list[str]:
+        """See `base.Adapter`. Outside its workspace the CLI refuses without a question."""
+        return [flags.flag("include-directories", folder)]
 
     def ui(self, options: AgentOptions, resume: str | None) -> Profile:
         """See `base.Adapter`."""

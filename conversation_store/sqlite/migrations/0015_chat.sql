@@ -13,6 +13,7 @@ CREATE INDEX conversations_by_activity ON conversations (agent_id, updated_at);
 
 -- `queue_rank` orders the runs that wait: at first by their ids.
 ALTER TABLE runs ADD COLUMN model TEXT;
+ALTER TABLE runs ADD COLUMN steered_into TEXT;
 ALTER TABLE runs ADD COLUMN overrides TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE runs ADD COLUMN queue_rank TEXT;
 
