@@ -146,6 +146,9 @@ class ServerSettings(_Section):
     allowed_origins: list[Origin] = Field(
         [], description="Origins whose pages may call the service (CORS); no wildcards."
     )
+    login_ms: Milliseconds = Field(
+        604_800_000, description="A browser that logged in by the token stays so for this long."
+    )
     allow_remote: bool = Field(
         False, description="Permit listening on an address that is not loopback."
     )

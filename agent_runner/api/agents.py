@@ -138,6 +138,7 @@ async def register(request: Request) -> Response:
                 hint="PATCH it, or DELETE it first",
             ) from error
         return json_reply(await _answer(ctx, agent))
+    ctx.changes.agent(agent.agent_id)
     return json_reply(await _answer(ctx, agent), 201)
 
 
@@ -196,12 +197,15 @@ async def patch_agent(request: Request) -> Response:
             now=wire.now(),
             about=msgspec.structs.replace(_about_of(agent), **about) if about else None,
         )
+    ctx.changes.agent(changed.agent_id)
     return json_reply(await _answer(ctx, changed))
 
 
 async def delete_agent(request: Request) -> Response:
     """Forget an agent; its conversations stay readable."""
-    await context(request).runs.delete_agent(request.path_params["agentId"])
+    ctx, agent_id = context(request), request.path_params["agentId"]
+    await ctx.runs.delete_agent(agent_id)
+    ctx.changes.agent(agent_id)
     return Response(status_code=204)
 
 

@@ -23,6 +23,8 @@ from agent_runner.api import (
     fallback,
     health,
     integrity,
+    login,
+    page_stream,
     queue,
     runs,
     search,
@@ -57,6 +59,8 @@ ENDPOINTS = (
     *search.ENDPOINTS,
     *export.ENDPOINTS,
     *usage.ENDPOINTS,
+    *page_stream.ENDPOINTS,
+    *login.ENDPOINTS,
     *fallback.ENDPOINTS,
     *shadow.ENDPOINTS,
     *integrity.ENDPOINTS,
@@ -80,6 +84,7 @@ def build(context: Context, token: str | None, refusals: Refusals | None = None)
                 body_limit=context.settings.limits.body_bytes,
                 uploads={one.path for one in ENDPOINTS if one.upload},
                 upload_limit=context.settings.attachments.file_bytes,
+                logins=context.logins,
                 refusals=refusals or Refusals(),
             )
         ],
@@ -93,6 +98,7 @@ def build(context: Context, token: str | None, refusals: Refusals | None = None)
     )
     application.router.redirect_slashes = False
     application.state.context = context
+    application.state.token = token
     application.state.slots = StreamSlots(context.settings.limits.stream_clients)
     # A sixth of the start, if it were made then.
     application.state.openapi = cache(

@@ -9,6 +9,8 @@ from pathlib import Path
 import anyio
 from starlette.requests import Request
 
+from agent_runner.api.changes import Changes
+from agent_runner.api.logins import Logins
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.attachments.service import AttachmentService
 from agent_runner.bus.bus import Bus
@@ -54,6 +56,8 @@ class Context:
     maintenance: Maintenance
     troubles: Troubles
     attachments: AttachmentService
+    changes: Changes
+    logins: Logins
     version: str
     env: Mapping[str, str]
     changing: anyio.Lock = field(default_factory=anyio.Lock)

@@ -8,12 +8,13 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
+from agent_runner import wire
 from agent_runner.api.context import context
 from agent_runner.api.problems import problem
 from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import Endpoint
-from agent_runner.maintenance.store_watch import StoreHealth
-from agent_runner.troubles import Trouble
+from agent_runner.maintenance.store_watch import StoreHealth, StoreWatch
+from agent_runner.troubles import Trouble, Troubles
 
 
 class HealthReply(Reply, frozen=True, kw_only=True):
@@ -41,6 +42,21 @@ async def ready(request: Request) -> Response:
     if (answer := _unwell(request)) is not None:
         return answer
     return _well(request, "ready")
+
+
+def health_json(watch: StoreWatch, troubles: Troubles, version: str) -> bytes:
+    """How the service is, as pages are told."""
+    store, present = watch.health(), troubles.present()
+    unwell = store.code is not None
+    return wire.encode(
+        {
+            "type": "health",
+            "status": "unwell" if unwell else "degraded" if present else "ok",
+            "version": version,
+            "store": store,
+            "troubles": present,
+        }
+    )
 
 
 def _well(request: Request, status: Literal["ok", "ready"]) -> Response:

@@ -9,8 +9,10 @@ from hmac import compare_digest
 import anyio
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agent_runner.api.logins import COOKIE, Logins
 from agent_runner.api.problems import problem
 from agent_runner.api.refusals import Refusals
 from agent_runner.errors import (
@@ -27,6 +29,10 @@ BODY_TIMEOUT_S = 30.0
 REFUSED = "agent_runner.refused"
 """In the scope of a request that was not let in."""
 
+LOGIN = ("POST", "/session")
+"""What brings its token in its body."""
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:@\[\]]+))(?::[0-9]+)?")
 _OWN_SITES = frozenset({"same-origin", "none"})
@@ -73,6 +79,7 @@ class Gate:
         body_limit: int,
         uploads: Collection[str] = (),
         upload_limit: int = 0,
+        logins: Logins | None = None,
         refusals: Refusals,
     ) -> None:
         self._app = app
@@ -80,6 +87,7 @@ class Gate:
         self._hosts = hosts
         self._origins = origins
         self._body_limit = body_limit
+        self._logins = logins
         self._uploads = uploads
         self._upload_limit = upload_limit
         self._refusals = refusals
@@ -112,7 +120,7 @@ class Gate:
     async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         try:
-            self._check(scope["method"], headers, upload=scope["path"] in self._uploads)
+            self._check(scope["method"], scope["path"], headers)
         except AgentRunnerError as error:
             self._refusals.note(error.code)
             scope[REFUSED] = True
@@ -127,7 +135,7 @@ class Gate:
             receive = self._limited(receive, self._upload_limit if upload else self._body_limit)
         await self._app(scope, receive, send)
 
-    def _check(self, method: str, headers: Headers, *, upload: bool) -> None:
+    def _check(self, method: str, path: str, headers: Headers) -> None:
         hosts = headers.getlist("host")
         if len(hosts) > 1:
             raise BadHostError(
@@ -153,19 +161,43 @@ class Gate:
             )
         if origin is None and headers.get("sec-fetch-site", "none") not in _OWN_SITES:
             raise ForbiddenError("origin_not_allowed", "requests from other sites are refused")
-        if self._token is not None and not compare_digest(_bearer(headers), self._token):
-            raise UnauthorizedError(
-                "unauthorized",
-                "the bearer token is missing or wrong",
-                hint="send `Authorization: Bearer TOKEN`; TOKEN is in the state folder's `token`",
-            )
+        if (method, path) != LOGIN:
+            self._check_token(method, headers)
         if method in _WITH_BODY:
+            upload = path in self._uploads
             most = self._upload_limit if upload else self._body_limit
             length = headers.get("content-length")
             if length is not None and length.isdigit() and int(length) > most:
                 raise _too_large(most)
             if not upload:
                 _check_json(headers)
+
+    def _check_token(self, method: str, headers: Headers) -> None:
+        """The token, or the cookie of a page of ours that has logged in by it.
+
+        The name of this machine is not of us alone: a cookie goes to every port, and comes from
+        the pages of every port, so what changes something has to name its origin as well.
+        """
+        if self._token is None or compare_digest(_bearer(headers), self._token):
+            return
+        own = "origin" in headers or headers.get("sec-fetch-site") == "same-origin"
+        if self._has_logged_in(headers):
+            if method in _READING or own:
+                return
+            raise ForbiddenError(
+                "origin_missing", "a request by cookie that changes something names its Origin"
+            )
+        raise UnauthorizedError(
+            "unauthorized",
+            "the bearer token is missing or wrong",
+            hint="send `Authorization: Bearer TOKEN`; TOKEN is in the state folder's `token`",
+        )
+
+    def _has_logged_in(self, headers: Headers) -> bool:
+        value = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+        if self._logins is None or self._token is None or not value:
+            return False
+        return self._logins.ends_at(value, self._token.decode()) is not None
 
     def _limited(self, receive: Receive, most: int) -> Receive:
         """`receive`, as long as the body is neither too large nor too slow."""

@@ -29,6 +29,7 @@ class StreamKind(StrEnum):
     CONVERSATION = "ConversationEvent"
     APPROVALS = "ApprovalLogEvent"
     FALLBACK = "FallbackLogEvent"
+    PAGE = "PageEvent"
 
 
 def stream_schemas(ref_template: str) -> dict[str, Any]:
@@ -65,6 +66,14 @@ def stream_schemas(ref_template: str) -> dict[str, Any]:
                 "mapping": {_tag(components[name]): ref for name, ref in refs.items()},
             },
         }
+    components[StreamKind.PAGE] = {
+        "description": "An event of a conversation or of a log, as on its own stream, or one "
+        "that no log keeps.",
+        "type": "object",
+        "properties": {"type": {"type": "string"}},
+        "required": ["type"],
+        "additionalProperties": True,
+    }
     return components
 
 

@@ -18,7 +18,10 @@ from agent_runner import wire
 from agent_runner.agents.guard import Guard
 from agent_runner.agents.replay.transcripts import DEMO_AGENT, demo_options
 from agent_runner.agents.secrets import secrets_of
+from agent_runner.api.changes import Changes
 from agent_runner.api.context import Context
+from agent_runner.api.health import health_json
+from agent_runner.api.logins import Logins
 from agent_runner.app.background import Background
 from agent_runner.app.clock_watch import watch_clock
 from agent_runner.app.database import open_store
@@ -33,7 +36,12 @@ from agent_runner.attachments.service import AttachmentService
 from agent_runner.bus.bus import Bus
 from agent_runner.clock import Clock
 from agent_runner.errors import AgentRunnerError
-from agent_runner.events.approval import ApprovalRequested
+from agent_runner.events.approval import (
+    ApprovalMoved,
+    ApprovalRequested,
+    ApprovalResolved,
+)
+from agent_runner.events.run import PromptSteered, RunFinished, RunQueued, RunStarted
 from agent_runner.events.session import SessionClosed, SessionWarning
 from agent_runner.events.toggle import ToggleCleared, ToggleExpired, ToggleSet
 from agent_runner.folders import remove
@@ -80,6 +88,11 @@ from fallback.plan import CommMode
 log = structlog.get_logger(__name__)
 
 PATIENCE_AT_END_S = 5.0
+AGENT_EVENTS = (
+    *(RunStarted, RunFinished, SessionClosed, PromptSteered),
+    *(ApprovalRequested, ApprovalResolved, ApprovalMoved),
+)
+"""What changes how an agent is."""
 
 
 @asynccontextmanager
@@ -145,6 +158,12 @@ async def running_service(
                 against_itself=settings.shadow.against == "self",
             ),
         )
+        changes = Changes(lambda: health_json(watch, troubles, version("agent-runner")), tasks)
+        logins = Logins(store.logins, settings.server.login_ms / 1000)
+        await logins.load()
+        bus.observers.observe(changes.on_queued, RunQueued)
+        bus.observers.observe(changes.on_event, *AGENT_EVENTS)
+        bus.observers.observe_announced(changes.on_over, RunOver)
         mirrors = _mirrors(
             settings, state, warden, runner, store, bus, tasks, env, guard, attachments
         )
@@ -203,6 +222,8 @@ async def running_service(
                 maintenance=maintenance,
                 troubles=troubles,
                 attachments=attachments,
+                changes=changes,
+                logins=logins,
                 version=version("agent-runner"),
                 env=env,
             )
@@ -215,6 +236,7 @@ async def running_service(
                 await runner.pool.close()
                 approvals.feed.close()
                 toggles.feed.close()
+                changes.close()
                 await bus.close()
             task_group.cancel_scope.cancel()
 

@@ -11,12 +11,13 @@ import msgspec
 import structlog
 
 from agent_runner import wire
+from agent_runner.bus.listening import Listening
 from agent_runner.bus.observers import Observers
 from agent_runner.bus.open_items import OpenItems, closes
 from agent_runner.bus.stored import new_event
 from agent_runner.bus.subscriber import Subscriber
 from agent_runner.events.base import AgentEvent, tag_of
-from agent_runner.events.envelope import Envelope, Replayed, Stored, Streamed
+from agent_runner.events.envelope import Envelope, Replayed, Snapshot, Stored, Streamed
 from agent_runner.latch import Latch
 from agent_runner.tasks import Tasks
 from conversation_store.interfaces import Store
@@ -194,33 +195,32 @@ class Channel:
         They come in order, several at a time, for ever; with `run_id` only that run's. Ends when
         this reader falls too far behind: it resumes after the last event that it got.
         """
-        subscriber = Subscriber()
-        self._subscribers.add(subscriber)
-        live_from = self._last_seq
-        snapshots = self._open.snapshots(run_id)
+        listening = Listening(self, after=after, run_id=run_id)
         try:
-            async for page in self._pages(after, live_from, run_id):
+            async for page in listening.replayed():
                 yield page
-            if snapshots:
-                yield snapshots
-            while (envelopes := await subscriber.take()) or subscriber.lost_pieces:
-                # Taken together, so that the snapshot has just what was lost and no more.
-                snapshots = self._open.snapshots(run_id) if subscriber.lost_pieces else []
-                subscriber.lost_pieces = False
-                if run_id is not None:
-                    envelopes = [one for one in envelopes if one.run_id == run_id]
-                if after > live_from:
-                    envelopes = [one for one in envelopes if not _is_before(one, after)]
-                if envelopes:
-                    yield envelopes
-                if snapshots:
-                    yield snapshots
+            while (batches := await listening.take()) is not None:
+                for batch in batches:
+                    yield batch
         finally:
-            self._subscribers.discard(subscriber)
+            listening.close()
+
+    def join(self, subscriber: Subscriber) -> int:
+        """See `listening.Source`."""
+        self._subscribers.add(subscriber)
+        return self._last_seq
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """See `listening.Source`."""
+        self._subscribers.discard(subscriber)
+
+    def open_items(self, run_id: str | None) -> list[Snapshot]:
+        """See `listening.Source`."""
+        return self._open.snapshots(run_id)
 
     async def replay(self, *, after: int, run_id: str) -> AsyncGenerator[Sequence[Envelope], None]:
         """The stored events of a run that is over, from the event after seq `after`."""
-        async for page in self._pages(after, self._last_seq, run_id):
+        async for page in self.pages(after, self._last_seq, run_id):
             yield page
 
     async def payload(self, envelope: Stored) -> bytes:
@@ -236,9 +236,10 @@ class Channel:
         """
         return self._store.events.pieces(self.conversation_id, envelope.seq, start=start)
 
-    async def _pages(
+    async def pages(
         self, after: int, until: int, run_id: str | None
     ) -> AsyncIterator[list[Replayed]]:
+        """See `listening.Source`."""
         events = self._store.events
         if run_id is not None:
             pages = events.of_run(run_id, after=after, until=until)
@@ -370,10 +371,6 @@ class Channel:
             self._observers.tell(observers, envelope)
         for subscriber in self._subscribers:
             subscriber.offer(envelope)
-
-
-def _is_before(envelope: Envelope, after: int) -> bool:
-    return isinstance(envelope, Stored) and envelope.seq <= after
 
 
 def _durable(pending: list[_Pending]) -> Batch:

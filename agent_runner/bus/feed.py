@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 from agent_runner.events.envelope import LogEntry
@@ -50,22 +50,42 @@ class Feed:
         self._log = log
         self._grown = Latch()
         self._closed = False
+        self._wakes: set[Callable[[], None]] = set()
+
+    @property
+    def closed(self) -> bool:
+        """True once the service ends."""
+        return self._closed
 
     def grown(self) -> None:
         """Something was committed to the log."""
         grown, self._grown = self._grown, Latch()
         grown.set()
+        for wake in self._wakes:
+            wake()
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever the log has grown, until `unwatch`."""
+        self._wakes.add(wake)
+
+    def unwatch(self, wake: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._wakes.discard(wake)
+
+    async def page(self, after: int) -> list[LogEntry]:
+        """The first entries after entry `after`."""
+        return [
+            LogEntry(type=one.type, seq=one.seq, time=one.time, payload=one.payload)
+            for one in await self._log.events(after=after, limit=PAGE)
+        ]
 
     async def subscribe(self, after: int) -> AsyncGenerator[list[LogEntry], None]:
         """The entries after entry `after`, several at a time, then live for ever."""
         while not self._closed:
             grown = self._grown
-            while events := await self._log.events(after=after, limit=PAGE):
-                yield [
-                    LogEntry(type=one.type, seq=one.seq, time=one.time, payload=one.payload)
-                    for one in events
-                ]
-                after = events[-1].seq
+            while entries := await self.page(after):
+                yield entries
+                after = entries[-1].seq
             await grown.wait()
 
     def close(self) -> None:

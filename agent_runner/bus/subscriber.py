@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import anyio
 
@@ -17,12 +18,14 @@ class Subscriber:
     """Envelopes wait here, at most MAX_QUEUED_BYTES of them; frames that quicker readers have
     made of them count besides.
 
+    `on_offer` is called when there is something to take, or there will be nothing.
     When they are too many, the ephemeral ones go first: `lost_pieces` then says that the
     reader needs a snapshot of the open items in their place. A reader that is too slow for
     the stored events alone is cut off, and resumes with the id of the last one it got.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_offer: Callable[[], None] | None = None) -> None:
+        self._on_offer = on_offer
         self.overflowed = False
         self.lost_pieces = False
         self._queued: deque[Envelope] = deque()
@@ -45,7 +48,17 @@ class Subscriber:
             return
         self._bytes += size
         self._queued.append(envelope)
+        self._rouse()
+
+    @property
+    def over(self) -> bool:
+        """True once nothing is queued and nothing will be."""
+        return self._closed and not self._queued
+
+    def _rouse(self) -> None:
         self._wake.set()
+        if self._on_offer is not None:
+            self._on_offer()
 
     def _drop_ephemeral(self) -> None:
         self.lost_pieces = True
@@ -57,6 +70,10 @@ class Subscriber:
         while not self._queued and not self.lost_pieces and not self._closed:
             self._wake = anyio.Event()
             await self._wake.wait()
+        return self.take_now()
+
+    def take_now(self) -> list[Envelope]:
+        """Everything queued; nothing after an overflow."""
         if self.overflowed:
             return []
         envelopes = list(self._queued)
@@ -69,7 +86,7 @@ class Subscriber:
         self._closed = True
         if self.overflowed:
             self._queued.clear()
-        self._wake.set()
+        self._rouse()
 
 
 def _size(envelope: Envelope) -> int:

@@ -15,13 +15,18 @@ class Dialect(ABC):
     first event of a type in `ends_after`: that of a run with the run, a conversation's never.
 
     Every frame ends in `frame_end`. `heartbeat`, which may come between two frames, tells nothing.
-    Both are those of server-sent events unless the dialect says otherwise.
+    Both are those of server-sent events unless the dialect says otherwise. One that is not
+    `registered` cannot be asked for.
     """
 
     name: ClassVar[str]
     media_type: ClassVar[str]
     frame_end: ClassVar[bytes] = b"\n\n"
     heartbeat: ClassVar[bytes] = b": heartbeat\n\n"
+    registered: ClassVar[bool] = True
+
+    def __init_subclass__(cls, *, registered: bool = True) -> None:
+        cls.registered = registered
 
     def __init__(self, run_id: str | None = None) -> None:
         self.ends_after = frozenset(() if run_id is None else ("run.finished",))

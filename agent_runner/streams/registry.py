@@ -16,7 +16,8 @@ def _found() -> Mapping[str, type[Dialect]]:
     for module in pkgutil.iter_modules(streams.__path__, f"{streams.__name__}."):
         if module.name != __name__:
             import_module(module.name)
-    return MappingProxyType({cls.name: cls for cls in Dialect.__subclasses__()})
+    found = Dialect.__subclasses__()
+    return MappingProxyType({cls.name: cls for cls in found if cls.registered})
 
 
 DIALECTS: Mapping[str, type[Dialect]] = _found()

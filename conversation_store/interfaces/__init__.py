@@ -9,6 +9,7 @@ from conversation_store.interfaces.conversations import Conversations
 from conversation_store.interfaces.deadlines import Deadlines
 from conversation_store.interfaces.events import Events
 from conversation_store.interfaces.integrity import Integrity
+from conversation_store.interfaces.logins import Logins
 from conversation_store.interfaces.processes import Processes
 from conversation_store.interfaces.runs import Runs
 from conversation_store.interfaces.store import OpenStore, Store
@@ -25,6 +26,7 @@ __all__ = [
     "Deadlines",
     "Events",
     "Integrity",
+    "Logins",
     "OpenStore",
     "Processes",
     "Runs",

@@ -69,6 +69,10 @@ class Integrity(Protocol):
         """Repair what is provable; `keeper` gets each row before it is removed or changed."""
         ...
 
+    async def store_id(self) -> str:
+        """What tells this database from any other, but for its copies."""
+        ...
+
     async def vacuum(self) -> None:
         """Write the database anew without its free pages; writers wait meanwhile."""
         ...

@@ -16,6 +16,7 @@ from conversation_store.interfaces.conversations import Conversations
 from conversation_store.interfaces.deadlines import Deadlines
 from conversation_store.interfaces.events import Events
 from conversation_store.interfaces.integrity import Integrity
+from conversation_store.interfaces.logins import Logins
 from conversation_store.interfaces.processes import Processes
 from conversation_store.interfaces.runs import Runs
 from conversation_store.interfaces.tickets import Tickets
@@ -84,6 +85,11 @@ class Store(Protocol):
     @property
     def comparisons(self) -> Comparisons:
         """Two legs of a shadow run, side by side."""
+        ...
+
+    @property
+    def logins(self) -> Logins:
+        """Browsers that have logged in."""
         ...
 
     @property

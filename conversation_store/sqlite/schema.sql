@@ -230,6 +230,13 @@ CREATE TABLE tickets (
   CHECK ((reply IS NULL) = (replied_at IS NULL))
 );
 
+CREATE TABLE logins (
+  login_hash TEXT NOT NULL PRIMARY KEY,
+  expires_at TEXT NOT NULL
+);
+
+CREATE TABLE identity (store_id TEXT NOT NULL);
+
 CREATE TABLE attachments (
   attachment_id TEXT NOT NULL PRIMARY KEY,
   sha256 TEXT NOT NULL UNIQUE,

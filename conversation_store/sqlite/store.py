@@ -28,6 +28,7 @@ from conversation_store.sqlite.faults import fault_of
 from conversation_store.sqlite.integrity.integrity import Integrity
 from conversation_store.sqlite.integrity.quick import quick_check
 from conversation_store.sqlite.lease import take
+from conversation_store.sqlite.logins import Logins
 from conversation_store.sqlite.migrate import check_version, migrate
 from conversation_store.sqlite.processes import Processes
 from conversation_store.sqlite.readers import Readers
@@ -74,6 +75,7 @@ class Store:
         self.toggles = Toggles(writer, readers)
         self.tickets = Tickets(writer, readers)
         self.comparisons = Comparisons(writer, readers)
+        self.logins = Logins(writer, readers)
         self.deadlines = Deadlines(writer)
         self.integrity = Integrity(path, writer)
 

@@ -110,6 +110,11 @@ class Integrity(interfaces.Integrity):
         return [*indexes, *rows]
 
     @override
+    async def store_id(self) -> str:
+        rows = await self._look(lambda c: c.execute(statements()["store_id"]).fetchall())
+        return str(rows[0][0])
+
+    @override
     async def vacuum(self) -> None:
         await self._need_writer().alone(_vacuum)
 

@@ -11,6 +11,16 @@ ALTER TABLE conversations ADD COLUMN forked_from TEXT;
 ALTER TABLE conversations ADD COLUMN forked_seq INTEGER;
 CREATE INDEX conversations_by_activity ON conversations (agent_id, updated_at);
 
+-- Browsers that have logged in: hashes of what their cookies hold.
+CREATE TABLE logins (
+  login_hash TEXT NOT NULL PRIMARY KEY,
+  expires_at TEXT NOT NULL
+);
+
+-- By which a cursor of a stream knows that it is of this database.
+CREATE TABLE identity (store_id TEXT NOT NULL);
+INSERT INTO identity (store_id) VALUES (lower(hex(randomblob(8))));
+
 -- `queue_rank` orders the runs that wait: at first by their ids.
 ALTER TABLE runs ADD COLUMN model TEXT;
 ALTER TABLE runs ADD COLUMN steered_into TEXT;

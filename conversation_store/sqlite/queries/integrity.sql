@@ -48,3 +48,6 @@ INSERT INTO turn_search (turn_search) VALUES ('rebuild');
 
 -- name: count_unsearched_turns
 SELECT count(*) FROM turns WHERE turn_id NOT IN (SELECT turn_id FROM searched_turns);
+
+-- name: store_id
+SELECT store_id FROM identity;
