@@ -145,6 +145,11 @@ class CliProtocol(Protocol):
         """Bytes to send right after the start (a handshake), or nothing."""
         ...
 
+    @property
+    def ready(self) -> bool:
+        """True once the process would begin a prompt at once."""
+        ...
+
     def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """Start a turn. What cannot be sent yet comes out of a later `receive`.
 

@@ -60,6 +60,11 @@ class ProtocolBase(LineReader):
         return b""
 
     @property
+    def ready(self) -> bool:
+        """It has no handshake."""
+        return True
+
+    @property
     def close_after_prompt(self) -> bool:
         """Stdin stays open, unless a subclass says otherwise."""
         return False

@@ -44,6 +44,7 @@ class TerminalProtocol(ProtocolBase):
         super().__init__(options, form, resume)
         self._sent = 0
         self._delivered = False
+        self._is_ready = False
         self._held: dict[str, dict[str, Any]] = {}
         self._end: t.Exited | t.Failed | None = None
         self._blocked: str | None = None
@@ -55,6 +56,11 @@ class TerminalProtocol(ProtocolBase):
         return self._typed
 
     # --- to the driver -------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """See `base.CliProtocol`."""
+        return self._is_ready
 
     def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """Have it delivered."""
@@ -148,6 +154,8 @@ class TerminalProtocol(ProtocolBase):
                 # The driver closes it; the prompt's result comes when it is gone.
                 self._blocked = f"{text}: {shown[-_SHOWN:]}" if shown else text
                 return [Notice(code="ui_not_ready", level="warning", message=text, data=data)]
+            case t.Ready():
+                self._is_ready = True
             case t.Exited() | t.Failed():
                 self._end = message
                 return []

@@ -33,6 +33,8 @@ from agent_runner.api import (
     terminals,
     tickets,
     usage,
+    warm_processes,
+    workspace,
 )
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
@@ -53,6 +55,8 @@ ENDPOINTS = (
     *circuits.ENDPOINTS,
     *approvals.ENDPOINTS,
     *agents.ENDPOINTS,
+    *warm_processes.ENDPOINTS,
+    *workspace.ENDPOINTS,
     *conversations.ENDPOINTS,
     *queue.ENDPOINTS,
     *attachments.ENDPOINTS,

@@ -29,6 +29,7 @@ from agent_runner.runs.service import RunService
 from agent_runner.settings import Settings
 from agent_runner.tickets import TicketService
 from agent_runner.troubles import Troubles
+from agent_runner.workspace.snapshots import Snapshots
 from conversation_store.interfaces import Store
 
 
@@ -58,6 +59,7 @@ class Context:
     attachments: AttachmentService
     changes: Changes
     logins: Logins
+    snapshots: Snapshots
     version: str
     env: Mapping[str, str]
     changing: anyio.Lock = field(default_factory=anyio.Lock)

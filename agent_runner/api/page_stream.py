@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 
-import anyio
-import anyio.lowlevel
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runner import wire
-from agent_runner.api.agent_reply import agent_reply
+from agent_runner.api.agent_reply import AgentReply, agent_reply
 from agent_runner.api.bodies import MalformedJsonError
 from agent_runner.api.context import Context, context
 from agent_runner.api.page_cursor import MOST_PLACES, PageCursor, parse
@@ -29,8 +27,6 @@ from conversation_store.errors import RecordNotFoundError
 
 FEEDS = ("agents", "approvals", "fallback", "health")
 _LOGS = ("approvals", "fallback")
-COALESCE_S = 0.05
-"""Changes of agents within this time are told together."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -39,6 +35,13 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     type: str = "stream.opened"
     conversations: dict[str, int]
     feeds: list[str]
+
+
+class AgentChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent is, or does, something else; also one that the page does not know yet."""
+
+    type: str = "agent.changed"
+    agent: AgentReply
 
 
 class AgentGone(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -232,10 +235,9 @@ class PageReader:
     async def _changed_agents(self) -> AsyncIterator[bytes]:
         if self._agents is None or not self._agents.any:
             return
-        await anyio.sleep(COALESCE_S)
-        changed = self._agents.take()
+        agent_ids = self._agents.take()
         activity = await self._ctx.store.agents.activity()
-        for agent_id in changed:
+        for agent_id in agent_ids:
             try:
                 agent = await self._ctx.store.agents.get(agent_id)
             except RecordNotFoundError:
@@ -243,7 +245,8 @@ class PageReader:
                 yield told(gone.type, wire.encode(gone))
                 continue
             reply = agent_reply(self._ctx, agent, activity.get(agent_id))
-            yield told("agent.changed", b'{"type":"agent.changed",' + wire.encode(reply)[1:])
+            changed = AgentChanged(agent=reply)
+            yield told(changed.type, wire.encode(changed))
 
 
 class _TooSlowError(Exception):

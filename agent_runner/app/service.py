@@ -50,7 +50,6 @@ from agent_runner.maintenance.retention import Retention
 from agent_runner.maintenance.service import Maintenance
 from agent_runner.maintenance.store_watch import StoreWatch
 from agent_runner.mirrors.evidence import Evidence, check_tmux_may_go
-from agent_runner.mirrors.git import Git
 from agent_runner.mirrors.mirrors import SERVICE_STOPPED, Mirrors
 from agent_runner.process.identity import ProcessIdentity, boot_id
 from agent_runner.process.warden import Warden, open_warden
@@ -79,6 +78,8 @@ from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.settings import Settings
 from agent_runner.tickets import TicketService
 from agent_runner.troubles import Troubles
+from agent_runner.workspace.git import Git
+from agent_runner.workspace.snapshots import Snapshots
 from conversation_store.errors import StoreError, StoreUnusableError
 from conversation_store.interfaces import Store
 from conversation_store.records import Owner, RunRecord
@@ -159,14 +160,17 @@ async def running_service(
             ),
         )
         changes = Changes(lambda: health_json(watch, troubles, version("agent-runner")), tasks)
+        git = Git(warden, env, settings.shadow.git_ms / 1000)
+        snapshots = Snapshots(git, state.snapshots)
+        bus.observers.observe_announced(
+            lambda begins: tasks.start_soon(_snapshot, snapshots, store, begins), RunBegins
+        )
         logins = Logins(store.logins, settings.server.login_ms / 1000)
         await logins.load()
         bus.observers.observe(changes.on_queued, RunQueued)
         bus.observers.observe(changes.on_event, *AGENT_EVENTS)
         bus.observers.observe_announced(changes.on_over, RunOver)
-        mirrors = _mirrors(
-            settings, state, warden, runner, store, bus, tasks, env, guard, attachments
-        )
+        mirrors = _mirrors(settings, state, runner, store, bus, tasks, git, guard, attachments)
         bus.observers.observe_announced(mirrors.on_begin, RunBegins)
         bus.observers.observe_announced(mirrors.on_ended, RunEnded)
         bus.observers.observe_announced(mirrors.on_deleted, ConversationDeleted)
@@ -224,6 +228,7 @@ async def running_service(
                 attachments=attachments,
                 changes=changes,
                 logins=logins,
+                snapshots=snapshots,
                 version=version("agent-runner"),
                 env=env,
             )
@@ -295,19 +300,17 @@ def _cli_runner(
 def _mirrors(
     settings: Settings,
     state: StateDir,
-    warden: Warden,
     runner: CliRunner,
     store: Store,
     bus: Bus,
     tasks: Background,
-    env: Mapping[str, str],
+    git: Git,
     guard: Guard,
     attachments: AttachmentService,
 ) -> Mirrors:
     """Mirrors with processes of their own: none is kept, and none of a conversation's is taken."""
     pool = WarmPool(settings.limits.warm_processes, 0, 0, _tell_nobody)
     apart = CliRunner(runner.launcher, pool, tasks, runner.on_gone)
-    git = Git(warden, env, settings.shadow.git_ms / 1000)
     return Mirrors(store, bus, apart, git, tasks, settings, state.mirrors, guard, attachments)
 
 
@@ -360,6 +363,13 @@ def _runs(
 
 def _names(folder: Path) -> set[str]:
     return {str(folder.absolute()), str(folder.resolve())}
+
+
+async def _snapshot(snapshots: Snapshots, store: Store, begins: RunBegins) -> None:
+    """Note how the agent's folder is as a run begins."""
+    tree = await snapshots.take(Path(begins.options.cwd))
+    if tree is not None:
+        await store.runs.note_tree(begins.run.run_id, tree)
 
 
 async def _tell_nobody(conversation_id: str, event: SessionWarning | SessionClosed) -> None:

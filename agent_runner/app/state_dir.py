@@ -28,6 +28,7 @@ class StateDir:
         self.backups = root / "backups"
         self.repairs = root / "repairs"
         self.aside = root / "aside"
+        self.snapshots = root / "snapshots"
         self.attachments = root / "attachments"
         self.token_file = root / "token"
         self.url_file = root / "url"

@@ -18,7 +18,6 @@ from agent_runner.attachments.service import AttachmentService
 from agent_runner.bus.bus import Bus
 from agent_runner.events.shadow import ShadowCompared
 from agent_runner.mirrors.gate import Gate
-from agent_runner.mirrors.git import Git
 from agent_runner.mirrors.leg import MirrorLeg, NotIsolatedError, options_for, prompt_for
 from agent_runner.mirrors.primary import Primary
 from agent_runner.mirrors.recorder import LegObserver
@@ -28,6 +27,7 @@ from agent_runner.runners.cli_runner import CliRunner, RunRequest
 from agent_runner.runs.announcements import ConversationDeleted, RunBegins, RunEnded
 from agent_runner.settings import Settings
 from agent_runner.tasks import Tasks
+from agent_runner.workspace.git import Git
 from conversation_store.errors import StoreError
 from conversation_store.interfaces import Store
 from conversation_store.records import (

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from agent_runner.mirrors.git import Git, GitError, Repository
+from agent_runner.workspace.git import Git, GitError, Repository, borrow
 from conversation_store.records import FileChange
 
 _CHANGES = {"A": "added", "D": "deleted", "M": "modified", "T": "modified"}
@@ -163,14 +163,6 @@ class Tracked:
             "GIT_WORK_TREE": str(top),
             "GIT_INDEX_FILE": str(index),
         }
-
-
-def borrow(folder: Path, repository: Repository) -> None:
-    """Let the repository in `folder` use the objects of the user's."""
-    info = folder / "objects" / "info"
-    info.mkdir(parents=True, exist_ok=True)
-    (folder / "info").mkdir(exist_ok=True)
-    (info / "alternates").write_text(f"{repository.common / 'objects'}\n")
 
 
 def _parts(listed: bytes) -> list[bytes]:

@@ -16,9 +16,9 @@ from anyio import to_thread
 
 from agent_runner.folders import remove
 from agent_runner.mirrors.files import Copier, TooLargeToCopyError, everything_in
-from agent_runner.mirrors.git import Git, GitError, Repository
 from agent_runner.mirrors.tracked import Tracked
 from agent_runner.settings import ShadowSettings
+from agent_runner.workspace.git import Git, GitError, Repository
 from conversation_store.records import FileChange
 from conversation_store.states import Isolation
 

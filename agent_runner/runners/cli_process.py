@@ -83,6 +83,8 @@ class CliProcess:
         self.reconfigured = False
         self.cli_version: str | None = None
         self.gone = Latch()
+        self.ready = Latch()
+        self._has_begun = False
         self.born = anyio.current_time()
         self.last_heartbeat: float | None = None
         self._child = child
@@ -187,6 +189,11 @@ class CliProcess:
         self._serving.set()
         await self._child.go()
 
+    def listen(self, sink: Sink) -> None:
+        """Have events go to `sink` before the first turn begins."""
+        self._sink = sink
+        self._sink_set.set()
+
     async def begin(
         self,
         prompt: str | None,
@@ -200,7 +207,8 @@ class CliProcess:
         `prompt` is None for the turn whose prompt it did `go` with. `wake` is set when the turn
         is over.
         """
-        self._raw.move(raw)
+        self._raw.move(raw, carry=not self._has_begun)
+        self._has_begun = True
         self._sink = sink
         self._sink_set.set()
         self._turn_result = None
@@ -420,6 +428,8 @@ class CliProcess:
                 received = received.rest
         await self._deal(events, background_turn)
         await self.background.note()
+        if not self.ready.is_set() and self._protocol.ready:
+            self.ready.set()
 
     def _received(self, line: bytes | OversizeLine) -> Received:
         if not isinstance(line, OversizeLine):

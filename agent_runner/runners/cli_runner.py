@@ -198,6 +198,27 @@ class CliRunner:
             await process.end(0)
             raise launch_error(error, request.options, process.program.path) from error
 
+    async def ready(self, request: RunRequest) -> CliProcess | None:
+        """The conversation's warm process, which stays where it is, if it fits the request."""
+        found = self.pool.peek(request.conversation_id)
+        if found is None or not found.alive:
+            return None
+        warm = await self.warm(request)
+        if warm is None:
+            return None
+        kept = WarmProcess(request.agent_id, warm, request.options, request.timeouts)
+        await self.pool.give(request.conversation_id, kept)
+        return warm
+
+    async def go_idle(self, process: CliProcess, request: RunRequest, sink: Sink) -> None:
+        """Let a held process begin without a prompt; LaunchError as `go`."""
+        process.listen(sink)
+        try:
+            await process.go(None)
+        except SpawnError as error:
+            await process.end(0)
+            raise launch_error(error, request.options, process.program.path) from error
+
     async def turn(
         self, process: CliProcess, request: RunRequest, sink: Sink, stop: Stop, *, cold: bool
     ) -> TurnCompleted:

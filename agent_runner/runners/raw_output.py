@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from agent_runner.process.raw_log import RawLog, Spooled
@@ -17,6 +18,7 @@ class RawOutput:
         self._limit = limit
         self.spooled = spooled
         self._received = 0
+        self._base = 0
         self._open(path)
 
     @property
@@ -24,12 +26,22 @@ class RawOutput:
         """Bytes of stdout so far, over all runs of the process."""
         return self._received
 
-    def move(self, path: Path) -> None:
+    def move(self, path: Path, *, carry: bool = False) -> None:
         """Keep what comes from now on at `path`.stdout and `path`.stderr.
 
-        A spooled program goes on in its own file; that it has the prompt is seen here too.
+        A spooled program goes on in its own file; that it has the prompt is seen here too. What
+        is there already goes along if it is to `carry`.
         """
         if path == self._path:
+            return
+        if carry and not self.spooled:
+            self.close()
+            for ending in (".stdout", ".stderr"):
+                with suppress(FileNotFoundError):
+                    self._path.with_suffix(ending).replace(path.with_suffix(ending))
+            base = self._base
+            self._open(path)
+            self._base = base
             return
         if self.spooled:
             mark = RawLog(path.with_suffix(".stdout"), self._limit)

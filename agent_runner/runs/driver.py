@@ -10,6 +10,7 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.attachments import Attachment
+from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.custom.adapter import CustomAdapter
 from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.service import ApprovalService
@@ -81,6 +82,28 @@ class RunDriver:
         self._trials = trials
         self._settings = settings
         self._raw_dir = raw_dir
+
+    def idle_request(
+        self, agent: AgentRecord, options: AgentOptions, conversation_id: str, plan: Plan
+    ) -> RunRequest:
+        """What a process of the agent is started for that has no prompt yet."""
+        timeouts = self._settings.supervision.with_overrides(options.timeouts)
+        return RunRequest(
+            run_id="",
+            conversation_id=conversation_id,
+            agent_id=agent.agent_id,
+            agent_type=agent.type,
+            options=options,
+            prompt="-",
+            raw_path=self._raw_dir,
+            timeouts=timeouts,
+            warn_on_stall=False,
+            hold_ms=self._settings.approvals.hold_ms,
+            resume_attempts=1,
+            terminal=plan.mode is CommMode.TMUX,
+            reads=self._folder_of(conversation_id),
+            more_env=_for_tools(agent.type, timeouts),
+        )
 
     async def drive(self, active: ActiveRun, agent: AgentRecord, slot: QueueSlot) -> None:
         """Bring the run to its end, whatever happens; its end is committed before this returns.

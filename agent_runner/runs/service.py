@@ -41,10 +41,11 @@ from agent_runner.runs.route import route_decided
 from agent_runner.runs.session_watch import SessionWatch
 from agent_runner.runs.stop import StopReason
 from agent_runner.runs.title import title_of
+from agent_runner.runs.warm_up import Started, WarmUp
 from agent_runner.settings import Settings, Timeouts
 from agent_runner.tasks import Tasks
 from conversation_store.interfaces import Store
-from conversation_store.records import AgentRecord, NewRun, RunRecord
+from conversation_store.records import AgentRecord, ConversationRecord, NewRun, RunRecord
 from conversation_store.states import RunState
 
 log = structlog.get_logger(__name__)
@@ -85,6 +86,7 @@ class RunService:
         self._factory = factory
         self._driver = driver
         self._sessions = sessions
+        self._warm_up = WarmUp(store, runner)
         self._attachments = attachments
         self._tasks = tasks
         self._limits = settings.limits
@@ -342,6 +344,44 @@ class RunService:
         runs[0].stop.request(StopReason.CANCELLED)
         return runs[0]
 
+    async def start(self, agent_id: str, conversation_id: str | None) -> Started:
+        """Have the process of a conversation ready: of the newest, or of a new one.
+
+        It is there already while a run is on.
+        """
+        async with self._one_at_a_time(agent_id):
+            if self._closing:
+                raise UnavailableError("shutting_down", "the service is shutting down")
+            agent = await self._store.agents.get(agent_id)
+            options = options_of(agent)
+            conversation, is_new = await self._conversation(agent_id, conversation_id)
+            running = [one for one in self.active.of_agent(agent_id) if one.process is not None]
+            for one in running:
+                if one.run.conversation_id == conversation and one.process is not None:
+                    return Started(conversation_id=conversation, process=one.process, reused=True)
+            plan = self._router.plan(agent, None)
+            request = self._driver.idle_request(agent, options, conversation, plan)
+            if is_new:
+                await self._store.conversations.create(_new_conversation(conversation, agent_id))
+            return await self._warm_up.start(request, await self._bus.channel(conversation))
+
+    async def stop(self, agent_id: str, conversation_id: str | None) -> list[str]:
+        """End the agent's processes that serve no run; the conversations whose they were."""
+        async with self._one_at_a_time(agent_id):
+            await self._store.agents.get(agent_id)
+            if self.active.of_agent(agent_id) or self.active.background_of_agent(agent_id):
+                raise ConflictError(
+                    "agent_busy", "a run of this agent is not over", hint="cancel it first"
+                )
+            stopped = [
+                name
+                for name, warm in self._runner.pool.processes.items()
+                if warm.agent_id == agent_id and conversation_id in (None, name)
+            ]
+            for name in stopped:
+                await self._runner.drop(name)
+            return stopped
+
     async def end_session(self, agent_id: str) -> str | None:
         """End the agent's open conversation and its process; returns the conversation's id."""
         async with self._one_at_a_time(agent_id):
@@ -437,6 +477,21 @@ class RunService:
         # Who waits for the end goes first.
         await anyio.lowlevel.checkpoint()
         self._bus.observers.announce(active.over())
+
+
+def _new_conversation(conversation_id: str, agent_id: str) -> ConversationRecord:
+    now = wire.now()
+    return ConversationRecord(
+        conversation_id=conversation_id,
+        agent_id=agent_id,
+        state="open",
+        session_id=None,
+        last_event_seq=0,
+        last_turn_seq=0,
+        created_at=now,
+        updated_at=now,
+        session_at=None,
+    )
 
 
 def _has_begun(run_id: str) -> ConflictError:

@@ -90,6 +90,10 @@ class Runs(Protocol):
         """Let the agent's waiting runs go in this order; False unless they are just these."""
         ...
 
+    async def note_tree(self, run_id: str, tree: str) -> None:
+        """Keep how the agent's folder was when the run began."""
+        ...
+
     async def usage(self, by: str, *, since: str, agent_id: str | None) -> list[UsageSum]:
         """What the runs since the time `since` have used, summed `by` a key.
 

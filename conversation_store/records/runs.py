@@ -33,6 +33,7 @@ class RunEnd(Record, frozen=True, kw_only=True):
 class RunRecord(RunEnd, frozen=True, kw_only=True):
     """One execution of a prompt, or of what the CLI did by itself after the run `caused_by`.
 
+    `tree` names how the agent's folder was when it began, where that is known.
     `overrides` are options of the agent that hold for this run alone. Runs that wait go by their
     `queue_rank`, or by their id where that is None.
     """
@@ -55,6 +56,7 @@ class RunRecord(RunEnd, frozen=True, kw_only=True):
     caused_by: str | None = None
     overrides: dict[str, Any] = msgspec.field(default_factory=dict)
     queue_rank: str | None = None
+    tree: str | None = None
 
 
 class NewRun(RunRecord, frozen=True, kw_only=True):

@@ -226,6 +226,13 @@ class Runs(interfaces.Runs):
         return await self._writer.submit(unit, durable=True)
 
     @override
+    async def note_tree(self, run_id: str, tree: str) -> None:
+        def unit(transaction: Transaction) -> None:
+            transaction.run("note_tree", {"run_id": run_id, "tree": tree})
+
+        await self._writer.submit(unit, durable=False)
+
+    @override
     async def usage(self, by: str, *, since: str, agent_id: str | None) -> list[UsageSum]:
         given = {"since": since, "first": _first_run(since), "agent_id": agent_id}
         rows = await self._readers.read(f"usage_by_{by}", given)

@@ -49,7 +49,7 @@ CREATE TABLE runs (
   finished_at TEXT,
   duration_ms INTEGER
 , epoch INTEGER NOT NULL DEFAULT 0, timeouts TEXT NOT NULL DEFAULT '{}', idempotency_key TEXT, request_hash TEXT, route TEXT NOT NULL DEFAULT '{}', trigger TEXT NOT NULL DEFAULT 'prompt'
-  CHECK (trigger IN ('prompt', 'background')), caused_by TEXT, resets_at TEXT, model TEXT, steered_into TEXT, overrides TEXT NOT NULL DEFAULT '{}', queue_rank TEXT);
+  CHECK (trigger IN ('prompt', 'background')), caused_by TEXT, resets_at TEXT, model TEXT, steered_into TEXT, overrides TEXT NOT NULL DEFAULT '{}', queue_rank TEXT, tree TEXT);
 
 CREATE TABLE turns (
   turn_id TEXT NOT NULL PRIMARY KEY,

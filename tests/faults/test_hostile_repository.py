@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_runner.mirrors.git import Git, GitError
 from agent_runner.process.warden import Warden
+from agent_runner.workspace.git import Git, GitError
 from conversation_store.states import Isolation
 from tests.conftest import Script, Serving
 from tests.faults.hostile_repository import URLS, make_hostile

@@ -20,11 +20,11 @@ from agent_runner import wire
 from agent_runner.agents.base import AgentOptions
 from agent_runner.api.context import Context
 from agent_runner.approvals.decision import Decision
-from agent_runner.mirrors.git import Git
 from agent_runner.mirrors.leg import NotIsolatedError, options_for
 from agent_runner.mirrors.workspace import Workspace
 from agent_runner.runs.active import ActiveRun
 from agent_runner.settings import ShadowSettings
+from agent_runner.workspace.git import Git
 from conversation_store.errors import StoreError
 from conversation_store.records import AgentRecord, ComparisonDetail, LegBody, StoredEvent
 from conversation_store.sqlite.events import Events

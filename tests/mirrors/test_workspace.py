@@ -12,10 +12,10 @@ import pytest
 
 from agent_runner.folders import remove
 from agent_runner.mirrors.files import leads_out
-from agent_runner.mirrors.git import Git
 from agent_runner.mirrors.workspace import Workspace
 from agent_runner.process.warden import Warden
 from agent_runner.settings import ShadowSettings
+from agent_runner.workspace.git import Git
 from tests.helpers import stranger
 from tests.helpers.repositories import ENV, git
 
@@ -303,7 +303,7 @@ import anyio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from agent_runner.process.warden import Warden
-from agent_runner.mirrors.git import Git
+from agent_runner.workspace.git import Git
 from agent_runner.mirrors.workspace import Workspace
 from agent_runner.settings import ShadowSettings
 

@@ -100,6 +100,11 @@ class AcpProtocol(ProtocolBase):
             "initialize", {"protocolVersion": 1, "clientCapabilities": capabilities}
         )
 
+    @property
+    def ready(self) -> bool:
+        """See `base.CliProtocol`."""
+        return self._ready
+
     def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """A session/prompt, or nothing yet while the handshake lasts."""
         self._begin_turn(text)

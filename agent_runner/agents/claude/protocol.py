@@ -109,6 +109,11 @@ class ClaudeProtocol(ProtocolBase):
             return self._ask_cli("initialize", {"hooks": None})
         return b""
 
+    @property
+    def ready(self) -> bool:
+        """See `base.CliProtocol`."""
+        return "initialize" not in self._asked.values()
+
     def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """One user line, with images as blocks before its text."""
         self._begin_turn(text)

@@ -67,6 +67,11 @@ class SupervisedProtocol:
         """See `base.CliProtocol`."""
         return self.inner.open()
 
+    @property
+    def ready(self) -> bool:
+        """See `base.CliProtocol`."""
+        return self.inner.ready
+
     def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """See `base.CliProtocol`."""
         return self.inner.prompt(text, attachments)

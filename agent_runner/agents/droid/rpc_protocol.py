@@ -81,6 +81,11 @@ class DroidRpcProtocol(ProtocolBase):
             {"machineId": "agent-runner", "cwd": self.options.cwd, **self._settings},
         )
 
+    @property
+    def ready(self) -> bool:
+        """See `base.CliProtocol`."""
+        return self._ready
+
     def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """A user message, or nothing yet while the session opens."""
         self._begin_turn(text)

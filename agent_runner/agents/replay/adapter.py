@@ -112,6 +112,11 @@ class ReplayProtocol:
         """See `base.CliProtocol`."""
         return self._protocol.open()
 
+    @property
+    def ready(self) -> bool:
+        """See `base.CliProtocol`."""
+        return self._protocol.ready
+
     def prompt(self, text: str, attachments: Sequence[Attachment] = ()) -> bytes:
         """See `base.CliProtocol`."""
         return self._protocol.prompt(text, attachments)

@@ -27,6 +27,9 @@ ORDER BY coalesce(queue_rank, run_id), run_id;
 -- name: rank_run
 UPDATE runs SET queue_rank = :rank WHERE run_id = :run_id;
 
+-- name: note_tree
+UPDATE runs SET tree = :tree WHERE run_id = :run_id;
+
 -- name: is_open_run
 SELECT 1 FROM runs WHERE run_id = :run_id AND finished_at IS NULL;
 

@@ -103,3 +103,11 @@ class Git:
         argv = [str(self._program), *settings, "-C", str(folder), *words]
         given = {**self._env, **(env or {})}
         return await capture(self._warden, argv, given, timeout=self._timeout, most=most)
+
+
+def borrow(folder: Path, repository: Repository) -> None:
+    """Let the repository in `folder` use the objects of the user's."""
+    info = folder / "objects" / "info"
+    info.mkdir(parents=True, exist_ok=True)
+    (folder / "info").mkdir(exist_ok=True)
+    (info / "alternates").write_text(f"{repository.common / 'objects'}\n")

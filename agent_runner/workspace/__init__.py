@@ -1,0 +1,1 @@
+"""An agent's folder as people look at it: its files, and what became of them."""
