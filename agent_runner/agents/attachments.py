@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+FILES = "Attached files:"
+"""Before the list of a prompt's files."""
+
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A file beside a prompt, which the CLI may read at `path`.
@@ -25,7 +28,7 @@ def mentioned(text: str, attachments: Sequence[Attachment]) -> str:
     if not attachments:
         return text
     lines = [f"- {one.path} ({one.media_type}, {one.name})" for one in attachments]
-    return "\n".join([text, "", "Attached files:", *lines])
+    return "\n".join([text, "", FILES, *lines])
 
 
 def images_apart(

@@ -342,6 +342,17 @@ class Adapter(ABC):
         """What a line of that file holds; None for what says nothing."""
         return None
 
+    def log_message(self, line: dict[str, Any]) -> tuple[str, str] | None:
+        """The CLI's own id of what the agent says in a line of that file, and its text."""
+        return None
+
+    def fork_args(self, session_id: str, message: str | None, form: Form) -> list[str] | None:
+        """Flags that begin a session as a copy of another, up to a message if it is not whole.
+
+        None if the CLI has none for that.
+        """
+        return None
+
     def version_argv(self) -> list[str]:
         """A command that prints the CLI's version without network; [] if there is none."""
         return [self.program, "--version"]

@@ -14,7 +14,7 @@ from agent_runner.api.bodies import (
     integer_parameter,
     read_body,
 )
-from agent_runner.api.chat_bodies import ConversationBody, PatchConversationBody
+from agent_runner.api.chat_bodies import ConversationBody, ForkBody, PatchConversationBody
 from agent_runner.api.context import context
 from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import CURSOR, DIALECT, Endpoint, Query
@@ -166,6 +166,15 @@ async def create_conversation(request: Request) -> Response:
     return json_reply(conversation, 201)
 
 
+async def fork(request: Request) -> Response:
+    """A new conversation that goes on from an answer of this one, where the CLI offers that."""
+    body = await read_body(request, ForkBody)
+    forked = await context(request).runs.fork(
+        request.path_params["conversationId"], body.turn_id, body.title
+    )
+    return json_reply(forked, 201)
+
+
 async def patch_conversation(request: Request) -> Response:
     """Change its title, its metadata, or whether it is archived."""
     ctx = context(request)
@@ -279,6 +288,17 @@ ENDPOINTS = (
         reply=TurnListReply,
         parameters=(_AFTER_TURN, _BEFORE_TURN, _LAST, _LIMIT),
         problems=(400, 404),
+    ),
+    Endpoint(
+        method="POST",
+        path="/conversations/{conversationId}/fork",
+        handler=fork,
+        summary="Go on from an answer in a new conversation",
+        tag="conversations",
+        body=ForkBody,
+        reply=ConversationRecord,
+        status=201,
+        problems=(404, 409),
     ),
     Endpoint(
         method="DELETE",

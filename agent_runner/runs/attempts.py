@@ -8,6 +8,7 @@ import structlog
 
 from agent_runner import wire
 from agent_runner.agents.custom import supervised_schema as supervised
+from agent_runner.agents.registry import adapter_for
 from agent_runner.approvals.service import ApprovalService
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.notice import Notice
@@ -102,6 +103,8 @@ class Attempts:
         conversation = await self._store.conversations.get(self._request.conversation_id)
         session_id = conversation.session_id
         if session_id is None:
+            if conversation.fork_session is not None:
+                return await self._forked(conversation, conversation.fork_session)
             return await self._on_new(None)
         ids = (self._request.conversation_id, self._active.run_id)
         last = await last_fruitless(self._store, *ids, RESUME_ATTEMPTS)
@@ -116,6 +119,27 @@ class Attempts:
             await self._runner.drop(self._request.conversation_id)
             await self._resume_failed(attempt, turn_result)
         return await self._in_new_session(conversation, turn_result)
+
+    async def _forked(
+        self, conversation: ConversationRecord, session_id: str
+    ) -> tuple[CliProcess, TurnCompleted]:
+        """In a copy of another conversation's session; else in a new one that is told of it."""
+        adapter = adapter_for(self._request.agent_type)
+        form = self._runner.form_for(self._request)
+        argv = adapter.fork_args(session_id, conversation.fork_message, form)
+        if argv is not None:
+            more = [*argv, *self._request.more_args]
+            request = msgspec.structs.replace(self._request, more_args=more)
+            process, turn_result = await self._on_new(None, request)
+            if self._stopped or turn_result.code != FailureCode.SESSION_NOT_FOUND:
+                return process, turn_result
+            await self._runner.drop(self._request.conversation_id)
+        request, given = await self._with_history(conversation)
+        text = "the CLI cannot copy the session: a new one is told what was said"
+        data = {"sessionId": session_id, "turns": given}
+        notice = Notice(code="fork_by_history", level="warning", message=text, data=data)
+        await self._active.emit([notice])
+        return await self._on_new(None, request)
 
     def _may_be_the_session(self, turn_result: TurnCompleted) -> bool:
         """True if nothing was done or said, for a reason that may lie in the session's history."""

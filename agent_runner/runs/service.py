@@ -32,6 +32,7 @@ from agent_runner.runs.background_runs import BackgroundRuns
 from agent_runner.runs.begun import BegunRun
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.factory import RunFactory
+from agent_runner.runs.forks import Forks
 from agent_runner.runs.prompt import check_prompt
 from agent_runner.runs.queue import AgentQueue, QueueSlot
 from agent_runner.runs.reconcile import interrupt
@@ -86,6 +87,7 @@ class RunService:
         self._factory = factory
         self._driver = driver
         self._sessions = sessions
+        self._forks = Forks(store, runner.launcher)
         self._warm_up = WarmUp(store, runner)
         self._attachments = attachments
         self._tasks = tasks
@@ -343,6 +345,14 @@ class RunService:
             raise ConflictError("nothing_to_cancel", "this agent runs nothing")
         runs[0].stop.request(StopReason.CANCELLED)
         return runs[0]
+
+    async def fork(
+        self, conversation_id: str, turn_id: str | None, title: str | None
+    ) -> ConversationRecord:
+        """See `Forks.fork`. Nothing comes between: a run of the agent waits for the copy."""
+        source = await self._store.conversations.get(conversation_id)
+        async with self._one_at_a_time(source.agent_id):
+            return await self._forks.fork(conversation_id, turn_id, title)
 
     async def start(self, agent_id: str, conversation_id: str | None) -> Started:
         """Have the process of a conversation ready: of the newest, or of a new one.

@@ -26,6 +26,7 @@ import msgspec
 import structlog
 
 from agent_runner import wire
+from agent_runner.agents.attachments import FILES
 from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for
 from agent_runner.agents.session_log import Entry, Reading, Said, read
@@ -34,7 +35,7 @@ from agent_runner.bus.stored import new_event
 from agent_runner.events.session import SessionContinued
 from agent_runner.runners.cli_runner import CliRunner
 from agent_runner.runners.session_log import Seen, lines_from, look
-from agent_runner.runs import history, resumption
+from agent_runner.runs import forks, history, resumption
 from agent_runner.runs.announcements import RunOver
 from conversation_store.errors import StoreError
 from conversation_store.interfaces import Store
@@ -74,18 +75,23 @@ class _Ours:
     """Our prompts that the file may hold, each once; `turn_seq` is of the last one found."""
 
     def __init__(self, turns: Sequence[TurnRecord], turn_seq: int) -> None:
-        prompts = (turn for turn in turns if turn.direction == "inbound" and turn.run_id)
+        prompts = (turn for turn in turns if turn.direction == "inbound" and _is_ours(turn))
         self._left = deque((turn.seq, _plain(turn.content)) for turn in prompts)
         self.turn_seq = turn_seq
 
     def __contains__(self, text: str) -> bool:
         plain, behind = _plain(text), history.is_part(text)
         for seq, prompt in self._left:
-            if plain == prompt or (behind and plain.endswith(prompt)):
+            with_files = plain.startswith(f"{prompt} {FILES} ")
+            if plain == prompt or with_files or (behind and plain.endswith(prompt)):
                 self._left.remove((seq, prompt))
                 self.turn_seq = max(self.turn_seq, seq)
                 return True
         return behind or resumption.is_prompt(text)
+
+
+def _is_ours(turn: TurnRecord) -> bool:
+    return turn.run_id is not None or turn.metadata.get("origin") == forks.ORIGIN
 
 
 class SessionWatch:

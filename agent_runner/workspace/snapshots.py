@@ -69,7 +69,7 @@ class Snapshots:
                 return None
 
     async def changes(self, cwd: Path, base: str) -> Changes | None:
-        """What has changed in `cwd` since the tree `base`; None where that is not known any more."""
+        """What has changed in `cwd` since the tree `base`; None if that is not known."""
         repository = await self._git.repository(cwd)
         if repository is None:
             return None

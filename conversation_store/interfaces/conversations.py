@@ -31,8 +31,13 @@ class Conversations(Protocol):
         """Its id alone, which is known without asking the database most of the time."""
         ...
 
-    async def create(self, conversation: ConversationRecord) -> None:
-        """Add an open conversation without a turn; RecordNotFoundError without its agent."""
+    async def create(
+        self, conversation: ConversationRecord, turns: Sequence[TurnRecord] = ()
+    ) -> None:
+        """Add an open conversation that begins with `turns`; RecordNotFoundError without its agent.
+
+        Their seqs are the store's to give.
+        """
         ...
 
     async def change(

@@ -15,7 +15,8 @@ class ConversationRecord(Record, frozen=True, kw_only=True):
 
     `session_mark` is how far that session's file is known (JSON). `title` is the beginning of the
     first prompt until somebody gives another. One that was forked has the turns of the
-    conversation `forked_from` up to `forked_seq` before it.
+    conversation `forked_from` up to `forked_seq` before it; its CLI's session begins as a copy of
+    `fork_session`, up to the CLI's own `fork_message` if that is not its end.
     """
 
     conversation_id: str
@@ -33,6 +34,8 @@ class ConversationRecord(Record, frozen=True, kw_only=True):
     metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     forked_from: str | None = None
     forked_seq: int | None = None
+    fork_session: str | None = None
+    fork_message: str | None = None
 
 
 class LastTurn(Record, frozen=True, kw_only=True):

@@ -118,13 +118,17 @@ class Conversations(interfaces.Conversations):
         return await self._current.get(agent_id)
 
     @override
-    async def create(self, conversation: ConversationRecord) -> None:
+    async def create(
+        self, conversation: ConversationRecord, turns: Sequence[TurnRecord] = ()
+    ) -> None:
         def unit(transaction: Transaction) -> None:
             parameters = _CONVERSATIONS.parameters(conversation)
             if not transaction.run("create_conversation", parameters):
                 raise RecordNotFoundError(
                     "agent_not_found", f"no agent is named {conversation.agent_id!r}"
                 )
+            for turn in turns:
+                append_turn(transaction, turn)
 
         with self._current.changing(conversation.agent_id):
             await self._writer.submit(unit, durable=True)

@@ -24,7 +24,7 @@ CREATE TABLE conversations (
   last_turn_seq INTEGER NOT NULL DEFAULT 0,
   created_at TEXT NOT NULL,
   updated_at TEXT NOT NULL
-, session_at TEXT, session_mark TEXT, title TEXT, archived INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1)), metadata TEXT NOT NULL DEFAULT '{}', forked_from TEXT, forked_seq INTEGER);
+, session_at TEXT, session_mark TEXT, title TEXT, archived INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1)), metadata TEXT NOT NULL DEFAULT '{}', forked_from TEXT, forked_seq INTEGER, fork_session TEXT, fork_message TEXT);
 
 CREATE TABLE runs (
   run_id TEXT NOT NULL PRIMARY KEY,

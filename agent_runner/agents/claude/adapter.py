@@ -168,6 +168,19 @@ class ClaudeAdapter(Adapter):
             return ClaudeTerminal(options, form, resume)
         return ClaudeProtocol(options, form, resume)
 
+    def fork_args(self, session_id: str, message: str | None, form: Form) -> list[str] | None:
+        """See `base.Adapter`. The CLI's own UI copies a session as a whole only."""
+        argv = [flags.flag("resume", check_session_id(session_id)), "--fork-session"]
+        if message is None:
+            return argv
+        if form is Form.TERMINAL:
+            return None
+        return [*argv, flags.flag("resume-session-at", check_session_id(message))]
+
+    def log_message(self, line: dict[str, Any]) -> tuple[str, str] | None:
+        """See `base.Adapter`."""
+        return claude_log.message(line)
+
     def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:
         """See `base.Adapter`."""
         home = env.get("CLAUDE_CONFIG_DIR") or f"{env.get('HOME', '')}/.claude"

@@ -48,3 +48,18 @@ def _of_the_cli(line: dict[str, Any], content: Any, text: str) -> bool:
     if any(isinstance(block, dict) and block.get("type") == "tool_result" for block in blocks):
         return True
     return _ITS_OWN.match(text) is not None or not text.strip()
+
+
+def message(line: dict[str, Any]) -> tuple[str, str] | None:
+    """The id and the text of a line of the model's; None for any other."""
+    own_id, inner = line.get("uuid"), line.get("message")
+    if line.get("type") != "assistant" or line.get("isSidechain") or not isinstance(inner, dict):
+        return None
+    content = inner.get("content")
+    blocks = content if isinstance(content, list) else []
+    texts = [
+        block["text"]
+        for block in blocks
+        if isinstance(block, dict) and isinstance(block.get("text"), str)
+    ]
+    return (own_id, "".join(texts)) if isinstance(own_id, str) and texts else None

@@ -9,6 +9,8 @@ ALTER TABLE conversations ADD COLUMN archived INTEGER NOT NULL DEFAULT 0 CHECK (
 ALTER TABLE conversations ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE conversations ADD COLUMN forked_from TEXT;
 ALTER TABLE conversations ADD COLUMN forked_seq INTEGER;
+ALTER TABLE conversations ADD COLUMN fork_session TEXT;
+ALTER TABLE conversations ADD COLUMN fork_message TEXT;
 CREATE INDEX conversations_by_activity ON conversations (agent_id, updated_at);
 
 -- Browsers that have logged in: hashes of what their cookies hold.
