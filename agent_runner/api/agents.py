@@ -15,7 +15,14 @@ from agent_runner.agents.base import AgentOptions
 from agent_runner.agents.registry import adapter_for, check_type_of, forms_of
 from agent_runner.agents.secrets import restored
 from agent_runner.api.agent_reply import AgentReply, AgentState, agent_reply
-from agent_runner.api.bodies import EmptyBody, OptionsBody, PatchAgentBody, RegisterBody, read_body
+from agent_runner.api.bodies import (
+    EmptyBody,
+    OptionsBody,
+    PatchAgentBody,
+    RegisterBody,
+    check_choice,
+    read_body,
+)
 from agent_runner.api.context import Context, context
 from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import Endpoint, Query
@@ -39,7 +46,7 @@ class AgentListReply(Reply, frozen=True, kw_only=True):
 _ABOUT = ("name", "description", "metadata")
 _FILTERS = (
     Query("type", "Agents of this CLI type.", "string"),
-    Query("commMode", "Agents of this mode.", "string"),
+    Query("commMode", "Agents of this mode.", "string", limits={"enum": [*CommMode]}),
     Query("state", "Agents that do this now.", "string", limits={"enum": [*get_args(AgentState)]}),
 )
 
@@ -164,6 +171,8 @@ async def list_agents(request: Request) -> Response:
     agents = await ctx.store.agents.all()
     activity = await ctx.store.agents.activity()
     replies = [agent_reply(ctx, agent, activity.get(agent.agent_id)) for agent in agents]
+    check_choice(request, "commMode", CommMode)
+    check_choice(request, "state", get_args(AgentState))
     for name, value in (("type", "type"), ("commMode", "comm_mode"), ("state", "state")):
         if name in asked:
             replies = [reply for reply in replies if getattr(reply, value) == asked[name]]

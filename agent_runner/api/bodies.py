@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -239,6 +240,20 @@ class PatchAgentBody(AboutBody):
 class AttachmentBody(Body):
     """A file of a prompt: one that was uploaded, by its id, or its content in base64."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["attachmentId"],
+                    "properties": {"attachmentId": {"type": "string"}, "data": {"type": "null"}},
+                },
+                {
+                    "required": ["data"],
+                    "properties": {"data": {"type": "string"}, "attachmentId": {"type": "null"}},
+                },
+            ]
+        }
+    )
     attachment_id: ShortText | None = None
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
     media_type: ShortText | None = Field(None, description="What it is said to be; it is checked.")
@@ -469,3 +484,12 @@ def boolean_parameter(request: Request, name: str) -> bool | None:
             "invalid_parameter", f"{name}={text[:40]!r} is neither true nor false"
         )
     return None if text is None else text == "true"
+
+
+def check_choice(request: Request, name: str, choices: Iterable[str]) -> None:
+    """BadRequestError `invalid_parameter` unless the query names one of them, or none."""
+    text, known = request.query_params.get(name), [*map(str, choices)]
+    if text is not None and text not in known:
+        raise MalformedJsonError(
+            "invalid_parameter", f"{name}={text[:40]!r} is none of {', '.join(known)}"
+        )

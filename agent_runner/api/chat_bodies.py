@@ -67,4 +67,4 @@ class StopBody(Body):
 class LoginBody(Body):
     """`POST /session`."""
 
-    token: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    token: Annotated[str, StringConstraints(max_length=4096)] = ""

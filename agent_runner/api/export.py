@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from agent_runner import wire
+from agent_runner import quoting, wire
 from agent_runner.api.bodies import MalformedJsonError
 from agent_runner.api.context import Context, context
 from agent_runner.api.routes import Endpoint, Query
@@ -30,7 +29,8 @@ async def export(request: Request) -> Response:
         )
     conversation = await ctx.store.conversations.get(request.path_params["conversationId"])
     write = _markdown if form == "markdown" else _json
-    name = quote(f"{conversation.title or conversation.conversation_id}.{_ENDINGS[form]}", safe="")
+    title = conversation.title or conversation.conversation_id
+    name = quoting.path(f"{title}.{_ENDINGS[form]}").removeprefix("/")
     return StreamingResponse(
         write(ctx, conversation),
         media_type=_MEDIA_TYPES[form],

@@ -30,7 +30,11 @@ async def log_in(request: Request) -> Response:
     body = await read_body(request, LoginBody)
     token: str | None = request.app.state.token
     if token is not None and not compare_digest(body.token.encode(), token.encode()):
-        raise UnauthorizedError("unauthorized", "the token is wrong")
+        raise UnauthorizedError(
+            "unauthorized",
+            "the token is missing or wrong",
+            hint="it is in the state folder's file `token`",
+        )
     value = await ctx.logins.begin(token or "")
     answer = json_reply(LoginReply(expires_at=wire.later(wire.now(), ctx.logins.lasts_s)), 201)
     answer.set_cookie(

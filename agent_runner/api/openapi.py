@@ -91,6 +91,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
                 "name": parameter.name,
                 "in": parameter.place,
                 "description": parameter.description,
+                "required": parameter.required,
                 "schema": parameter.schema,
             }
             for parameter in endpoint.parameters

@@ -300,7 +300,12 @@ ENDPOINTS = (
         parameters=(
             Query("agents", "All open conversations of these agents, by commas.", "string"),
             Query("conversations", "These conversations, by commas.", "string"),
-            Query("feeds", f"Of {', '.join(FEEDS)}, by commas.", "string"),
+            Query(
+                "feeds",
+                f"Of {', '.join(FEEDS)}, by commas.",
+                "string",
+                limits={"pattern": f"^((^|,)({'|'.join(FEEDS)}))*$"},
+            ),
             Query("cursor", "Go on behind the frame that had this id.", "string"),
             Query(
                 "Last-Event-ID", "The same, as browsers send it; `cursor` wins.", "string", "header"

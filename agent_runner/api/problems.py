@@ -49,7 +49,11 @@ RUN_PROBLEMS = {
 }
 
 # What is left of a late body must not be read as the next request.
-_HEADERS = {429: {"Retry-After": "1"}, 408: {"Connection": "close"}}
+_HEADERS = {
+    401: {"WWW-Authenticate": "Bearer"},
+    429: {"Retry-After": "1"},
+    408: {"Connection": "close"},
+}
 
 _STORE_STATUS: dict[type[StoreError], int] = {
     RecordNotFoundError: 404,

@@ -24,6 +24,7 @@ class Query(msgspec.Struct, frozen=True):
     kind: str = "integer"
     place: str = "query"
     limits: dict[str, Any] = {}
+    required: bool = False
 
     @property
     def schema(self) -> dict[str, Any]:

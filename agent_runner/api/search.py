@@ -73,7 +73,13 @@ ENDPOINTS = (
         tag="conversations",
         reply=SearchReply,
         parameters=(
-            Query("q", 'Words, "a phrase", -word.', "string", limits={"maxLength": LONGEST}),
+            Query(
+                "q",
+                'Words, "a phrase", -word.',
+                "string",
+                limits={"maxLength": LONGEST},
+                required=True,
+            ),
             Query("agentId", "Turns of this agent.", "string"),
             Query("conversationId", "Turns of this conversation.", "string"),
             Query("since", "Turns from this time on.", "string", limits=_TIME),

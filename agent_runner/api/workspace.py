@@ -53,7 +53,11 @@ async def _folder(request: Request) -> tuple[Context, AgentRecord, Path]:
     agent = await ctx.store.agents.get(request.path_params["agentId"])
     cwd = options_of(agent).cwd
     if not ctx.runner.launcher.may_enter(cwd):
-        raise ForbiddenError("cwd_not_allowed", f"cwd {cwd} leads outside the allowed folders")
+        raise ForbiddenError(
+            "cwd_not_allowed",
+            f"cwd {cwd} leads outside the allowed folders",
+            hint="PATCH the agent with another cwd, or extend `allowed_roots`",
+        )
     return ctx, agent, Path(cwd)
 
 

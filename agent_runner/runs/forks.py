@@ -43,7 +43,7 @@ class Forks:
         source = await self._store.conversations.get(conversation_id)
         agent = await self._store.agents.get(source.agent_id)
         adapter, options = adapter_for(agent.type), options_of(agent)
-        if adapter.fork_args("-", None, Form.WARM) is None:
+        if adapter.fork_args("x", None, Form.WARM) is None:
             raise ConflictError(
                 "fork_unsupported",
                 f"{adapter.title} has no way to copy a session",

@@ -183,6 +183,35 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
     call("GET", "/agents/{agentId}/conversations", 200, **a)
     c = {"conversationId": good["conversationId"]}
     call("GET", "/conversations/{conversationId}", 200, **c)
+    call("PATCH", "/conversations/{conversationId}", 200, {"title": "Mine"}, **c)
+    call("POST", "/conversations/{conversationId}/fork", 201, {}, **c)
+    call("POST", "/conversations/{conversationId}/fork", 404, {"turnId": "none"}, **c)
+    call("GET", "/conversations", 200)
+    call("GET", "/search", 422)
+    with live.client() as client:
+        assert client.get("/search", params={"q": "hello"}).json()["hits"]
+    done.add(("GET", "/search"))
+    call("GET", "/usage", 200)
+    call("GET", "/agents/{agentId}/changes", 200, **a)
+    call("GET", "/agents/{agentId}/files", 200, **a)
+    call("GET", "/agents/{agentId}/queue", 200, **a)
+    call("PUT", "/agents/{agentId}/queue", 200, {"runIds": []}, **a)
+    call("PUT", "/agents/{agentId}/queue", 409, {"runIds": ["run_none"]}, **a)
+    call("PATCH", "/runs/{runId}", 409, {"prompt": "other"}, runId=good["runId"])
+    done.add(("PATCH", "/runs/{runId}"))
+    call("POST", "/agents/{agentId}/start", 200, {}, **a)
+    call("POST", "/agents/{agentId}/restart", 200, {}, **a)
+    call("POST", "/agents/{agentId}/stop", 200, {}, **a)
+    call("GET", "/attachments/{attachmentId}", 404, attachmentId="att_none")
+    with live.client() as client:
+        kept = client.post("/attachments", content=b"words").json()
+    check(document, "POST", "/attachments", 201, kept)
+    done.add(("POST", "/attachments"))
+    call("GET", "/attachments/{attachmentId}", 200, attachmentId=kept["attachmentId"])
+    call("POST", "/session", 401, {"token": "wrong"})
+    call("POST", "/session", 201, {"token": live.token})
+    call("GET", "/session", 404)
+    call("POST", "/agents/{agentId}/conversations", 201, {"title": "Another"}, **a)
     call("POST", "/agents/{agentId}/end-session", 200, {}, **a)
     call("DELETE", "/conversations/{conversationId}", 204, **c)
     call("GET", "/conversations/{conversationId}", 404, **c)
@@ -226,7 +255,8 @@ def test_every_event_is_declared(document: dict[str, Any]) -> None:
         for kind, content in operation["responses"].get("200", {}).get("content", {}).items()
         if kind == "text/event-stream"
     ]
-    assert sorted(set(streams)) == ["ApprovalLogEvent", "ConversationEvent", "FallbackLogEvent"]
+    logs = ["ApprovalLogEvent", "ConversationEvent", "FallbackLogEvent"]
+    assert sorted(set(streams)) == [*logs, "PageEvent"]
 
 
 def test_a_stream_has_the_media_types_of_its_dialects(monkeypatch: pytest.MonkeyPatch) -> None:

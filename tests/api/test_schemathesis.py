@@ -30,6 +30,9 @@ OF_THE_TYPE = ("missing_command", "unsupported_option", "invalid_option", "unkno
 
 OF_THE_MACHINE = ("invalid_cwd", "cwd_missing")
 """Refusals of a folder that is not there."""
+OF_THE_CONTENT = ("invalid_search", "attachment_mismatch", "attachment_not_base64")
+"""Refusals of what a text or a file holds."""
+
 TOKEN = "a-token-for-every-example"
 
 CONFIG = SchemathesisConfig.from_dict(
@@ -91,7 +94,9 @@ def beyond_the_document(case: Case, code: str | None) -> list[Any]:
     """The checks that a refusal with this code need not pass: JSON Schema cannot say its reason."""
     if code == "tmux_unavailable":  # this machine's
         return [not_a_server_error]
-    if code == "cursor_ahead":  # the store's
+    if code in ("cursor_ahead", "invalid_cursor", "foreign_cursor"):  # the store's
+        return [positive_data_acceptance]
+    if code in OF_THE_CONTENT:
         return [positive_data_acceptance]
     if case.path in ("/agents/register", "/agents/{agentId}") and code in (
         *OF_THE_TYPE,

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
+from agent_runner.agents.attachments import Attachment
 from agent_runner.api.context import Context
 from agent_runner.runners.cli_process import CliProcess
 from conversation_store.records import AgentRecord
@@ -135,8 +136,8 @@ async def test_a_tool_may_be_gone_before_anybody_listens(
     monkeypatch.setattr("agent_runner.runners.stdout.QUIET_S", 0.05)
     go = CliProcess.go
 
-    async def slow(live: CliProcess, prompt: str) -> None:
-        await go(live, prompt)
+    async def slow(live: CliProcess, prompt: str, attachments: list[Attachment]) -> None:
+        await go(live, prompt, attachments)
         await until(lambda: live.exit_code is not None)
         with anyio.move_on_after(0.3):
             await live.gone.wait()

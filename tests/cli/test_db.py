@@ -75,6 +75,7 @@ def test_what_is_wrong_is_found_and_mended(db: Db, service: Service) -> None:
         service.state_dir,
         "UPDATE conversations SET last_event_seq = 1",
         "DELETE FROM turns WHERE seq = 2",
+        "DELETE FROM searched_turns WHERE turn_id NOT IN (SELECT turn_id FROM turns)",
     )
     code, out, _ = db("check")
     assert code == ExitCode.FAILED

@@ -503,7 +503,7 @@ DEFENCES = (
         58,
         "what comes is counted",
         "agent_runner.api.security:Gate._limited.limited",
-        "received > self._body_limit",
+        "received > most",
         "False",
     ),
     Defence(
@@ -531,7 +531,7 @@ DEFENCES = (
         60,
         "only the first in the queue begins",
         "agent_runner.runs.queue:AgentQueue.enter",
-        "len(self._tickets) == 1",
+        "len(self._slots) == 1",
         "True",
     ),
     Defence(

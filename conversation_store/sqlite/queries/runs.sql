@@ -35,36 +35,36 @@ SELECT 1 FROM runs WHERE run_id = :run_id AND finished_at IS NULL;
 
 -- name: usage_by_agent
 SELECT +agent_id, count(*), count(usage), count(cost_usd),
-  sum(json_extract(usage, '$.inputTokens')), sum(json_extract(usage, '$.outputTokens')),
-  sum(json_extract(usage, '$.cacheReadTokens')), sum(json_extract(usage, '$.cacheWriteTokens')),
-  sum(json_extract(usage, '$.reasoningTokens')), sum(cost_usd)
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.inputTokens') END), sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.outputTokens') END),
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.cacheReadTokens') END), sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.cacheWriteTokens') END),
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.reasoningTokens') END), sum(cost_usd)
 FROM runs WHERE queued_at >= :since AND run_id >= :first
   AND (:agent_id IS NULL OR agent_id = :agent_id)
 GROUP BY 1 ORDER BY 1;
 
 -- name: usage_by_conversation
 SELECT +conversation_id, count(*), count(usage), count(cost_usd),
-  sum(json_extract(usage, '$.inputTokens')), sum(json_extract(usage, '$.outputTokens')),
-  sum(json_extract(usage, '$.cacheReadTokens')), sum(json_extract(usage, '$.cacheWriteTokens')),
-  sum(json_extract(usage, '$.reasoningTokens')), sum(cost_usd)
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.inputTokens') END), sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.outputTokens') END),
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.cacheReadTokens') END), sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.cacheWriteTokens') END),
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.reasoningTokens') END), sum(cost_usd)
 FROM runs WHERE queued_at >= :since AND run_id >= :first
   AND (:agent_id IS NULL OR agent_id = :agent_id)
 GROUP BY 1 ORDER BY 1;
 
 -- name: usage_by_model
 SELECT model, count(*), count(usage), count(cost_usd),
-  sum(json_extract(usage, '$.inputTokens')), sum(json_extract(usage, '$.outputTokens')),
-  sum(json_extract(usage, '$.cacheReadTokens')), sum(json_extract(usage, '$.cacheWriteTokens')),
-  sum(json_extract(usage, '$.reasoningTokens')), sum(cost_usd)
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.inputTokens') END), sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.outputTokens') END),
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.cacheReadTokens') END), sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.cacheWriteTokens') END),
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.reasoningTokens') END), sum(cost_usd)
 FROM runs WHERE queued_at >= :since AND run_id >= :first
   AND (:agent_id IS NULL OR agent_id = :agent_id)
 GROUP BY 1 ORDER BY 1;
 
 -- name: usage_by_day
 SELECT substr(queued_at, 1, 10), count(*), count(usage), count(cost_usd),
-  sum(json_extract(usage, '$.inputTokens')), sum(json_extract(usage, '$.outputTokens')),
-  sum(json_extract(usage, '$.cacheReadTokens')), sum(json_extract(usage, '$.cacheWriteTokens')),
-  sum(json_extract(usage, '$.reasoningTokens')), sum(cost_usd)
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.inputTokens') END), sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.outputTokens') END),
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.cacheReadTokens') END), sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.cacheWriteTokens') END),
+  sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.reasoningTokens') END), sum(cost_usd)
 FROM runs WHERE queued_at >= :since AND run_id >= :first
   AND (:agent_id IS NULL OR agent_id = :agent_id)
 GROUP BY 1 ORDER BY 1;
