@@ -12,11 +12,13 @@ from agent_runner.api.bodies import MalformedJsonError
 
 MOST_PLACES = 200
 LONGEST = 16_384
+SLACK_MS = 60_000
 _CONVERSATION = re.compile(r"conv_([0-9a-f]{28})")
 
 
 class _Packed(msgspec.Struct, array_like=True, frozen=True):
     store: str
+    newest: str
     logs: dict[str, int]
     short: dict[bytes, int]
     long: dict[str, int]
@@ -26,22 +28,38 @@ class PageCursor:
     """Places by conversation and by log, each the seq of the last event that was read.
 
     A conversation that is read no more keeps its place, as long as there are at most MOST_PLACES.
+    One that began after the `newest` is read from its beginning.
     """
 
     def __init__(
         self,
         store: str,
+        newest: str = "",
         conversations: dict[str, int] | None = None,
         logs: dict[str, int] | None = None,
     ) -> None:
         self.store = store
+        self.newest = newest
         self.conversations = conversations or {}
         self.logs = logs or {}
+
+    @property
+    def known_until(self) -> str:
+        """What sorts before the ids of all conversations that may have begun since.
+
+        They get their ids a moment before they are stored, not always in the same order.
+        """
+        plain = _CONVERSATION.fullmatch(self.newest)
+        if plain is None:
+            return self.newest
+        tick = int(plain[1][:16], 16) - (SLACK_MS << 16)
+        return f"conv_{max(0, tick):016x}"
 
     def note(self, conversation_id: str, seq: int) -> None:
         """An event was read; the place that was moved last is the last to be forgotten."""
         self.conversations.pop(conversation_id, None)
         self.conversations[conversation_id] = seq
+        self.newest = max(self.newest, conversation_id)
         if len(self.conversations) > MOST_PLACES:
             del self.conversations[next(iter(self.conversations))]
 
@@ -55,7 +73,7 @@ class PageCursor:
                 short[bytes.fromhex(plain[1])] = seq
             else:
                 long[name] = seq
-        packed = msgspec.msgpack.encode(_Packed(self.store, self.logs, short, long))
+        packed = msgspec.msgpack.encode(_Packed(self.store, self.newest, self.logs, short, long))
         return urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
@@ -79,4 +97,4 @@ def parse(text: str, store: str) -> PageCursor:
             hint="start again without a cursor",
         )
     places = {f"conv_{name.hex()}": seq for name, seq in packed.short.items()} | packed.long
-    return PageCursor(store, places, dict(packed.logs))
+    return PageCursor(store, packed.newest, places, dict(packed.logs))

@@ -26,6 +26,7 @@ from agent_runner.streams.page import Page, log_frame, told
 from conversation_store.errors import RecordNotFoundError
 
 FEEDS = ("agents", "approvals", "fallback", "health")
+_LAST_ID = "~"  # sorts after every identifier
 _LOGS = ("approvals", "fallback")
 
 
@@ -78,7 +79,8 @@ class _Reading:
 class PageReader:
     """Reads all of it in turn, and waits once for any of it. `frames` is its only way out."""
 
-    def __init__(self, ctx: Context, wanted: Wanted, cursor: PageCursor) -> None:
+    def __init__(self, ctx: Context, wanted: Wanted, cursor: PageCursor, *, resumes: bool) -> None:
+        self._resumes = resumes
         self._ctx = ctx
         self._wanted = wanted
         self._cursor = cursor
@@ -102,8 +104,11 @@ class PageReader:
             raise MalformedJsonError(
                 "too_many_conversations", f"a stream carries at most {MOST_PLACES} conversations"
             )
-        for conversation_id in ids:
-            await self._listen(conversation_id, self._cursor.conversations.get(conversation_id))
+        known = self._cursor.known_until if self._resumes else _LAST_ID
+        for conversation_id in sorted(ids):
+            begins = 0 if conversation_id > known else None
+            after = self._cursor.conversations.get(conversation_id, begins)
+            await self._listen(conversation_id, after)
         for name in self._wanted.feeds:
             if name in _LOGS:
                 await self._follow(name)
@@ -280,7 +285,14 @@ async def page_stream(request: Request) -> Response:
         )
     store = await ctx.store.integrity.store_id()
     text = request.query_params.get("cursor") or request.headers.get("last-event-id", "").strip()
-    reader = PageReader(ctx, wanted, parse(text, store) if text else PageCursor(store))
+    if text:
+        cursor = parse(text, store)
+    else:
+        last = await ctx.store.conversations.summaries(
+            agent_id=None, archived=None, before=None, limit=1
+        )
+        cursor = PageCursor(store, last[0].conversation_id if last else "")
+    reader = PageReader(ctx, wanted, cursor, resumes=bool(text))
     try:
         await reader.open()
         return event_stream(request, _until_too_slow(reader))

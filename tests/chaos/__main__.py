@@ -10,6 +10,7 @@ from tests.chaos.calls import calls
 from tests.chaos.crashes import crashes
 from tests.chaos.cuts import cuts
 from tests.chaos.kills import kills
+from tests.chaos.page_cuts import page_cuts
 from tests.chaos.races import races
 from tests.helpers.world import Table
 
@@ -30,6 +31,7 @@ def main() -> int:
     calls(table)
     races(table, asked.schedules, asked.runs, asked.seed)
     cuts(table, asked.cuts, asked.seed)
+    page_cuts(table, asked.cuts, asked.seed)
     decisions(table, asked.decisions, asked.seed)
     open_questions(table, asked.questions, asked.seed)
     kills(table, asked.kills, asked.seed)
