@@ -130,7 +130,7 @@ def test_subscriptions_change_and_keep_their_places(idle: Service) -> None:
 
 def test_agents_tell_what_they_do(idle: Service) -> None:
     def state(data: dict[str, Any], wanted: str) -> bool:
-        return data["type"] == "agent.changed" and data["agent"]["state"] == wanted
+        return bool(data["type"] == "agent.changed" and data["agent"]["state"] == wanted)
 
     with page(idle, feeds="agents") as frames:
         until(frames, lambda data: state(data, "idle"))
