@@ -269,6 +269,16 @@ class Service:
                 client.post(f"/agents/{name}/execute/cancel", json={})
                 answer = client.post(f"/agents/{name}/end-session", json={}).json()
 
+    def clear(self) -> None:
+        """Remove every agent and every conversation."""
+        with self.client() as client:
+            for agent in client.get("/agents").json()["agents"]:
+                self.begin_anew(agent["agentId"])
+                assert client.delete(f"/agents/{agent['agentId']}").status_code == 204
+            while found := client.get("/conversations").json()["conversations"]:
+                for conversation in found:
+                    client.delete(f"/conversations/{conversation['conversationId']}")
+
     def queued(self, name: str) -> list[str]:
         """The runs that wait for an agent."""
         with self.client() as client:
@@ -375,6 +385,14 @@ def live(module_service: ModuleService) -> Service:
     started = module_service()
     started.register()
     return started
+
+
+@pytest.fixture
+def empty(live: Service) -> Service:
+    """The one of the module with nothing in it but its agent."""
+    live.clear()
+    live.register()
+    return live
 
 
 @pytest.fixture
