@@ -17,6 +17,7 @@ from agent_runner.attachments.files import AttachmentFiles, Incoming
 from agent_runner.attachments.media_type import IMAGES, contradicts, media_type
 from agent_runner.errors import BadRequestError, GoneError, TooLargeError, UnavailableError
 from agent_runner.settings import AttachmentSettings
+from conversation_store.errors import RecordNotFoundError
 from conversation_store.interfaces import Store
 from conversation_store.records import AttachmentRecord, TurnAttachment
 
@@ -38,6 +39,8 @@ class AttachmentService:
         self._files = files
         self._settings = settings
         self._taking = 0
+        # A content is neither kept while its record goes, nor removed while its record comes.
+        self._changing = anyio.Lock()
 
     async def take(self, pieces: AsyncIterable[bytes], claimed: str) -> AttachmentRecord:
         """Keep a file that comes in pieces; the same content twice is one attachment.
@@ -90,17 +93,17 @@ class AttachmentService:
         self._taking += file.size
         try:
             sha256, now = file.sha256, wire.now()
-            await anyio.to_thread.run_sync(self._files.keep, file)
-            return await self._store.attachments.add(
-                AttachmentRecord(
-                    attachment_id=f"att_{sha256[:40]}",
-                    sha256=sha256,
-                    media_type=found,
-                    size=file.size,
-                    created_at=now,
-                    used_at=now,
-                )
+            record = AttachmentRecord(
+                attachment_id=_id_of(sha256),
+                sha256=sha256,
+                media_type=found,
+                size=file.size,
+                created_at=now,
+                used_at=now,
             )
+            async with self._changing:
+                await anyio.to_thread.run_sync(self._files.keep, file)
+                return await self._store.attachments.add(record)
         finally:
             self._taking -= file.size
 
@@ -163,14 +166,25 @@ class AttachmentService:
         if not attachments:
             return 0
         ids = [one.attachment_id for one in attachments]
-        removed = set(await self._store.attachments.remove(ids, before=before))
-        for one in attachments:
-            if one.attachment_id in removed:
-                await anyio.to_thread.run_sync(self._files.forget, one.sha256)
+        async with self._changing:
+            removed = set(await self._store.attachments.remove(ids, before=before))
+            for one in attachments:
+                if one.attachment_id in removed:
+                    await anyio.to_thread.run_sync(self._files.forget, one.sha256)
         return len(removed)
+
+    async def _clear_unrecorded(self) -> None:
+        """Remove contents whose record an earlier service had not written, or had removed."""
+        for sha256 in await anyio.to_thread.run_sync(self._files.hashes):
+            async with self._changing:
+                try:
+                    await self._store.attachments.get(_id_of(sha256))
+                except RecordNotFoundError:
+                    await anyio.to_thread.run_sync(self._files.forget, sha256)
 
     async def keep_clear(self) -> None:
         """Clear now and then; runs for ever."""
+        await self._clear_unrecorded()
         while True:
             if removed := await self.clear():
                 log.info("attachments_removed", count=removed)
@@ -179,6 +193,10 @@ class AttachmentService:
 
 def _gone(attachment_id: str) -> GoneError:
     return GoneError("attachment_gone", f"the file of attachment {attachment_id} is lost")
+
+
+def _id_of(sha256: str) -> str:
+    return f"att_{sha256[:40]}"
 
 
 def _ending(found: str) -> str:

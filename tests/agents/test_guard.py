@@ -152,3 +152,25 @@ def test_a_folder_whose_name_is_a_pattern(name: str) -> None:
         "Bash", None, {"command": f"cat {shlex.quote(f'/data/{name}/token')}"}, CWD
     )
     assert not guard.refuses("Read", None, {"file_path": "/data/other/token"}, CWD)
+
+
+def test_what_is_shared_within_it_can_be_read_and_nothing_beside_it() -> None:
+    shared = f"{STATE}/attachments/conversations"
+    guard = Guard([STATE], {"HOME": "/home/ann"}, readable=[shared])
+
+    def reads(path: str) -> bool:
+        return not guard.refuses("Read", None, {"file_path": path}, CWD)
+
+    assert reads(f"{shared}/conv_1/1-a.png")
+    assert reads("~/.local/state/agent-runner/attachments/conversations/conv_1/1-a.png")
+    assert not guard.refuses("Bash", None, {"command": f"file {shared}/conv_1/1-a.png"}, CWD)
+    for path in (
+        shared,
+        f"{shared}/../../token",
+        f"{STATE}/attachments/content/0",
+        f"{STATE}/attachments/conversations-not",
+        f"{STATE}/att*/conv*/../../token",
+        f"{STATE}/*",
+        STATE,
+    ):
+        assert not reads(path), path

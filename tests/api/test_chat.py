@@ -304,6 +304,32 @@ def test_what_is_no_image_is_told_by_its_path_and_never_shown(empty: Service) ->
     assert content.headers["content-disposition"].startswith("attachment")
 
 
+def test_the_cli_may_read_its_files_unasked_and_nothing_beside_them(empty: Service) -> None:
+    conversation = ask(empty, "POST", "/agents/worker/conversations", {})["conversationId"]
+    kept = upload(empty, b"some words", "text/plain")["attachmentId"]
+    folder = empty.state_dir / "attachments" / "conversations" / conversation
+    own, link = folder / f"{kept[4:12]}-a.txt", folder / "link"
+    files = [{"attachmentId": kept, "name": "a.txt"}]
+    script: Script = [{"ask": "Read", "input": {"file_path": str(own)}}, {"text": "read"}]
+    execute(empty, "x", attachments=files, conversationId=conversation)
+    run = execute(empty, script)
+    assert run["content"] == "read"
+    (resolved,) = events_of(empty, run["runId"], "permission.resolved")
+    assert (resolved["decidedBy"], resolved["rule"]) == ("policy", "attachments")
+    link.symlink_to(empty.state_dir / "token")
+    run = execute(empty, [{"ask": "Read", "input": {"file_path": str(link)}}])
+    (resolved,) = events_of(empty, run["runId"], "permission.resolved")
+    assert (resolved["decision"], resolved["decidedBy"]) == ("deny", "policy")
+    for tool, path in (("Write", own), ("Read", folder / ".." / "other")):
+        waits = queued(empty, json.dumps([{"ask": tool, "input": {"file_path": str(path)}}]))
+        (question,) = wait_until(
+            lambda: ask(empty, "GET", "/approvals", params={"status": "pending"})["approvals"]
+        )
+        assert question["runId"] == waits
+        ask(empty, "POST", "/agents/worker/execute/cancel", {})
+        answer_of(empty, waits)
+
+
 def test_a_file_goes_with_the_last_conversation_that_has_it(empty: Service) -> None:
     kept = upload(empty, PNG)["attachmentId"]
     files = [{"attachmentId": kept}]
