@@ -323,7 +323,7 @@ def test_the_cli_may_read_its_files_unasked_and_nothing_beside_them(empty: Servi
     for tool, path in (("Write", own), ("Read", folder / ".." / "other")):
         waits = queued(empty, json.dumps([{"ask": tool, "input": {"file_path": str(path)}}]))
         (question,) = wait_until(
-            lambda: ask(empty, "GET", "/approvals", params={"status": "pending"})["approvals"]
+            lambda: ask(empty, "GET", "/approvals", params={"state": "pending"})["approvals"]
         )
         assert question["runId"] == waits
         ask(empty, "POST", "/agents/worker/execute/cancel", {})
