@@ -128,12 +128,13 @@ async def running_service(
         bus = Bus(store, tasks)
         toggles = Toggles(store, bus.observers, clock)
         guards = Guards(store, toggles, settings.fallback.automatic)
+        logins = Logins(store.logins, settings.server.login_ms / 1000)
         launcher = _launcher(settings, state, warden, env, secrets or Secrets())
         recovery = Recovery(
             store, RawFiles(state.raw), settings.limits.line_bytes, launcher.secrets_of
         )
         report, queued = await _settle(
-            store, state, settings, circuits, toggles, recovery, launcher.secrets
+            store, state, settings, circuits, toggles, logins, recovery, launcher.secrets
         )
         guards.load()
         bus.observers.observe_announced(guards.on_toggle, ToggleSet, ToggleCleared, ToggleExpired)
@@ -165,8 +166,6 @@ async def running_service(
         bus.observers.observe_announced(
             lambda begins: tasks.start_soon(_snapshot, snapshots, store, begins), RunBegins
         )
-        logins = Logins(store.logins, settings.server.login_ms / 1000)
-        await logins.load()
         bus.observers.observe(changes.on_queued, RunQueued)
         bus.observers.observe(changes.on_event, *AGENT_EVENTS)
         bus.observers.observe_announced(changes.on_over, RunOver)
@@ -405,6 +404,7 @@ async def _settle(
     settings: Settings,
     circuits: Circuits,
     toggles: Toggles,
+    logins: Logins,
     recovery: Recovery,
     secrets: Secrets,
 ) -> tuple[Reconciliation, list[RunRecord]]:
@@ -425,6 +425,7 @@ async def _settle(
         )
         await circuits.load()
         await toggles.load()
+        await logins.load()
         for agent in await store.agents.all():
             secrets.of(agent.options)
         longest_s = settings.approvals.longest_ms / 1000

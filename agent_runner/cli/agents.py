@@ -32,10 +32,14 @@ def list_agents(
         out.print("No agents. Register one: agent-runner agents add NAME --type claude-code")
     else:
         rows = [
-            (a["agentId"], a["type"], a["commMode"], a["options"].get("model"), a["options"]["cwd"])
-            for a in found
+            (
+                *(agent[name] for name in ("agentId", "name", "type", "commMode", "state")),
+                agent["options"].get("model"),
+                agent["options"]["cwd"],
+            )
+            for agent in found
         ]
-        show_table(("AGENT", "TYPE", "MODE", "MODEL", "CWD"), rows)
+        show_table(("AGENT", "NAME", "TYPE", "MODE", "STATE", "MODEL", "CWD"), rows)
 
 
 @agents.command("add")

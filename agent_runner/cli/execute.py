@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +40,18 @@ def execute(
     mode: Annotated[
         str | None, typer.Option(help="headless, tmux or shadow for this run [as routed].")
     ] = None,
+    model: Annotated[str | None, typer.Option(help="Model for this prompt alone.")] = None,
+    permission_mode: Annotated[
+        str | None, typer.Option(help="The CLI's permission mode for this prompt alone.")
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file that goes with the prompt, such as an image; may come again."),
+    ] = None,
+    busy: Annotated[
+        str | None,
+        typer.Option(help="While another runs: queue, reject, or steer it [as the agent has it]."),
+    ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds the run may take.")] = None,
     until: Annotated[
         str,
@@ -60,8 +73,8 @@ def execute(
     body: dict[str, Any] = {"prompt": sys.stdin.read() if prompt == "-" else prompt}
     if conversation is not None:
         body["conversationId"] = conversation
-    if mode is not None:
-        body["mode"] = mode
+    given = {"mode": mode, "model": model, "permissionMode": permission_mode, "busy": busy}
+    body |= {name: value for name, value in given.items() if value is not None}
     if timeout is not None:
         body["timeoutMs"] = milliseconds(timeout, 1000)
     if until != "answer":
@@ -69,6 +82,8 @@ def execute(
     run = _Run(agent, as_json=as_json)
     try:
         with client(url, token, state_dir) as service:
+            if file:
+                body["attachments"] = [service.upload(one) for one in file]
             run.follow(service, body)
     except AgentRunnerError as error:
         fail(error, as_json=as_json)
@@ -163,6 +178,13 @@ class _Printer:
                 self._note(f"[{event['status']}] {event.get('error') or ''}")
             case "notice" if event.get("level") in ("warning", "error"):
                 self._note(f"{event['level']}: {event.get('message') or event['code']}")
+            case "notice" if event["code"] == "not_steered":
+                self._note(event["message"])
+            case "prompt.steered":
+                self._note(f"the run {event['intoRunId']} answers it")
+            case "settings.applied":
+                model, mode = (event[name] or "default" for name in ("model", "permissionMode"))
+                self._note(f"model: {model}, permission mode: {mode}")
             case "retry":
                 self._note(f"retry {event['attempt']}: {event['code']}")
             case "approval.requested":

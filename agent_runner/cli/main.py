@@ -21,6 +21,8 @@ _PLACES = {
     "exec": "execute:execute",
     "agents": "agents:agents",
     "conversations": "conversations:conversations",
+    "search": "search:search",
+    "usage": "usage:usage",
     "approvals": "approvals:approvals",
     "tui": "tui:tui",
     "fallback": "fallback:fallback",

@@ -120,6 +120,19 @@ class Client:
         """The JSON answer to a request with a body; None if it has none."""
         return self._call(method, where, **json_body(body or {}))
 
+    def upload(self, file: Path) -> dict[str, Any]:
+        """Send a file; what `attachments` of a prompt name it by.
+
+        BadRequestError `file_unreadable`.
+        """
+        headers = {"Content-Type": "application/octet-stream"}
+        try:
+            with file.open("rb") as content:
+                answer = self._call("POST", "/attachments", content=content, headers=headers)
+        except OSError as error:
+            raise BadRequestError("file_unreadable", f"{file}: {error.strerror}") from error
+        return {"attachmentId": answer["attachmentId"], "name": file.name}
+
     def stream(self, agent_id: str, body: Mapping[str, Any]) -> Iterator[ServerSentEvent]:
         """Execute a prompt and yield its events until the run is over."""
         return self._events("POST", path("agents", agent_id, "execute"), **json_body(body))

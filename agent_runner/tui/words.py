@@ -111,6 +111,8 @@ def event_text(event: dict[str, Any]) -> Text | None:
             return words(f"\n> {event['prompt'][:2000]}", "bold")
         case "run.started" if event.get("trigger") == "background":
             return words("\n> (goes on by itself)", "bold")
+        case "prompt.steered":
+            return words("(put into the turn of another run, which answers it)", "yellow")
         case "session.quarantined":
             told = f"knows the last {given} messages" if (given := event["historyTurns"]) else "new"
             return words(f"the CLI's session is lost; the next one is {told}", "yellow")

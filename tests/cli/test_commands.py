@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -238,10 +239,11 @@ def test_agents_from_first_to_last(live: Service, tmp_path: Path) -> None:
         "maxTurns": 3,
     }
     code, out, _ = call(live, "agents", "list")
-    assert out.splitlines()[0].split() == ["AGENT", "TYPE", "MODE", "MODEL", "CWD"]
-    assert any(
-        line.split() == ["mine", "claude-code", "headless", "m", cwd] for line in out.splitlines()
-    )
+    assert out.splitlines()[0].split() == [
+        *("AGENT", "NAME", "TYPE", "MODE", "STATE", "MODEL", "CWD")
+    ]
+    row = ["mine", "-", "claude-code", "headless", "idle", "m", cwd]
+    assert row in [line.split() for line in out.splitlines()]
     listed = json.loads(call(live, "agents", "list", "--json")[1])
     assert shown in listed
     assert call(live, "agents", "remove", "mine")[:2] == (0, "mine is removed.\n")
@@ -263,10 +265,10 @@ def test_conversations_from_none_to_some(live: Service) -> None:
     ids = {live.run(f"turn {n}", "talker").json()["conversationId"] for n in range(52)}
     (conversation,) = ids
     code, out, _ = call(live, "conversations", "list", "talker")
-    assert [line.split()[:3] for line in out.splitlines()] == [
-        ["CONVERSATION", "STATE", "TURNS"],
-        [conversation, "open", "104"],
-    ]
+    heads, row = (line.split() for line in out.splitlines())
+    assert heads == ["CONVERSATION", "AGENT", "STATE", "TURNS", "UPDATED", "TITLE"]
+    assert (row[:4], row[5:]) == ([conversation, "talker", "open", "104"], ["turn", "0"])
+    assert conversation in call(live, "conversations", "list")[1]
     turns = json.loads(call(live, "conversations", "show", conversation, "--json")[1])
     assert [turn["seq"] for turn in turns] == list(range(1, 105))
     code, out, _ = call(live, "conversations", "show", conversation)
@@ -275,6 +277,88 @@ def test_conversations_from_none_to_some(live: Service) -> None:
     assert lines[1] == "turn 0"
     assert lines[3] == "echo: turn 0"
     assert call(live, "conversations", "show", "nothing")[0] == ExitCode.FAILED
+
+
+def test_a_conversation_is_found_and_exported(live: Service) -> None:
+    live.register("finder")
+    conversation = live.run("a need[31mle in ‮hay", "finder").json()["conversationId"]
+    code, out, _ = call(live, "search", "need", "--agent", "finder")
+    assert code == 0
+    harmless(out)
+    assert out.startswith(f"--- {conversation} 2 assistant ")
+    hits = json.loads(call(live, "search", "need", "--agent", "finder", "--json")[1])
+    assert [hit["seq"] for hit in hits] == [2, 1]
+    assert call(live, "search", "nowhere-at-all")[:2] == (0, "Nothing was found.\n")
+    assert "[invalid_search]" in call(live, "search", "--", "-only")[2]
+    code, out, _ = call(live, "conversations", "export", conversation)
+    harmless(out)
+    assert "## User, " in out
+    code, out, _ = call(live, "conversations", "export", conversation, "--format", "json")
+    harmless(out)
+    assert [turn["seq"] for turn in json.loads(out)["turns"]] == [1, 2]
+    code, _, err = call(live, "conversations", "export", conversation, "--format", "pdf")
+    assert "[invalid_parameter]" in err
+
+
+def test_usage_tells_unknown_from_nothing(live: Service) -> None:
+    assert "No runs yet" in call(live, "usage", "--since", "2999-01-01")[1]
+    live.register("told")
+    live.register("untold", type="custom", command=["/bin/cat"])
+    for name in ("told", "untold"):
+        live.run("x", name)
+    code, out, _ = call(live, "usage")
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
+    assert rows["told"] == ["1", "1", "1", "3", "5", "unknown", "unknown", "0.0010"]
+    assert rows["untold"] == ["1", "0", "0", *["unknown"] * 5]
+    assert code == 0
+    assert json.loads(call(live, "usage", "--by", "day", "--json")[1])["by"] == "day"
+    assert "[invalid_parameter]" in call(live, "usage", "--by", "colour")[2]
+
+
+def test_a_prompt_has_its_own_files_and_settings(live: Service, tmp_path: Path) -> None:
+    live.register("own")
+    image = tmp_path / "a b.png"
+    image.write_bytes(b"\x89PNG\r\n\x1a\n")
+    prompt = json.dumps([{"images": True}])
+    more = ["--file", str(image), "--model", "better", "--permission-mode", "plan"]
+    code, out, err = call(live, "exec", *more, "own", prompt)
+    assert (code, out) == (0, f"{sha256(image.read_bytes()).hexdigest()}\n")
+    assert "model: better, permission mode: plan" in err
+    code, _, err = call(live, "exec", "--file", str(tmp_path / "none"), "own", "x")
+    assert (code, "[file_unreadable]" in err) == (ExitCode.FAILED, True)
+    image.write_bytes(b"")
+    assert "[attachment_empty]" in call(live, "exec", "--file", str(image), "own", "x")[2]
+
+
+def test_a_prompt_goes_into_the_running_turn(live: Service, tmp_path: Path) -> None:
+    live.register("steered")
+    go = tmp_path / "go"
+    script: Script = [
+        {"streamed": ["begun"], "then_wait": str(go)},
+        {"tool": "Bash"},
+        {"heard": True},
+    ]
+    told: list[tuple[int, str, str]] = []
+    first = threading.Thread(target=lambda: live.run(script, "steered"))
+    first.start()
+
+    def has_begun() -> bool:
+        with live.client() as client:
+            sessions = client.get("/agents/sessions/status").json()["sessions"]
+        (lock,) = [one["lock"] for one in sessions if one["agentId"] == "steered"]
+        return bool(lock and lock["lastEvent"] == "message.delta")
+
+    wait_until(has_begun)
+    more = ["--busy", "steer", "steered", "hurry up"]
+    second = threading.Thread(target=lambda: told.append(call(live, "exec", *more)))
+    second.start()
+    wait_until(lambda: bool(live.queued("steered")))
+    go.touch()
+    for thread in (first, second):
+        thread.join(20)
+    ((code, out, err),) = told
+    assert (code, out) == (0, "")
+    assert "answers it" in err
 
 
 def test_a_list_is_shown_whole(live: Service) -> None:

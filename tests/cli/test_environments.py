@@ -23,6 +23,8 @@ CLIENTS = [
     ["agents", "show", "demo"],
     ["exec", "demo", "Hello"],
     ["conversations", "list", "demo"],
+    ["search", "hello"],
+    ["usage"],
     ["approvals", "list"],
     ["fallback", "status"],
     ["shadow", "report"],

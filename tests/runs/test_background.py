@@ -113,7 +113,7 @@ async def test_what_comes_after_the_answer_is_a_run_of_its_own(
         (run,) = await behind(context, active)
         assert run.run_id == approval.run_id
         assert (run.state, run.form) == ("succeeded", outcome.form)
-        assert (run.usage, run.cost_usd) == ({"inputTokens": 3, "outputTokens": 5}, 0.0)
+        assert (run.usage, run.cost_usd) == ({"inputTokens": 3, "outputTokens": 5}, 0.001)
         assert ran(log) == [COMMAND]
         events = await payloads(context, run.run_id)
         types = [event["type"] for event in events]
