@@ -322,6 +322,10 @@ class Adapter(ABC):
         """Flags without which the CLI would not read files of this folder; [] if it asks first."""
         return []
 
+    def image_args(self, paths: Sequence[str], form: Form) -> list[str]:
+        """Flags that put the images at these paths into the prompt, where it goes without them."""
+        return []
+
     @abstractmethod
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """Fresh protocol state for a process started with `launch`'s arguments."""

@@ -5,6 +5,7 @@ Ids are two separate spaces: ours count up, theirs are repeated as they came.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 import msgspec
@@ -39,11 +40,20 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 class RpcPeer:
     """The state of one connection: which of our requests are open.
 
-    `header` is put into every message; `text_ids` makes our ids strings.
+    `header` is put into every message; `text_ids` makes our ids strings. A message is seen by one
+    of the members `marks`, in a line that is not whole.
     """
 
-    def __init__(self, header: dict[str, Any], *, text_ids: bool, typed: bool) -> None:
+    def __init__(
+        self,
+        header: dict[str, Any],
+        *,
+        text_ids: bool,
+        typed: bool,
+        marks: Collection[str] = ("jsonrpc",),
+    ) -> None:
         self._header = header
+        self._marks = frozenset(marks)
         self._text_ids = text_ids
         self._typed = typed
         self._count = 0
@@ -77,7 +87,7 @@ class RpcPeer:
     def read(self, line: bytes) -> list[Part]:
         """The messages of a line, as Incoming; an answer to nothing has the method ""."""
         parts = []
-        for data, raw, broken in objects(line, lambda data: "jsonrpc" in data):
+        for data, raw, broken in objects(line, lambda data: not self._marks.isdisjoint(data)):
             message = self._incoming(data or {}, whole=broken is None)
             if broken is not None and (message is None or not message.method):
                 message = self._seen_answer(raw) or message

@@ -165,6 +165,7 @@ class CliRunner:
             more_args=request.more_args,
             more_env=request.more_env,
             reads=request.reads,
+            images=[one.path for one in request.attachments if one.data is not None],
             process_id=process_id,
             raw=request.raw_path,
             end_grace=request.timeouts.cancel_grace_ms / 1000,

@@ -252,6 +252,7 @@ class Launcher:
         more_args: Sequence[str],
         more_env: Mapping[str, str],
         reads: str | None,
+        images: Sequence[str],
         process_id: str,
         raw: Path,
         end_grace: float,
@@ -259,7 +260,7 @@ class Launcher:
         """A process held before the CLI, until `CliProcess.go`; LaunchError says why not.
 
         `more_args` and `more_env` come after, or in the place of, the agent's own. It is let
-        read the folder `reads` besides its own.
+        read the folder `reads` besides its own. Its first prompt has the images at these paths.
         Its bytes go to `raw`.stdout and .stderr until a turn names another place.
         """
         adapter = adapter_for(agent_type)
@@ -272,7 +273,8 @@ class Launcher:
         if condition is not None:
             raise _cannot_run(path, condition, adapter.install_hint)
         reading = adapter.reading_args(reads) if reads is not None else []
-        argv = [str(path), *launch.argv[1:], *reading, *more_args]
+        shown = adapter.image_args(images, form) if images else []
+        argv = [str(path), *launch.argv[1:], *reading, *shown, *more_args]
         files = launch.files
         if launch.terminal is not None:
             tmux = self.find_tmux()

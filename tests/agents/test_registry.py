@@ -32,8 +32,10 @@ HELP = {"cli/agents.py", "cli/fallback.py", "cli/main.py", "cli/sessions.py"}
 
 
 def test_the_types_are_known_in_their_order() -> None:
-    assert list(ADAPTERS) == ["claude-code", "factory-droid", "gemini", "custom", "replay"]
-    assert INSTALLED == ("claude-code", "factory-droid", "gemini")
+    assert list(ADAPTERS) == [
+        *("claude-code", "codex", "factory-droid", "gemini", "custom", "replay"),
+    ]
+    assert INSTALLED == ("claude-code", "codex", "factory-droid", "gemini")
     for type_, adapter in ADAPTERS.items():
         assert adapter.type == type_
         assert adapter.path_variables <= set(adapter.variables)
@@ -59,7 +61,9 @@ def test_a_folder_is_all_that_a_new_cli_needs(folders: Path) -> None:
     (folders / "no_cli").mkdir()
     (folders / "no_cli/__init__.py").touch()
     (folders / "no_cli/wordings.py").touch()
-    assert list(modules("wordings")) == ["new-cli", "claude-code", "gemini", "factory-droid"]
+    assert list(modules("wordings")) == [
+        *("new-cli", "claude-code", "gemini", "factory-droid", "codex"),
+    ]
     assert adapter_in(modules("adapter")["new-cli"]).type == "new-cli"
     assert "new-cli" not in modules("tools")
 

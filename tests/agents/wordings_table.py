@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.registry import INSTALLED, adapter_for
 from agent_runner.agents.resets import reset_time
 from agent_runner.agents.wordings.row import Wording
 from agent_runner.agents.wordings.table import WORDINGS
@@ -44,8 +44,7 @@ def written(text: str) -> str:
 
 
 def _hint(cli: str, wording: Wording) -> str:
-    own = cli in ("claude-code", "gemini", "factory-droid")
-    if wording.hint is None and own and wording.code is FailureCode.AUTH_REQUIRED:
+    if wording.hint is None and cli in INSTALLED and wording.code is FailureCode.AUTH_REQUIRED:
         return adapter_for(cli).login_hint
     return wording.hint or HINTS[wording.code]
 

@@ -1,0 +1,3 @@
+"""Codex CLI: all that is known of this CLI."""
+
+TYPE = "codex"
