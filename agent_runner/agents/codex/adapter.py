@@ -25,6 +25,7 @@ from agent_runner.agents.codex import TYPE, login
 from agent_runner.agents.codex import session_log as codex_log
 from agent_runner.agents.codex.modes import MODES, Mode
 from agent_runner.agents.codex.protocol import CodexProtocol
+from agent_runner.agents.codex.rpc_protocol import CodexRpcProtocol
 from agent_runner.agents.login import LoginCheck
 from agent_runner.agents.session_log import Entry
 from agent_runner.errors import BadRequestError
@@ -51,8 +52,7 @@ class CodexAdapter(Adapter):
     program: ClassVar[str] = "codex"
     install_hint: ClassVar[str] = "npm install -g @openai/codex"
     login_hint: ClassVar[str] = "set CODEX_API_KEY, or run `codex login`"
-    forms: ClassVar[tuple[Form, ...]] = (Form.ONE_SHOT,)
-    image_forms: ClassVar[frozenset[Form]] = frozenset((Form.ONE_SHOT,))
+    image_forms: ClassVar[frozenset[Form]] = frozenset((Form.WARM, Form.ONE_SHOT))
     login: ClassVar[LoginCheck | None] = login.CHECK
     asking_flags: ClassVar[AskingFlags | None] = AskingFlags(
         unasked=frozenset(("--dangerously-bypass-approvals-and-sandbox", "--yolo")),
@@ -104,8 +104,11 @@ class CodexAdapter(Adapter):
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
     ) -> Launch:
-        """See `base.Adapter`."""
+        """See `base.Adapter`. The app-server is configured over the protocol."""
         self.check(options, form)
+        if form is Form.WARM:
+            argv = [self.program, "app-server", *options.extra_args, *_settings(_QUIET)]
+            return Launch(argv=argv, env={"NO_COLOR": "1"})
         argv = [self.program, "exec", *options.extra_args]
         argv += ["--json", "--skip-git-repo-check", *_settings(_QUIET)]
         if options.model:
@@ -128,6 +131,8 @@ class CodexAdapter(Adapter):
 
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """See `base.Adapter`."""
+        if form is Form.WARM:
+            return CodexRpcProtocol(options, form, resume)
         return CodexProtocol(options, form, resume)
 
     def session_log(self, env: Mapping[str, str], session_id: str) -> list[str]:

@@ -62,9 +62,13 @@ def _change(kind: Any) -> Change:
     return _CHANGES.get(name, "unknown") if isinstance(name, str) else "unknown"
 
 
-def failure_of(output: str | None, exit_code: float | None) -> str:
-    """Why a command failed: what it printed, or its exit code."""
+def failure_of(status: str | None, output: str | None, exit_code: float | None) -> str | None:
+    """Why a call failed: what it printed, say, or its exit code; None if it did not."""
+    if status == "declined":
+        return "the call was declined"
+    if status != "failed":
+        return None
     text = (output or "").strip()
     if text:
         return text
-    return "the command failed" if exit_code is None else f"exit code {exit_code:.0f}"
+    return "the call failed" if exit_code is None else f"exit code {exit_code:.0f}"

@@ -20,11 +20,13 @@ from agent_runner.agents.codex.calls import (
     mcp_call,
     patch_call,
 )
+from agent_runner.agents.codex.reasons import verdict
 from agent_runner.agents.codex.tools import KINDS, SEARCH
 from agent_runner.agents.failures import code_for_text, exit_verdict, readable, short
 from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.unanswered import UNTOLD
 from agent_runner.decoding.decode import plain, shown, whole
+from agent_runner.decoding.fit import words_of
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import Unknown
 from agent_runner.events.message import MessageCompleted, ReasoningCompleted, TurnCompleted
@@ -122,19 +124,16 @@ class CodexProtocol(ProtocolBase):
         return [*self._start(item), *self._end(item)]
 
     def _end(self, item: c.Item) -> list[AgentEvent]:
-        failed = item.status in ("failed", "declined")
         if item.status == "declined":
             self.denied.add(item.id)
         output: Any = item.aggregated_output
-        error = failure_of(output, item.exit_code) if failed else None
+        error = failure_of(item.status, output, item.exit_code)
         if item.type == "mcp_tool_call":
-            output, error = item.result, _words(item.error) if failed else None
-        elif item.type == "web_search":
-            output = None
+            output, error = item.result, words_of(item.error) or error
         return self.end_tool(
             item.id,
-            failed=failed,
-            output=None if failed else output,
+            failed=error is not None,
+            output=output if error is None else None,
             error=error,
             changed=changed_files(item.id, item.changes or ()),
         )
@@ -181,13 +180,6 @@ class CodexProtocol(ProtocolBase):
         return exit_verdict(end, by_code=EXIT_CODES, noise=NOISE)
 
 
-def verdict(text: str) -> tuple[FailureCode, str]:
-    """What an error of the CLI means: of a status it shows the body for 400 alone."""
-    said = readable(text)
-    fallback = FailureCode.API_ERROR if said == text else FailureCode.INVALID_REQUEST
-    return code_for_text(said) or fallback, short(said)
-
-
 def retry_told(text: str) -> RetryScheduled | None:
     """The retry that a text tells of; None if it tells of none."""
     found = RETRY.match(text)
@@ -217,12 +209,6 @@ def _call_of(item: c.Item) -> ToolStarted | None:
             given = {"prompt": plain(item.prompt)}
             return ToolStarted(tool_call_id=item.id, name=item.tool or "agent", input=given)
     return None
-
-
-def _words(error: Any) -> str:
-    """The text of an MCP call's error."""
-    message = error.get("message") if isinstance(error, dict) else error
-    return message if isinstance(message, str) else "the tool failed"
 
 
 def _usage(tokens: c.Usage | None) -> Usage | None:
