@@ -34,7 +34,7 @@ def asked(real: Real) -> bool:
 
 
 class RealCases:
-    """The cases that the three CLIs have in common; `big` is how long the longest answer is."""
+    """The cases that the CLIs have in common; `big` is how long the longest answer is."""
 
     big = BIG
 
@@ -179,6 +179,7 @@ class RealCases:
             agent.change(timeouts={"commandMs": 3000})
         pending = agent.begin("run it", Reply([Shell(WAIT)]), says("Never said."))
         wait_until(lambda: real.runs_command(WAIT) or pending.over(), "the command runs")
+        time.sleep(real.cli.tells_after_s)
         if way == "cli killed":
             real.kill_cli(agent.name)
         elif way == "service killed":

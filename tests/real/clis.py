@@ -1,4 +1,4 @@
-"""What the three real CLIs differ in, as far as these tests can see."""
+"""What the real CLIs differ in, as far as these tests can see."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from recorder.cases.case import Suite
 from recorder.cases.claude import SUITE as CLAUDE_SUITE
+from recorder.cases.codex import SUITE as CODEX_SUITE
 from recorder.cases.droid import SUITE as DROID_SUITE
 from recorder.cases.gemini import SUITE as GEMINI_SUITE
 
@@ -19,6 +20,7 @@ class Cli:
     `resumes` is whether its one-shot form goes on with an earlier session offline. `no_model`
     is how its provider says that it does not know a model. `own_words` are prompts that its UI
     takes for commands. `by_hand` goes on with a session in a terminal of somebody's own.
+    `tells_after_s` is how long after its begin a command is told of.
     """
 
     suite: Suite
@@ -28,6 +30,7 @@ class Cli:
     no_model: str = "model: no-such-model"
     resumes: bool = True
     by_hand: tuple[str, ...] = ()
+    tells_after_s: float = 0.0
     env: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -58,4 +61,12 @@ DROID = Cli(
     resumes=False,
     own_words=("/help", "exit", " QUIT"),
 )
-ALL = (CLAUDE, GEMINI, DROID)
+CODEX = Cli(
+    suite=CODEX_SUITE,
+    version="0.171.0",
+    tools={"permissionMode": "never"},
+    no_model="The model `no-such-model` does not exist or you do not have access to it.",
+    by_hand=("exec", "--skip-git-repo-check", "resume", "{session}", "{prompt}"),
+    tells_after_s=0.5,
+)
+ALL = (CLAUDE, GEMINI, DROID, CODEX)

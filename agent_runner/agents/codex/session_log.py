@@ -1,7 +1,8 @@
 """Codex CLI's session file, `sessions/YYYY/MM/DD/rollout-<time>-<session id>.jsonl`.
 
 Recorded from 0.171.0. What was said is in `response_item` lines, of which those that the CLI puts
-before a prompt by itself, such as `<environment_context>`, are told by their beginning.
+before a prompt by itself, such as `<environment_context>`, are told by their beginning. No line
+is written again, and the ids are the provider's.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ def entry(line: dict[str, Any]) -> Entry | None:
     text = _text(payload.get("content"))
     said = bool(text.strip()) and not text.startswith(_ITS_OWN)
     return Entry(
-        entry_id=word(payload.get("id")),
         role=role if said else None,
         text=text,
         at=word(line.get("timestamp")),
