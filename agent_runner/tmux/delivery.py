@@ -28,6 +28,7 @@ SEEN_S = 0.5
 SHOWN_S = 10.0
 LEAVES = 3
 COVERED_S = 1.0
+APART_S = 0.2
 CLEARS = 50
 CLEARED_S = 0.15
 LEFT_OVER_S = 3.0
@@ -126,6 +127,8 @@ class Delivery:
     def _press_leave(self) -> None:
         self._left += 1
         self._ui.press(self._ui.profile["leave"])
+        # Escape and a key close behind it are one key to a program.
+        self._ui.wait(lambda: False, APART_S)
 
     # --- into the box --------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ SIGHT_POLL_S = 0.05
 CHANGED_S = 1.0
 AGAIN_S = 1.2
 INTERRUPTS = 5
+STARTS = 5
 DEAD_S = 2.0
 LEAVE_S = 4.0
 URL_FILE = "hook-url"
@@ -308,12 +309,13 @@ class Driver:
 
     def _until_ready(self) -> None:
         deadline = time.monotonic() + self.profile["ready_ms"] / 1000
-        answered: set[str] = set()
+        answered: dict[str, list[float]] = {}
         while not self.idle("ready"):
             screen = self.screen()
             for dialog in self.profile["dialogs"]:
-                if dialog["pattern"] not in answered and re.search(dialog["pattern"], screen):
-                    answered.add(dialog["pattern"])
+                pressed = answered.setdefault(dialog["pattern"], [])
+                if _may_press(pressed) and re.search(dialog["pattern"], screen):
+                    pressed.append(time.monotonic())
                     self.press(dialog["keys"])
             if time.monotonic() > deadline:
                 self._give_up(screen)
@@ -489,6 +491,11 @@ class Driver:
         if not self.idle():
             self._interrupts.append(time.monotonic())
             self.press(self.profile["interrupt"])
+
+
+def _may_press(pressed: list[float]) -> bool:
+    """True if keys that were pressed then may be pressed once more: a UI that starts loses some."""
+    return not pressed or (len(pressed) < STARTS and time.monotonic() - pressed[-1] >= AGAIN_S)
 
 
 def _zombie(pid: int) -> tuple[int | None, int | None] | None:

@@ -66,6 +66,7 @@ CODEX = Cli(
     version="0.171.0",
     tools={"permissionMode": "never"},
     no_model="The model `no-such-model` does not exist or you do not have access to it.",
+    own_words=("/help", "!ls", "look at @a"),
     by_hand=("exec", "--skip-git-repo-check", "resume", "{session}", "{prompt}"),
     tells_after_s=0.5,
 )

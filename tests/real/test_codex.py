@@ -17,6 +17,7 @@ from agent_runner.agents.base import Form
 from tests.real.approvals import ApprovalCases, ApprovalRequest, asks, ran
 from tests.real.cases import RealCases, says, succeeded
 from tests.real.clis import CODEX
+from tests.real.terminals import TerminalCases
 from tests.real.world import PATIENCE_S, Agent, Real, Turn, wait_until
 
 pytestmark = pytest.mark.real
@@ -60,6 +61,14 @@ class TestCodex(CodexCases):
         assert run["content"] == "One colour."
         bodies = [json.dumps(request["body"]) for request in real.model.requests()]
         assert any(f"data:image/png;base64,{data}" in body for body in bodies)
+
+
+class TestCodexUi(CodexCases):
+    """The same in its own terminal UI."""
+
+    @pytest.fixture
+    def real(self, terminal: Real) -> Real:
+        return terminal
 
 
 class TestCodexWarm(ApprovalRequest):
@@ -115,3 +124,15 @@ class TestCodexApprovals(ApprovalCases):
         assert (turn.run["status"], turn.run["code"]) == ("failed", "interrupted")
         assert ran(agent) == 0
         assert succeeded(agent.turn("go on", says("Still here.")))
+
+
+class TestCodexTerminal(TerminalCases):
+    cli = CODEX
+
+    def assert_rejected(self, real: Real, turn: Turn) -> None:
+        assert succeeded(turn)
+        assert turn.run["content"] == "Carried on."
+        (done,) = turn.of("tool.completed")
+        assert done["status"] == "denied"
+        bodies = [json.dumps(request["body"]) for request in real.model.requests()]
+        assert any("Not on a Saturday." in body for body in bodies)

@@ -1,4 +1,5 @@
-"""How to start Codex CLI: `exec --json` for one prompt, its app-server for a conversation.
+"""How to start Codex CLI: `exec --json` for one prompt, its app-server for a conversation, or its
+own UI.
 
 `permissionMode` is one of MODES: a sandbox of the CLI's, with when it asks. `systemPrompt` is
 written to a file and replaces the CLI's own instructions: for additions it has no file.
@@ -22,12 +23,15 @@ from agent_runner.agents.base import (
     check_session_id,
 )
 from agent_runner.agents.codex import TYPE, login
+from agent_runner.agents.codex import profile as codex_ui
 from agent_runner.agents.codex import session_log as codex_log
 from agent_runner.agents.codex.modes import MODES, Mode
 from agent_runner.agents.codex.protocol import CodexProtocol
 from agent_runner.agents.codex.rpc_protocol import CodexRpcProtocol
+from agent_runner.agents.codex.terminal import CodexTerminal
 from agent_runner.agents.login import LoginCheck
 from agent_runner.agents.session_log import Entry
+from agent_runner.decoding.terminal import Profile
 from agent_runner.errors import BadRequestError
 
 _INSTRUCTIONS = "instructions.md"
@@ -40,7 +44,7 @@ _QUIET = {
 _RESERVED = (
     "--json", "-o", "--output-last-message", "-C", "--cd", "-i", "--image", "--remote",
     "--remote-auth-token-env", "--listen", "--stdio", "--ephemeral", "--worktree", "--last",
-    "-h", "--help", "-V", "--version",
+    "--no-daemon", "-h", "--help", "-V", "--version",
 )  # fmt: skip
 
 
@@ -109,19 +113,32 @@ class CodexAdapter(Adapter):
         if form is Form.WARM:
             argv = [self.program, "app-server", *options.extra_args, *_settings(_QUIET)]
             return Launch(argv=argv, env={"NO_COLOR": "1"})
-        argv = [self.program, "exec", *options.extra_args]
-        argv += ["--json", "--skip-git-repo-check", *_settings(_QUIET)]
+        if form is Form.TERMINAL:
+            hooks = flags.flag("config", f"hooks={codex_ui.hooks_setting()}")
+            argv = [self.program, *options.extra_args, "--no-daemon", *_settings(_QUIET), hooks]
+        else:
+            argv = [self.program, "exec", *options.extra_args]
+            argv += ["--json", "--skip-git-repo-check", *_settings(_QUIET)]
         if options.model:
             argv.append(flags.flag("model", options.model))
         if options.permission_mode:
             argv += _mode(MODES[options.permission_mode])
+        elif form is Form.TERMINAL:
+            # By default its UI asks nothing: what would be a question fails.
+            argv += _settings({"approval_policy": "on-request"})
         files: dict[str, bytes] = {}
         if options.system_prompt:
             files[_INSTRUCTIONS] = options.system_prompt.encode()
             argv += _settings({"model_instructions_file": f"{private_dir}/{_INSTRUCTIONS}"})
         if resume is not None:
             argv += ["resume", check_session_id(resume)]
+        if form is Form.TERMINAL:
+            return Launch(argv=argv, files=files, terminal=self.ui(options, resume))
         return Launch(argv=[*argv, "-"], env={"NO_COLOR": "1"}, files=files)
+
+    def ui(self, options: AgentOptions, resume: str | None) -> Profile:
+        """See `base.Adapter`."""
+        return codex_ui.profile(resume)
 
     def image_args(self, paths: Sequence[str], form: Form) -> list[str]:
         """See `base.Adapter`."""
@@ -131,6 +148,8 @@ class CodexAdapter(Adapter):
 
     def protocol(self, options: AgentOptions, form: Form, *, resume: str | None) -> CliProtocol:
         """See `base.Adapter`."""
+        if form is Form.TERMINAL:
+            return CodexTerminal(options, form, resume)
         if form is Form.WARM:
             return CodexRpcProtocol(options, form, resume)
         return CodexProtocol(options, form, resume)

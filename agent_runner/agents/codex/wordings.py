@@ -17,6 +17,8 @@ WORDINGS = (
             Code.REFUSED, f"{_RECORDED}/refusal"),
     Wording("no rollout found for thread id x", r"no rollout found for|thread not found: ",
             Code.SESSION_NOT_FOUND, f"{_RECORDED}/session-unknown"),
+    Wording("ERROR: No saved session found with ID x", r"no saved session found with id",
+            Code.SESSION_NOT_FOUND, f"{_RECORDED}/terminal-session-unknown"),
     Wording("Input exceeds the maximum length of 1048576 characters.",
             r"input exceeds the maximum length of", Code.CONTEXT_TOO_LONG,
             f"{_RECORDED}/big-prompt", hint="send at most 1,048,576 characters"),
