@@ -33,13 +33,13 @@ _HOOKS = {
 }
 _SOURCE = "/<session-flags>/config.toml"
 
-# A menu's choice has the box's mark, and a number.
-_BOX = "^\u203a (?!\\d\\. )"
+# A menu's choice has the box's mark, and then a number or more blanks.
+_BOX = "^\u203a (?! |\\d\\. )"
 # While it opens its session the box is there, and deaf: it has no line of the model's below.
 _OPEN = rf"{_BOX}.*\n(?: *\n)*  (?!\? for shortcuts)\S"
 _BUSY = (
     r"^[•◦] .*• esc to interrupt\)"
-    r"|^ +(?:Press enter to confirm|enter/esc confirm|enter confirm)|\besc (?:close|back|cancel)$"
+    r"|^ +Press enter to confirm or esc to cancel"
 )
 
 
