@@ -75,7 +75,7 @@ from tests.test_docs import rows
 
 DATABASE = Path(__file__).parent.parent / "runbooks" / "database.md"
 RUNBOOK = Path(__file__).parent.parent / "runbooks" / "clis.md"
-COLUMNS = ("claude-code", "gemini", "factory-droid")
+COLUMNS = ("claude-code", "gemini", "factory-droid", "codex")
 
 
 def row(name: str) -> dict[str, str]:
