@@ -73,7 +73,7 @@ def profile(resume: str | None) -> Profile:
         editor=["C-g"],
         env={HOOK: "{command}"},
         dialogs=[
-            Dialog(pattern=r"Do you trust the contents of this", keys=["Enter"]),
+            Dialog(pattern=r"Trust this folder\?", keys=["Enter"]),
             Dialog(pattern=r"\d\. Use existing model", keys=["2"]),
             Dialog(pattern=r"\d\. Continue without trusting", keys=["3"]),
         ],
