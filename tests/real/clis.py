@@ -16,8 +16,10 @@ class Cli:
     """One CLI: its pinned version, its home as the recorder sets it up, its words.
 
     `tools` are the agent's options that let it write files and run commands unasked.
-    `resumes` is whether its one-shot form goes on with an earlier session offline. `no_model`
-    is how its provider says that it does not know a model. `own_words` are prompts that its UI
+    `keeps_images` is whether an image reaches the model as it is, and not drawn anew. `resumes` is
+    whether its one-shot form goes on with an earlier session offline. `no_model`
+    is how its provider says that it does not know a model, `other_model` one that it may be told
+    to ask. `own_words` are prompts that its UI
     takes for commands. `by_hand` goes on with a session in a terminal of somebody's own.
     """
 
@@ -26,7 +28,9 @@ class Cli:
     tools: dict[str, Any]
     own_words: tuple[str, ...] = ("/help",)
     no_model: str = "model: no-such-model"
+    other_model: str | None = None
     resumes: bool = True
+    keeps_images: bool = True
     by_hand: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
 
@@ -39,6 +43,7 @@ CLAUDE = Cli(
     suite=CLAUDE_SUITE,
     version="2.1.329",
     tools={"permissionMode": "acceptEdits", "allowedTools": ["Bash", "Write"]},
+    other_model="claude-sonnet-4-5",
     own_words=("/model", "exit", " quit", ":q", ":wq", ":q!"),
     by_hand=("-p", "--resume", "{session}", "{prompt}"),
     env={"CLAUDE_CODE_MAX_RETRIES": "1"},
@@ -47,6 +52,7 @@ GEMINI = Cli(
     suite=GEMINI_SUITE,
     version="0.61.0",
     tools={"permissionMode": "yolo"},
+    other_model="gemini-2.5-pro",
     by_hand=("--resume", "{session}", "-p", "{prompt}"),
     no_model="models/no-such-model is not found for API version v1beta, or is not supported "
     "for generateContent. Call ListModels to see the list of available models.",
@@ -56,6 +62,7 @@ DROID = Cli(
     version="0.215.0",
     tools={"permissionMode": "low"},
     resumes=False,
+    keeps_images=False,
     own_words=("/help", "exit", " QUIT"),
 )
 ALL = (CLAUDE, GEMINI, DROID)

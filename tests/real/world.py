@@ -253,11 +253,11 @@ class Agent:
     def turn(self, prompt: str, *replies: Reply) -> Turn:
         return self.begin(prompt, *replies).finish()
 
-    def execute(self, prompt: str) -> dict[str, Any]:
+    def execute(self, prompt: str, **fields: Any) -> dict[str, Any]:
         """Send a prompt to what the model has been told to say; the answer, unchecked."""
         with self.real.service.client() as client:
             path = f"/agents/{self.name}/execute"
-            answer = client.post(path, json={"prompt": prompt}, timeout=PATIENCE_S)
+            answer = client.post(path, json={"prompt": prompt, **fields}, timeout=PATIENCE_S)
         body: dict[str, Any] = answer.json()
         return body
 
