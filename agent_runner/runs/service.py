@@ -40,6 +40,7 @@ from agent_runner.runs.registry import ActiveRuns
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.route import route_decided
 from agent_runner.runs.session_watch import SessionWatch
+from agent_runner.runs.steer import steer
 from agent_runner.runs.stop import StopReason
 from agent_runner.runs.title import title_of
 from agent_runner.runs.warm_up import Started, WarmUp
@@ -256,21 +257,10 @@ class RunService:
 
     async def _steer(self, active: ActiveRun) -> None:
         """Give its prompt to the run before it, if that can take it; else it stays queued."""
-        why = "the agent runs nothing in this conversation"
-        for other in self.active.of_agent(active.run.agent_id):
-            same = other.run.conversation_id == active.run.conversation_id
-            if other is active or other.queued or not same or other.process is None:
-                continue
-            files = await self._attachments.for_cli(
-                active.run.conversation_id, active.run.attachments, inline=True
-            )
-            taken_in = other.process.steer(active.run.prompt, files)
-            if taken_in is not None:
-                active.steer_into(other.run_id, taken_in)
-                return
-            why = "this CLI takes no prompt into a running turn, or not now"
-        text = f"the prompt waits for its turn: {why}"
-        if active.queued and len(self._queue(active.run.agent_id)) > 1:
+        others = self.active.of_agent(active.run.agent_id)
+        why = await steer(active, others, self._attachments)
+        if why is not None and active.queued and len(self._queue(active.run.agent_id)) > 1:
+            text = f"the prompt waits for its turn: {why}"
             await active.emit([Notice(code="not_steered", level="info", message=text)])
 
     def queue_of(self, agent_id: str) -> list[ActiveRun]:
@@ -302,7 +292,7 @@ class RunService:
         active = self.active.get(run_id)
         if active is None:
             await self._store.runs.get(run_id)
-        if active is None or not active.queued:
+        if active is None or not active.queued or active.steered_into is not None:
             raise _has_begun(run_id)
         active.stop.request(StopReason.CANCELLED)
         await active.done.wait()
