@@ -30,6 +30,7 @@ from agent_runner.runs.active import ActiveRun, RunSpec
 from agent_runner.runs.announcements import ConversationDeleted
 from agent_runner.runs.background_runs import BackgroundRuns
 from agent_runner.runs.begun import BegunRun
+from agent_runner.runs.conversation import new_conversation
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.factory import RunFactory
 from agent_runner.runs.forks import Forks
@@ -362,7 +363,7 @@ class RunService:
             plan = self._router.plan(agent, None)
             request = self._driver.idle_request(agent, options, conversation, plan)
             if is_new:
-                await self._store.conversations.create(_new_conversation(conversation, agent_id))
+                await self._store.conversations.create(new_conversation(agent_id, conversation))
             return await self._warm_up.start(request, await self._bus.channel(conversation))
 
     async def stop(self, agent_id: str, conversation_id: str | None) -> list[str]:
@@ -477,21 +478,6 @@ class RunService:
         # Who waits for the end goes first.
         await anyio.lowlevel.checkpoint()
         self._bus.observers.announce(active.over())
-
-
-def _new_conversation(conversation_id: str, agent_id: str) -> ConversationRecord:
-    now = wire.now()
-    return ConversationRecord(
-        conversation_id=conversation_id,
-        agent_id=agent_id,
-        state="open",
-        session_id=None,
-        last_event_seq=0,
-        last_turn_seq=0,
-        created_at=now,
-        updated_at=now,
-        session_at=None,
-    )
 
 
 def _has_begun(run_id: str) -> ConflictError:
