@@ -36,6 +36,7 @@ from agent_runner.agents.session_log import Entry
 from agent_runner.decoding.terminal import Profile
 
 APPROVAL_MODES = ("default", "auto_edit", "yolo", "plan")
+_MODE_IDS = {"auto_edit": "autoEdit"}
 
 _RESERVED = (
     "-p", "--prompt", "-i", "--prompt-interactive", "-o", "--output-format", "--acp",
@@ -136,7 +137,7 @@ class GeminiAdapter(Adapter):
             return GeminiTerminal(options, form, resume)
         if form is Form.ONE_SHOT:
             return GeminiProtocol(options, form, resume)
-        return AcpProtocol(options, form, resume)
+        return AcpProtocol(options, form, resume, mode_ids=_MODE_IDS)
 
     def session_files(self, env: Mapping[str, str], session_id: str) -> SessionFiles:
         """See `session_files`."""

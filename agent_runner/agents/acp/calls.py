@@ -6,6 +6,7 @@ import re
 from typing import Any, Literal
 
 from agent_runner.agents.acp.schema import ToolCall
+from agent_runner.agents.tool_calls import paths_of
 from agent_runner.decoding.decode import plain
 from agent_runner.events.tool import FileChanged, ToolStarted
 
@@ -57,7 +58,7 @@ def changed_files(call: ToolCall, started: ToolStarted) -> list[FileChanged]:
     kind = call.kind or started.kind
     if not changes and kind in ("edit", "delete", "move"):
         paths = [location.path for location in call.locations or ()]
-        for path in paths or started.input.get("paths") or ():
+        for path in paths or started.input.get("paths") or paths_of(started.input):
             changes[path] = "deleted" if kind == "delete" else "unknown"
     return [
         FileChanged(path=path, change=change, tool_call_id=call.toolCallId)
