@@ -1,10 +1,12 @@
-"""What the three real CLIs differ in, as far as these tests can see."""
+"""What the real CLIs differ in, as far as these tests can see."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from recorder.cases.acp import CLI as ACP
+from recorder.cases.acp import SUITE as ACP_SUITE
 from recorder.cases.case import Suite
 from recorder.cases.claude import SUITE as CLAUDE_SUITE
 from recorder.cases.droid import SUITE as DROID_SUITE
@@ -65,4 +67,10 @@ DROID = Cli(
     keeps_images=False,
     own_words=("/help", "exit", " QUIT"),
 )
-ALL = (CLAUDE, GEMINI, DROID)
+OPENCODE = Cli(
+    suite=ACP_SUITE,
+    version="1.18.33",
+    tools=ACP.allowing,
+    other_model="scripted/scripted-2",
+)
+ALL = (CLAUDE, GEMINI, DROID, OPENCODE)

@@ -46,6 +46,7 @@ class TestGemini(RealCases):
 
 class TestGeminiChat(ChatCases):
     cli = GEMINI
+    is_told = True
     modes = ("plan", "auto_edit")
 
 
@@ -53,6 +54,7 @@ class TestGeminiUiChat(ChatCases):
     """The same in its own terminal UI."""
 
     cli = GEMINI
+    is_told = True
     modes = ("plan", "auto_edit")
 
     @pytest.fixture
