@@ -72,11 +72,16 @@ class ChatCases:
 
     `steers` are the forms that take a prompt into a running turn. `is_told` says whether its warm
     form is told of another model and mode by a message; `modes` are modes to change between.
+    `session_keeps_model` is of a CLI whose session goes on with the model that it had last, where
+    the agent has none of its own. `reads_unasked` is false for one whose question about a file
+    outside of its folder does not say that it would only be read.
     """
 
     steers: frozenset[Form] = frozenset()
     forks = False
     is_told = False
+    session_keeps_model = False
+    reads_unasked = True
     modes: tuple[str, ...] = ()
 
     def prompt(self, real: Real, agent: Agent, text: str, *replies: Reply, **more: Any) -> Any:
@@ -113,10 +118,23 @@ class ChatCases:
         number = files[0]["attachmentId"][4:12]
         folder = Path(real.root, "state/attachments/conversations", conversation["conversationId"])
         read = Reply([Read(str(folder / f"{number}-notes.txt"))])
-        run = self.prompt(real, agent, "read it", read, says("Read."), attachments=files)
-        assert ok(run)["content"] == "Read."
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(
+                self.prompt, real, agent, "read it", read, says("Read."), attachments=files
+            )
+            if not self.reads_unasked:
+                self.approve(real, agent)
+            run = ok(asked.result())
+        assert run["content"] == "Read."
         assert any(WORDS in body for body in bodies(real))
-        assert events(real, run, "approval.requested") == []
+        assert len(events(real, run, "approval.requested")) == (not self.reads_unasked)
+
+    def approve(self, real: Real, agent: Agent) -> None:
+        where = f"/approvals?state=pending&agentId={agent.name}"
+        wait_until(lambda: bool(ask(real, "GET", where)["approvals"]), "the question")
+        (approval,) = ask(real, "GET", where)["approvals"]
+        body = {"decision": "approve", "inputHash": approval["inputHash"]}
+        ask(real, "POST", f"/approvals/{approval['approvalId']}/decide", body)
 
     def test_ready_before_the_first_prompt(self, real: Real) -> None:
         agent = real.agent("ready")
@@ -144,7 +162,8 @@ class ChatCases:
             self.assert_applied(real, run, model=other)
             assert run["conversationId"] == first["conversationId"]
             ok(self.prompt(real, agent, "three", says("3")))
-            assert asked not in models(real)
+            kept = self.session_keeps_model and real.form == "one-shot"
+            assert (asked in models(real)) is kept
         for mode in self.modes:
             run = ok(self.prompt(real, agent, mode, says("Yes."), permissionMode=mode))
             self.assert_applied(real, run, permissionMode=mode)

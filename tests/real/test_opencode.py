@@ -36,7 +36,8 @@ class TestOpenCode(RealCases):
 
 class TestOpenCodeChat(ChatCases):
     cli = OPENCODE
-    is_told = True
+    is_told = session_keeps_model = True
+    reads_unasked = False
     modes = ("plan", "build")
 
 
