@@ -43,7 +43,7 @@ class Cli:
 
 CLAUDE = Cli(
     suite=CLAUDE_SUITE,
-    version="2.1.329",
+    version="2.1.332",
     tools={"permissionMode": "acceptEdits", "allowedTools": ["Bash", "Write"]},
     other_model="claude-sonnet-4-5",
     own_words=("/model", "exit", " quit", ":q", ":wq", ":q!"),

@@ -53,6 +53,7 @@ class GeminiAdapter(Adapter):
     title: ClassVar[str] = "Gemini CLI"
     program: ClassVar[str] = "gemini"
     install_hint: ClassVar[str] = "npm install -g @google/gemini-cli"
+    recorded: ClassVar[tuple[str, ...]] = ("0.61.0",)
     login_hint: ClassVar[str] = "set GEMINI_API_KEY, or run `gemini` once and log in"
     image_forms: ClassVar[frozenset[Form]] = frozenset((Form.WARM,))
     login: ClassVar[LoginCheck | None] = login.CHECK
