@@ -52,6 +52,7 @@ from benchmarks.harness import (
 from benchmarks.page_cache import ProgramFiles
 
 TARGET = 20
+READY_RATIO = 1.5
 WARM_TURNS = ("first", "second", "later", "later", "later")
 NEW_TURNS = ("first", "second")
 # With more of its program in the page cache a start is not from disk.
@@ -210,12 +211,17 @@ async def measure(bench: Bench, warm: Service, cold: Service, samples: int, paus
     for sample in range(samples + 1):
         taken: list[tuple[str, float]] = []
         for name, at, turns in (
+            ("ready", warm, NEW_TURNS),
             ("warm", warm, WARM_TURNS),
             ("new", cold, NEW_TURNS),
             ("disk", cold, NEW_TURNS),
         ):
             agent = f"{kind}-{name}-{sample}"
             await register(at, agent, type=kind, **bench.suite.options)
+            if name == "ready":
+                async with connected(at) as connection:
+                    await connection.call("POST", f"/agents/{agent}/start", {})
+                await asyncio.sleep(pause)
             for turn in turns:
                 if name == "disk":
                     bench.forget_program()
@@ -260,6 +266,14 @@ def report(bench: Bench, times: Times, target: int | None) -> None:
     for what, turn in (("second turn", "second"), ("turns 3 to 5", "later")):
         compare(f"{what}, warm | bare CLI, warm", f"warm {turn}", f"bare {turn}")
         compare(f"bare CLI: {what}, warm | first turn", f"bare {turn}", "bare first")
+    a, b = median(times["ready first"]) * 1e3, median(times["ready second"]) * 1e3
+    row(
+        "first turn after start | second turn",
+        f"{a:.1f}",
+        f"{b:.1f}",
+        f"{a / b:.2f}x",
+        f"<= {READY_RATIO}x: {verdict(a <= READY_RATIO * b)}",
+    )
     compare("first turn, warm | new process", "warm first", "new first")
     compare("first turn, warm | bare CLI, warm", "warm first", "bare first")
 

@@ -35,14 +35,17 @@ from agent_runner.agents.permissions import (
     Preset,
 )
 from agent_runner.agents.policy import LONGEST_VALUE, MOST_CALLS, decide
-from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.registry import ADAPTERS, adapter_for
 from agent_runner.agents.screen import profile as screen_ui
 from agent_runner.agents.screen.options import ScreenOptions
 from agent_runner.agents.shell import MOST_PARTS
 from agent_runner.agents.tool_calls import QUESTION_TOOLS, READING_KINDS, READING_TOOLS
+from agent_runner.api.agent_reply import AgentState
+from agent_runner.api.page_stream import FEEDS
 from agent_runner.app.background import LONGEST_PAUSE_S, PAUSE_S, SHOWN_S
 from agent_runner.app.clock_watch import CHECK_S
 from agent_runner.approvals import hooks
+from agent_runner.attachments.service import MOST_INLINE
 from agent_runner.cli.db import db
 from agent_runner.cli.main import application
 from agent_runner.cli.shadow import shadow
@@ -58,10 +61,12 @@ from agent_runner.runners.cli_process import _ASK_SHARE
 from agent_runner.runs.attempts import RESUME_ATTEMPTS
 from agent_runner.settings import AutomaticSettings, CriteriaSettings, ShadowSettings
 from agent_runner.troubles import TroubleCode
+from agent_runner.workspace.files import MOST_BYTES, MOST_ENTRIES
 from conversation_store.codes import FailureCode
 from conversation_store.findings import FindingCode
 from conversation_store.health import Fault
 from conversation_store.sqlite.reserve import RESERVE_BYTES
+from conversation_store.sqlite.search_text import LONGEST
 from conversation_store.sqlite.store import QUICK_CHECK_S
 from conversation_store.sqlite.writer import RETRY_S
 from conversation_store.states import Delivery, Isolation, StoreState, Verdict
@@ -420,3 +425,34 @@ def test_the_options_of_a_screen_are_those_of_the_code() -> None:
     assert f"more than {Setup.__struct_defaults__[-1]:,} lines" in RUNBOOK.read_text("utf-8")
     assert screen_ui.READY_MS == 60_000
     assert f"most {screen_ui.LINE_BYTES} bytes" in RUNBOOK.read_text("utf-8")
+
+
+CHAT = (Path(__file__).parent.parent / "runbooks" / "chat.md").read_text("utf-8")
+
+
+def test_what_each_cli_takes() -> None:
+    """Steering and messages are told by the real CLIs' tests; images and forks by adapters too."""
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| ([^|]*) \| [^|]* \| [^|]* \| (\w+) \|", CHAT, re.MULTILINE
+    )
+    told = {name: (images, fork) for name, images, fork in rows if name != "type"}
+    for name in sorted(ADAPTERS):
+        if name == "replay":
+            continue
+        adapter = adapter_for(name)
+        forms = sorted(adapter.image_forms)
+        forks = adapter.fork_args("session", None, Form.WARM) is not None
+        assert told.pop(name) == (", ".join(forms) or "no", "yes" if forks else "no")
+    assert not told
+
+
+def test_states_of_agents_and_feeds() -> None:
+    table = CHAT.partition("| `state` |")[2].partition("With `pending")[0]
+    assert re.findall(r"^\| `(\w+)` ", table, re.MULTILINE) == [
+        *("running", "waiting", "queued", "background", "idle")
+    ]
+    assert set(re.findall(r"`(\w+)`", table)) == set(get_args(AgentState))
+    assert f"feeds={','.join(FEEDS)}" in CHAT
+    assert f"{LONGEST:,} characters are searched" in CHAT
+    assert f"up to {MOST_INLINE >> 20} MiB" in CHAT
+    assert f"at most {MOST_BYTES >> 20} MiB of it and {MOST_ENTRIES}" in CHAT.replace("\n", " ")

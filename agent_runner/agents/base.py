@@ -42,9 +42,9 @@ class AgentOptions(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     """What a registered agent asks of its CLI. Absent means the CLI's own default.
 
     `permission_mode` and `extra_args` are the CLI's own words; `permissions` is ours and
-    says which permission questions a person is asked (see `policy`). `command` and `dialect`
-    are for the type `custom`: the program with its arguments, and what it speaks; with
-    `terminal` the program has a UI of its own that can be driven by its screen.
+    says which permission questions a person is asked (see `policy`). `command` is
+    the program with its arguments, for the types `acp` and `custom`; `dialect` is what one of type
+    `custom` speaks, and with `terminal` it has a UI of its own that can be driven by its screen.
     `approval_deciders` names who may decide on an approval (empty: everybody).
     `timeouts` and `resources` stand in the place of the service's own, by camelCase name.
     """
@@ -282,6 +282,8 @@ class Adapter(ABC):
     """The forms besides the terminal, the best first."""
     image_forms: ClassVar[frozenset[Form]] = frozenset()
     """The forms in which an image goes to the model as one; it is mentioned in the others."""
+    recorded: ClassVar[tuple[str, ...]] = ()
+    """The versions that the schemas were recorded from, the newest first."""
     login: ClassVar[LoginCheck | None] = None
     """How it is found out whether the CLI is logged in; None for what is no CLI to be found."""
     one_program: ClassVar[bool] = True

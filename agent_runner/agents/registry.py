@@ -65,14 +65,15 @@ def asking_flags(adapter: Adapter) -> AskingFlags:
 
 def check_type_of(adapter: Adapter, options: AgentOptions) -> None:
     """BadRequestError `unsupported_option` for an option that is another type's."""
-    for other in ADAPTERS.values():
-        for name in other.own_options:
-            if getattr(options, name) and other is not adapter:
-                raise BadRequestError(
-                    "unsupported_option",
-                    f"{name} is an option of agents of type {other.type}",
-                    hint=f"leave it out, or register an agent of type {other.type}",
-                )
+    for name in (name for other in ADAPTERS.values() for name in other.own_options):
+        if getattr(options, name) and name not in adapter.own_options:
+            having = [type_ for type_, one in ADAPTERS.items() if name in one.own_options]
+            types = " or ".join(having)
+            raise BadRequestError(
+                "unsupported_option",
+                f"{name} is an option of agents of type {types}",
+                hint=f"leave it out, or register an agent of type {types}",
+            )
 
 
 def forms_of(adapter: Adapter, options: AgentOptions) -> tuple[Form, ...]:

@@ -1,6 +1,6 @@
 """A turn that its CLI calls a success though nothing was answered: why it is none.
 
-Recorded and read in Claude Code 2.1.197 and 2.1.329: a resumed session that has nothing to do
+Recorded and read in Claude Code 2.1.197 and 2.1.332: a resumed session that has nothing to do
 ends at once; a prompt that a UserPromptSubmit hook refuses ends as a success whose text is the
 hook's. A slash command that the CLI does by itself ends well without a word.
 """

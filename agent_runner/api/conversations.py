@@ -21,6 +21,7 @@ from agent_runner.api.routes import CURSOR, DIALECT, Endpoint, Query
 from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import conversation_stream, cursor
 from agent_runner.errors import NotFoundError
+from agent_runner.runs.conversation import new_conversation
 from conversation_store.records import ConversationRecord, ConversationSummary, TurnRecord
 
 _PAGE = 100
@@ -148,20 +149,8 @@ async def create_conversation(request: Request) -> Response:
     """Open a conversation, beside others that may be open. Prompts name it by its id."""
     ctx = context(request)
     body = await read_body(request, ConversationBody)
-    now = wire.now()
-    conversation = ConversationRecord(
-        conversation_id=wire.new_id("conv"),
-        agent_id=request.path_params["agentId"],
-        state="open",
-        session_id=None,
-        last_event_seq=0,
-        last_turn_seq=0,
-        created_at=now,
-        updated_at=now,
-        session_at=None,
-        title=body.title,
-        metadata=body.metadata,
-    )
+    agent_id = request.path_params["agentId"]
+    conversation = new_conversation(agent_id, title=body.title, metadata=body.metadata)
     await ctx.store.conversations.create(conversation)
     return json_reply(conversation, 201)
 

@@ -14,16 +14,21 @@ from agent_runner.api.problems import problem
 from agent_runner.api.replies import Reply, json_reply
 from agent_runner.api.routes import Endpoint
 from agent_runner.maintenance.store_watch import StoreHealth, StoreWatch
+from agent_runner.runners.drift import DriftCount, DriftLog
 from agent_runner.troubles import Trouble, Troubles
 
 
 class HealthReply(Reply, frozen=True, kw_only=True):
-    """The service lives; `status` is ok, degraded (see `troubles`) or ready."""
+    """The service lives; `status` is ok, degraded (see `troubles`) or ready.
+
+    `drift` counts what CLIs have printed that the schemas do not know.
+    """
 
     status: Literal["ok", "degraded", "ready"]
     version: str
     store: StoreHealth
     troubles: list[Trouble]
+    drift: list[DriftCount]
 
 
 async def health(request: Request) -> Response:
@@ -44,7 +49,7 @@ async def ready(request: Request) -> Response:
     return _well(request, "ready")
 
 
-def health_json(watch: StoreWatch, troubles: Troubles, version: str) -> bytes:
+def health_json(watch: StoreWatch, troubles: Troubles, drift: DriftLog, version: str) -> bytes:
     """How the service is, as pages are told."""
     store, present = watch.health(), troubles.present()
     unwell = store.code is not None
@@ -55,6 +60,7 @@ def health_json(watch: StoreWatch, troubles: Troubles, version: str) -> bytes:
             "version": version,
             "store": store,
             "troubles": present,
+            "drift": drift.present(),
         }
     )
 
@@ -68,6 +74,7 @@ def _well(request: Request, status: Literal["ok", "ready"]) -> Response:
             version=ctx.version,
             store=ctx.watch.health(),
             troubles=troubles,
+            drift=ctx.runner.launcher.drift.present(),
         )
     )
 

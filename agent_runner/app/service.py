@@ -160,7 +160,8 @@ async def running_service(
                 against_itself=settings.shadow.against == "self",
             ),
         )
-        changes = Changes(lambda: health_json(watch, troubles, version("agent-runner")), tasks)
+        look = partial(health_json, watch, troubles, launcher.drift, version("agent-runner"))
+        changes = Changes(look, tasks)
         git = Git(warden, env, settings.shadow.git_ms / 1000)
         snapshots = Snapshots(git, state.snapshots)
         bus.observers.observe_announced(

@@ -44,5 +44,10 @@ def doctor(
             ("CLI", "VERSION", "LOGIN", "PATH", "FIX"),
             [(c.title, c.version, c.login, c.path, c.fix) for c in report.clis],
         )
+        for newer in (one for one in report.clis if one.newer):
+            out.print(
+                f"\n{newer.title} {newer.version} is newer than {newer.recorded}, the version that "
+                "was recorded: what it prints differently is told as drift."
+            )
     if not any(cli.path is not None and cli.logged_in is not False for cli in report.clis):
         raise typer.Exit(ExitCode.FAILED)

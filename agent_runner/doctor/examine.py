@@ -14,8 +14,9 @@ from agent_runner.doctor.report import CliFinding, Finding, Report
 from agent_runner.process import capabilities
 from agent_runner.process.condition import Condition, condition_of, lying_about, told
 from agent_runner.process.environment import child_environment, led_by
-from agent_runner.process.programs import find, output, version_in
+from agent_runner.process.programs import find, is_newer, output, version_in
 from agent_runner.process.warden import Warden, open_warden
+from agent_runner.runners.drift import newest_recorded
 from agent_runner.settings import Settings
 
 _LOW_DISK = 1 << 30
@@ -73,6 +74,8 @@ async def cli(
             title=adapter.title,
             path=None,
             version=None,
+            recorded=newest_recorded(adapter),
+            newer=False,
             logged_in=None,
             login=_absence(wanted, env),
             fix=adapter.install_hint,
@@ -88,6 +91,8 @@ async def cli(
         title=adapter.title,
         path=str(path),
         version=version,
+        recorded=(recorded := newest_recorded(adapter)),
+        newer=is_newer(version, recorded),
         logged_in=logged_in,
         login=login,
         fix=None if logged_in is not False else adapter.login_hint,

@@ -19,12 +19,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class CliFinding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One agent CLI. `logged_in` None means that it could not be told without a paid call."""
+    """One agent CLI. `logged_in` None means that it could not be told without a paid call.
+
+    `recorded` is the newest version that what is known of it was recorded from; `newer` says that
+    the one that is installed came after it.
+    """
 
     type: str
     title: str
     path: str | None
     version: str | None
+    recorded: str | None
+    newer: bool
     logged_in: bool | None
     login: str
     fix: str | None = None

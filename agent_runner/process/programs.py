@@ -125,6 +125,17 @@ def version_in(text: str) -> str | None:
     return match.group(0) if match else None
 
 
+def is_newer(version: str | None, than: str | None) -> bool:
+    """True if a version number comes after another; False where one of them is none."""
+    if version is None or than is None:
+        return False
+    return _numbers(version) > _numbers(than)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d{1,9}", version.partition("-")[0])]
+
+
 class Installed(NamedTuple):
     """Which file a program was; another one in its place is another program."""
 

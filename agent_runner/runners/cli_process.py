@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ class CliProcess:
         line_limit: int,
         output_limit: int,
         end_grace: float,
+        drifts: Callable[[str | None, Mapping[str, int]], Notice | None],
     ) -> None:
         self.form = form
         self.place = place
@@ -90,6 +91,7 @@ class CliProcess:
         self._child = child
         self._protocol = protocol
         self._end_grace = end_grace
+        self._drifts = drifts
         self._sink: Sink | None = None
         self._sink_set = Latch()
         self._raw = raw
@@ -490,8 +492,7 @@ class CliProcess:
                 passed = await self._ask(passed)
         if turn_result is not None:
             turn_result = self._with_partial(turn_result, passed)
-            if self._protocol.drift:
-                passed.append(self._drift_notice())
+            passed += self._drift_notice()
         if passed:
             await self._emit(passed, last=turn_result is not None)
         if turn_result is not None:
@@ -544,16 +545,14 @@ class CliProcess:
             approval_id=resolution.approval_id,
         )
 
-    def _drift_notice(self) -> Notice:
-        """What this turn printed that the schemas do not know, counted by name."""
+    def _drift_notice(self) -> list[AgentEvent]:
+        """What this turn printed that the schemas do not know, if it was not told before."""
         counts = dict(self._protocol.drift)
+        if not counts:
+            return []
         self._protocol.drift.clear()
-        return Notice(
-            code="drift",
-            level="warning",
-            message="the CLI printed fields or values that its schemas do not know",
-            data=counts,
-        )
+        notice = self._drifts(self.cli_version, counts)
+        return [notice] if notice is not None else []
 
     async def _emit(self, events: Sequence[AgentEvent], *, last: bool = False) -> None:
         if self._sink is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -31,6 +32,7 @@ from agent_runner.process.programs import Installed, Versions, find
 from agent_runner.process.warden import SpawnError, TreeLimits, Warden
 from agent_runner.runners import session_log
 from agent_runner.runners.cli_process import CliProcess, Place
+from agent_runner.runners.drift import DriftLog
 from agent_runner.runners.raw_output import RawOutput
 from agent_runner.runners.secrets import Secrets
 from agent_runner.runners.session_files import set_back
@@ -134,6 +136,7 @@ class Launcher:
         self.secrets = secrets
         self._env = dict(env)
         self._versions = Versions(warden)
+        self.drift = DriftLog()
         self._found: dict[str, Path] = {}
 
     def find(self, adapter: Adapter, program: str | None = None, cwd: str | None = None) -> Path:
@@ -321,6 +324,7 @@ class Launcher:
             line_limit=self._line_limit,
             output_limit=limits.output_bytes,
             end_grace=end_grace,
+            drifts=partial(self.drift.note, adapter),
         )
 
     def _guarded(self, adapter: Adapter, options: AgentOptions) -> AgentOptions:

@@ -16,6 +16,7 @@ from agent_runner.errors import ConflictError, NotFoundError
 from agent_runner.routing.options import options_of
 from agent_runner.runners.launcher import Launcher
 from agent_runner.runners.session_log import lines_from
+from agent_runner.runs.conversation import new_conversation
 from conversation_store.interfaces import Store
 from conversation_store.records import ConversationRecord, TurnRecord
 
@@ -109,17 +110,8 @@ class Forks:
         message: str | None,
         title: str | None,
     ) -> ConversationRecord:
-        now = wire.now()
-        copy = ConversationRecord(
-            conversation_id=wire.new_id("conv"),
-            agent_id=source.agent_id,
-            state="open",
-            session_id=None,
-            last_event_seq=0,
-            last_turn_seq=0,
-            created_at=now,
-            updated_at=now,
-            session_at=None,
+        copy = new_conversation(
+            source.agent_id,
             title=title or source.title,
             forked_from=source.conversation_id,
             forked_seq=turns[-1].seq,

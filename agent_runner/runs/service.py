@@ -30,6 +30,7 @@ from agent_runner.runs.active import ActiveRun, RunSpec
 from agent_runner.runs.announcements import ConversationDeleted
 from agent_runner.runs.background_runs import BackgroundRuns
 from agent_runner.runs.begun import BegunRun
+from agent_runner.runs.conversation import new_conversation
 from agent_runner.runs.driver import RunDriver
 from agent_runner.runs.factory import RunFactory
 from agent_runner.runs.forks import Forks
@@ -40,6 +41,7 @@ from agent_runner.runs.registry import ActiveRuns
 from agent_runner.runs.request import ExecuteRequest
 from agent_runner.runs.route import route_decided
 from agent_runner.runs.session_watch import SessionWatch
+from agent_runner.runs.steer import steer
 from agent_runner.runs.stop import StopReason
 from agent_runner.runs.title import title_of
 from agent_runner.runs.warm_up import Started, WarmUp
@@ -256,21 +258,10 @@ class RunService:
 
     async def _steer(self, active: ActiveRun) -> None:
         """Give its prompt to the run before it, if that can take it; else it stays queued."""
-        why = "the agent runs nothing in this conversation"
-        for other in self.active.of_agent(active.run.agent_id):
-            same = other.run.conversation_id == active.run.conversation_id
-            if other is active or other.queued or not same or other.process is None:
-                continue
-            files = await self._attachments.for_cli(
-                active.run.conversation_id, active.run.attachments, inline=True
-            )
-            taken_in = other.process.steer(active.run.prompt, files)
-            if taken_in is not None:
-                active.steer_into(other.run_id, taken_in)
-                return
-            why = "this CLI takes no prompt into a running turn, or not now"
-        text = f"the prompt waits for its turn: {why}"
-        if active.queued and len(self._queue(active.run.agent_id)) > 1:
+        others = self.active.of_agent(active.run.agent_id)
+        why = await steer(active, others, self._attachments)
+        if why is not None and active.queued and len(self._queue(active.run.agent_id)) > 1:
+            text = f"the prompt waits for its turn: {why}"
             await active.emit([Notice(code="not_steered", level="info", message=text)])
 
     def queue_of(self, agent_id: str) -> list[ActiveRun]:
@@ -302,7 +293,7 @@ class RunService:
         active = self.active.get(run_id)
         if active is None:
             await self._store.runs.get(run_id)
-        if active is None or not active.queued:
+        if active is None or not active.queued or active.steered_into is not None:
             raise _has_begun(run_id)
         active.stop.request(StopReason.CANCELLED)
         await active.done.wait()
@@ -372,7 +363,7 @@ class RunService:
             plan = self._router.plan(agent, None)
             request = self._driver.idle_request(agent, options, conversation, plan)
             if is_new:
-                await self._store.conversations.create(_new_conversation(conversation, agent_id))
+                await self._store.conversations.create(new_conversation(agent_id, conversation))
             return await self._warm_up.start(request, await self._bus.channel(conversation))
 
     async def stop(self, agent_id: str, conversation_id: str | None) -> list[str]:
@@ -487,21 +478,6 @@ class RunService:
         # Who waits for the end goes first.
         await anyio.lowlevel.checkpoint()
         self._bus.observers.announce(active.over())
-
-
-def _new_conversation(conversation_id: str, agent_id: str) -> ConversationRecord:
-    now = wire.now()
-    return ConversationRecord(
-        conversation_id=conversation_id,
-        agent_id=agent_id,
-        state="open",
-        session_id=None,
-        last_event_seq=0,
-        last_turn_seq=0,
-        created_at=now,
-        updated_at=now,
-        session_at=None,
-    )
 
 
 def _has_begun(run_id: str) -> ConflictError:

@@ -24,10 +24,6 @@ class Events(Protocol):
         """
         ...
 
-    async def head(self, conversation_id: str, seq: int) -> StoredEvent | None:
-        """One event without its payload, or None."""
-        ...
-
     def pieces(self, conversation_id: str, seq: int, *, start: int) -> AsyncIterator[bytes]:
         """An event's payload from byte `start` in pieces of PAGE_BYTES, never whole."""
         ...

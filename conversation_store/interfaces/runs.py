@@ -13,7 +13,6 @@ from conversation_store.records import (
     RunOutcome,
     RunRecord,
     StoredEvent,
-    TurnRecord,
     UsageSum,
 )
 
@@ -70,13 +69,6 @@ class Runs(Protocol):
         Its pending approvals are voided with it. Returns the events of its conversation that
         it stored: those of `before`, which are given with their runs, first. A move that they
         tell of is passed over: this goes further, and knows when the run was `started_at`.
-        """
-        ...
-
-    async def steer(self, turn: TurnRecord, events: Sequence[NewEvent]) -> list[StoredEvent]:
-        """Commit a further inbound turn of a run that is not over, with the events that tell of it.
-
-        RecordConflictError `run_is_over` otherwise.
         """
         ...
 

@@ -90,13 +90,6 @@ class Events(interfaces.Events):
         return await self._writer.submit(unit, durable=moves, urgency=urgency)
 
     @override
-    async def head(self, conversation_id: str, seq: int) -> StoredEvent | None:
-        rows = await self._readers.read(
-            "event_head", {"conversation_id": conversation_id, "seq": seq}
-        )
-        return _event(rows[0]) if rows else None
-
-    @override
     async def pieces(self, conversation_id: str, seq: int, *, start: int) -> AsyncIterator[bytes]:
         key = {"conversation_id": conversation_id, "seq": seq}
         for at in itertools.count(start, PAGE_BYTES):

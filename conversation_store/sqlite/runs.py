@@ -189,16 +189,6 @@ class Runs(interfaces.Runs):
         return await self._writer.submit(unit, durable=True, urgency=Urgency.END)
 
     @override
-    async def steer(self, turn: TurnRecord, events: Sequence[NewEvent]) -> list[StoredEvent]:
-        def unit(transaction: Transaction) -> list[StoredEvent]:
-            if not transaction.run("is_open_run", {"run_id": turn.run_id}):
-                raise RecordConflictError("run_is_over", f"run {turn.run_id} is over")
-            append_turn(transaction, turn)
-            return append_events(transaction, turn.conversation_id, turn.run_id, events)
-
-        return await self._writer.submit(unit, durable=True)
-
-    @override
     async def edit(
         self, run_id: str, prompt: str, events: Sequence[NewEvent]
     ) -> list[StoredEvent] | None:

@@ -264,7 +264,7 @@ CREATE TABLE searched_turns (
 
 CREATE VIRTUAL TABLE turn_search USING fts5 (
   content, scope, content = 'searched_turns', content_rowid = 'id',
-  tokenize = 'unicode61 remove_diacritics 2', detail = 'full'
+  tokenize = 'unicode61 remove_diacritics 2', prefix = '3 4', detail = 'full'
 );
 
 CREATE INDEX runs_by_agent ON runs (agent_id, run_id);

@@ -70,3 +70,23 @@ def test_others_are_told_where_all_files_lie(type_: str, form: Form) -> None:
     assert "/files/a" in line
     assert "/files/b" in line
     assert b64encode(PNG).decode() not in line
+
+
+def over_acp(type_: str, *, images: bool, **options: Any) -> list[dict[str, Any]]:
+    """The blocks of a prompt to an agent that says whether it takes images."""
+    driver = Driver(type_, Form.WARM, **options)
+    driver.session.prompt("look", [IMAGE, PAPER])
+    capabilities = {"promptCapabilities": {"image": images}}
+    driver.take({"jsonrpc": "2.0", "id": 1, "result": {"agentCapabilities": capabilities}})
+    driver.take({"jsonrpc": "2.0", "id": 2, "result": {"sessionId": "s-1"}})
+    blocks: list[dict[str, Any]] = driver.sent[-1]["params"]["prompt"]
+    return blocks
+
+
+@pytest.mark.parametrize(("type_", "options"), [("gemini", {}), ("acp", {"command": ["agent"]})])
+def test_an_acp_agent_gets_an_image_if_it_takes_them(type_: str, options: dict[str, Any]) -> None:
+    words, image = over_acp(type_, images=True, **options)
+    assert words == {"type": "text", "text": mentioned("look", [PAPER])}
+    assert image == {"type": "image", "mimeType": "image/png", "data": b64encode(PNG).decode()}
+    (words,) = over_acp(type_, images=False, **options)
+    assert words == {"type": "text", "text": mentioned("look", [IMAGE, PAPER])}

@@ -40,17 +40,17 @@ WAYS = {
     "claude-197-once": Way("claude-code/2.1.197/file-write"),
     "claude-197-warm": Way("claude-code/2.1.197/warm-tool"),
     "claude-197-terminal": Way("claude-code/2.1.197/terminal-permission-allowed"),
-    "claude-329-once": Way("claude-code/2.1.329/file-write"),
-    "claude-329-warm": Way("claude-code/2.1.329/warm-tool"),
-    "claude-329-terminal": Way("claude-code/2.1.329/terminal-permission-allowed"),
+    "claude-332-once": Way("claude-code/2.1.332/file-write"),
+    "claude-332-warm": Way("claude-code/2.1.332/warm-tool"),
+    "claude-332-terminal": Way("claude-code/2.1.332/terminal-permission-allowed"),
     "droid-once": Way("factory-droid/0.215.0/file-write"),
     "droid-warm": Way("factory-droid/0.215.0/warm-tools"),
     "droid-terminal": Way("factory-droid/0.215.0/terminal-permission-allowed"),
     "gemini-once": Way("gemini/0.61.0/file-write"),
     "gemini-warm": Way("gemini/0.61.0/warm-tools"),
     "gemini-terminal": Way("gemini/0.61.0/terminal-permission-allowed"),
-    "custom-claude-once": Way("claude-code/2.1.329/file-write", "claude-code"),
-    "custom-claude-warm": Way("claude-code/2.1.329/warm-tool", "claude-code"),
+    "custom-claude-once": Way("claude-code/2.1.332/file-write", "claude-code"),
+    "custom-claude-warm": Way("claude-code/2.1.332/warm-tool", "claude-code"),
     "custom-droid-once": Way("factory-droid/0.215.0/file-write", "factory-droid"),
     "custom-gemini-once": Way("gemini/0.61.0/file-write", "gemini"),
     "custom-acp-warm": Way("gemini/0.61.0/warm-tools", "acp"),
@@ -296,9 +296,18 @@ TOO_LONG = (
 )
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("what", WHATS)
-@pytest.mark.parametrize("kind", SPOILS)
+# The line that ends it is of the terminal's driver, and not of a CLI: it is always whole.
+BY_DRIVER = {("turn", "claude-332-terminal")}
+ODD_LINES = [
+    pytest.param(kind, what, way, id=f"{kind}-{what}-{way}")
+    for kind in SPOILS
+    for what in WHATS
+    for way in WAYS
+    if (what, way) not in BY_DRIVER
+]
+
+
+@pytest.mark.parametrize(("kind", "what", "way"), ODD_LINES)
 def test_a_line_that_is_odd(kind: str, what: str, way: str) -> None:
     at, before = clean(way, what)
     lines = list(recorded(way))
@@ -382,10 +391,10 @@ def test_a_field_that_is_odd(kind: str, what: str, way: str) -> None:
 
 
 def test_an_odd_count_is_unknown_and_seen_as_drift() -> None:
-    at, _ = clean("claude-329-warm", "turn")
-    lines = list(recorded("claude-329-warm"))
+    at, _ = clean("claude-332-warm", "turn")
+    lines = list(recorded("claude-332-warm"))
     lines[at] = re.sub(rb'("usage":\{"input_tokens":)(\d+)', rb'\1"\2"', lines[at], count=1)
-    session, end = ends("claude-329-warm", "turn", lines, at)
+    session, end = ends("claude-332-warm", "turn", lines, at)
     assert end.usage.input_tokens is None
     assert end.usage.output_tokens == 10
     assert session.drift == {"result.usage.input_tokens": 1}

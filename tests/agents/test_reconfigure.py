@@ -65,3 +65,73 @@ def test_droid_runs_all_unasked_from_its_start_or_not_at_all() -> None:
 )
 def test_the_others_have_no_message_for_it(type_: str, form: Form) -> None:
     assert changed(Driver(type_, form), model="two") is None
+
+
+def opened(**options: Any) -> Driver:
+    """An ACP agent whose session has begun with the model `one` in the mode `build`."""
+    driver = Driver("acp", Form.WARM, command=["agent"], **options)
+    driver.take({"jsonrpc": "2.0", "id": 1, "result": {}})
+    chosen = [
+        {"category": "model", "currentValue": "one"},
+        {"category": "mode", "currentValue": "build"},
+    ]
+    driver.take({"jsonrpc": "2.0", "id": 2, "result": {"sessionId": "s", "configOptions": chosen}})
+    return driver
+
+
+def settle(driver: Driver) -> list[dict[str, Any]]:
+    """Agree to what was sent last; the events."""
+    return driver.take({"jsonrpc": "2.0", "id": driver.sent[-1]["id"], "result": {}})
+
+
+def test_an_acp_agent_is_told_one_by_one_and_back() -> None:
+    driver = opened()
+    sent = changed(driver, model="two", permission_mode="plan")
+    assert sent is not None
+    assert [(one["method"], one["params"]["modeId"]) for one in sent] == [
+        ("session/set_mode", "plan")
+    ]
+    driver.prompt("waits")
+    settle(driver)
+    assert driver.sent[-1]["method"] == "session/set_model"
+    assert driver.sent[-1]["params"]["modelId"] == "two"
+    (_, started) = settle(driver)
+    assert (started["model"], started["permissionMode"]) == ("two", "plan")
+    assert driver.sent[-1]["params"]["prompt"][0]["text"] == "waits"
+    driver.take({"jsonrpc": "2.0", "id": driver.sent[-1]["id"], "result": {"stopReason": "end"}})
+    sent = changed(driver)
+    assert sent is not None
+    assert sent[0]["params"]["modeId"] == "build"
+    settle(driver)
+    assert driver.sent[-1]["params"]["modelId"] == "one"
+    settle(driver)
+    assert changed(driver) == []
+
+
+def test_what_an_acp_agent_was_started_with_is_no_default() -> None:
+    driver = opened(model="two")
+    settle(driver)
+    assert changed(driver, model=None) is None
+    assert changed(opened(), model="two") is not None
+
+
+def test_an_acp_agent_that_refuses_fails_that_prompt_alone() -> None:
+    driver = opened()
+    changed(driver, model="none")
+    driver.prompt("fails")
+    error = {"code": -32602, "message": "model not found"}
+    events = driver.take({"jsonrpc": "2.0", "id": driver.sent[-1]["id"], "error": error})
+    assert (events[-1]["code"], events[-1]["error"]) == ("cli_usage", "model not found")
+    assert changed(driver) == []
+    driver.prompt("goes on")
+    assert driver.sent[-1]["params"]["prompt"][0]["text"] == "goes on"
+
+
+def test_gemini_calls_its_modes_otherwise_over_acp() -> None:
+    driver = Driver("gemini", Form.WARM)
+    driver.take({"jsonrpc": "2.0", "id": 1, "result": {}})
+    began = {"modes": {"currentModeId": "default"}, "models": {"currentModelId": "one"}}
+    driver.take({"jsonrpc": "2.0", "id": 2, "result": {"sessionId": "s", **began}})
+    sent = changed(driver, permission_mode="auto_edit")
+    assert sent is not None
+    assert [one["params"]["modeId"] for one in sent] == ["autoEdit"]

@@ -33,7 +33,7 @@ HELP = {"cli/agents.py", "cli/fallback.py", "cli/main.py", "cli/sessions.py"}
 
 def test_the_types_are_known_in_their_order() -> None:
     assert list(ADAPTERS) == [
-        *("claude-code", "codex", "factory-droid", "gemini", "custom", "replay"),
+        *("claude-code", "codex", "factory-droid", "gemini", "acp", "custom", "replay"),
     ]
     assert INSTALLED == ("claude-code", "codex", "factory-droid", "gemini")
     for type_, adapter in ADAPTERS.items():
@@ -159,15 +159,18 @@ def test_a_form_is_left_out_where_the_options_forbid_it() -> None:
 
 
 def test_an_option_of_another_type_is_refused() -> None:
-    for name, value in (("command", ["c"]), ("dialect", "acp"), ("transcript", "t")):
-        owner = "replay" if name == "transcript" else "custom"
+    for name, value, owners in (
+        ("command", ["c"], ["acp", "custom"]),
+        ("dialect", "acp", ["custom"]),
+        ("transcript", "t", ["replay"]),
+    ):
         for type_, adapter in ADAPTERS.items():
             given: dict[str, Any] = {name: value}
             options = AgentOptions(cwd="/", **given)
-            if type_ == owner:
+            if type_ in owners:
                 check_type_of(adapter, options)
             else:
-                with pytest.raises(BadRequestError, match=f"agents of type {owner}"):
+                with pytest.raises(BadRequestError, match=f"agents of type {' or '.join(owners)}"):
                     check_type_of(adapter, options)
 
 

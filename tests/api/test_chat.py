@@ -449,8 +449,9 @@ def test_a_prompt_goes_into_the_running_turn_and_is_answered_there(
     wait_until(lambda: ask(empty, "GET", "/agents/worker/queue")["queue"])
     (waiting,) = ask(empty, "GET", "/agents/worker/queue")["queue"]
     assert waiting["steeringInto"]
-    code = refused(empty, "PATCH", f"/runs/{waiting['runId']}", {"prompt": "late"})
-    assert code == "run_has_begun"
+    where = f"/runs/{waiting['runId']}"
+    assert refused(empty, "PATCH", where, {"prompt": "late"}) == "run_has_begun"
+    assert refused(empty, "DELETE", where) == "run_has_begun"
     done = running.finish()
     thread.join(20)
     assert done["content"].endswith("hurry up")

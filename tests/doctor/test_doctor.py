@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from agent_runner.agents.registry import adapter_for
+from agent_runner.cli.main import application
 from agent_runner.doctor.login import login_of
 from agent_runner.process.warden import Warden
 
@@ -68,6 +70,25 @@ def test_a_machine_with_one_cli(tmp_path: Path) -> None:
     for name in ("gemini", "factory-droid"):
         assert found[name]["path"] is None
         assert found[name]["fix"]
+
+
+@pytest.mark.parametrize(("version", "newer"), [("99.1.0", True), ("2.1.0", False)])
+def test_a_cli_that_is_newer_than_its_recordings_is_said_to_be(
+    tmp_path: Path, version: str, *, newer: bool
+) -> None:
+    script = f'case "$1" in --version) echo "{version}";; *) echo \'{{"loggedIn":true}}\';; esac'
+    missing = str(tmp_path / "missing")
+    programs = {"gemini": missing, "factory-droid": missing}
+    claude = cli(tmp_path / "claude", script)
+    _, report = doctor(tmp_path, **{"claude-code": claude, **programs})
+    found = {finding["type"]: finding for finding in report["clis"]}
+    assert found["claude-code"]["newer"] is newer
+    assert found["claude-code"]["recorded"] == adapter_for("claude-code").recorded[0]
+    assert found["gemini"]["newer"] is False
+    config = {"AGENT_RUNNER_CONFIG": str(tmp_path / "config.yaml")}
+    told = CliRunner().invoke(application(["doctor"]), ["doctor"], env=config).stdout
+    line = f"Claude Code {version} is newer than {found['claude-code']['recorded']}"
+    assert (line in told) is newer
 
 
 def test_a_machine_with_none_exits_1(tmp_path: Path) -> None:

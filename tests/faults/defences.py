@@ -44,7 +44,7 @@ PARTS = (
     "shadow",
     "tests",
     "fixtures/scripted",
-    "fixtures/claude-code/2.1.329/warm-demo",
+    "fixtures/claude-code/2.1.332/warm-demo",
 )
 VAIN_S = 10
 TEST_LIMIT_S = 30

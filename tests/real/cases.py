@@ -102,7 +102,7 @@ class RealCases:
     def test_gone_on_with_by_hand(self, real: Real) -> None:
         """The model hears both of what we said and of what somebody said in their terminal."""
         if not real.cli.by_hand:
-            pytest.skip("its headless form goes on with a session by its own service only")
+            pytest.skip("nothing is known of how, or where it tells of that")
         agent = real.agent("by-hand")
         first = agent.turn("remember APPLES", says("I know APPLES."))
         assert succeeded(first)

@@ -7,8 +7,10 @@ import json
 import pytest
 from recorder.models import Reply, Text, Tool
 
+from agent_runner.agents.base import Form
 from tests.real.approvals import COUNTS, ApprovalCases, ApprovalRequest, asks, ran
 from tests.real.cases import RealCases, says, succeeded
+from tests.real.chat import ChatCases
 from tests.real.clis import CLAUDE
 from tests.real.terminals import TerminalCases
 from tests.real.world import Real, Turn
@@ -18,6 +20,26 @@ pytestmark = pytest.mark.real
 
 class TestClaude(RealCases):
     cli = CLAUDE
+
+
+class TestClaudeChat(ChatCases):
+    cli = CLAUDE
+    steers = frozenset((Form.ONE_SHOT, Form.WARM))
+    forks = is_told = True
+    modes = ("plan", "acceptEdits")
+
+
+class TestClaudeUiChat(ChatCases):
+    """The same in its own terminal UI."""
+
+    cli = CLAUDE
+    steers = frozenset((Form.ONE_SHOT, Form.WARM))
+    forks = is_told = True
+    modes = ("plan", "acceptEdits")
+
+    @pytest.fixture
+    def real(self, terminal: Real) -> Real:
+        return terminal
 
 
 class TestClaudeUi(RealCases):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from recorder.models import Reply, Shell
 
+from agent_runner.agents.base import Form
 from tests.real.approvals import ApprovalCases
 from tests.real.cases import RealCases, says, succeeded
+from tests.real.chat import ChatCases
 from tests.real.clis import DROID
 from tests.real.terminals import TerminalCases
 from tests.real.world import Real, Turn
@@ -16,6 +18,26 @@ pytestmark = pytest.mark.real
 
 class TestDroid(RealCases):
     cli = DROID
+
+
+class TestDroidChat(ChatCases):
+    cli = DROID
+    steers = frozenset((Form.WARM,))
+    is_told = True
+    modes = ("low", "high")
+
+
+class TestDroidUiChat(ChatCases):
+    """The same in its own terminal UI."""
+
+    cli = DROID
+    steers = frozenset((Form.WARM,))
+    is_told = True
+    modes = ("low", "high")
+
+    @pytest.fixture
+    def real(self, terminal: Real) -> Real:
+        return terminal
 
 
 class TestDroidUi(RealCases):

@@ -7,6 +7,7 @@ import pytest
 from agent_runner.agents.base import Form
 from tests.real.approvals import ApprovalCases
 from tests.real.cases import RealCases, says, succeeded
+from tests.real.chat import ChatCases
 from tests.real.clis import GEMINI
 from tests.real.terminals import TerminalCases
 from tests.real.world import Real, Turn
@@ -41,6 +42,24 @@ class TestGemini(RealCases):
         turn = agent.turn("go on", says("In a new session."))
         assert succeeded(turn)
         self.assert_quarantined(turn, first)
+
+
+class TestGeminiChat(ChatCases):
+    cli = GEMINI
+    is_told = True
+    modes = ("plan", "auto_edit")
+
+
+class TestGeminiUiChat(ChatCases):
+    """The same in its own terminal UI."""
+
+    cli = GEMINI
+    is_told = True
+    modes = ("plan", "auto_edit")
+
+    @pytest.fixture
+    def real(self, terminal: Real) -> Real:
+        return terminal
 
 
 class TestGeminiUi(RealCases):

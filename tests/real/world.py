@@ -24,6 +24,7 @@ import psutil
 from recorder.models import ModelServer, Reply
 
 from agent_runner.agents.base import Form
+from agent_runner.agents.registry import INSTALLED
 from agent_runner.process.identity import MARKER
 from tests.conftest import Service
 from tests.helpers.frames import blocks, data_of, replayed, seq_of
@@ -56,7 +57,7 @@ class Real:
         config = root / "config.yaml"
         settings = {
             "allowed_roots": [str(root)],
-            "programs": {cli.agent: str(program)},
+            "programs": {cli.agent: str(program)} if cli.agent in INSTALLED else {},
             "limits": {
                 "warm_processes": 0 if form is Form.ONE_SHOT else 8,
             },
@@ -94,6 +95,8 @@ class Real:
         if self.form is Form.TERMINAL:
             options = {"commMode": "tmux", **options}
         given = {"env": self.cli.env, **self.cli.suite.options, **options}
+        if "command" in given:
+            given["command"] = [str(self.program), *given["command"][1:]]
         self.service.register(name, type=self.cli.agent, cwd=str(cwd), **given)
         return Agent(self, name, cwd)
 
@@ -253,11 +256,11 @@ class Agent:
     def turn(self, prompt: str, *replies: Reply) -> Turn:
         return self.begin(prompt, *replies).finish()
 
-    def execute(self, prompt: str) -> dict[str, Any]:
+    def execute(self, prompt: str, **fields: Any) -> dict[str, Any]:
         """Send a prompt to what the model has been told to say; the answer, unchecked."""
         with self.real.service.client() as client:
             path = f"/agents/{self.name}/execute"
-            answer = client.post(path, json={"prompt": prompt}, timeout=PATIENCE_S)
+            answer = client.post(path, json={"prompt": prompt, **fields}, timeout=PATIENCE_S)
         body: dict[str, Any] = answer.json()
         return body
 

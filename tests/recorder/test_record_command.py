@@ -66,10 +66,10 @@ def test_an_unknown_agent() -> None:
 
 @pytest.mark.usefixtures("root")
 def test_check_then_derive() -> None:
-    folder = keep("2.1.329", "text", recording(b'{"type":"keep_alive"}'))
+    folder = keep("2.1.332", "text", recording(b'{"type":"keep_alive"}'))
     assert run("--check")[0] == 1
     assert json.loads(run("--events-only", "--json")[1]) == {
-        "changed": ["claude-code/2.1.329/text"]
+        "changed": ["claude-code/2.1.332/text"]
     }
     assert (folder / files.EVENTS).is_file()
     assert run("--check") == (0, "0 events.json are stale\n")
@@ -77,25 +77,25 @@ def test_check_then_derive() -> None:
     assert run("--check", "--case", "another")[0] == 0
     code, out = run("--check", "--agent", "claude-code")
     assert code == 1
-    assert "stale claude-code/2.1.329/text/events.json" in out
+    assert "stale claude-code/2.1.332/text/events.json" in out
 
 
 @pytest.mark.usefixtures("root")
 def test_diff_tells_a_common_change_once() -> None:
     for number in range(5):
         keep("2.1.197", f"c{number}", recording(b'{"type":"a","old":1}'))
-        keep("2.1.329", f"c{number}", recording(b'{"type":"a","new":1}', exit=number // 4))
-    code, out = run("--diff", "2.1.197", "2.1.329", "--agent", "claude-code")
+        keep("2.1.332", f"c{number}", recording(b'{"type":"a","new":1}', exit=number // 4))
+    code, out = run("--diff", "2.1.197", "2.1.332", "--agent", "claude-code")
     assert code == 0
     assert out.splitlines() == [
         "+ a.new: number  (in 5 cases)",
         "- a.old: number  (in 5 cases)",
         "c4  exit 0 -> 1",
-        "5 cases differ in shape between 2.1.197 and 2.1.329",
+        "5 cases differ in shape between 2.1.197 and 2.1.332",
     ]
-    found = json.loads(run("--diff", "2.1.197", "2.1.329", "--agent", "claude-code", "--json")[1])
+    found = json.loads(run("--diff", "2.1.197", "2.1.332", "--agent", "claude-code", "--json")[1])
     assert found[4]["newExit"] == 1
-    assert run("--diff", "2.1.197", "2.1.329")[0] == 2
+    assert run("--diff", "2.1.197", "2.1.332")[0] == 2
 
 
 def test_recording_tells_each_case(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +111,10 @@ def test_recording_tells_each_case(root: Path, monkeypatch: pytest.MonkeyPatch) 
     code, out = run("--agent", "claude-code", "--case", "text", "--case", "unicode")
     assert code == 1
     assert "no network of its own" in out
-    assert "[1/2] claude-code 2.1.329 text  exit 0, 22 bytes" in out
+    assert "[1/2] claude-code 2.1.332 text  exit 0, 22 bytes" in out
     assert "left behind: sleep 61" in out
     assert "unicode  FAILED: it went wrong" in out
-    assert files.recorded("claude-code", "2.1.329") == ["text"]
+    assert files.recorded("claude-code", "2.1.332") == ["text"]
     code, out = run("--agent", "claude-code", "--case", "unicode", "--json")
-    assert json.loads(out)["failed"] == {"claude-code/2.1.329/unicode": "it went wrong"}
+    assert json.loads(out)["failed"] == {"claude-code/2.1.332/unicode": "it went wrong"}
     assert run("--agent", "claude-code", "--case", "no-such")[0] == 2

@@ -536,6 +536,13 @@ async def test_drift_is_counted(serving: Serving, tmp_path: Path) -> None:
         events = [json.loads(e.payload) for e in await events_of(context, active.run_id)]
         drift = [e["data"] for e in events if e.get("code") == "drift"]
         assert drift == [{"keep_alive.novelty": 2}]
+        again = await start(context, agent, [{"line": line}])
+        await ended(again)
+        events = [json.loads(e.payload) for e in await events_of(context, again.run_id)]
+        assert [e for e in events if e.get("code") == "drift"] == [], "it is told once"
+        (count,) = context.runner.launcher.drift.present()
+        assert (count.type, count.version, count.newer) == ("claude-code", "9.9.9", True)
+        assert count.names == {"keep_alive.novelty": 3}
 
 
 async def test_after_a_failed_login_the_next_run_has_a_new_process(

@@ -1,1 +1,3 @@
-"""The Agent Client Protocol, which several CLIs speak."""
+"""The Agent Client Protocol: agents of any command that speaks it, and what several CLIs share."""
+
+TYPE = "acp"

@@ -14,6 +14,8 @@ from agent_runner.events.usage import Usage
 from conversation_store.codes import FailureCode
 
 AUTH_REQUIRED = -32000
+_OUR_FAULT = (-32700, -32600, -32601, -32602)
+"""JSON-RPC's codes for a request that is wrong; -32603 is the agent's own error."""
 
 STOP_REASONS = {
     "cancelled": FailureCode.INTERRUPTED,
@@ -24,6 +26,15 @@ STOP_REASONS = {
     "canceled": FailureCode.INTERRUPTED,
     "error": FailureCode.CLI_ERROR,
     "failed": FailureCode.CLI_ERROR,
+}
+
+
+_TOKENS = {
+    "input_tokens": "inputTokens",
+    "output_tokens": "outputTokens",
+    "cache_read_tokens": "cachedReadTokens",
+    "cache_write_tokens": "cachedWriteTokens",
+    "reasoning_tokens": "thoughtTokens",
 }
 
 
@@ -63,12 +74,43 @@ def failure_of(error: RpcError) -> FailureCode:
     status = error.code if error.code is not None and error.code >= 400 else None
     code = code_for(status, error.message) if status else code_for_text(error.message)
     if code is None:
-        code = FailureCode.CLI_ERROR if (error.code or 0) > 0 else FailureCode.PROTOCOL_ERROR
+        wrong = error.code is None or error.code in _OUR_FAULT
+        code = FailureCode.PROTOCOL_ERROR if wrong else FailureCode.CLI_ERROR
     return code
 
 
+def takes_images(initialized: acp.Initialized) -> bool:
+    """True if a prompt may hold images."""
+    capabilities = initialized.agentCapabilities
+    given = capabilities.promptCapabilities if capabilities is not None else None
+    return isinstance(given, dict) and given.get("image") is True
+
+
+def mode_of(opened: acp.SessionOpened) -> str | None:
+    """The mode that a session is in."""
+    return opened.modes.currentModeId if opened.modes else _option(opened, "mode")
+
+
+def model_of(opened: acp.SessionOpened) -> str | None:
+    """The model that a session asks."""
+    return opened.models.currentModelId if opened.models else _option(opened, "model")
+
+
+def _option(opened: acp.SessionOpened, category: str) -> str | None:
+    """What is chosen of a session's options in a category."""
+    options = opened.configOptions if isinstance(opened.configOptions, list) else []
+    for option in options:
+        if isinstance(option, dict) and option.get("category") == category:
+            value = option.get("currentValue")
+            return value if isinstance(value, str) else None
+    return None
+
+
 def usage_of(answer: acp.PromptEnded) -> tuple[Usage | None, str | None]:
-    """The tokens in `_meta.quota` (Gemini), and the model if it was one."""
+    """The tokens of a turn, by the protocol or in `_meta.quota` (Gemini), there with its model."""
+    if isinstance(answer.usage, dict) and answer.usage.get("totalTokens"):
+        counts = {name: _number(answer.usage.get(key)) for name, key in _TOKENS.items()}
+        return Usage(**counts), None
     quota = answer._meta.get("quota") if isinstance(answer._meta, dict) else None
     count = quota.get("token_count") if isinstance(quota, dict) else None
     if not isinstance(quota, dict) or not isinstance(count, dict):

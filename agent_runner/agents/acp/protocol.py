@@ -12,7 +12,8 @@ an unknown method is refused without an update in between.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from agent_runner.agents.acp import schema as acp
@@ -21,11 +22,17 @@ from agent_runner.agents.acp.answers import (
     STOP_REASONS,
     failure_of,
     mcp_servers,
+    mode_of,
+    model_of,
+    takes_images,
     usage_of,
 )
-from agent_runner.agents.acp.tools import tool_input, tool_name
-from agent_runner.agents.acp.updates import update_events
-from agent_runner.agents.attachments import Attachment, mentioned
+from agent_runner.agents.acp.calls import tool_input, tool_name
+from agent_runner.agents.acp.cost import SessionCost
+from agent_runner.agents.acp.held import HeldCalls
+from agent_runner.agents.acp.prompt import prompt_blocks
+from agent_runner.agents.acp.updates import started, update_events
+from agent_runner.agents.attachments import Attachment
 from agent_runner.agents.base import AgentOptions, Exit, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.failures import short
 from agent_runner.agents.json_rpc import (
@@ -51,13 +58,18 @@ from agent_runner.events.usage import Usage, UsageReported
 from conversation_store.codes import FailureCode
 
 _PING = "_agent_runner/ping"
+_SET_MODE, _SET_MODEL = "session/set_mode", "session/set_model"
+_SETTING = {_SET_MODE: "modeId", _SET_MODEL: "modelId"}
 _MOST_PINGS = 200
 _MOST_SEEN = 200
 _FEATURES: frozenset[Feature] = frozenset({"session", "options", "stop"})
 
 
 class AcpProtocol(ProtocolBase):
-    """One ACP agent process. `mode` and `model` are set over the protocol where given."""
+    """One ACP agent process. `mode` and `model` are set over the protocol where given.
+
+    `mode_ids` are the protocol's ids of modes that the CLI's own words call otherwise.
+    """
 
     def __init__(
         self,
@@ -67,28 +79,29 @@ class AcpProtocol(ProtocolBase):
         *,
         mode: str | None = None,
         model: str | None = None,
+        mode_ids: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(options, form, resume)
         self._rpc = RpcPeer({"jsonrpc": "2.0"}, text_ids=False, typed=False)
         self._text = TextItems()
+        self._held = HeldCalls()
         self._resume = resume
-        self._settings = [
-            (method, key, value)
-            for method, key, value in (
-                ("session/set_mode", "modeId", mode),
-                ("session/set_model", "modelId", model),
-            )
-            if value
-        ]
-        self._to_set: list[tuple[str, str, str]] = []
+        self._mode_ids = mode_ids
+        self._to_set = {
+            method: value for method, value in ((_SET_MODE, mode), (_SET_MODEL, model)) if value
+        }
+        self._set: dict[str, str] = {}
+        self._began: dict[str, str] = {}
+        self._was_ready = False
         self._ready = False
         self._initialized = False
+        self._takes_images = False
+        self._cost = SessionCost(new=resume is None)
         self._opening = True
         self._queue: list[tuple[str, Sequence[Attachment]]] = []
         self._raw_ids: dict[str, Any] = {}
         self._pings = 0
         self._quiet = True
-        self._opened: acp.SessionOpened | None = None
         self._info: acp.AgentInfo | None = None
 
     # --- to the agent --------------------------------------------------------------------
@@ -118,10 +131,29 @@ class AcpProtocol(ProtocolBase):
 
     def _send_prompt(self, text: str, attachments: Sequence[Attachment]) -> bytes:
         self._text.begin_turn()
-        content = [{"type": "text", "text": mentioned(text, attachments)}]
+        content = prompt_blocks(text, attachments, images=self._takes_images)
         return self._rpc.request(
             "session/prompt", {"sessionId": self.session_id, "prompt": content}
         )
+
+    def reconfigure(self, options: AgentOptions) -> bytes | None:
+        """See `base.CliProtocol`. What the session began with stands for the CLI's default."""
+        named = {
+            _SET_MODE: self._mode_ids.get(options.permission_mode or "", options.permission_mode),
+            _SET_MODEL: options.model,
+        }
+        wanted = {method: value or self._default(method) for method, value in named.items()}
+        known = {method: value for method, value in wanted.items() if value is not None}
+        if not self._ready or self._prompts or len(known) < len(wanted):
+            return None
+        holds = {**self._began, **self._set}
+        self._to_set = {
+            method: value for method, value in known.items() if value != holds.get(method)
+        }
+        if not self._to_set:
+            return b""
+        self._ready, self._opening = False, True
+        return self._continue_opening([]).send
 
     def interrupt(self) -> bytes | None:
         """Cancel the turn; open questions are answered `cancelled`, as the protocol asks."""
@@ -218,7 +250,8 @@ class AcpProtocol(ProtocolBase):
             return self._pinged()
         if message.error is not None:
             return Received(events=self._failed(method, message.error))
-        if method in ("session/set_mode", "session/set_model"):
+        if method in _SETTING:
+            self._set[method] = self._to_set.pop(method)
             return self._continue_opening([Activity(code=method)])
         result = message.result if isinstance(message.result, dict) else {}
         answer = acp.ANSWERS.convert({**result, "method": method}, self.drift, line)
@@ -228,23 +261,30 @@ class AcpProtocol(ProtocolBase):
         if isinstance(answer, acp.Initialized):
             self._initialized = True
             self._info = answer.agentInfo
+            self._takes_images = takes_images(answer)
             loads = answer.agentCapabilities is not None and answer.agentCapabilities.loadSession
             if self._resume is not None and not loads:
                 error = RpcError(None, "session not found: this agent cannot load sessions")
                 return Received(events=self._failed("session/load", error))
             return Received(events=[Activity(code="initialized")], send=self._open_session())
         if isinstance(answer, acp.SessionOpened):
-            self._opened = answer
             events = self._accept_session_id(answer.sessionId)
             if self.session_id is None:
                 error = RpcError(None, "the agent gave no usable session id")
                 return Received(events=[*events, *self._failed(method, error)])
-            self._to_set = list(self._settings)
+            found = {_SET_MODE: mode_of(answer), _SET_MODEL: model_of(answer)}
+            said = {method: value for method, value in found.items() if value is not None}
+            self._began = {**said, **self._began}
             if method == "session/load":
                 return Received(events=events, send=self._ping())
             return self._continue_opening(events)
         assert isinstance(answer, acp.PromptEnded)
         return Received(events=self._ended(answer))
+
+    def _default(self, method: str) -> str | None:
+        """What the CLI chose by itself; None if it was told, or does not say."""
+        told = self.options.permission_mode if method == _SET_MODE else self.options.model
+        return None if told else self._began.get(method)
 
     def _open_session(self) -> bytes:
         params: dict[str, Any] = {
@@ -270,26 +310,21 @@ class AcpProtocol(ProtocolBase):
     def _continue_opening(self, events: list[AgentEvent]) -> Received:
         """Send the next setting, or, when there is none, the prompts that wait."""
         if self._to_set:
-            method, key, value = self._to_set.pop(0)
-            return Received(
-                events=events,
-                send=self._rpc.request(method, {"sessionId": self.session_id, key: value}),
-            )
+            method = next(iter(self._to_set))
+            params = {"sessionId": self.session_id, _SETTING[method]: self._to_set[method]}
+            return Received(events=events, send=self._rpc.request(method, params))
         assert self.session_id is not None
-        opened = self._opened or acp.SessionOpened()
-        self._ready = True
+        self._ready = self._was_ready = True
         self._opening = False
         self._resume = self.session_id
-        chosen = {key: value for _, key, value in self._settings}
+        holds = {**self._began, **self._set}
         events.append(
             SessionStarted(
                 session_id=self.session_id,
-                model=chosen.get("modelId")
-                or (opened.models.currentModelId if opened.models else None),
+                model=holds.get(_SET_MODEL),
                 cwd=self.options.cwd,
                 cli_version=self._info.version if self._info else None,
-                permission_mode=chosen.get("modeId")
-                or (opened.modes.currentModeId if opened.modes else None),
+                permission_mode=holds.get(_SET_MODE),
             )
         )
         queue, self._queue = self._queue, []
@@ -308,8 +343,12 @@ class AcpProtocol(ProtocolBase):
             code = FailureCode.AUTH_REQUIRED if error.code == AUTH_REQUIRED else code
             if code in (FailureCode.CLI_ERROR, FailureCode.PROTOCOL_ERROR):
                 code = FailureCode.SESSION_NOT_FOUND
-        elif method in ("session/set_mode", "session/set_model"):
+        elif method in _SETTING:
             code = FailureCode.CLI_USAGE
+            if self._was_ready:
+                # The session is open all the same, with what it had before.
+                self._to_set = {}
+                self._ready = True
         events: list[AgentEvent] = [
             Notice(code="handshake_failed", level="error", message=short(error.message))
         ]
@@ -333,6 +372,7 @@ class AcpProtocol(ProtocolBase):
             error=error,
             stop_reason=answer.stopReason,
             usage=usage,
+            cost_usd=self._cost.of_turn(),
         )
 
     def _turn(
@@ -343,12 +383,13 @@ class AcpProtocol(ProtocolBase):
         error: str | None,
         stop_reason: str | None,
         usage: Usage | None = None,
+        cost_usd: float | None = None,
     ) -> list[AgentEvent]:
         if not ok and self._interrupting:
             code = FailureCode.INTERRUPTED
         if code is FailureCode.INTERRUPTED:
             error = "interrupted"
-        events = self._text.end() + self._close_open("the turn ended")
+        events = self._text.end() + self._start_held() + self._close_open("the turn ended")
         events.append(
             TurnCompleted(
                 ok=ok,
@@ -358,6 +399,7 @@ class AcpProtocol(ProtocolBase):
                 stop_reason=stop_reason,
                 session_id=self.session_id,
                 usage=usage,
+                cost_usd=cost_usd,
                 unsolicited=not self._prompts,
             )
         )
@@ -383,10 +425,12 @@ class AcpProtocol(ProtocolBase):
         assert isinstance(request, acp.PermissionRequest)
         request_id = str(message.id)[:128]
         self._raw_ids[request_id] = message.id
-        call = request.toolCall
+        call = self._held.whole(request.toolCall)
+        begun = [] if call is request.toolCall else self.start_tool(started(call))
         return Received(
             events=[
                 *self._text.end(),
+                *begun,
                 *self._ask(
                     PermissionRequested(
                         request_id=request_id,
@@ -417,10 +461,15 @@ class AcpProtocol(ProtocolBase):
         decoded = acp.UPDATES.convert(update, self.drift, line)
         if isinstance(decoded, (Broken, Unrecognised)):
             return [self._undecoded(decoded)]
-        return update_events(self, self._text, str(update["sessionUpdate"]), decoded)
+        if isinstance(decoded, acp.UsageUpdate):
+            self._cost.told(decoded)
+        return update_events(self, self._text, self._held, str(update["sessionUpdate"]), decoded)
 
     # --- the end -------------------------------------------------------------------------
 
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """As the base, after the text that was under way."""
-        return self._text.end() + super().finish(exit)
+        return self._text.end() + self._start_held() + super().finish(exit)
+
+    def _start_held(self) -> list[AgentEvent]:
+        return [event for call in self._held.take() for event in self.start_tool(started(call))]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from agent_runner.agents.acp import schema as acp
-from agent_runner.agents.acp.tools import changed_files, output_text, tool_input, tool_name
+from agent_runner.agents.acp.calls import changed_files, output_text, tool_input, tool_name
+from agent_runner.agents.acp.held import PENDING, HeldCalls
 from agent_runner.agents.failures import short
 from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.text_items import TextItems
@@ -16,13 +17,13 @@ from agent_runner.events.tool import ToolProgress, ToolStarted
 
 
 def update_events(
-    protocol: ProtocolBase, text: TextItems, kind: str, decoded: Any
+    protocol: ProtocolBase, text: TextItems, held: HeldCalls, kind: str, decoded: Any
 ) -> list[AgentEvent]:
     """The events of one decoded update; `kind` is its `sessionUpdate`."""
     if isinstance(decoded, acp.Chunk):
         return _chunk(text, kind, decoded)
     if isinstance(decoded, acp.ToolCall):
-        return text.end() + _tool(protocol, decoded)
+        return text.end() + _tool(protocol, held, decoded, is_new=kind == "tool_call")
     if isinstance(decoded, acp.Plan):
         return [Notice(code="plan", data={"entries": plain(decoded.entries)})]
     if isinstance(decoded, acp.ModeUpdate):
@@ -46,19 +47,30 @@ def _chunk(items: TextItems, kind: str, chunk: acp.Chunk) -> list[AgentEvent]:
     return items.message(text)
 
 
-def _tool(protocol: ProtocolBase, call: acp.ToolCall) -> list[AgentEvent]:
-    started = protocol.tools.get(call.toolCallId)
+def started(call: acp.ToolCall) -> ToolStarted:
+    """The beginning of a call."""
+    return ToolStarted(
+        tool_call_id=call.toolCallId,
+        name=tool_name(call),
+        input=tool_input(call),
+        title=call.title,
+        kind=call.kind,
+    )
+
+
+def _tool(
+    protocol: ProtocolBase, held: HeldCalls, call: acp.ToolCall, *, is_new: bool
+) -> list[AgentEvent]:
+    begun = protocol.tools.get(call.toolCallId)
     done = call.status in ("completed", "failed")
     events: list[AgentEvent] = []
-    if started is None:
-        started = ToolStarted(
-            tool_call_id=call.toolCallId,
-            name=tool_name(call),
-            input=tool_input(call),
-            title=call.title,
-            kind=call.kind,
-        )
-        events += protocol.start_tool(started)
+    if begun is None:
+        if is_new and call.status == PENDING:
+            held.hold(call)
+            return []
+        call = held.whole(call)
+        begun = started(call)
+        events += protocol.start_tool(begun)
     elif not done:
         events.append(ToolProgress(tool_call_id=call.toolCallId, text=output_text(call) or ""))
     if done:
@@ -69,6 +81,6 @@ def _tool(protocol: ProtocolBase, call: acp.ToolCall) -> list[AgentEvent]:
             failed=failed,
             output=None if failed else (text if text is not None else call.rawOutput),
             error=(text or "the tool failed") if failed else None,
-            changed=changed_files(call, started),
+            changed=changed_files(call, begun),
         )
     return events

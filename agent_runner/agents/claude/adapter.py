@@ -69,6 +69,7 @@ class ClaudeAdapter(Adapter):
     title: ClassVar[str] = "Claude Code"
     program: ClassVar[str] = "claude"
     install_hint: ClassVar[str] = "npm install -g @anthropic-ai/claude-code"
+    recorded: ClassVar[tuple[str, ...]] = ("2.1.332", "2.1.197")
     login_hint: ClassVar[str] = "run `claude` once and log in, or set ANTHROPIC_API_KEY"
     image_forms: ClassVar[frozenset[Form]] = frozenset((Form.WARM, Form.ONE_SHOT))
     login: ClassVar[LoginCheck | None] = login.CHECK

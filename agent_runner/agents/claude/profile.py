@@ -1,4 +1,4 @@
-"""What the terminal driver must know of Claude Code's own UI. Recorded: 2.1.197, 2.1.329.
+"""What the terminal driver must know of Claude Code's own UI. Recorded: 2.1.197, 2.1.332.
 
 The prompt goes by the external editor (ctrl+g): pasted, a long or many-lined text is wrapped
 in `<pasted_content>`, tabs become blanks, and a leading `!` starts a shell. A prompt that

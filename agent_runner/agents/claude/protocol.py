@@ -157,7 +157,7 @@ class ClaudeProtocol(ProtocolBase):
     def answer(self, request_id: str, answer: PermissionAnswer) -> bytes:
         """See `base.CliProtocol`. Allowing needs the input again, changed or not.
 
-        The answers to AskUserQuestion go into its input (recorded: 2.1.329, ask-user).
+        The answers to AskUserQuestion go into its input (recorded: 2.1.332, ask-user).
         """
         question = self._questions.pop(request_id)
         request = self._requests.pop(request_id)

@@ -1,4 +1,4 @@
-"""Claude Code's stream-json lines, recorded from 2.1.197 and 2.1.329.
+"""Claude Code's stream-json lines, recorded from 2.1.197 and 2.1.332.
 
 Types marked "not seen" come from the CLI's type definitions or strings. A field that the
 adapter reads has a type; a field that is only bookkeeping is `Any`, so that its change
@@ -109,6 +109,7 @@ class Assistant(Line, tag_field="type", tag="assistant"):
     api_error_type: Any = None
     is_api_error_message: Any = None
     refused_message_id: Any = None
+    refusal_retry: Any = None
     tool_use_meta: Any = None
     thinking_display: Any = None
     thinking_duration_ms: Any = None
@@ -142,6 +143,7 @@ class User(Line, tag_field="type", tag="user"):
     tool_result_meta: Any = None
     agent_id: Any = None
     refused_message_id: Any = None
+    refusal_retry: Any = None
 
 
 class Origin(Line):

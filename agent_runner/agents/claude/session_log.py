@@ -1,4 +1,4 @@
-"""Claude Code's session file, `projects/<cwd>/<session id>.jsonl`. Recorded: 2.1.197, 2.1.329."""
+"""Claude Code's session file, `projects/<cwd>/<session id>.jsonl`. Recorded: 2.1.197, 2.1.332."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Prompts that go into Claude Code's running turn.
 
 The CLI takes one in with the next result of a tool. It tells of each step by the line
-`command_lifecycle`, where the prompt has a `uuid` (recorded: 2.1.329); 2.1.197 takes it in as
+`command_lifecycle`, where the prompt has a `uuid` (recorded: 2.1.332); 2.1.197 takes it in as
 well, and tells of nothing.
 """
 

@@ -1,6 +1,6 @@
 """Claude Code's work that goes on after the turn that began it: helpers and commands.
 
-Recorded from 2.1.329: `background_tasks_changed` lists what is left to do, `task_started` and
+Recorded from 2.1.332: `background_tasks_changed` lists what is left to do, `task_started` and
 `task_notification` tell of one task, and what a helper does names the call that began it as its
 parent. 2.1.197 has no list, and tells of tasks in the foreground in the same words. A helper of
 which no task is told is known by its parent id alone.

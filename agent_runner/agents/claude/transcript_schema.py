@@ -1,6 +1,6 @@
 """The lines of Claude Code's transcript, `projects/<cwd>/<session id>.jsonl`.
 
-Recorded from 2.1.197 and 2.1.329. The messages are those of stream-json; around them stand
+Recorded from 2.1.197 and 2.1.332. The messages are those of stream-json; around them stand
 the CLI's own names. Further types (`mode`, `attachment`, `api-request`, `last-prompt`, ...)
 keep the CLI's own books.
 """

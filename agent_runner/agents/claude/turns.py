@@ -2,7 +2,7 @@
 
 Turns come one after the other, each from its `init` to its `result`: those of prompts, and the
 CLI's own, in which it tells of a task's end. What helpers do comes between their lines. A prompt
-that is sent after a task was notified waits for the turn that tells of it (recorded: 2.1.329).
+that is sent after a task was notified waits for the turn that tells of it (recorded: 2.1.332).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Turns:
         self._notified = 0
 
     def interrupt(self) -> None:
-        """The tasks end with the turn, and the CLI begins none to tell of it (2.1.329)."""
+        """The tasks end with the turn, and the CLI begins none to tell of it (2.1.332)."""
         self._interrupted = {task.task_id for task in self.tasks.left}
 
     def background_turn(self, begun: int | None) -> int | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from agent_runner.agents import flags
+from agent_runner.agents.acp import TYPE as ACP
 from agent_runner.agents.acp.answers import mcp_servers
 from agent_runner.agents.acp.protocol import AcpProtocol
 from agent_runner.agents.base import (
@@ -37,9 +38,8 @@ from agent_runner.errors import BadRequestError
 ORDER = 1
 
 TEXT = "text"
-ACP = "acp"
 
-DIALECTS = {TEXT: Dialect(TextProtocol), **dialects(), ACP: Dialect(AcpProtocol, warm=True)}
+DIALECTS = {TEXT: Dialect(TextProtocol), **dialects()}
 
 
 class CustomAdapter(Adapter):

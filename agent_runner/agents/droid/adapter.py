@@ -49,6 +49,7 @@ class DroidAdapter(Adapter):
     title: ClassVar[str] = "Factory Droid"
     program: ClassVar[str] = "droid"
     install_hint: ClassVar[str] = "npm install -g droid"
+    recorded: ClassVar[tuple[str, ...]] = ("0.215.0",)
     login_hint: ClassVar[str] = (
         "set FACTORY_API_KEY, or FACTORY_AIRGAP_ENABLED=true with a custom model"
     )

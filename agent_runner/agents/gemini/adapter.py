@@ -36,6 +36,7 @@ from agent_runner.agents.session_log import Entry
 from agent_runner.decoding.terminal import Profile
 
 APPROVAL_MODES = ("default", "auto_edit", "yolo", "plan")
+_MODE_IDS = {"auto_edit": "autoEdit"}
 
 _RESERVED = (
     "-p", "--prompt", "-i", "--prompt-interactive", "-o", "--output-format", "--acp",
@@ -52,6 +53,7 @@ class GeminiAdapter(Adapter):
     title: ClassVar[str] = "Gemini CLI"
     program: ClassVar[str] = "gemini"
     install_hint: ClassVar[str] = "npm install -g @google/gemini-cli"
+    recorded: ClassVar[tuple[str, ...]] = ("0.61.0",)
     login_hint: ClassVar[str] = "set GEMINI_API_KEY, or run `gemini` once and log in"
     image_forms: ClassVar[frozenset[Form]] = frozenset((Form.WARM,))
     login: ClassVar[LoginCheck | None] = login.CHECK
@@ -136,7 +138,7 @@ class GeminiAdapter(Adapter):
             return GeminiTerminal(options, form, resume)
         if form is Form.ONE_SHOT:
             return GeminiProtocol(options, form, resume)
-        return AcpProtocol(options, form, resume)
+        return AcpProtocol(options, form, resume, mode_ids=_MODE_IDS)
 
     def session_files(self, env: Mapping[str, str], session_id: str) -> SessionFiles:
         """See `session_files`."""

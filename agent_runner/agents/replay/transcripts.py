@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 DEMO_AGENT = "demo"
-DEMO_TRANSCRIPT = "claude-code/2.1.329/warm-demo"
+DEMO_TRANSCRIPT = "claude-code/2.1.332/warm-demo"
 
 _PACKAGE = Path(__file__).resolve().parent
 _PLACES = (_PACKAGE / "recorded", _PACKAGE.parents[2] / "fixtures")

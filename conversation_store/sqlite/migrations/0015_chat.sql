@@ -59,7 +59,7 @@ CREATE TABLE searched_turns (
 CREATE INDEX searched_turns_by_time ON searched_turns (created_at);
 CREATE VIRTUAL TABLE turn_search USING fts5 (
   content, scope, content = 'searched_turns', content_rowid = 'id',
-  tokenize = 'unicode61 remove_diacritics 2', detail = 'full'
+  tokenize = 'unicode61 remove_diacritics 2', prefix = '3 4', detail = 'full'
 );
 CREATE TRIGGER searched_turns_in AFTER INSERT ON searched_turns BEGIN
   INSERT INTO turn_search (rowid, content, scope) VALUES (new.id, new.content, new.scope);

@@ -27,9 +27,5 @@ SELECT seq, size FROM events
 WHERE run_id = :run_id AND seq > :after AND seq <= :until
 ORDER BY seq LIMIT :limit;
 
--- name: event_head
-SELECT conversation_id, seq, run_id, type, time, x'' FROM events
-WHERE conversation_id = :conversation_id AND seq = :seq;
-
 -- name: event_rowid
 SELECT rowid FROM events WHERE conversation_id = :conversation_id AND seq = :seq;

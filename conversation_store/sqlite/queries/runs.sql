@@ -30,9 +30,6 @@ UPDATE runs SET queue_rank = :rank WHERE run_id = :run_id;
 -- name: note_tree
 UPDATE runs SET tree = :tree WHERE run_id = :run_id;
 
--- name: is_open_run
-SELECT 1 FROM runs WHERE run_id = :run_id AND finished_at IS NULL;
-
 -- name: usage_by_agent
 SELECT +agent_id, count(*), count(usage), count(cost_usd),
   sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.inputTokens') END), sum(CASE WHEN json_valid(usage) THEN json_extract(usage, '$.outputTokens') END),

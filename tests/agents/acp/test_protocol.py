@@ -180,7 +180,7 @@ def test_stop_reasons(reason: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("status", "code"),
     [(401, "auth_required"), (429, "rate_limited"), (503, "overloaded"), (-32000, "auth_required"),
-     (-32603, "protocol_error"), (500, "api_error")],
+     (-32603, "cli_error"), (-32602, "protocol_error"), (500, "api_error")],
 )  # fmt: skip
 def test_a_failed_prompt_leaves_the_session(status: int, code: str) -> None:
     driver = ready()

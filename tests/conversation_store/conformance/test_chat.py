@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from conversation_store.errors import RecordConflictError, RecordNotFoundError
+from conversation_store.errors import RecordNotFoundError
 from conversation_store.interfaces import Store
 from conversation_store.records import (
     About,
     ConversationRecord,
     NewRun,
     RunOutcome,
-    TurnRecord,
 )
 from conversation_store.states import RunState
 from tests.helpers.rows import LATER, NOW, add_agent, add_run, event, move, new_run
@@ -144,32 +143,6 @@ async def test_turns_are_paged_both_ways(store: Store) -> None:
     assert await before(5) == [2, 3, 4]
     assert await before(2) == [1]
     assert await before(1) == []
-
-
-def steered(run: NewRun, text: str) -> TurnRecord:
-    return TurnRecord(
-        turn_id="turn_s",
-        conversation_id=run.conversation_id,
-        role="user",
-        direction="inbound",
-        content=text,
-        run_id=run.run_id,
-        metadata={},
-        created_at=LATER,
-    )
-
-
-async def test_a_run_takes_a_further_prompt_until_it_is_over(store: Store) -> None:
-    run = await add_run(store)
-    (told,) = await store.runs.steer(steered(run, "and this"), [event("steered")])
-    assert (told.seq, told.run_id) == (1, "run_1")
-    first, second = await store.conversations.turns_of_run("run_1")
-    assert (first.content, second.content, second.seq) == ("prompt 1", "and this", 2)
-    await finish(store, run)
-    with pytest.raises(RecordConflictError) as caught:
-        await store.runs.steer(steered(run, "too late"), [event()])
-    assert caught.value.code == "run_is_over"
-    assert len(await store.conversations.turns_of_run("run_1")) == 2
 
 
 async def test_the_prompt_of_a_run_that_waits_can_be_another(store: Store) -> None:
