@@ -74,7 +74,8 @@ class ChatCases:
     form is told of another model and mode by a message; `modes` are modes to change between.
     `session_keeps_model` is of a CLI whose session goes on with the model that it had last, where
     the agent has none of its own. `reads_unasked` is false for one whose question about a file
-    outside of its folder does not say that it would only be read.
+    outside of its folder does not say that it would only be read. `names_images` are the forms in
+    which an image goes as one, and the CLI tells the model where it lies as well.
     """
 
     steers: frozenset[Form] = frozenset()
@@ -82,6 +83,7 @@ class ChatCases:
     is_told = False
     session_keeps_model = False
     reads_unasked = True
+    names_images: frozenset[Form] = frozenset()
     modes: tuple[str, ...] = ()
 
     def prompt(self, real: Real, agent: Agent, text: str, *replies: Reply, **more: Any) -> Any:
@@ -102,7 +104,8 @@ class ChatCases:
         inline = real.form in adapter_for(real.cli.agent).image_forms
         sent = b64encode(PICTURE).decode() if real.cli.keeps_images else '"type": "image"'
         assert (sent in asked) is inline
-        assert (str(placed["screen shot.png"]) in asked) is not inline
+        named = not inline or real.form in self.names_images
+        assert (str(placed["screen shot.png"]) in asked) is named
         assert str(placed["notes.txt"]) in asked
         turns = ask(real, "GET", f"/conversations/{run['conversationId']}")["turns"]
         assert [turn["role"] for turn in turns] == ["user", "assistant"]

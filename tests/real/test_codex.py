@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from recorder.cases.shared import SCREENSHOT
 from recorder.models import Reply, Shell
 
 from agent_runner.agents.base import Form
 from tests.real.approvals import ApprovalCases, ApprovalRequest, asks, ran
 from tests.real.cases import RealCases, says, succeeded
+from tests.real.chat import ChatCases
 from tests.real.clis import CODEX
 from tests.real.terminals import TerminalCases
 from tests.real.world import PATIENCE_S, Agent, Real, Turn, wait_until
@@ -51,20 +50,28 @@ class CodexCases(RealCases):
 
 
 class TestCodex(CodexCases):
-    def test_an_image(self, real: Real) -> None:
-        """The model gets the bytes that were sent."""
-        agent = real.agent("image")
-        data = b64encode(SCREENSHOT.data or b"").decode()
-        real.model.script([says("One colour.")])
-        image = {"name": "shot.png", "mediaType": "image/png", "data": data}
-        run = execute(real, agent, "what is this?", attachments=[image])
-        assert run["content"] == "One colour."
-        bodies = [json.dumps(request["body"]) for request in real.model.requests()]
-        assert any(f"data:image/png;base64,{data}" in body for body in bodies)
+    """Headless."""
 
 
 class TestCodexUi(CodexCases):
     """The same in its own terminal UI."""
+
+    @pytest.fixture
+    def real(self, terminal: Real) -> Real:
+        return terminal
+
+
+class TestCodexChat(ChatCases):
+    cli = CODEX
+    steers = frozenset((Form.WARM,))
+    is_told = True
+    names_images = frozenset((Form.ONE_SHOT,))
+    modes = ("never", "read-only")
+
+
+class TestCodexUiChat(ChatCases):
+    cli = CODEX
+    modes = ("never", "read-only")
 
     @pytest.fixture
     def real(self, terminal: Real) -> Real:
