@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from agent_runner.agents.codex.rpc_schema import TurnError
 from agent_runner.agents.failures import code_for, code_for_status, code_for_text, readable, short
+from agent_runner.events.usage import RetryScheduled
 from conversation_store.codes import FailureCode
 
 _REASONS = {
@@ -27,6 +29,7 @@ _REASONS = {
     "internalServerError": FailureCode.API_ERROR,
     "sandboxError": FailureCode.CLI_ERROR,
 }
+_ATTEMPTS = re.compile(r"(\d+)/(\d+)")
 _CONNECTIONS = frozenset(
     ("httpConnectionFailed", "responseStreamConnectionFailed", "responseStreamDisconnected")
 )
@@ -41,6 +44,18 @@ def verdict_of(error: TurnError) -> tuple[FailureCode, str]:
     if code is FailureCode.API_ERROR and name in _CONNECTIONS:
         code = FailureCode.CONNECTION_FAILED
     return code, text or "the CLI does not say why"
+
+
+def retry_of(error: TurnError) -> RetryScheduled:
+    """The retry that an error tells of."""
+    code, text = verdict_of(error)
+    tried = _ATTEMPTS.search(error.message)
+    return RetryScheduled(
+        attempt=int(tried[1]) if tried else 0,
+        max_attempts=int(tried[2]) if tried else None,
+        code=code,
+        message=short(error.additionalDetails or text),
+    )
 
 
 def verdict(text: str) -> tuple[FailureCode, str]:

@@ -13,54 +13,43 @@ from typing import Any
 from agent_runner.agents.attachments import Attachment
 from agent_runner.agents.base import AgentOptions, Exit, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.codex import rpc_schema as r
+from agent_runner.agents.codex.connection import Connection
 from agent_runner.agents.codex.messages import CLIENT, thread_params, turn_settings, user_input
-from agent_runner.agents.codex.notes import CodexReader
 from agent_runner.agents.codex.questions import declined_unasked, question_of, result_of
-from agent_runner.agents.codex.reasons import verdict_of
+from agent_runner.agents.codex.reasons import retry_of, verdict_of
 from agent_runner.agents.codex.steers import Steers
 from agent_runner.agents.codex.tokens import TurnTokens
-from agent_runner.agents.codex.turns import Turns, task_of
 from agent_runner.agents.failures import code_for_text, short
 from agent_runner.agents.json_rpc import (
-    INVALID_PARAMS,
     METHOD_NOT_FOUND,
     Incoming,
     RpcError,
-    RpcPeer,
 )
-from agent_runner.agents.line_reader import join
-from agent_runner.agents.protocol import ENDED, ProtocolBase
 from agent_runner.agents.unanswered import UNTOLD
-from agent_runner.decoding.decode import Broken, Part, Unrecognised, shown, whole
-from agent_runner.events.background import BackgroundTask
+from agent_runner.decoding.decode import Broken, Unrecognised, shown, whole
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import Unknown
 from agent_runner.events.message import TurnCompleted
 from agent_runner.events.notice import Activity, Notice
 from agent_runner.events.session import SessionStarted
 from agent_runner.events.tool import ToolCompleted, ToolStarted
-from agent_runner.events.usage import RetryScheduled, UsageReported
+from agent_runner.events.usage import UsageReported
 from conversation_store.codes import FailureCode
 
 _OPENING = ("initialize", "thread/start", "thread/resume")
 _VERSION = re.compile(r"/(\d[^\s]*)")
-_ATTEMPTS = re.compile(r"(\d+)/(\d+)")
 _FEATURES: frozenset[Feature] = frozenset({"session", "options", "stop"})
 
 
-class CodexRpcProtocol(ProtocolBase):
+class CodexRpcProtocol(Connection):
     """One `codex app-server` process."""
 
     def __init__(self, options: AgentOptions, form: Form, resume: str | None) -> None:
         super().__init__(options, form, resume)
-        self._rpc = RpcPeer({}, text_ids=False, typed=False, marks=("method", "result", "error"))
-        self._reader = CodexReader(self)
-        self._turns = Turns()
         self._steers = Steers()
         self._tokens = TurnTokens()
         self._resume = resume
         self._version: str | None = None
-        self._ready = False
         self._opening = True
         self._starting = False
         self._queue: list[tuple[str, Sequence[Attachment]]] = []
@@ -84,11 +73,6 @@ class CodexRpcProtocol(ProtocolBase):
             named = {"threadId": self._resume, "excludeTurns": True, **params}
             return self._rpc.request("thread/resume", named)
         return self._rpc.request("thread/start", params)
-
-    @property
-    def ready(self) -> bool:
-        """See `base.CliProtocol`."""
-        return self._ready
 
     @property
     def resting(self) -> bool:
@@ -181,46 +165,7 @@ class CodexRpcProtocol(ProtocolBase):
             sent += self.interrupt() or b""
         return sent
 
-    # --- work that outlives its turn -----------------------------------------------------------
-
-    @property
-    def background(self) -> list[BackgroundTask]:
-        """See `base.CliProtocol`."""
-        return [task_of(self.tools[call]) for call in self._turns.outliving(self.tools)]
-
-    def stop_background(self) -> bytes | None:
-        """All commands of the session that still run."""
-        if not self._ready:
-            return None
-        return self._rpc.request("thread/backgroundTerminals/clean", {"threadId": self.session_id})
-
-    def finish_background(self) -> Received:
-        """See `base.CliProtocol`."""
-        error = f"{ENDED} before the tool did"
-        return join(
-            Received(events=self.end_tool(call, failed=True, error=error), background_turn=number)
-            for call, number in self._turns.outliving(self.tools).items()
-        )
-
-    def _call_outlives(self, call: str) -> bool:
-        return call in self._turns.outliving(self.tools)
-
     # --- from the CLI ----------------------------------------------------------------------
-
-    def receive(self, line: bytes) -> Received:
-        """See `base.CliProtocol`."""
-        return self._take_parts(self._read(line), line)
-
-    def _read(self, line: bytes) -> list[Part]:
-        return [_with_end(part) for part in self._rpc.read(line)]
-
-    def _counts_in_part(self, message: Any) -> bool:
-        return message.kind == "answer" or message.method in ("turn/completed", "item/completed")
-
-    def _refuse(self, message: Any) -> bytes | None:
-        if message.kind != "request":
-            return None
-        return self._rpc.refuse(message.id, INVALID_PARAMS, "the request could not be read whole")
 
     def _take(self, message: Any, line: bytes) -> Received:
         self.saw(message.kind if message.kind != "notification" else message.method[:80])
@@ -288,20 +233,10 @@ class CodexRpcProtocol(ProtocolBase):
         return Received(events=events, background_turn=behind)
 
     def _failing(self, note: r.ErrorNote) -> list[AgentEvent]:
-        code, text = verdict_of(note.error)
         if note.willRetry:
-            tried = _ATTEMPTS.search(note.error.message)
-            return [
-                *self._reader.end(),
-                RetryScheduled(
-                    attempt=int(tried[1]) if tried else 0,
-                    max_attempts=int(tried[2]) if tried else None,
-                    code=code,
-                    message=short(note.error.additionalDetails or text),
-                ),
-            ]
+            return [*self._reader.end(), retry_of(note.error)]
         self._error = note.error
-        return [Notice(code="agent_error", level="error", message=text)]
+        return [Notice(code="agent_error", level="error", message=verdict_of(note.error)[1])]
 
     # --- answers to our requests -------------------------------------------------------------
 
@@ -456,11 +391,3 @@ class CodexRpcProtocol(ProtocolBase):
     def finish(self, exit: Exit) -> list[AgentEvent]:  # noqa: A002
         """As the base, after the text that was under way."""
         return self._reader.end() + super().finish(exit)
-
-
-def _with_end(part: Part) -> Part:
-    """A damaged part, as the end of a turn if it is seen to be one."""
-    if part.message is not None or (note := r.NOTES.seen_end(part.raw)) is None:
-        return part
-    damage = part.damage or Broken("a notification that holds none", shown(part.raw))
-    return Part(Incoming(kind="notification", method=note["method"]), part.raw, damage)
