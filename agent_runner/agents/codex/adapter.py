@@ -56,6 +56,7 @@ class CodexAdapter(Adapter):
     program: ClassVar[str] = "codex"
     install_hint: ClassVar[str] = "npm install -g @openai/codex"
     login_hint: ClassVar[str] = "set CODEX_API_KEY, or run `codex login`"
+    recorded: ClassVar[tuple[str, ...]] = ("0.171.0",)
     image_forms: ClassVar[frozenset[Form]] = frozenset((Form.WARM, Form.ONE_SHOT))
     login: ClassVar[LoginCheck | None] = login.CHECK
     asking_flags: ClassVar[AskingFlags | None] = AskingFlags(
