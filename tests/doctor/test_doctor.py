@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.registry import INSTALLED, adapter_for
 from agent_runner.cli.main import application
 from agent_runner.doctor.login import login_of
 from agent_runner.process.warden import Warden
@@ -93,11 +93,9 @@ def test_a_cli_that_is_newer_than_its_recordings_is_said_to_be(
 
 def test_a_machine_with_none_exits_1(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing")
-    code, report = doctor(
-        tmp_path, **{"claude-code": missing, "gemini": missing, "factory-droid": missing}
-    )
+    code, report = doctor(tmp_path, **dict.fromkeys(INSTALLED, missing))
     assert code == 1
-    assert [finding["login"] for finding in report["clis"]] == ["not installed"] * 3
+    assert [finding["login"] for finding in report["clis"]] == ["not installed"] * len(INSTALLED)
 
 
 @pytest.mark.anyio
