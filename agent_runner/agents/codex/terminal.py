@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import Any
 
+from agent_runner import quoting
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.codex import transcript_schema as ct
 from agent_runner.agents.codex.calls import (
@@ -266,7 +266,7 @@ def _hooked_call(event: dict[str, Any]) -> ToolStarted:
 def _call_of(item: ct.Item, changes: list[dict[str, Any]]) -> ToolStarted | None:
     match item.type:
         case "CommandExecution":
-            return command_call(item.id, shlex.join(item.command or ()))
+            return command_call(item.id, quoting.shell(item.command or ()))
         case "FileChange":
             return patch_call(item.id, changes)
         case "McpToolCall":
