@@ -25,15 +25,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from recorder.cases.acp import SUITE as ACP
 from recorder.cases.case import Suite
 from recorder.cases.claude import SUITE as CLAUDE
+from recorder.cases.codex import SUITE as CODEX
 from recorder.cases.droid import SUITE as DROID
 from recorder.cases.gemini import SUITE as GEMINI
 from recorder.install import cache_folder, install
 from recorder.manifest import Cli, find, load
 
 from agent_runner.agents.base import Adapter, AgentOptions, CliProtocol, Exit, Form
-from agent_runner.agents.registry import adapter_for
+from agent_runner.agents.registry import INSTALLED, adapter_for
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import MessageCompleted, MessageDelta
 from agent_runner.events.message import TurnCompleted as Verdict
@@ -64,6 +66,8 @@ CASES = (
     (CLAUDE, 11, 0.5, TARGET),
     (GEMINI, 4, 0.5, None),
     (DROID, 4, 0.5, None),
+    (CODEX, 4, 0.5, None),
+    (ACP, 4, 0.5, None),
 )
 FIRST = (b"event: session.started\n", b"event: message.delta\n", b"event: message.completed\n")
 FIRST_EVENTS = (SessionStarted, MessageDelta, MessageCompleted)
@@ -88,6 +92,9 @@ class Bench:
         self.program = install(cli.agent, cli.version)
         self.files = ProgramFiles(*_program_parts(cli, self.program))
         self.most_cached = 0.0
+        self.options = dict(suite.options)
+        if "command" in self.options:
+            self.options["command"] = [str(self.program), *self.options["command"][1:]]
         self.home = root / "home"
         self.cwd = root / "work"
         self.cwd.mkdir()
@@ -139,7 +146,7 @@ class Bare:
 
     def __init__(self, bench: Bench, form: Form) -> None:
         self._adapter: Adapter = adapter_for(bench.suite.agent)
-        options = {**bench.suite.options, "cwd": str(bench.cwd)}
+        options = {**bench.options, "cwd": str(bench.cwd)}
         self._options = msgspec.convert(options, AgentOptions)
         self._bench, self._form = bench, form
         self._protocol: CliProtocol
@@ -217,7 +224,7 @@ async def measure(bench: Bench, warm: Service, cold: Service, samples: int, paus
             ("disk", cold, NEW_TURNS),
         ):
             agent = f"{kind}-{name}-{sample}"
-            await register(at, agent, type=kind, **bench.suite.options)
+            await register(at, agent, type=kind, **bench.options)
             if name == "ready":
                 async with connected(at) as connection:
                     await connection.call("POST", f"/agents/{agent}/start", {})
@@ -287,7 +294,7 @@ def table(cli: Cli, suite: Suite, url: str, samples: int, pause: float, target: 
     columns("other")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         bench = Bench(suite, url, Path(folder), cli.version)
-        programs = {suite.agent: str(bench.program)}
+        programs = {suite.agent: str(bench.program)} if suite.agent in INSTALLED else {}
         with (
             service("claude", bench.env, programs, warm_processes=2) as warm,
             service("claude", bench.env, programs, warm_processes=0) as cold,
