@@ -172,6 +172,14 @@ class Bare:
                 break
         return first
 
+    async def start(self) -> None:
+        """Start a process, and wait until it would begin a prompt at once."""
+        await self._start()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        while not self._session.ready and (line := await self._process.stdout.readline()):
+            self._process.stdin.write(self._session.receive(line.rstrip(b"\n")).send)
+
     async def _start(self) -> None:
         launch = self._adapter.launch(self._options, self._form, resume=None, private_dir="/none")
         self._session = self._adapter.protocol(self._options, self._form, resume=None)
@@ -243,6 +251,12 @@ async def measure(bench: Bench, warm: Service, cold: Service, samples: int, paus
             taken.append((f"bare {turn}", await bare.turn(new=number == 0)))
             await asyncio.sleep(pause)
         await bare.end()
+        ready = Bare(bench, Form.WARM)
+        await ready.start()
+        for turn in NEW_TURNS:
+            await asyncio.sleep(pause)
+            taken.append((f"bare ready {turn}", await ready.turn(new=False)))
+        await ready.end()
         # The first round fills caches of the disk and of the CLI's home.
         for name, seconds in taken if sample else ():
             note(name, seconds)
@@ -281,6 +295,7 @@ def report(bench: Bench, times: Times, target: int | None) -> None:
         f"{a / b:.2f}x",
         f"<= {READY_RATIO}x: {verdict(a <= READY_RATIO * b)}",
     )
+    compare("bare CLI that is ready: first turn | second", "bare ready first", "bare ready second")
     compare("first turn, warm | new process", "warm first", "new first")
     compare("first turn, warm | bare CLI, warm", "warm first", "bare first")
 
