@@ -22,6 +22,11 @@ from agent_runner.workspace.git import Git, GitError, Repository, borrow
 MOST_DIFF = 1 << 20
 """Bytes of a diff that is shown."""
 
+PLAIN_S = 1.0
+"""How long a folder is taken for one without a repository; runs may come by the hundred."""
+
+MOST_PLAIN = 1000
+
 log = structlog.get_logger(__name__)
 
 Change = Literal["added", "modified", "deleted"]
@@ -53,10 +58,17 @@ class Snapshots:
         self._folder = folder
         # Each is there while somebody uses it.
         self._locks = WeakValueDictionary[str, anyio.Lock]()
+        self._plain: dict[Path, float] = {}
 
     async def take(self, cwd: Path) -> str | None:
         """The name of the tree that `cwd` is now; None where there is no repository, or no git."""
+        now = anyio.current_time()
+        if self._plain.get(cwd, now) > now:
+            return None
         if not await to_thread.run_sync(_may_be_one, cwd):
+            if len(self._plain) >= MOST_PLAIN:
+                self._plain.clear()
+            self._plain[cwd] = now + PLAIN_S
             return None
         repository = await self._git.repository(cwd)
         if repository is None:
