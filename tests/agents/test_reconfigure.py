@@ -135,3 +135,22 @@ def test_gemini_calls_its_modes_otherwise_over_acp() -> None:
     sent = changed(driver, permission_mode="auto_edit")
     assert sent is not None
     assert [one["params"]["modeId"] for one in sent] == ["autoEdit"]
+
+
+def test_a_session_that_begins_anew_is_told_all_of_it_again() -> None:
+    """The mode was taken and the model refused: the next session has the mode too."""
+    options = {"command": ["agent"], "model": "none", "permission_mode": "plan"}
+    driver = Driver("acp", Form.WARM, **options)
+    driver.take({"jsonrpc": "2.0", "id": 1, "result": {}})
+    driver.prompt("fails")
+    for session in ("s-1", "s-2"):
+        driver.take(
+            {"jsonrpc": "2.0", "id": driver.sent[-1]["id"], "result": {"sessionId": session}}
+        )
+        told = driver.sent[-1]
+        assert (told["method"], told["params"]["sessionId"]) == ("session/set_mode", session)
+        settle(driver)
+        assert driver.sent[-1]["method"] == "session/set_model"
+        error = {"code": -32602, "message": "model not found"}
+        driver.take({"jsonrpc": "2.0", "id": driver.sent[-1]["id"], "error": error})
+        driver.prompt("again")

@@ -275,6 +275,8 @@ class AcpProtocol(ProtocolBase):
             found = {_SET_MODE: mode_of(answer), _SET_MODEL: model_of(answer)}
             said = {method: value for method, value in found.items() if value is not None}
             self._began = {**said, **self._began}
+            # A session that could not be set up is followed by another, which knows nothing yet.
+            self._to_set, self._set = {**self._set, **self._to_set}, {}
             if method == "session/load":
                 return Received(events=events, send=self._ping())
             return self._continue_opening(events)
