@@ -139,7 +139,7 @@ def test_gemini_calls_its_modes_otherwise_over_acp() -> None:
 
 def test_a_session_that_begins_anew_is_told_all_of_it_again() -> None:
     """The mode was taken and the model refused: the next session has the mode too."""
-    options = {"command": ["agent"], "model": "none", "permission_mode": "plan"}
+    options: dict[str, Any] = {"command": ["agent"], "model": "none", "permission_mode": "plan"}
     driver = Driver("acp", Form.WARM, **options)
     driver.take({"jsonrpc": "2.0", "id": 1, "result": {}})
     driver.prompt("fails")
