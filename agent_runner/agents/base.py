@@ -303,6 +303,11 @@ class Adapter(ABC):
     install_folders: ClassVar[tuple[str, ...]] = ()
     """Where the CLI's own installer puts it, from the home folder on."""
 
+    @property
+    def newest_recorded(self) -> str | None:
+        """The newest version that the schemas were recorded from; None of any program."""
+        return self.recorded[0] if self.recorded else None
+
     def obstacle(self, options: AgentOptions, form: Form) -> BadRequestError | None:
         """Why an agent with these options cannot run in `form` (`unsupported_form`)."""
         return None

@@ -16,7 +16,6 @@ from agent_runner.process.condition import Condition, condition_of, lying_about,
 from agent_runner.process.environment import child_environment, led_by
 from agent_runner.process.programs import find, is_newer, output, version_in
 from agent_runner.process.warden import Warden, open_warden
-from agent_runner.runners.drift import newest_recorded
 from agent_runner.settings import Settings
 
 _LOW_DISK = 1 << 30
@@ -74,7 +73,7 @@ async def cli(
             title=adapter.title,
             path=None,
             version=None,
-            recorded=newest_recorded(adapter),
+            recorded=adapter.newest_recorded,
             newer=False,
             logged_in=None,
             login=_absence(wanted, env),
@@ -91,8 +90,8 @@ async def cli(
         title=adapter.title,
         path=str(path),
         version=version,
-        recorded=(recorded := newest_recorded(adapter)),
-        newer=is_newer(version, recorded),
+        recorded=adapter.newest_recorded,
+        newer=is_newer(version, adapter.newest_recorded),
         logged_in=logged_in,
         login=login,
         fix=None if logged_in is not False else adapter.login_hint,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from agent_runner.agents.base import Adapter
+from agent_runner.agents.registry import adapter_for
 from agent_runner.events.notice import Notice
 from agent_runner.process.programs import is_newer
 
@@ -37,7 +38,6 @@ class DriftLog:
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str | None], Counter[str]] = {}
-        self._adapters: dict[str, Adapter] = {}
 
     def note(
         self, adapter: Adapter, version: str | None, counts: Mapping[str, int]
@@ -46,12 +46,10 @@ class DriftLog:
         key = (adapter.type, version)
         if key not in self._counts and len(self._counts) >= MOST_VERSIONS:
             return None
-        self._adapters[adapter.type] = adapter
         known = self._counts.setdefault(key, Counter())
-        new = {name: count for name, count in counts.items() if name not in known}
         room = MOST_NAMES - len(known)
-        known.update(dict(list(new.items())[:room]))
-        known.update({name: count for name, count in counts.items() if name not in new})
+        new = dict([one for one in counts.items() if one[0] not in known][:room])
+        known.update({name: counts[name] for name in counts if name in known or name in new})
         if not new:
             return None
         text = "printed fields or values that its schemas do not know"
@@ -65,7 +63,7 @@ class DriftLog:
             DriftCount(
                 type=type_,
                 version=version,
-                recorded=(recorded := newest_recorded(self._adapters[type_])),
+                recorded=(recorded := adapter_for(type_).newest_recorded),
                 newer=is_newer(version, recorded),
                 names=dict(counts),
             )
@@ -73,12 +71,7 @@ class DriftLog:
         ]
 
 
-def newest_recorded(adapter: Adapter) -> str | None:
-    """The newest version that the adapter's schemas were recorded from."""
-    return adapter.recorded[0] if adapter.recorded else None
-
-
 def _called(adapter: Adapter, version: str | None) -> str:
-    recorded = newest_recorded(adapter)
+    recorded = adapter.newest_recorded
     name = f"{adapter.title} {version}" if version else adapter.title
     return f"{name}, newer than the recorded {recorded}," if is_newer(version, recorded) else name

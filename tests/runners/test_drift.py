@@ -67,6 +67,7 @@ def test_it_does_not_grow_without_end() -> None:
     log = DriftLog()
     for number in range(MOST_NAMES + 5):
         log.note(CLAUDE, "1", {f"name{number}": 1})
+    assert log.note(CLAUDE, "1", {"one more": 1}) is None, "what is not kept is not told each time"
     for number in range(MOST_VERSIONS + 5):
         log.note(CLAUDE, f"1.{number}", {"a": 1})
     assert len(log.present()) == MOST_VERSIONS
