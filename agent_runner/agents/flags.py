@@ -36,6 +36,16 @@ def clean(value: str, what: str) -> str:
     return value
 
 
+def command(options: AgentOptions, type_: str, example: str) -> None:
+    """BadRequestError unless the options have a command that can be started."""
+    if not options.command or not options.command[0].strip():
+        raise BadRequestError(
+            "missing_command", f"an agent of type {type_} needs command", hint=example
+        )
+    for word in (*options.command, *options.extra_args):
+        clean(word, "command")
+
+
 def tool_list(names: list[str], what: str, flag: str) -> str:
     """The value of `flag`: tool names joined by commas; none may be empty."""
     if any(not name.strip() for name in names):

@@ -38,10 +38,11 @@ def search(
         show_json(hits)
     elif not hits:
         out.print("Nothing was found.")
-    for hit in [] if as_json else hits:
-        where = f"{hit['conversationId']} {hit['seq']}"
-        out.print(f"--- {where} {hit['role']} {hit['createdAt']} {hit['agentId']}")
-        out.print(quoted(_marked(hit["snippet"])))
+    else:
+        for hit in hits:
+            where = f"{hit['conversationId']} {hit['seq']}"
+            out.print(f"--- {where} {hit['role']} {hit['createdAt']} {hit['agentId']}")
+            out.print(quoted(_marked(hit["snippet"])))
 
 
 def _marked(snippet: list[dict[str, Any]]) -> str:

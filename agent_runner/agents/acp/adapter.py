@@ -52,18 +52,11 @@ class AcpAdapter(Adapter):
         """See `base.Adapter`."""
         if (obstacle := self.obstacle(options, form)) is not None:
             raise obstacle
-        if not options.command or not options.command[0].strip():
-            raise BadRequestError(
-                "missing_command",
-                "an agent of type acp needs command",
-                hint='["opencode", "acp"]',
-            )
+        flags.command(options, TYPE, '["opencode", "acp"]')
         hint = "put the command's own flag into command"
         names = ("allowed_tools", "denied_tools", "max_turns", "system_prompt")
         flags.unsupported(options, self.title, dict.fromkeys(names, hint))
         mcp_servers(options.mcp_servers)
-        for word in (*options.command, *options.extra_args):
-            flags.clean(word, "command")
 
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from agent_runner.agents.codex.tools import COMMAND, KINDS, PATCH
+from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.decoding.decode import plain
+from agent_runner.decoding.fit import words_of
+from agent_runner.events.base import AgentEvent
 from agent_runner.events.tool import FileChanged, ToolStarted
 
 _SHELL_WORDS = 3
@@ -60,6 +63,45 @@ def changed_files(call_id: str, changes: Iterable[Mapping[str, Any]]) -> list[Fi
 def _change(kind: Any) -> Change:
     name = kind.get("type") if isinstance(kind, dict) else kind
     return _CHANGES.get(name, "unknown") if isinstance(name, str) else "unknown"
+
+
+class Ended(Protocol):
+    """What the end of a call holds in every form."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+
+    @property
+    def status(self) -> str | None: ...  # noqa: D102
+
+    @property
+    def result(self) -> Any: ...  # noqa: D102
+
+    @property
+    def error(self) -> Any: ...  # noqa: D102
+
+
+def end_call(
+    session: ProtocolBase,
+    item: Ended,
+    *,
+    is_mcp: bool,
+    output: str | None,
+    exit_code: float | None,
+    changes: Iterable[Mapping[str, Any]],
+) -> list[AgentEvent]:
+    """The end of a call; one of an MCP server's tool has its result and its error in the item."""
+    shown: Any = output
+    error = failure_of(item.status, output, exit_code)
+    if is_mcp:
+        shown, error = item.result, words_of(item.error) or error
+    return session.end_tool(
+        item.id,
+        failed=error is not None,
+        output=shown if error is None else None,
+        error=error,
+        changed=changed_files(item.id, changes),
+    )
 
 
 def failure_of(status: str | None, output: str | None, exit_code: float | None) -> str | None:

@@ -10,16 +10,14 @@ from typing import Any
 
 from agent_runner.agents.codex import rpc_schema as r
 from agent_runner.agents.codex.calls import (
-    changed_files,
     command_call,
-    failure_of,
+    end_call,
     mcp_call,
     patch_call,
 )
 from agent_runner.agents.codex.tools import KINDS, SEARCH
 from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.decoding.decode import plain
-from agent_runner.decoding.fit import words_of
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.message import (
     MessageCompleted,
@@ -108,16 +106,13 @@ class CodexReader:
     def _ended(self, item: r.Item) -> list[AgentEvent]:
         if item.status == "declined":
             self._session.denied.add(item.id)
-        output: Any = item.aggregatedOutput
-        error = failure_of(item.status, output, item.exitCode)
-        if item.type == "mcpToolCall":
-            output, error = item.result, words_of(item.error) or error
-        return self._session.end_tool(
-            item.id,
-            failed=error is not None,
-            output=output if error is None else None,
-            error=error,
-            changed=changed_files(item.id, item.changes or ()),
+        return end_call(
+            self._session,
+            item,
+            is_mcp=item.type == "mcpToolCall",
+            output=item.aggregatedOutput,
+            exit_code=item.exitCode,
+            changes=item.changes or (),
         )
 
 

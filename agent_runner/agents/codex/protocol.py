@@ -14,19 +14,18 @@ from agent_runner.agents.attachments import Attachment, images_apart
 from agent_runner.agents.base import AgentOptions, Exit, Form, Received
 from agent_runner.agents.codex import schema as c
 from agent_runner.agents.codex.calls import (
-    changed_files,
     command_call,
-    failure_of,
+    end_call,
     mcp_call,
     patch_call,
 )
 from agent_runner.agents.codex.reasons import verdict
+from agent_runner.agents.codex.tokens import usage_of
 from agent_runner.agents.codex.tools import KINDS, SEARCH
 from agent_runner.agents.failures import code_for_text, exit_verdict, readable, short
 from agent_runner.agents.protocol import ProtocolBase
 from agent_runner.agents.unanswered import UNTOLD
-from agent_runner.decoding.decode import plain, shown, whole
-from agent_runner.decoding.fit import words_of
+from agent_runner.decoding.decode import plain, shown
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.line import Unknown
 from agent_runner.events.message import MessageCompleted, ReasoningCompleted, TurnCompleted
@@ -126,16 +125,13 @@ class CodexProtocol(ProtocolBase):
     def _end(self, item: c.Item) -> list[AgentEvent]:
         if item.status == "declined":
             self.denied.add(item.id)
-        output: Any = item.aggregated_output
-        error = failure_of(item.status, output, item.exit_code)
-        if item.type == "mcp_tool_call":
-            output, error = item.result, words_of(item.error) or error
-        return self.end_tool(
-            item.id,
-            failed=error is not None,
-            output=output if error is None else None,
-            error=error,
-            changed=changed_files(item.id, item.changes or ()),
+        return end_call(
+            self,
+            item,
+            is_mcp=item.type == "mcp_tool_call",
+            output=item.aggregated_output,
+            exit_code=item.exit_code,
+            changes=item.changes or (),
         )
 
     # --- the end of the turn -----------------------------------------------------------------
@@ -149,7 +145,8 @@ class CodexProtocol(ProtocolBase):
     def _over(self, message: c.TurnCompleted) -> list[AgentEvent]:
         events = self._close_open("the turn ended")
         # Of a resumed session it is what all its turns have used.
-        usage = None if self._resumed else _usage(message.usage)
+        tokens = None if self._resumed else message.usage
+        usage = usage_of(tokens) if tokens is not None else None
         if usage is not None:
             events.append(UsageReported(usage=usage, model=self.options.model))
         code, error = self.answered.lacks(self._last_text) or (None, None)
@@ -209,15 +206,3 @@ def _call_of(item: c.Item) -> ToolStarted | None:
             given = {"prompt": plain(item.prompt)}
             return ToolStarted(tool_call_id=item.id, name=item.tool or "agent", input=given)
     return None
-
-
-def _usage(tokens: c.Usage | None) -> Usage | None:
-    if tokens is None:
-        return None
-    return Usage(
-        input_tokens=whole(tokens.input_tokens),
-        output_tokens=whole(tokens.output_tokens),
-        cache_read_tokens=whole(tokens.cached_input_tokens),
-        cache_write_tokens=whole(tokens.cache_write_input_tokens),
-        reasoning_tokens=whole(tokens.reasoning_output_tokens),
-    )

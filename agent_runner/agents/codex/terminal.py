@@ -9,14 +9,14 @@ from agent_runner import quoting
 from agent_runner.agents.base import AgentOptions, Feature, Form, PermissionAnswer, Received
 from agent_runner.agents.codex import transcript_schema as ct
 from agent_runner.agents.codex.calls import (
-    changed_files,
     command_call,
-    failure_of,
+    end_call,
     mcp_call,
     patch_call,
 )
 from agent_runner.agents.codex.reasons import verdict_of
 from agent_runner.agents.codex.rpc_schema import TurnError
+from agent_runner.agents.codex.tokens import usage_of
 from agent_runner.agents.codex.tools import KINDS, PATCH
 from agent_runner.agents.terminal_protocol import TerminalProtocol
 from agent_runner.decoding import terminal as t
@@ -170,7 +170,7 @@ class CodexTerminal(TerminalProtocol):
     def _spent(self, payload: dict[str, Any]) -> list[AgentEvent]:
         used = ct.USED.convert(payload, self.drift)
         if used.turn_id == self._turn and used.turn_token_usage is not None:
-            self._used = _usage(used.turn_token_usage)
+            self._used = usage_of(used.turn_token_usage)
         return [Activity(code="tokens")]
 
     def _receipt(self, message: t.Delivered) -> list[AgentEvent]:
@@ -189,19 +189,16 @@ class CodexTerminal(TerminalProtocol):
         call = _call_of(item, changes)
         if call is None:
             return [Activity(code=item.type[:80])]
-        output: Any = item.aggregated_output
-        error = failure_of(item.status, output, item.exit_code)
-        if item.type == "McpToolCall":
-            output, error = item.result, words_of(item.error) or error
         return [
             *self.start_tool(call),
             *self._unanswered(item.id),
-            *self.end_tool(
-                item.id,
-                failed=error is not None,
-                output=output if error is None else None,
-                error=error,
-                changed=changed_files(item.id, changes),
+            *end_call(
+                self,
+                item,
+                is_mcp=item.type == "McpToolCall",
+                output=item.aggregated_output,
+                exit_code=item.exit_code,
+                changes=changes,
             ),
         ]
 
@@ -290,13 +287,3 @@ def _camel(info: Any) -> Any:
         return info
     first, *more = info.split("_")
     return first + "".join(word.capitalize() for word in more)
-
-
-def _usage(tokens: ct.Tokens) -> Usage:
-    return Usage(
-        input_tokens=whole(tokens.input_tokens),
-        output_tokens=whole(tokens.output_tokens),
-        cache_read_tokens=whole(tokens.cached_input_tokens),
-        cache_write_tokens=whole(tokens.cache_write_input_tokens),
-        reasoning_tokens=whole(tokens.reasoning_output_tokens),
-    )

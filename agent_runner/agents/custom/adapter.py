@@ -84,8 +84,6 @@ class CustomAdapter(Adapter):
         else:
             hints |= dict.fromkeys(("mcp_servers", "model", "permission_mode"), hint)
         flags.unsupported(options, self.title, hints)
-        for word in (*options.command, *options.extra_args):
-            flags.clean(word, "command")
 
     def launch(
         self, options: AgentOptions, form: Form, *, resume: str | None, private_dir: str
@@ -123,8 +121,5 @@ class CustomAdapter(Adapter):
 
 def dialect_of(options: AgentOptions) -> str:
     """The checked dialect; BadRequestError without a command or for an unknown dialect."""
-    if not options.command or not options.command[0].strip():
-        raise BadRequestError(
-            "missing_command", "an agent of type custom needs command", hint='["prog"]'
-        )
+    flags.command(options, TYPE, '["prog"]')
     return flags.one_of(options.dialect or TEXT, DIALECTS, "dialect")
