@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Programs are started by the hundred here: without it each would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test coverage check test-real chaos attack defences soak load record bench lock clean
+.PHONY: help run test coverage check types test-real chaos attack defences soak load record bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -27,6 +27,10 @@ check: ## Lint, types, layering
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+types: ## Write the page's types of the API anew (web/engine/src/schema.d.ts)
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(BIN)/python .ci/schema.py
 
 test-real: ## Install the real CLIs and test them against a local model server
 	@$(PYTHON) .ci/bootstrap.py dev
