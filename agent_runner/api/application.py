@@ -19,6 +19,7 @@ from agent_runner.api import (
     attachments,
     circuits,
     conversations,
+    environment,
     export,
     fallback,
     health,
@@ -69,6 +70,7 @@ ENDPOINTS = (
     *fallback.ENDPOINTS,
     *shadow.ENDPOINTS,
     *integrity.ENDPOINTS,
+    *environment.ENDPOINTS,
     *health.ENDPOINTS,
 )
 
@@ -104,6 +106,7 @@ def build(context: Context, token: str | None, refusals: Refusals | None = None)
     application.router.redirect_slashes = False
     application.state.context = context
     application.state.token = token
+    application.state.environment = environment.Environment()
     application.state.slots = StreamSlots(context.settings.limits.stream_clients)
     # A sixth of the start, if it were made then.
     application.state.openapi = cache(

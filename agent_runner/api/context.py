@@ -35,7 +35,7 @@ from conversation_store.interfaces import Store
 
 @dataclass(frozen=True)
 class Context:
-    """The running service's parts. `env` is the environment that CLIs inherit from."""
+    """The running service's parts. `env` is what CLIs inherit from; `engine` names the database."""
 
     settings: Settings
     store: Store
@@ -61,6 +61,7 @@ class Context:
     logins: Logins
     snapshots: Snapshots
     version: str
+    engine: str
     env: Mapping[str, str]
     changing: anyio.Lock = field(default_factory=anyio.Lock)
     """Held by who changes an agent by what it was."""

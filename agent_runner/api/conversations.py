@@ -17,7 +17,7 @@ from agent_runner.api.bodies import (
 from agent_runner.api.chat_bodies import ConversationBody, ForkBody, PatchConversationBody
 from agent_runner.api.context import context
 from agent_runner.api.replies import Reply, json_reply
-from agent_runner.api.routes import CURSOR, DIALECT, Endpoint, Query
+from agent_runner.api.routes import CURSOR, DIALECT, FOLLOW, Endpoint, Query
 from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import conversation_stream, cursor
 from agent_runner.errors import NotFoundError
@@ -305,7 +305,7 @@ ENDPOINTS = (
         summary="Stream a conversation's events",
         tag="conversations",
         stream=StreamKind.CONVERSATION,
-        parameters=(*CURSOR, DIALECT),
+        parameters=(*CURSOR, FOLLOW, DIALECT),
         problems=(400, 404),
     ),
 )

@@ -79,3 +79,6 @@ CURSOR = (
         {"pattern": "^[0-9]{0,19}$"},
     ),
 )
+FOLLOW = Query(
+    "follow", "`false`: end after what is stored now.", "boolean", limits={"default": True}
+)

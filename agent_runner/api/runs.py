@@ -15,7 +15,7 @@ from agent_runner.api.bodies import CancelBody, EmptyBody, ExecuteBody, read_bod
 from agent_runner.api.context import Context, context
 from agent_runner.api.problems import RUN_PROBLEMS, problem
 from agent_runner.api.replies import Reply, json_reply
-from agent_runner.api.routes import CURSOR, DIALECT, IDEMPOTENCY_KEY, Endpoint
+from agent_runner.api.routes import CURSOR, DIALECT, FOLLOW, IDEMPOTENCY_KEY, Endpoint
 from agent_runner.api.run_reply import RunReply, run_reply
 from agent_runner.api.stream_schemas import StreamKind
 from agent_runner.api.streams import (
@@ -309,7 +309,7 @@ ENDPOINTS = (
         summary="Stream a run's events",
         tag="runs",
         stream=StreamKind.CONVERSATION,
-        parameters=(*CURSOR, DIALECT),
+        parameters=(*CURSOR, FOLLOW, DIALECT),
         problems=(400, 404),
     ),
 )

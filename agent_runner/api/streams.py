@@ -11,7 +11,7 @@ import structlog
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 
-from agent_runner.api.bodies import MalformedJsonError, integer_parameter
+from agent_runner.api.bodies import MalformedJsonError, boolean_parameter, integer_parameter
 from agent_runner.bus.channel import LARGE_EVENT, Channel
 from agent_runner.errors import UnavailableError
 from agent_runner.events.envelope import Envelope, LogEntry, Snapshot, Stored
@@ -175,10 +175,10 @@ def conversation_stream(
 ) -> EventSourceResponse:
     """The stream of a conversation or of one of its runs, in the dialect that is asked for.
 
-    A run that is over, and so not `live`, is replayed.
+    What is over, and so not `live`, is replayed; so is all else with `?follow=false`.
     """
     language = wanted_dialect(request)
-    if run_id is not None and not live:
+    if not live or boolean_parameter(request, "follow") is False:
         envelopes = channel.replay(after=after, run_id=run_id)
     else:
         envelopes = channel.subscribe(after=after, run_id=run_id)

@@ -24,7 +24,7 @@ from agent_runner.api.health import health_json
 from agent_runner.api.logins import Logins
 from agent_runner.app.background import Background
 from agent_runner.app.clock_watch import watch_clock
-from agent_runner.app.database import open_store
+from agent_runner.app.database import described, open_store
 from agent_runner.app.doctor_watch import watch_clis
 from agent_runner.app.loop_watch import watch_loop
 from agent_runner.app.startup_error import refused
@@ -230,6 +230,7 @@ async def running_service(
                 logins=logins,
                 snapshots=snapshots,
                 version=version("agent-runner"),
+                engine=described(),
                 env=env,
             )
         finally:

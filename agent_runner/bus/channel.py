@@ -218,8 +218,10 @@ class Channel:
         """See `listening.Source`."""
         return self._open.snapshots(run_id)
 
-    async def replay(self, *, after: int, run_id: str) -> AsyncGenerator[Sequence[Envelope], None]:
-        """The stored events of a run that is over, from the event after seq `after`."""
+    async def replay(
+        self, *, after: int, run_id: str | None
+    ) -> AsyncGenerator[Sequence[Envelope], None]:
+        """What is stored, of a run or of all of them, from the event after seq `after`."""
         async for page in self.pages(after, self._last_seq, run_id):
             yield page
 

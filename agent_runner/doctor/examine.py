@@ -10,7 +10,7 @@ from pathlib import Path
 from agent_runner.agents.base import Adapter
 from agent_runner.agents.registry import ADAPTERS, INSTALL_FOLDERS, INSTALLED
 from agent_runner.doctor.login import login_of
-from agent_runner.doctor.report import CliFinding, Finding, Report
+from agent_runner.doctor.report import CliFinding, HostFinding, Report
 from agent_runner.process import capabilities
 from agent_runner.process.condition import Condition, condition_of, lying_about, told
 from agent_runner.process.environment import child_environment, led_by
@@ -21,7 +21,7 @@ from agent_runner.settings import Settings
 _LOW_DISK = 1 << 30
 
 
-def machine(settings: Settings, engine: str) -> list[Finding]:
+def machine(settings: Settings, engine: str) -> list[HostFinding]:
     """Python, SQLite, disk."""
     state = settings.state_dir
     place = state
@@ -29,9 +29,9 @@ def machine(settings: Settings, engine: str) -> list[Finding]:
         place = place.parent
     free = shutil.disk_usage(place).free
     return [
-        Finding(name="python", status="ok", detail=sys.version.split()[0]),
-        Finding(name="sqlite", status="ok", detail=engine),
-        Finding(
+        HostFinding(name="python", status="ok", detail=sys.version.split()[0]),
+        HostFinding(name="sqlite", status="ok", detail=engine),
+        HostFinding(
             name="state folder",
             status="ok" if free > _LOW_DISK else "warning",
             detail=f"{state}, {free >> 20} MiB free",
@@ -41,10 +41,10 @@ def machine(settings: Settings, engine: str) -> list[Finding]:
     ]
 
 
-def containment() -> Finding:
+def containment() -> HostFinding:
     """What keeps a CLI's processes together on this machine."""
     missing = capabilities.missing()
-    return Finding(
+    return HostFinding(
         name="containment",
         status="warning" if missing else "ok",
         detail="; ".join(missing)

@@ -9,7 +9,7 @@ import msgspec
 Status = Literal["ok", "warning", "missing"]
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class HostFinding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One thing looked at; `fix` is the exact line that mends it."""
 
     name: str
@@ -39,5 +39,5 @@ class CliFinding(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The whole examination."""
 
-    machine: list[Finding]
+    machine: list[HostFinding]
     clis: list[CliFinding]

@@ -220,6 +220,7 @@ def test_real_answers_are_what_is_declared(document: dict[str, Any], live: Servi
         call("POST", f"/api/integrity/{name}", 422, {"unknown": 1})
     call("GET", "/api/integrity/check", 200)
     call("GET", "/api/integrity/stats", 200)
+    call("GET", "/api/health/environment", 200)
     json_routes = {(e.method, e.path) for e in ENDPOINTS if e.reply is not None}
     assert json_routes <= done, "a route without a real answer here"
 

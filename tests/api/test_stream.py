@@ -331,3 +331,23 @@ def test_an_unknown_dialect_is_refused_before_anything_is_run(idle: Service) -> 
         taken = client.post("/agents/worker/execute?dialect=native", json=body)
     assert taken.status_code == 200
     assert "Idempotent-Replayed" not in taken.headers, "the refused request has run"
+
+
+def test_without_following_a_stream_ends_after_what_is_stored(idle: Service) -> None:
+    execute(idle, [{"text": "one"}])
+    conversation = conversation_of(idle)
+    with idle.client(**STREAM) as client:
+        body = {"prompt": json.dumps([{"text": "begun"}, {"sleep": 60}]), "busy": "queue"}
+        with client.stream("POST", "/agents/worker/execute", json=body) as running:
+            begun = next(b for b in blocks(running) if data_of(b)["type"] == "message.completed")
+            run_id = data_of(begun)["runId"]
+            path = f"/conversations/{conversation['conversationId']}/events?follow=false"
+            with client.stream("GET", path) as response:
+                whole = list(blocks(response))
+            with client.stream("GET", f"/runs/{run_id}/events?follow=false") as response:
+                of_run = list(blocks(response))
+        client.post("/agents/worker/execute/cancel", json={})
+        assert client.get(f"{path[:-5]}maybe").json()["code"] == "invalid_parameter"
+    assert [seq_of(b) for b in whole] == list(range(1, len(whole) + 1))
+    assert of_run == [b for b in whole if data_of(b)["runId"] == run_id]
+    assert begun in of_run
