@@ -21,12 +21,13 @@ coverage: ## Run the tests and print line and branch coverage by package (ARGS=t
 	@$(PYTHON) .ci/bootstrap.py dev
 	@$(BIN)/python .ci/covered.py $(ARGS)
 
-check: ## Lint, types, layering
+check: ## Lint, types, layering, also of web/
 	@$(PYTHON) .ci/bootstrap.py dev
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(PYTHON) .ci/npm.py run check
 
 types: ## Write the page's types of the API anew (web/engine/src/schema.d.ts)
 	@$(PYTHON) .ci/bootstrap.py dev
@@ -71,3 +72,4 @@ lock: ## Resolve the dependency locks anew (needs uv)
 
 clean: ## Remove what was set up
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf agent_runner/page web/node_modules web/dist

@@ -4,7 +4,8 @@
 
 Needs Python 3.11 to 3.13 and a package index, and no pip, venv package, uv or Node: where
 the distribution ships Python without ensurepip, pip itself is fetched as a pinned wheel.
-Does nothing if .venv is up to date.
+Then builds the page, web/, by a Node.js of the package index and the npm registry; goes on
+without where they are out of reach. Does nothing if all is up to date.
 """
 
 import hashlib
@@ -17,6 +18,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
+
+import page
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -33,6 +36,13 @@ def main() -> None:
         sys.exit(
             f"Python 3.11 to 3.13 is needed, this is {sys.version.split()[0]}: make PYTHON=..."
         )
+    install(kind)
+    if kind != "real":
+        page.set_up(pip, say, modules=kind == "dev")
+
+
+def install(kind: str) -> None:
+    """Have what the lock of this kind names."""
     lock = ROOT / ".ci" / "locks" / f"{kind}.txt"
     wanted = hashlib.sha256(
         lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes() + sys.version.encode()
@@ -44,8 +54,12 @@ def main() -> None:
     if not PYTHON.exists():
         make_venv()
     # A lock may only add: what `make test` installed stays when `make run` comes after it.
-    pip("install", "--require-hashes", "--requirement", str(lock))
-    pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    for words in (
+        ("--require-hashes", "--requirement", str(lock)),
+        ("--no-deps", "--no-build-isolation", "--editable", str(ROOT)),
+    ):
+        if not pip("install", *words):
+            sys.exit("pip failed; see above. Is the package index reachable?")
     stamp.write_text(wanted)
 
 
@@ -93,11 +107,10 @@ def get(url: str) -> bytes:
             return bytes(answer.read())
 
 
-def pip(*arguments: str) -> None:
-    """Run the environment's pip, quietly."""
+def pip(*arguments: str) -> bool:
+    """Run the environment's pip, quietly; False if it fails."""
     command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    if subprocess.run(command, check=False).returncode:
-        sys.exit("pip failed; see above. Is the package index reachable?")
+    return subprocess.run(command, check=False).returncode == 0
 
 
 def say(text: str) -> None:

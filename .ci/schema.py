@@ -2,25 +2,23 @@
 
     .venv/bin/python .ci/schema.py [FILE]
 
-They come from the OpenAPI document at default settings, by the openapi-typescript in
-web/node_modules. The first line of the file has the document's SHA-256.
+They come from the OpenAPI document at default settings, by web's
+openapi-typescript. The first line of the file has the document's SHA-256.
 """
 
 import hashlib
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from node import WEB, node_environment
+import npm
 
 from agent_runner.api.application import ENDPOINTS
 from agent_runner.api.openapi import openapi
 from agent_runner.settings import Settings
 
-TYPES = WEB / "engine" / "src" / "schema.d.ts"
-GENERATOR = WEB / "node_modules" / "openapi-typescript" / "bin" / "cli.js"
+TYPES = npm.WEB / "engine" / "src" / "schema.d.ts"
 
 
 def document() -> str:
@@ -38,12 +36,9 @@ def types(text: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder, "openapi.json"), Path(folder, "schema.d.ts")
         source.write_text(text, "utf-8")
-        command = ["node", str(GENERATOR), str(source), "--output", str(made)]
-        done = subprocess.run(
-            command, env=node_environment(), capture_output=True, text=True, check=False
-        )
+        done = npm.run("run", "types", "--", str(source), "--output", str(made))
         if done.returncode:
-            sys.exit(f"openapi-typescript failed:\n{done.stdout}{done.stderr}")
+            sys.exit(done.stdout)
         return first_line(text) + made.read_text("utf-8")
 
 

@@ -1,9 +1,10 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
+import { packed } from "./packed.ts";
 
 /** The page: what the service serves at `/`. AGENT_RUNNER_URL is where `npm run dev` finds one. */
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), packed()],
   build: {
     outDir: process.env.AGENT_RUNNER_PAGE ?? "dist/page",
     emptyOutDir: true,

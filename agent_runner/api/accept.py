@@ -1,8 +1,9 @@
-"""Which of the media types that can be answered a request wants (RFC 9110, 12.5.1)."""
+"""Which of the forms that can be answered a request wants (RFC 9110, 12.5)."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from starlette.requests import Request
 
@@ -14,10 +15,15 @@ def named(request: Request, *offered: str) -> str | None:
 
     Only a type that is named counts: `*/*` leaves the choice to whoever answers.
     """
-    weights: dict[str, float] = {}
-    for part in ",".join(request.headers.getlist("accept")).lower().split(","):
-        media_type = part.partition(";")[0].strip()
+    given = weights(request.headers.getlist("accept"))
+    best = max(offered, key=lambda media_type: given.get(media_type, 0.0))
+    return best if given.get(best) else None
+
+
+def weights(headers: Sequence[str]) -> dict[str, float]:
+    """What each thing that the headers name is worth: from 0, not wanted, to 1."""
+    found: dict[str, float] = {}
+    for part in ",".join(headers).lower().split(","):
         weight = _WEIGHT.search(part)
-        weights[media_type] = float(weight[1]) if weight else 1.0
-    best = max(offered, key=lambda media_type: weights.get(media_type, 0.0))
-    return best if weights.get(best) else None
+        found[part.partition(";")[0].strip()] = float(weight[1]) if weight else 1.0
+    return found

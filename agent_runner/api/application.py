@@ -39,6 +39,7 @@ from agent_runner.api import (
 )
 from agent_runner.api.context import Context
 from agent_runner.api.openapi import openapi
+from agent_runner.api.page_files import PageFiles
 from agent_runner.api.problems import on_error
 from agent_runner.api.refusals import Refusals
 from agent_runner.api.routes import Handler
@@ -80,7 +81,7 @@ def build(context: Context, token: str | None, refusals: Refusals | None = None)
     """The application over a running service; `token` None asks for no token."""
     server = context.settings.server
     application = Starlette(
-        routes=_routes(),
+        routes=[*_routes(), *PageFiles().routes()],
         middleware=[
             Middleware(
                 Gate,

@@ -13,6 +13,7 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_runner.api.logins import COOKIE, Logins
+from agent_runner.api.page_files import is_of_page
 from agent_runner.api.problems import problem
 from agent_runner.api.refusals import Refusals
 from agent_runner.errors import (
@@ -66,7 +67,8 @@ class Gate:
     """ASGI middleware that lets only our own callers through.
 
     A web page cannot pass: it does not know the token, its Origin is not ours, and a name
-    that was rebound to this address is not in the Host list.
+    that was rebound to this address is not in the Host list. Our own page's files need no token,
+    and a link to it may stand on any page.
     """
 
     def __init__(
@@ -159,9 +161,11 @@ class Gate:
                 f"Origin {origin[:100]!r} may not call this service",
                 hint="add it to server.allowed_origins",
             )
-        if origin is None and headers.get("sec-fetch-site", "none") not in _OWN_SITES:
+        page = is_of_page(method, path)
+        foreign = origin is None and headers.get("sec-fetch-site", "none") not in _OWN_SITES
+        if foreign and not (page and _follows_link(headers)):
             raise ForbiddenError("origin_not_allowed", "requests from other sites are refused")
-        if (method, path) != LOGIN:
+        if (method, path) != LOGIN and not page:
             self._check_token(method, headers)
         if method in _WITH_BODY:
             upload = path in self._uploads
@@ -223,6 +227,12 @@ class Gate:
             return message
 
         return limited
+
+
+def _follows_link(headers: Headers) -> bool:
+    """True where a browser goes to another page as a whole, in no frame."""
+    how = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+    return how == ("navigate", "document")
 
 
 def _check_json(headers: Headers) -> None:

