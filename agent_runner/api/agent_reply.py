@@ -27,13 +27,15 @@ class AgentReply(AgentRecord, frozen=True, kw_only=True):
     """An agent. Of its options the names of secrets are told, and no values.
 
     `state`: `running` a prompt, `waiting` for a person's answer, `queued` (nothing runs yet),
-    `background` (its CLI works by itself), or `idle`. `queued` counts the prompts that wait.
+    `background` (its CLI works by itself), or `idle`. `queued` counts the prompts that wait;
+    `activeConversationId` is the conversation of the run that holds the agent.
     """
 
     state: AgentState
     queued: int
     pending_approvals: int
     last_activity_at: str | None
+    active_conversation_id: str | None
     warm: list[WarmProcessReply]
     heartbeat_interval_ms: int | UnsetType = UNSET
 
@@ -51,6 +53,7 @@ def agent_reply(
         queued=len(ctx.runs.queue_of(agent.agent_id)),
         pending_approvals=activity.pending_approvals if activity is not None else 0,
         last_activity_at=activity.last_activity_at if activity is not None else None,
+        active_conversation_id=_active_conversation(ctx, agent.agent_id),
         warm=[
             WarmProcessReply(
                 conversation_id=conversation_id, pid=warm.process.pid, form=warm.process.form.value
@@ -60,6 +63,12 @@ def agent_reply(
         ],
         heartbeat_interval_ms=interval if isinstance(interval, int) else UNSET,
     )
+
+
+def _active_conversation(ctx: Context, agent_id: str) -> str | None:
+    runs = [*ctx.runs.active.of_agent(agent_id), *ctx.runs.active.background_of_agent(agent_id)]
+    begun = (run.run.conversation_id for run in runs if not run.queued)
+    return next(begun, None)
 
 
 def state_of(ctx: Context, agent_id: str) -> AgentState:

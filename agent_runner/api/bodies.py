@@ -332,7 +332,7 @@ class DecideBody(Body):
     )
     stop: bool = Field(False, description="With a reject: end the turn as well.")
     by: ShortText = Field("operator", description="Who decides.")
-    via: Literal["http", "cli", "tui"] = "http"
+    via: Literal["http", "cli", "tui", "web"] = "http"
 
 
 class ExtendBody(Body):

@@ -1,0 +1,325 @@
+/** All that a page knows of the service: one stream, what came of it, and what is on its way. */
+import { type Api, asServiceError, client, type Fetch, must, ServiceError } from "./client";
+import { ConversationLog } from "./conversation";
+import type { Frame } from "./frames";
+import { Observable } from "./observable";
+import { type Accepted, Outbox, type Prompt, type Storage } from "./outbox";
+import { type Channel, type Locks, Tabs } from "./tabs";
+import type { Agent, Approval, Conversation, ConversationEvent, Decision, Health } from "./types";
+
+export interface EngineOptions {
+  /** Where the service is; "" for the page's own origin. */
+  base?: string;
+  fetch?: Fetch;
+  locks?: Locks;
+  channel?: Channel;
+  storage?: Storage;
+  nextFrame?: (work: () => void) => void;
+  silenceMs?: number;
+  beatMs?: number;
+}
+
+export type Login = "unknown" | "in" | "out";
+
+/** Conversations that nobody looks at any more are carried on for a while. */
+const KEPT_MS = 30_000;
+const MOST_KEPT = 12;
+
+export class Engine {
+  readonly api: Api;
+  readonly base: string;
+  readonly tabs: Tabs;
+  readonly outbox: Outbox;
+  readonly login = new Observable<Login>("unknown");
+  readonly agents = new Observable<ReadonlyMap<string, Agent> | null>(null);
+  readonly approvals = new Observable<ReadonlyMap<string, Approval> | null>(null);
+  readonly health = new Observable<Health | null>(null);
+  /** Counts what was told of fallback; whoever shows it reads it again. */
+  readonly fallback = new Observable(0);
+  /** The runs that accepted prompts have become, newest last. */
+  readonly accepted = new Observable<readonly Accepted[]>([]);
+
+  readonly #fetch: Fetch;
+  readonly #nextFrame: (work: () => void) => void;
+  readonly #logs = new Map<string, { log: ConversationLog; users: number; timer?: ReturnType<typeof setTimeout> }>();
+  readonly #watchers = new Set<(event: ConversationEvent) => void>();
+  readonly #storage: Storage;
+  readonly #unlisten: (() => void)[] = [];
+
+  constructor(options: EngineOptions = {}) {
+    this.base = options.base ?? "";
+    this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+    this.#nextFrame = options.nextFrame ?? beforeNextPicture;
+    this.#storage = options.storage ?? globalThis.localStorage;
+    this.api = client(this.base || originOf(), this.#watchedFetch);
+    this.outbox = new Outbox({
+      base: this.base,
+      fetch: this.#watchedFetch,
+      storage: this.#storage,
+      onAccepted: (accepted) => {
+        this.accepted.update((all) => [...all.slice(-50), accepted]);
+      },
+    });
+    this.tabs = new Tabs({
+      base: this.base,
+      fetch: this.#watchedFetch,
+      tab: crypto.randomUUID(),
+      locks: options.locks ?? locksOf(),
+      channel: options.channel ?? (new BroadcastChannel("agent-runner") as Channel),
+      onFrame: (frame) => this.#take(frame),
+      onReset: () => this.#reset(),
+      onGone: (id) => this.#logs.get(id)?.log.gone(),
+      ...(options.silenceMs === undefined ? {} : { silenceMs: options.silenceMs }),
+      ...(options.beatMs === undefined ? {} : { beatMs: options.beatMs }),
+    });
+    this.#listen();
+    void this.#readApprovals();
+    this.outbox.flush();
+  }
+
+  close(): void {
+    for (const unlisten of this.#unlisten) unlisten();
+    for (const { log, timer } of this.#logs.values()) {
+      clearTimeout(timer);
+      log.close();
+    }
+    this.tabs.close();
+  }
+
+  /** Exchange the token for a cookie; ServiceError if it is wrong. */
+  async logIn(token: string): Promise<void> {
+    await must(this.api.POST("/session", { body: { token } }));
+    this.login.set("in");
+    this.#start();
+  }
+
+  async logOut(): Promise<void> {
+    await must(this.api.DELETE("/session"));
+    this.login.set("out");
+  }
+
+  /** The log of a conversation, live until `release` is called as often as this. */
+  open(conversationId: string): ConversationLog {
+    let kept = this.#logs.get(conversationId);
+    if (kept === undefined) {
+      const { api, base } = this;
+      const parts = { api, base, fetch: this.#watchedFetch, nextFrame: this.#nextFrame };
+      kept = { log: new ConversationLog(conversationId, parts), users: 0 };
+      this.#logs.set(conversationId, kept);
+      this.#forgetOldest();
+      this.#want();
+    }
+    clearTimeout(kept.timer);
+    kept.users += 1;
+    return kept.log;
+  }
+
+  release(conversationId: string): void {
+    const kept = this.#logs.get(conversationId);
+    if (kept === undefined) return;
+    kept.users -= 1;
+    if (kept.users > 0) return;
+    kept.timer = setTimeout(() => this.#forget(conversationId), KEPT_MS);
+  }
+
+  /** Called with each event of the conversations that are carried. */
+  watch(watcher: (event: ConversationEvent) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  send(prompt: Prompt): string {
+    return this.outbox.send(prompt);
+  }
+
+  async stop(agentId: string, runId: string): Promise<void> {
+    const params = { path: { agentId } };
+    await must(this.api.POST("/agents/{agentId}/execute/cancel", { params, body: { runId } }));
+  }
+
+  /** Decide on an approval; what was decided elsewhere meanwhile is told by ServiceError. */
+  async decide(approval: Approval, decision: Partial<Decision>): Promise<Approval> {
+    const params = { path: { approvalId: approval.approvalId } };
+    const body = { inputHash: approval.inputHash, by: "operator", ...decision } as Decision;
+    try {
+      const decided = await must(
+        this.api.POST("/approvals/{approvalId}/decide", { params, body }),
+      );
+      this.#approval(decided);
+      return decided;
+    } catch (error) {
+      const known = asServiceError(error).problem?.approval;
+      if (known !== undefined) this.#approval(known);
+      throw error;
+    }
+  }
+
+  /** A conversation of its own was made, or changed, here. */
+  changed(conversation: Conversation): void {
+    this.#logs.get(conversation.conversationId)?.log.changed(conversation);
+  }
+
+  /** Every request tells whether the browser is logged in. */
+  readonly #watchedFetch: Fetch = async (input, init) => {
+    const answer = await this.#fetch(input, init);
+    if (answer.status === 401) this.login.set("out");
+    else if (answer.ok && this.login.get() !== "in") {
+      const wasOut = this.login.get() === "out";
+      this.login.set("in");
+      if (wasOut) this.#start();
+    }
+    return answer;
+  };
+
+  #start(): void {
+    this.tabs.wake();
+    this.outbox.flush();
+    void this.#readApprovals();
+    for (const { log } of this.#logs.values()) void log.reload();
+  }
+
+  #want(): void {
+    this.tabs.want([...this.#logs.keys()]);
+  }
+
+  #forget(conversationId: string): void {
+    const kept = this.#logs.get(conversationId);
+    if (kept === undefined || kept.users > 0) return;
+    clearTimeout(kept.timer);
+    kept.log.close();
+    this.#logs.delete(conversationId);
+    this.#want();
+  }
+
+  #forgetOldest(): void {
+    if (this.#logs.size <= MOST_KEPT) return;
+    const oldest = [...this.#logs].find(([, kept]) => kept.users === 0);
+    if (oldest !== undefined) this.#forget(oldest[0]);
+  }
+
+  #take(frame: Frame): void {
+    const data = JSON.parse(frame.data) as Record<string, unknown> & { type: string };
+    if (typeof data.feed === "string") {
+      if (data.feed === "fallback") this.fallback.update((count) => count + 1);
+      else if (data.feed === "approvals") this.#approval(data.approval as Approval);
+      return;
+    }
+    switch (data.type) {
+      case "stream.opened":
+        this.login.set("in");
+        for (const [id, seq] of Object.entries(data.conversations as Record<string, number>)) {
+          this.#logs.get(id)?.log.opened(seq);
+        }
+        return;
+      case "agent.changed": {
+        const agent = data.agent as Agent;
+        this.agents.update((all) => new Map(all).set(agent.agentId, agent));
+        return;
+      }
+      case "agent.deleted":
+        this.agents.update((all) => {
+          const left = new Map(all);
+          left.delete(String(data.agentId));
+          return left;
+        });
+        return;
+      case "conversation.deleted":
+        this.#logs.get(String(data.conversationId))?.log.gone();
+        return;
+      case "health":
+        this.health.set(data as unknown as Health);
+        return;
+      default: {
+        const event = data as unknown as ConversationEvent;
+        this.#logs.get(event.conversationId)?.log.take(event);
+        for (const watcher of this.#watchers) watcher(event);
+      }
+    }
+  }
+
+  #reset(): void {
+    for (const { log } of this.#logs.values()) void log.reload();
+    void this.#readApprovals();
+  }
+
+  #approval(approval: Approval): void {
+    this.approvals.update((all) => new Map(all).set(approval.approvalId, approval));
+  }
+
+  async #readApprovals(): Promise<void> {
+    try {
+      const query = { state: "pending", limit: 200 } as const;
+      const { approvals } = await must(this.api.GET("/approvals", { params: { query } }));
+      const fresh = new Map(approvals.map((one) => [one.approvalId, one]));
+      // What is not among them any more was decided while nobody listened.
+      for (const known of this.approvals.get()?.values() ?? []) {
+        if (known.state !== "pending") fresh.set(known.approvalId, known);
+      }
+      this.approvals.set(fresh);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+    }
+  }
+
+  #listen(): void {
+    if (typeof document === "undefined") return;
+    const seen = () => {
+      if (document.visibilityState === "visible") this.#wake();
+    };
+    const back = () => this.#wake();
+    const stored = (event: StorageEvent) => {
+      if (event.key?.startsWith("agent-runner.outbox.")) this.outbox.refresh();
+    };
+    const leave = () => this.tabs.leave();
+    const shown = () => {
+      this.#want();
+      back();
+    };
+    document.addEventListener("visibilitychange", seen);
+    document.addEventListener("resume", back);
+    window.addEventListener("pageshow", shown);
+    window.addEventListener("pagehide", leave);
+    window.addEventListener("online", back);
+    window.addEventListener("focus", seen);
+    window.addEventListener("storage", stored);
+    this.#unlisten.push(() => {
+      document.removeEventListener("visibilitychange", seen);
+      document.removeEventListener("resume", back);
+      window.removeEventListener("pageshow", shown);
+      window.removeEventListener("pagehide", leave);
+      window.removeEventListener("online", back);
+      window.removeEventListener("focus", seen);
+      window.removeEventListener("storage", stored);
+    });
+  }
+
+  #wake(): void {
+    this.tabs.wake();
+    this.outbox.flush();
+  }
+}
+
+function originOf(): string {
+  return typeof location === "undefined" ? "http://localhost" : location.origin;
+}
+
+function locksOf(): Locks {
+  // Without a secure context (a service on the network without TLS) every tab is its own leader.
+  return (navigator.locks as unknown as Locks | undefined) ?? { request: (_, __, held) => held() };
+}
+
+/** Work for the next picture; a page that nobody sees draws none, and must go on all the same. */
+function beforeNextPicture(work: () => void): void {
+  if (typeof requestAnimationFrame === "undefined" || document.visibilityState === "hidden") {
+    setTimeout(work, 16);
+    return;
+  }
+  let isDone = false;
+  const once = () => {
+    if (isDone) return;
+    isDone = true;
+    work();
+  };
+  requestAnimationFrame(once);
+  setTimeout(once, 250);
+}
