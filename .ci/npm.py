@@ -21,9 +21,10 @@ STAMP = MODULES / ".set-up"
 _AWAY = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|TIMEOUT|ENOTCACHED"
 )
+_QUIET = {"npm_config_loglevel": "error", "npm_config_update_notifier": "false"}
 # npm's own patience with a registry that is away is over a minute.
 _INSTALL = (
-    *("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"),
+    *("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"),
     *("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"),
 )
 
@@ -49,7 +50,7 @@ def run(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [str(program), str(script), *words],
         cwd=WEB,
-        env={**os.environ, "PATH": path, **env},
+        env={**os.environ, **_QUIET, "PATH": path, **env},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
