@@ -10,7 +10,7 @@ export {
 export { Engine, type EngineOptions, type Login } from "./engine";
 export { Observable } from "./observable";
 export type { Accepted, Pending, Prompt } from "./outbox";
-export type { Link } from "./page_stream";
+export type { Link } from "./pageStream";
 export {
   type Block,
   type FileChange,

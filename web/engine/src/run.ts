@@ -93,6 +93,8 @@ export interface RunView {
   routes: readonly Route[];
   started: EventOf<"run.started"> | null;
   session: EventOf<"session.started"> | null;
+  /** The CLI's own slash commands, without the slash. */
+  commands: readonly string[];
   settings: EventOf<"settings.applied"> | null;
   finished: EventOf<"run.finished"> | null;
   blocks: readonly Block[];
@@ -260,6 +262,7 @@ class Reduction {
       routes: [],
       started: null,
       session: null,
+      commands: [],
       settings: null,
       finished: null,
       blocks: [],

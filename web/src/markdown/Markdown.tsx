@@ -1,0 +1,116 @@
+import { memo, useEffect, useMemo, useRef, useState } from "react";
+import remend from "remend";
+import { MarkdownBlock } from "./Block.tsx";
+import { Splitter, type Block, type Page, type Split } from "./blocks.ts";
+import { Code } from "./Code.tsx";
+import { sizeOf } from "./LongText.tsx";
+import { definitionsFor, NO_REFERENCES, numbersFor, referencesOf, type References } from "./references.ts";
+import "./markdown.css";
+
+/** Shown at once: so many pages (of about 24 kB) from the beginning, and so many at the end. */
+const FIRST_PAGES = 2;
+const LAST_PAGES = 3;
+const MORE_PAGES = 6;
+
+/** An agent's text. While `streaming`, the last block is healed and parsed at most once a frame; what is above stays. */
+export function Markdown({ text, streaming = false }: { text: string; streaming?: boolean }) {
+  return <MarkdownFrame text={useFrames(text, streaming)} streaming={streaming} />;
+}
+
+const MarkdownFrame = memo(function MarkdownFrame({ text, streaming }: { text: string; streaming: boolean }) {
+  const [splitter] = useState(() => new Splitter());
+  const split = useMemo(() => splitter.split(text), [splitter, text]);
+  return <Blocks split={split} streaming={streaming} />;
+});
+
+/** Of blocks, however they were made. */
+export function Blocks({ split, streaming }: { split: Split; streaming: boolean }) {
+  const { pages, open } = split;
+  const before = useRef<References>(NO_REFERENCES);
+  const references = useMemo(() => referencesOf(pages, streaming ? null : open, before.current), [pages, open, streaming]);
+  useEffect(() => {
+    before.current = references;
+  }, [references]);
+  const [revealed, setRevealed] = useState(0);
+  const first = Math.min(pages.length, FIRST_PAGES + revealed);
+  const last = Math.max(first, pages.length - LAST_PAGES);
+  const hidden = pages.slice(first, last).reduce((sum, page) => sum + page.size, 0);
+  return (
+    <div className="md-text">
+      {pages.slice(0, first).map((page, index) => <PageView key={index} page={page} references={references} />)}
+      {hidden > 0 && (
+        <div className="md-more">
+          <button type="button" onClick={() => setRevealed(revealed + MORE_PAGES)}>Show more</button>
+          <span>{`${sizeOf(hidden)} of this text not shown`}</span>
+        </div>
+      )}
+      {pages.slice(last).map((page, index) => <PageView key={last + index} page={page} references={references} />)}
+      {open && <BlockView key={`open-${pages.length}`} block={open} references={references} healed={streaming} />}
+      {!streaming && references.notes.size > 0 && <Notes references={references} />}
+    </div>
+  );
+}
+
+const PageView = memo(function PageView({ page, references }: { page: Page; references: References }) {
+  return <>{page.blocks.map((block, index) => <BlockView key={index} block={block} references={references} healed={false} />)}</>;
+});
+
+const BlockView = memo(function BlockView({ block, references, healed }: { block: Block; references: References; healed: boolean }) {
+  if (block.fence) return <Code code={block.fence.code} language={block.fence.language} closed={block.fence.closed || !healed} />;
+  return <MarkdownBlock text={healed ? heal(block.text) : block.text} definitions={definitionsFor(block, references)} numbers={numbersFor(block, references)} />;
+});
+
+function Notes({ references }: { references: References }) {
+  return (
+    <section className="md-notes" aria-label="Footnotes">
+      <ol>
+        {[...references.notes.values()].map((note) => (
+          <li key={note.number} dir="auto">
+            <MarkdownBlock text={note.text} />
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+/** Closes what the model has not closed yet. Nothing that the finished text would show in another way. */
+export function heal(text: string): string {
+  const healed = remend(text, { linkMode: "text-only", images: false, htmlTags: false, singleTilde: false, comparisonOperators: false, katex: false });
+  for (const [opener, closer] of [["\\[", "\\]"], ["\\(", "\\)"]] as const) {
+    if (text.lastIndexOf(opener) > text.lastIndexOf(closer)) return text + closer;
+  }
+  return text.split("$$").length % 2 === 0 ? `${text}$$` : healed;
+}
+
+/** `text`, while streaming at most once a frame; less often when rendering takes longer than a frame. */
+function useFrames(text: string, streaming: boolean): string {
+  const [shown, setShown] = useState(text);
+  const latest = useRef(text);
+  const frame = useRef(0);
+  const began = useRef(0);
+  const resumeAt = useRef(0);
+  useEffect(() => {
+    latest.current = text;
+    if (!streaming || frame.current !== 0) return;
+    const tick = (now: number): void => {
+      if (now < resumeAt.current) {
+        frame.current = requestAnimationFrame(tick);
+        return;
+      }
+      frame.current = 0;
+      began.current = performance.now();
+      setShown(latest.current);
+    };
+    frame.current = requestAnimationFrame(tick);
+  }, [text, streaming]);
+  useEffect(() => {
+    const cost = performance.now() - began.current;
+    resumeAt.current = cost > 12 ? performance.now() + 2 * cost : 0;
+  }, [shown]);
+  useEffect(() => () => {
+    cancelAnimationFrame(frame.current);
+    frame.current = 0;
+  }, []);
+  return streaming ? shown : text;
+}
