@@ -107,12 +107,20 @@ class Visit:
         return page_link(self.service.url, self.service.token)
 
     def log_in(self, path: str = "/") -> Page:
-        """Come by the link, to a view of the page, and wait until the token left the address."""
-        self.page.goto(self.link.replace("/#", f"{path}#", 1))
+        """Come by the link, to a view of the page, and wait until the browser is logged in."""
+        # The page opens its stream before it is logged in, and again afterwards.
+        self.expect(r"status of 401 \(Unauthorized\) \(.*/stream\?")
+        with self.page.expect_response(f"{self.service.url}/session") as answer:
+            self.page.goto(self.link.replace("/#", f"{path}#", 1))
+        assert answer.value.status == 201
         self.page.wait_for_function("!location.hash.includes('token')")
-        self.page.wait_for_function(
-            "fetch('/session').then((answer) => answer.status === 200)", polling=100
-        )
+        return self.page
+
+    def come_as_a_stranger(self, path: str = "/") -> Page:
+        """Come without the link: what the page asks for is refused."""
+        self.expect(r"status of 401 \(Unauthorized\)")
+        self.page.goto(path)
+        self.page.wait_for_selector("form.login, .login form")
         return self.page
 
     def expect(self, pattern: str) -> None:
