@@ -5,6 +5,7 @@ import { Markdown } from "../src/markdown/Markdown.tsx";
 import type { ToolCall } from "../src/tools/tool.ts";
 import { ToolRow } from "../src/tools/ToolRow.tsx";
 import { Values } from "../src/tools/Values.tsx";
+import { callOf } from "./calls.ts";
 import { faults, mount, until } from "./dom.ts";
 import corpus from "./xss.json";
 
