@@ -3,5 +3,5 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   plugins: [react()],
-  test: { include: ["test/**/*.test.{ts,tsx}", "engine/test/**/*.test.ts"] },
+  test: { testTimeout: 30_000, include: ["test/**/*.test.{ts,tsx}", "engine/test/**/*.test.ts"] },
 });

@@ -1,4 +1,4 @@
-import { asServiceError, Engine, type ServiceError } from "@agent-runner/engine";
+import { asServiceError, client, Engine, logIn, type ServiceError } from "@agent-runner/engine";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
@@ -7,19 +7,23 @@ import { AgentRunnerProvider } from "./react/AgentRunnerProvider";
 import "./styles/tokens.css";
 import "./styles/base.css";
 
-const token = takeToken();
-const engine = new Engine({ isLoggingIn: token !== null });
-const root = createRoot(document.getElementById("root") as HTMLElement);
-
 function show(failure: ServiceError | null): void {
-  root.render(
+  createRoot(document.getElementById("root") as HTMLElement).render(
     <StrictMode>
-      <AgentRunnerProvider engine={engine}>
+      <AgentRunnerProvider engine={new Engine()}>
         <App failure={failure} />
       </AgentRunnerProvider>
     </StrictMode>,
   );
 }
 
+const token = takeToken();
 if (token === null) show(null);
-else engine.logIn(token).then(() => show(null), (error: unknown) => show(asServiceError(error)));
+else {
+  // Before anything else is asked for: without the cookie all of it would be refused.
+  const api = client(location.origin, (...call) => fetch(...call));
+  logIn(api, token).then(
+    () => show(null),
+    (error: unknown) => show(asServiceError(error)),
+  );
+}

@@ -1,5 +1,5 @@
 /** All that a page knows of the service: one stream, what came of it, and what is on its way. */
-import { type Api, asServiceError, client, type Fetch, must, refusalOf, ServiceError } from "./client";
+import { type Api, asServiceError, client, type Fetch, logIn, must, refusalOf, ServiceError } from "./client";
 import { ConversationLog } from "./conversation";
 import type { Frame } from "./frames";
 import { Observable } from "./observable";
@@ -17,8 +17,6 @@ export interface EngineOptions {
   channel?: Channel;
   storage?: Storage;
   nextFrame?: (work: () => void) => void;
-  /** `logIn` follows at once: nothing is asked for before. */
-  isLoggingIn?: boolean;
   silenceMs?: number;
   beatMs?: number;
 }
@@ -77,10 +75,8 @@ export class Engine {
       ...(options.beatMs === undefined ? {} : { beatMs: options.beatMs }),
     });
     this.#listen();
-    if (options.isLoggingIn !== true) {
-      void this.#readApprovals();
-      this.outbox.flush();
-    }
+    void this.#readApprovals();
+    this.outbox.flush();
   }
 
   close(): void {
@@ -92,9 +88,9 @@ export class Engine {
     this.tabs.close();
   }
 
-  /** Exchange the token for a cookie; ServiceError if it is wrong. */
+  /** See `logIn`. */
   async logIn(token: string): Promise<void> {
-    await must(this.api.POST("/session", { body: { token } }));
+    await logIn(this.api, token);
     this.login.set("in");
     this.#start();
   }

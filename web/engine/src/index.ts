@@ -1,5 +1,5 @@
 /** The engine of a chat with agent-runner: no React, no DOM. */
-export { type Api, asServiceError, type Fetch, must, ServiceError } from "./client";
+export { type Api, asServiceError, client, type Fetch, logIn, must, ServiceError } from "./client";
 export {
   ConversationLog,
   type ConversationView,

@@ -329,6 +329,10 @@ class Reduction {
         break;
       case "session.started":
         view.session = event;
+        view.commands = event.commands ?? view.commands;
+        break;
+      case "session.commands":
+        view.commands = event.commands;
         break;
       case "settings.applied":
         view.settings = event;

@@ -2,7 +2,7 @@ import { type Approval, asServiceError, type Decision, type ServiceError } from 
 import { type KeyboardEvent, lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { Markdown } from "../markdown/Markdown";
 import { useEngine } from "../react/AgentRunnerProvider";
-import { changeOf } from "../diff/changeOf";
+import { changeOf } from "../diff/change";
 import { Diff } from "../diff/Diff";
 import { Values } from "../tools/Values";
 import { duration, fullTime, typeTitle } from "../ui/format";
@@ -190,8 +190,10 @@ function Asked({ approval }: { approval: Approval }) {
   return (
     <div className="ask-what" tabIndex={0} role="region" aria-label="Everything it would run with">
       {approval.question !== "" && approval.question !== command && <p>{approval.question}</p>}
-      {change !== null && <Diff change={change} />}
-      <Values value={approval.input} />
+      {change?.pieces.map((piece, at) => (
+        <Diff key={at} path={piece.path} before={piece.before} after={piece.after} kind={piece.kind} numbered={piece.whole} />
+      ))}
+      <Values value={approval.input} label="Arguments" />
     </div>
   );
 }

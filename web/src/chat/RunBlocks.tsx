@@ -1,8 +1,7 @@
-import type { Block } from "@agent-runner/engine";
+import type { Block, ToolCall } from "@agent-runner/engine";
 import { memo, useState } from "react";
 import { Markdown } from "../markdown/Markdown";
 import { ToolGroup } from "../tools/ToolGroup";
-import { ToolRow } from "../tools/ToolRow";
 import { duration } from "../ui/format";
 import { ApprovalCard } from "./ApprovalCard";
 
@@ -12,6 +11,9 @@ export interface RunBlocksProps {
   /** The run goes on: its last steps stay open. */
   isLive: boolean;
 }
+
+/** A group of more steps is closed until somebody opens it, once it is over. */
+const MOST_OPEN = 6;
 
 type Step = Extract<Block, { kind: "tool" }>;
 type Piece = { steps: readonly Step[] } | { block: Exclude<Block, { kind: "tool" }> };
@@ -44,15 +46,12 @@ function piecesOf(blocks: readonly Block[]): Piece[] {
 }
 
 function Steps({ steps, isLast, isLive }: { steps: readonly Step[]; isLast: boolean; isLive: boolean }) {
-  const rows = steps.map((step) => (
-    <ToolRow key={step.id} call={step.call}>
-      {step.children.length > 0 && <RunBlocks blocks={step.children} isLive={isLive} />}
-    </ToolRow>
-  ));
+  const childrenOf = (call: ToolCall) => {
+    const children = steps.find((step) => step.call === call)?.children ?? [];
+    return children.length > 0 && <RunBlocks blocks={children} isLive={isLive} />;
+  };
   return (
-    <ToolGroup calls={steps.map((step) => step.call)} isOpen={isLast || steps.length <= 6}>
-      {rows}
-    </ToolGroup>
+    <ToolGroup calls={steps.map((step) => step.call)} open={isLast || steps.length <= MOST_OPEN} childrenOf={childrenOf} />
   );
 }
 

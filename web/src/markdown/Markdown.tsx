@@ -1,7 +1,7 @@
-import { memo, useEffect, useMemo, useRef, useState } from "react";
+import { memo, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import remend from "remend";
 import { MarkdownBlock } from "./Block.tsx";
-import { Splitter, type Block, type Page, type Split } from "./blocks.ts";
+import { PAGE_SIZE, Splitter, type Block, type Page, type Split } from "./blocks.ts";
 import { Code } from "./Code.tsx";
 import { sizeOf } from "./LongText.tsx";
 import { definitionsFor, NO_REFERENCES, numbersFor, referencesOf, type References } from "./references.ts";
@@ -32,27 +32,34 @@ export function Blocks({ split, streaming }: { split: Split; streaming: boolean 
     before.current = references;
   }, [references]);
   const [revealed, setRevealed] = useState(0);
-  const first = Math.min(pages.length, FIRST_PAGES + revealed);
-  const last = Math.max(first, pages.length - LAST_PAGES);
-  const hidden = pages.slice(first, last).reduce((sum, page) => sum + page.size, 0);
+  const shown = pages.at(-1) && pages.at(-1)!.size < PAGE_SIZE ? pages : [...pages, NO_PAGE];
+  const first = Math.min(shown.length, FIRST_PAGES + revealed);
+  const last = Math.max(first, shown.length - LAST_PAGES);
+  // The open block stands in its page, so that it stays the same element when it closes.
+  const view = (page: Page, index: number): ReactNode => (
+    <PageView key={index} page={page} open={index === shown.length - 1 ? open : null} references={references} healed={streaming && index === shown.length - 1} />
+  );
+  const hidden = shown.slice(first, last).reduce((sum, page) => sum + page.size, 0);
   return (
     <div className="md-text">
-      {pages.slice(0, first).map((page, index) => <PageView key={index} page={page} references={references} />)}
+      {shown.slice(0, first).map(view)}
       {hidden > 0 && (
         <div className="md-more">
           <button type="button" onClick={() => setRevealed(revealed + MORE_PAGES)}>Show more</button>
           <span>{`${sizeOf(hidden)} of this text not shown`}</span>
         </div>
       )}
-      {pages.slice(last).map((page, index) => <PageView key={last + index} page={page} references={references} />)}
-      {open && <BlockView key={`open-${pages.length}`} block={open} references={references} healed={streaming} />}
+      {shown.slice(last).map((page, index) => view(page, last + index))}
       {!streaming && references.notes.size > 0 && <Notes references={references} />}
     </div>
   );
 }
 
-const PageView = memo(function PageView({ page, references }: { page: Page; references: References }) {
-  return <>{page.blocks.map((block, index) => <BlockView key={index} block={block} references={references} healed={false} />)}</>;
+const NO_PAGE: Page = { blocks: [], size: 0 };
+
+const PageView = memo(function PageView({ page, open, references, healed }: { page: Page; open: Block | null; references: References; healed: boolean }) {
+  const blocks = open ? [...page.blocks, open] : page.blocks;
+  return <>{blocks.map((block, index) => <BlockView key={index} block={block} references={references} healed={healed && block === open} />)}</>;
 });
 
 const BlockView = memo(function BlockView({ block, references, healed }: { block: Block; references: References; healed: boolean }) {

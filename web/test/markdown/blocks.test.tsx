@@ -9,7 +9,7 @@ const blocks = ({ pages, open }: Split): Block[] => [...pages.flatMap((page) => 
 const texts = (text: string): string[] => blocks(split(text)).map((block) => block.text);
 const LONG = "word ".repeat(100);
 const ONE = `${LONG}\n\n`;
-const TEXTS = Number(process.env["MARKDOWN_TEXTS"] ?? 1500);
+const TEXTS = Number(process.env["MARKDOWN_TEXTS"] ?? 500);
 
 /** Line ends between elements do not count, nor does a blank line that ends the open fence of a list item. */
 const html = (one: Split): string => renderToStaticMarkup(<Blocks split={one} streaming={false} />).replace(/>\s+</g, "><").replace(/\n+(?=<\/code>)/g, "");
