@@ -12,5 +12,7 @@ def test_they_pass() -> None:
     npm = script("npm")
     if not npm.are_there():
         left_out("web/node_modules is not there: Node.js or npm could not be had at set-up")
-    done = npm.run("run", "test", "--", "--passWithNoTests", CI="true", NO_COLOR="1")
-    assert done.returncode == 0, done.stdout
+    # How long one takes says nothing on a machine that is shared.
+    done = npm.run("run", "test", "--", "--testTimeout=60000", CI="true")
+    if done.returncode:
+        pytest.fail(done.stdout, pytrace=False)
