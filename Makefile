@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Programs are started by the hundred here: without it each would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test coverage check types test-real chaos attack defences soak load record bench lock clean
+.PHONY: help run test coverage check types test-real chaos attack defences soak load record bench bench-web lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -66,6 +66,10 @@ bench: ## Measure, beside a peer or a limit
 	@$(PYTHON) .ci/bootstrap.py dev
 	@$(PYTHON) .ci/bootstrap.py real
 	@$(BIN)/agent-runner bench $(ARGS)
+
+bench-web: ## Measure the page: its first load, packed, beside a limit
+	@$(PYTHON) .ci/bootstrap.py dev
+	@$(BIN)/agent-runner bench web
 
 lock: ## Resolve the dependency locks anew (needs uv)
 	@sh .ci/lock.sh

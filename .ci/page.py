@@ -28,10 +28,10 @@ def set_up(pip: Callable[..., bool], say: Callable[[str], None], *, modules: boo
         return
     with (npm.VENV / ".page-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not npm.are_there() and not is_built():
-            say("Building the page with Node.js, once: about 20 s")
+        if not is_built():
+            say(f"Building the page{'' if npm.are_there() else ' with Node.js: about 20 s'}")
         elif not npm.are_there() and modules:
-            say("Fetching what the page is built and tested with, once")
+            say("Fetching what the page is built and tested with")
         try:
             if modules or not is_built():
                 npm.install(pip)

@@ -49,6 +49,11 @@ def path(*words: str) -> str:
     return "".join(f"/{quote(word, safe='')}" for word in words)
 
 
+def fragment(text: str) -> str:
+    """A value in a URL's fragment, `#name=VALUE`."""
+    return quote(text, safe="")
+
+
 def parameter(data: bytes) -> list[str]:
     """The ways in which programs write a value in a URL: strictly, with its `/`, as of a form."""
     return [quote(data, safe=""), quote(data), quote_plus(data)]

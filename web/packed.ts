@@ -14,7 +14,7 @@ export function packed(): Plugin {
     configResolved(config) {
       folder = resolve(config.root, config.build.outDir);
     },
-    closeBundle() {
+    writeBundle() {
       for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
         if (!PACKED.test(name)) continue;
         const body = readFileSync(join(folder, name));

@@ -171,7 +171,7 @@ class _InPieces(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        body = b"" if scope["method"] == "HEAD" else bytes(self.body)
+        body = bytes(self.body)
         await send(
             {
                 "type": "http.response.start",
@@ -183,7 +183,7 @@ class _InPieces(Response):
             for at in range(0, len(body) - PIECE, PIECE):
                 piece = body[at : at + PIECE]
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-            last = body[(len(body) - 1) // PIECE * PIECE :] if body else b""
+            last = body[max(0, len(body) - 1) // PIECE * PIECE :]
             await send({"type": "http.response.body", "body": last})
         if sending.cancelled_caught and (abort := scope.get(ABORT)) is not None:
             abort()

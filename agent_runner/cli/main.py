@@ -18,6 +18,7 @@ from agent_runner.home import settle
 
 _PLACES = {
     "serve": "serve:serve",
+    "link": "link:link",
     "exec": "execute:execute",
     "agents": "agents:agents",
     "conversations": "conversations:conversations",
@@ -51,8 +52,8 @@ def application(names: Iterable[str] = _PLACES) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help="""Drive coding agents such as Claude Code and Gemini CLI without a terminal.
 
-        Start the service with `agent-runner serve`, then, in another terminal:
-        `agent-runner exec demo "Hello"` for a first chat that needs no CLI, and
+        Start the service with `agent-runner serve` and open the link that it prints, or, in
+        another terminal: `agent-runner exec demo "Hello"` for a first chat that needs no CLI, and
         `agent-runner agents add NAME --type claude-code` for a real agent.""",
     )
     app.callback()(_root)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TextIO, cast
@@ -23,12 +25,14 @@ from agent_runner.app.memory import keep_small
 from agent_runner.app.server import serve as serve_forever
 from agent_runner.app.state_dir import StateDir
 from agent_runner.cli.options import named_folder
+from agent_runner.cli.page_link import page_link
 from agent_runner.cli.terminal import fail, out
 from agent_runner.doctor.examine import clis
 from agent_runner.doctor.report import CliFinding
 from agent_runner.errors import AgentRunnerError
 from agent_runner.plain_text import clean
 from agent_runner.runners.secrets import Secrets
+from agent_runner.settings import default_state_dir
 from agent_runner.troubles import Troubles
 
 log = structlog.get_logger(__name__)
@@ -49,7 +53,10 @@ def serve(
         Path | None, typer.Option(envvar=CONFIG_VARIABLE, help="YAML file with settings.")
     ] = None,
 ) -> None:
-    """Start the service, and say where it is and which agents it can drive.
+    """Start the service; at a terminal it prints the link that opens its page, logged in.
+
+    It also says which agents it can drive on this machine. `agent-runner link` prints the link
+    again.
 
     The same can be set by AGENT_RUNNER_HOST, _PORT, _STATE_DIR and _CONFIG; the token by
     AGENT_RUNNER_TOKEN. AGENT_RUNNER_AUTH=none asks for no token (loopback only).
@@ -107,22 +114,14 @@ async def _announce(context: Context, url: str, token: str | None) -> None:
 async def _say(context: Context, url: str, token: str | None) -> None:
     state = StateDir(context.settings.state_dir)
     out.print(f"agent-runner {context.version} listens on {url}")
-    out.print(f"  state   {state.root}")
-    out.print(f"  token   {_shown(context, state, token)}")
     out.print()
-    out.print("A first chat (a replay of a recording; needs no CLI and no account):")
-    header = ""
-    if token is not None:
-        # Not among curl's own words, which every user of the machine can read.
-        kept = context.settings.server.token is None
-        source = f"cat {quoting.shell([str(state.token_file)])}" if kept else "echo YOUR-TOKEN"
-        out.print(f"  {source} | sed 's/^/Authorization: Bearer /' | \\")
-        header = "  -H @- \\\n"
-    out.print(
-        f"  curl -N {url}/agents/{DEMO_AGENT}/execute \\\n{header}"
-        "  -H 'Content-Type: application/json' -H 'Accept: text/event-stream' \\\n"
-        '  -d \'{"prompt": "Hello"}\''
-    )
+    out.print(_page(context, url, token))
+    out.print()
+    out.print(f"  state   {state.root}")
+    out.print(f"  token   {_token(context, state, token)}")
+    out.print()
+    out.print("A first chat without a browser (a replay of a recording; needs no CLI, no account):")
+    out.print(f"  {_command(context, 'exec', DEMO_AGENT, 'Hello')}")
     out.print()
     out.print("Agent CLIs on this machine:")
     async for finding in clis(context.warden, context.settings, os.environ):
@@ -131,13 +130,31 @@ async def _say(context: Context, url: str, token: str | None) -> None:
     out.print("Ready. Ctrl-C stops it.")
 
 
-def _shown(context: Context, state: StateDir, token: str | None) -> str:
-    """The token for who sits at a terminal; a file or a journal has other readers."""
+def _page(context: Context, url: str, token: str | None) -> str:
+    """The link, for who sits at a terminal; a file or a journal has other readers."""
+    if token is None or (sys.stdout.isatty() and out.is_terminal):
+        return f"Open {page_link(url, token)}"
+    return f"Open {page_link(url, None)}   the link that logs in: {_command(context, 'link')}"
+
+
+def _token(context: Context, state: StateDir, token: str | None) -> str:
     if token is None:
         return "none asked (auth: none)"
     if context.settings.server.token is not None:
         return "the one that is configured"
-    return token if out.is_terminal else f"in {state.token_file}"
+    return f"in {state.token_file}"
+
+
+def _command(context: Context, *words: str) -> str:
+    """The line that has a command talk to this service."""
+    program = "agent-runner"
+    if shutil.which(program) is None and Path(sys.argv[0]).name == program:
+        program = sys.argv[0]
+    root = context.settings.state_dir
+    with suppress(AgentRunnerError):  # of a user who has no home
+        if root == default_state_dir():
+            return quoting.shell([program, *words])
+    return quoting.shell([program, *words, "--state-dir", str(root)])
 
 
 def _line(finding: CliFinding) -> str:

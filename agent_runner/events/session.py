@@ -47,7 +47,7 @@ class SessionContinued(AgentEvent, frozen=True, kw_only=True, tag="session.conti
 
 
 class SessionStarted(AgentEvent, frozen=True, kw_only=True, tag="session.started"):
-    """The CLI opened or resumed its own session."""
+    """The CLI opened or resumed its own session. `commands` are its slash commands."""
 
     recovered: ClassVar[bool] = True
     session_id: str
@@ -57,6 +57,13 @@ class SessionStarted(AgentEvent, frozen=True, kw_only=True, tag="session.started
     permission_mode: str | None = None
     tools: list[str] | None = None
     mcp_servers: list[dict[str, Any]] | None = None
+    commands: list[str] | None = None
+
+
+class SessionCommands(AgentEvent, frozen=True, kw_only=True, tag="session.commands"):
+    """The CLI's slash commands are these from now on, each without its slash."""
+
+    commands: list[str]
 
 
 class PromptTaken(AgentEvent, frozen=True, kw_only=True, tag="prompt.taken"):

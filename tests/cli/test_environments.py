@@ -31,6 +31,7 @@ CLIENTS = [
     ["circuits", "list"],
     ["tickets", "pending", "demo"],
     ["sessions"],
+    ["link"],
     ["db", "stats"],
     ["doctor"],
     ["agents", "list", "--json"],

@@ -5,6 +5,7 @@ import { Markdown } from "../src/markdown/Markdown.tsx";
 import type { ToolCall } from "../src/tools/tool.ts";
 import { ToolRow } from "../src/tools/ToolRow.tsx";
 import { Values } from "../src/tools/Values.tsx";
+import { callOf } from "./calls.ts";
 import { faults, mount, until } from "./dom.ts";
 import corpus from "./xss.json";
 
@@ -37,7 +38,7 @@ describe("hostile text", () => {
   });
 
   it.each(corpus)("is harmless in a tool call: %j", async (text) => {
-    const call = (more: Partial<ToolCall>): ToolCall => ({ toolCallId: "1", name: text, title: text, kind: text, input: { command: text, [text]: [text, { [text]: text }] }, status: "failed", output: text, error: text, ...more });
+    const call = (more: Partial<ToolCall>): ToolCall => callOf({ name: text, title: text, kind: text, input: { command: text, [text]: [text, { [text]: text }] }, status: "failed", output: text, error: text, ...more });
     const { box, render } = await mount(<ToolRow call={call({})} open />);
     expect(faults(box)).toEqual([]);
     for (const more of [

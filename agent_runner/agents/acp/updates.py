@@ -9,10 +9,12 @@ from agent_runner.agents.acp.calls import changed_files, output_text, tool_input
 from agent_runner.agents.acp.held import PENDING, HeldCalls
 from agent_runner.agents.failures import short
 from agent_runner.agents.protocol import ProtocolBase
+from agent_runner.agents.slash_commands import command_names
 from agent_runner.agents.text_items import TextItems
 from agent_runner.decoding.decode import plain, whole
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.notice import Activity, Notice
+from agent_runner.events.session import SessionCommands
 from agent_runner.events.tool import ToolProgress, ToolStarted
 
 
@@ -32,7 +34,7 @@ def update_events(
         data = {"used": whole(decoded.used), "size": whole(decoded.size)}
         return [Activity(code="context_usage", data=data)]
     if isinstance(decoded, acp.Commands):
-        return [Activity(code="available_commands")]
+        return [SessionCommands(commands=command_names(decoded.availableCommands))]
     return [Notice(code=kind[:80], level="debug")]
 
 

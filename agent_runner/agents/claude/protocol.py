@@ -32,6 +32,7 @@ from agent_runner.agents.claude.turns import Turns
 from agent_runner.agents.failures import code_for_text, short
 from agent_runner.agents.line_reader import join
 from agent_runner.agents.protocol import ENDED, ProtocolBase
+from agent_runner.agents.slash_commands import command_names
 from agent_runner.agents.unanswered import UNTOLD
 from agent_runner.decoding.decode import Broken, Unrecognised, objects, plain, shown, whole
 from agent_runner.events.background import BackgroundTask
@@ -387,6 +388,7 @@ class ClaudeProtocol(ProtocolBase):
                     permission_mode=message.permissionMode,
                     tools=message.tools,
                     mcp_servers=plain(message.mcp_servers),
+                    commands=command_names(message.slash_commands) or None,
                 )
             )
         else:

@@ -7,10 +7,12 @@ from typing import Any
 from agent_runner.agents.claude import system_schema as s
 from agent_runner.agents.claude.result import API_ERRORS
 from agent_runner.agents.failures import code_for_status, short
+from agent_runner.agents.slash_commands import command_names
 from agent_runner.agents.unanswered import hook_words
 from agent_runner.decoding.decode import plain, whole
 from agent_runner.events.base import AgentEvent
 from agent_runner.events.notice import Activity, Notice
+from agent_runner.events.session import SessionCommands
 from agent_runner.events.usage import RetryScheduled
 from conversation_store.codes import FailureCode
 
@@ -48,6 +50,8 @@ def system_events(line: s.System) -> list[AgentEvent]:
     if isinstance(line, s.Summary):
         text = short(str(line.summary or line.title or ""))
         return [Notice(code=line.subtype, level="debug", message=text)]
+    if isinstance(line, s.CommandsChanged):
+        return [SessionCommands(commands=command_names(line.commands))]
     if isinstance(line, s.WritesLost):
         return [Notice(code=line.subtype, level="warning", message=short(str(line.error or "")))]
     if isinstance(line, s.FilesPersisted):

@@ -32,6 +32,11 @@ export function client(base: string, fetch: Fetch): Api {
   return createClient<paths>({ baseUrl: base, fetch: (request) => fetch(request) });
 }
 
+/** Exchange the token for a cookie of this browser; ServiceError if it is wrong. */
+export async function logIn(api: Api, token: string): Promise<void> {
+  await must(api.POST("/session", { body: { token } }));
+}
+
 /** The answer's data; ServiceError if there is none. */
 export async function must<T>(
   call: Promise<{ data?: T; error?: unknown; response: Response }>,

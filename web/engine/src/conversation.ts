@@ -58,7 +58,8 @@ export class ConversationLog {
   readonly #turns = new Map<string, Turn>();
   readonly #runs = new Map<string, RunLog>();
   readonly #entries = new Map<string, RunEntry>();
-  readonly #order = new Map<string, number>();
+  /** The first turn of each run; of a run that is only known by its events there is none yet. */
+  readonly #firstTurns = new Map<string, number>();
   readonly #asked = new Set<string>();
   readonly #queue: string[] = [];
   readonly #dirty = new Set<string>();
@@ -148,7 +149,6 @@ export class ConversationLog {
     this.#logOf(event.runId).add(event);
     this.#dirty.add(event.runId);
     if (event.type === "run.queued" || event.type === "run.started" || event.type === "run.finished") {
-      if (event.type === "run.queued") this.#place(event.runId, this.#nextPlace());
       if (event.type === "run.queued" && (event.attachments ?? []).length > 0) {
         void this.#fetchTurns([event.turnId]);
       }
@@ -235,22 +235,30 @@ export class ConversationLog {
 
   #turn(turn: Turn): void {
     const before = this.#turns.get(turn.turnId);
+    if (before !== undefined && isSameTurn(before, turn)) return;
     this.#turns.set(turn.turnId, turn);
-    if (turn.runId === null || before !== undefined) return;
-    const at = this.#order.get(turn.runId);
-    if (at === undefined || turn.seq < at) this.#order.set(turn.runId, turn.seq);
+    if (turn.runId === null) return;
+    const at = this.#firstTurns.get(turn.runId);
+    if (at === undefined || turn.seq < at) this.#firstTurns.set(turn.runId, turn.seq);
     this.#dirty.add(turn.runId);
   }
 
-  #nextPlace(): number {
-    let highest = this.#conversation?.lastTurnSeq ?? 0;
-    for (const at of this.#order.values()) highest = Math.max(highest, at);
-    for (const turn of this.#turns.values()) highest = Math.max(highest, turn.seq);
-    return highest + 0.001;
+  /** Where each run stands among the turns: one without a turn behind those that began before it. */
+  #places(): Map<string, number> {
+    const places = new Map(this.#firstTurns);
+    const known = [...this.#firstTurns].map(([runId, turn]) => ({ turn, event: this.#firstEvent(runId) ?? 0 }));
+    for (const runId of this.#runs.keys()) {
+      const event = this.#firstEvent(runId);
+      if (places.has(runId) || event === null) continue;
+      let last = 0;
+      for (const one of known) if (one.event < event) last = Math.max(last, one.turn);
+      places.set(runId, last + 1 - 1 / (1 + event));
+    }
+    return places;
   }
 
-  #place(runId: string, at: number): void {
-    if (!this.#order.has(runId)) this.#order.set(runId, at);
+  #firstEvent(runId: string): number | null {
+    return this.#runs.get(runId)?.events[0]?.seq ?? null;
   }
 
   /** A run's end names the turn that is its answer; its words are in the run's events. */
@@ -266,7 +274,6 @@ export class ConversationLog {
     if (log === undefined) {
       log = new RunLog(runId);
       this.#runs.set(runId, log);
-      this.#place(runId, this.#nextPlace());
       this.#structure = true;
     }
     return log;
@@ -274,7 +281,7 @@ export class ConversationLog {
 
   /** The newest runs first: they are what is looked at. */
   #wantRuns(): void {
-    const runs = [...this.#order].sort((a, b) => b[1] - a[1]).slice(0, 8);
+    const runs = [...this.#firstTurns].sort((a, b) => b[1] - a[1]).slice(0, 8);
     for (const [runId] of runs) this.#wantRun(runId);
   }
 
@@ -373,7 +380,7 @@ export class ConversationLog {
       } else if (turn.direction === "inbound") prompts.set(turn.runId, turn);
       else answers.set(turn.runId, turn);
     }
-    for (const [runId, at] of this.#order) {
+    for (const [runId, at] of this.#places()) {
       const known = this.#entries.get(runId);
       const prompt = prompts.get(runId) ?? null;
       const answer = answers.get(runId) ?? null;
@@ -407,4 +414,8 @@ export class ConversationLog {
     this.#entries.set(runId, entry);
     return entry;
   }
+}
+
+function isSameTurn(a: Turn, b: Turn): boolean {
+  return a.content === b.content && a.runId === b.runId && a.attachments.length === b.attachments.length;
 }

@@ -1,16 +1,18 @@
 /** All that a page knows of the service: one stream, what came of it, and what is on its way. */
-import { type Api, asServiceError, client, type Fetch, must, ServiceError } from "./client";
+import { type Api, asServiceError, client, type Fetch, logIn, must, refusalOf, ServiceError } from "./client";
 import { ConversationLog } from "./conversation";
 import type { Frame } from "./frames";
 import { Observable } from "./observable";
 import { type Accepted, Outbox, type Prompt, type Storage } from "./outbox";
 import { type Channel, type Locks, Tabs } from "./tabs";
-import type { Agent, Approval, Conversation, ConversationEvent, Decision, Health } from "./types";
+import type { Agent, Approval, Attachment, Conversation, ConversationEvent, Decision, Health } from "./types";
 
 export interface EngineOptions {
   /** Where the service is; "" for the page's own origin. */
   base?: string;
   fetch?: Fetch;
+  /** For a page of another origin, which has no cookie of the service. */
+  token?: string;
   locks?: Locks;
   channel?: Channel;
   storage?: Storage;
@@ -48,7 +50,7 @@ export class Engine {
 
   constructor(options: EngineOptions = {}) {
     this.base = options.base ?? "";
-    this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
+    this.#fetch = withToken(options.fetch ?? ((...call) => globalThis.fetch(...call)), options.token);
     this.#nextFrame = options.nextFrame ?? beforeNextPicture;
     this.#storage = options.storage ?? globalThis.localStorage;
     this.api = client(this.base || originOf(), this.#watchedFetch);
@@ -86,9 +88,9 @@ export class Engine {
     this.tabs.close();
   }
 
-  /** Exchange the token for a cookie; ServiceError if it is wrong. */
+  /** See `logIn`. */
   async logIn(token: string): Promise<void> {
-    await must(this.api.POST("/session", { body: { token } }));
+    await logIn(this.api, token);
     this.login.set("in");
     this.#start();
   }
@@ -130,6 +132,41 @@ export class Engine {
 
   send(prompt: Prompt): string {
     return this.outbox.send(prompt);
+  }
+
+  /** Give the service a file; it is a part of a prompt only once one names it. */
+  async upload(file: Blob): Promise<Attachment> {
+    const answer = await this.#watchedFetch(`${this.base}/attachments`, {
+      method: "POST",
+      credentials: "same-origin",
+      headers: { "Content-Type": file.type || "application/octet-stream" },
+      body: file,
+    }).catch((error: unknown) => {
+      throw asServiceError(error);
+    });
+    if (!answer.ok) throw await refusalOf(answer);
+    return (await answer.json()) as Attachment;
+  }
+
+  /** A new conversation that goes on from an answer of this one. */
+  async fork(conversationId: string, turnId: string): Promise<Conversation> {
+    const params = { path: { conversationId } };
+    const body = { turnId, title: null };
+    return must(this.api.POST("/conversations/{conversationId}/fork", { params, body }));
+  }
+
+  /** Have the agent's process ready before the prompt comes. Nothing is lost if it cannot be. */
+  warmUp(agentId: string, conversationId: string): void {
+    const params = { path: { agentId } };
+    this.api.POST("/agents/{agentId}/start", { params, body: { conversationId } }).catch(() => undefined);
+  }
+
+  /** The last `tail` bytes of what a run's CLI has printed, and how much there is. */
+  async rawLog(agentId: string, runId: string, stream: string, tail: number): Promise<{ size: number; text: string }> {
+    const path = `/agents/${encodeURIComponent(agentId)}/logs/${encodeURIComponent(runId)}/${stream}`;
+    const answer = await this.#watchedFetch(`${this.base}${path}?tail=${tail}`, { credentials: "same-origin" });
+    if (!answer.ok) throw await refusalOf(answer);
+    return { size: Number(answer.headers.get("x-log-size") ?? 0), text: await answer.text() };
   }
 
   async stop(agentId: string, runId: string): Promise<void> {
@@ -297,6 +334,15 @@ export class Engine {
     this.tabs.wake();
     this.outbox.flush();
   }
+}
+
+function withToken(fetch: Fetch, token: string | undefined): Fetch {
+  if (token === undefined) return fetch;
+  return (input, init) => {
+    const request = new Request(input, init);
+    request.headers.set("Authorization", `Bearer ${token}`);
+    return fetch(request);
+  };
 }
 
 function originOf(): string {

@@ -1,5 +1,5 @@
 /** The engine of a chat with agent-runner: no React, no DOM. */
-export { type Api, asServiceError, type Fetch, must, ServiceError } from "./client";
+export { type Api, asServiceError, client, type Fetch, logIn, must, ServiceError } from "./client";
 export {
   ConversationLog,
   type ConversationView,
@@ -10,7 +10,7 @@ export {
 export { Engine, type EngineOptions, type Login } from "./engine";
 export { Observable } from "./observable";
 export type { Accepted, Pending, Prompt } from "./outbox";
-export type { Link } from "./page_stream";
+export type { Link } from "./pageStream";
 export {
   type Block,
   type FileChange,

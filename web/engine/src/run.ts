@@ -93,6 +93,8 @@ export interface RunView {
   routes: readonly Route[];
   started: EventOf<"run.started"> | null;
   session: EventOf<"session.started"> | null;
+  /** The CLI's own slash commands, without the slash. */
+  commands: readonly string[];
   settings: EventOf<"settings.applied"> | null;
   finished: EventOf<"run.finished"> | null;
   blocks: readonly Block[];
@@ -160,7 +162,12 @@ export class RunLog {
   /** Take in many at once, in any order. */
   addAll(events: readonly ConversationEvent[]): void {
     const known = new Set(this.#events.map((event) => event.seq));
-    const fresh = events.filter((event): event is Durable => "seq" in event && !known.has(event.seq));
+    const fresh: Durable[] = [];
+    for (const event of events) {
+      if (!("seq" in event) || known.has(event.seq)) continue;
+      known.add(event.seq);
+      fresh.push(event);
+    }
     if (fresh.length === 0) return;
     this.#events.push(...fresh);
     this.#events.sort((a, b) => a.seq - b.seq);
@@ -260,6 +267,7 @@ class Reduction {
       routes: [],
       started: null,
       session: null,
+      commands: [],
       settings: null,
       finished: null,
       blocks: [],
@@ -321,6 +329,10 @@ class Reduction {
         break;
       case "session.started":
         view.session = event;
+        view.commands = event.commands ?? view.commands;
+        break;
+      case "session.commands":
+        view.commands = event.commands;
         break;
       case "settings.applied":
         view.settings = event;
@@ -548,29 +560,21 @@ class Reduction {
   }
 }
 
-/** Blocks in order, those of a helper below the call that began it. */
+/** Blocks in order, those of a helper below the call that began it, which comes before them. */
 function nested(placed: readonly Placed[]): Block[] {
-  const owned = new Map<string, Block[]>();
-  const calls = new Set<string>();
-  for (const { block } of placed) if (block.kind === "tool") calls.add(block.call.toolCallId);
   const top: Block[] = [];
+  const below = new Map<string, Block[]>();
   for (const { parent, block } of placed) {
-    if (parent === null || !calls.has(parent)) top.push(block);
-    else if (owned.has(parent)) owned.get(parent)?.push(block);
-    else owned.set(parent, [block]);
+    const siblings = (parent === null ? undefined : below.get(parent)) ?? top;
+    if (block.kind !== "tool") {
+      siblings.push(block);
+      continue;
+    }
+    const children: Block[] = [];
+    below.set(block.call.toolCallId, children);
+    siblings.push({ ...block, children });
   }
-  if (owned.size === 0) return top;
-  const seen = new Set<string>();
-  const grow = (blocks: Block[]): Block[] =>
-    blocks.map((block) => {
-      if (block.kind !== "tool") return block;
-      const id = block.call.toolCallId;
-      const children = owned.get(id);
-      if (children === undefined || seen.has(id)) return block;
-      seen.add(id);
-      return { ...block, children: grow(children) };
-    });
-  return grow(top);
+  return top;
 }
 
 function unseen(toolCallId: string, name: string): ToolCall {
@@ -613,10 +617,11 @@ class Spans {
   }
 
   see(event: Durable): void {
-    const now = Date.parse(event.time);
+    // Times may be a little out of order: what is asked is stamped before it is told.
+    const now = Math.max(this.#since ?? 0, Date.parse(event.time));
     if (this.#since !== null && this.#phase !== "over") {
       const what = this.#what();
-      this.#sums.set(what, (this.#sums.get(what) ?? 0) + Math.max(0, now - this.#since));
+      this.#sums.set(what, (this.#sums.get(what) ?? 0) + now - this.#since);
     }
     this.#since = now;
     switch (event.type) {

@@ -4,7 +4,7 @@
  */
 import type { Frame } from "./frames";
 import { Observable } from "./observable";
-import { type Link, PageStream, type PageStreamOptions } from "./page_stream";
+import { type Link, PageStream, type PageStreamOptions } from "./pageStream";
 
 /** What tabs say to each other. */
 type Word =

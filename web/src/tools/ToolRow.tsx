@@ -14,7 +14,7 @@ import "./tools.css";
 export const ToolRow = memo(function ToolRow({ call, open = false, children }: { call: ToolCall; open?: boolean; children?: ReactNode }) {
   const [isOpen, setOpen] = useState(open);
   const change = changeOf(call.name, call.input);
-  const subject = call.inputText !== undefined && Object.keys(call.input).length === 0 ? subjectOfText(call.inputText) : subjectOf(call.name, call.input, call.title ?? null);
+  const subject = call.status === "writing" ? subjectOfText(call.inputText) : subjectOf(call.name, call.input, call.title ?? null);
   const label = labelOf(call.name);
   const hint = hintOf(call);
   return (
@@ -61,7 +61,7 @@ function ToolDetails({ call, change }: { call: ToolCall; change: Change | null }
   const rest = change && change.pieces.length > 0 ? withoutEdit(call.input) : call.input;
   return (
     <div className="tool-body">
-      {call.inputText !== undefined && Object.keys(call.input).length === 0 ? (
+      {call.status === "writing" ? (
         <Part title="Input so far"><Output text={call.inputText} /></Part>
       ) : (
         Object.keys(rest).length > 0 && <Part title="Input"><Values value={rest} label="Input" /></Part>

@@ -5,7 +5,7 @@ import { STATUS_WORDS, type ToolCall } from "./tool.ts";
 const LOOKED_AT = 4000;
 
 /** What came of a call, in a few words: its exit code, lines or hits; empty when that is not cheap to tell. */
-export function hintOf({ name, status, output, error }: Pick<ToolCall, "name" | "status" | "output" | "error">): string {
+export function hintOf({ name, status, output, error }: Pick<ToolCall, "name" | "status" | "output"> & Partial<Pick<ToolCall, "error">>): string {
   if (status === "writing" || status === "running") return "";
   const label = labelOf(name);
   const text = textOf(output);

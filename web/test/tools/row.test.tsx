@@ -4,9 +4,10 @@ import { describe, expect, it } from "vitest";
 import type { ToolCall } from "../../src/tools/tool.ts";
 import { ToolGroup } from "../../src/tools/ToolGroup.tsx";
 import { ToolRow } from "../../src/tools/ToolRow.tsx";
+import { callOf } from "../calls.ts";
 import { mount, until } from "../dom.ts";
 
-const call = (more: Partial<ToolCall> = {}): ToolCall => ({ toolCallId: "1", name: "Bash", input: { command: "ls -l" }, status: "completed", output: "a\nb", durationMs: 120, ...more });
+const call = (more: Partial<ToolCall> = {}): ToolCall => callOf({ input: { command: "ls -l" }, output: "a\nb", durationMs: 120, ...more });
 const line = (box: Element): string => box.querySelector("summary")!.textContent;
 
 async function openIt(details: HTMLDetailsElement): Promise<void> {

@@ -1,0 +1,97 @@
+import { describe, expect, test } from "vitest";
+import { type Accepted, Outbox, type Prompt, type Storage } from "../src/outbox";
+import { FakeService, problem, until } from "./fakeService";
+
+class FakeStorage implements Storage {
+  readonly #kept = new Map<string, string>();
+  getItem = (key: string) => this.#kept.get(key) ?? null;
+  setItem = (key: string, value: string) => void this.#kept.set(key, value);
+  removeItem = (key: string) => void this.#kept.delete(key);
+  get size() {
+    return this.#kept.size;
+  }
+}
+
+const PROMPT: Prompt = {
+  agentId: "worker",
+  conversationId: null,
+  text: "Hello",
+  attachments: [],
+  busy: null,
+  mode: null,
+  model: null,
+  permissionMode: null,
+};
+
+function made(service: FakeService, storage = new FakeStorage()) {
+  const accepted: Accepted[] = [];
+  const outbox = new Outbox({ base: "http://service", fetch: service.fetch, storage, onAccepted: (one) => accepted.push(one) });
+  return { outbox, accepted, storage };
+}
+
+describe("the outbox", () => {
+  test("keeps a prompt until the service has it", async () => {
+    const service = new FakeService();
+    const { outbox, accepted } = made(service);
+    const key = outbox.send(PROMPT);
+    expect(outbox.pending.get().map((one) => one.state)).toEqual(["sending"]);
+    await until(() => accepted.length === 1);
+    expect(accepted[0]).toEqual({ key, runId: "run_1", conversationId: "conv_1" });
+    expect(outbox.pending.get()).toEqual([]);
+    expect(service.asked[0]?.headers.get("idempotency-key")).toBe(key);
+    expect(JSON.parse(service.asked[0]?.body ?? "")).toEqual({ prompt: "Hello" });
+  });
+
+  test("sends it again under the same key while the service is away", async () => {
+    const service = new FakeService();
+    service.refusals.push(new TypeError("refused"), problem(503, "shutting_down"));
+    const { outbox, accepted } = made(service);
+    outbox.send(PROMPT);
+    await until(() => outbox.pending.get()[0]?.state === "waiting");
+    outbox.flush();
+    await until(() => service.asked.length === 2);
+    await until(() => outbox.pending.get()[0]?.error?.code === "shutting_down");
+    outbox.flush();
+    await until(() => accepted.length === 1);
+    expect(new Set(service.asked.map((one) => one.headers.get("idempotency-key"))).size).toBe(1);
+    expect(service.accepted.size).toBe(1);
+  });
+
+  test("survives a reload", async () => {
+    const away = new FakeService();
+    away.refusals.push(new TypeError("refused"));
+    const { outbox, storage } = made(away);
+    outbox.send(PROMPT);
+    await until(() => outbox.pending.get()[0]?.state === "waiting");
+    const service = new FakeService();
+    const again = made(service, storage);
+    expect(again.outbox.pending.get().map((one) => one.text)).toEqual(["Hello"]);
+    again.outbox.flush();
+    await until(() => again.accepted.length === 1);
+    expect(again.outbox.pending.get()).toEqual([]);
+  });
+
+  test("tells what was refused, and sends it once more or forgets it", async () => {
+    const service = new FakeService();
+    service.refusals.push(problem(422, "prompt_too_long", "too long"));
+    const { outbox, accepted } = made(service);
+    const key = outbox.send(PROMPT);
+    await until(() => outbox.pending.get()[0]?.state === "refused");
+    expect(outbox.pending.get()[0]?.error).toMatchObject({ code: "prompt_too_long", message: "too long" });
+    outbox.flush();
+    expect(service.asked.length).toBe(1);
+    outbox.retry(key);
+    await until(() => accepted.length === 1);
+    service.refusals.push(problem(404, "agent_not_found"));
+    const other = outbox.send(PROMPT);
+    await until(() => outbox.pending.get()[0]?.state === "refused");
+    outbox.discard(other);
+    expect(outbox.pending.get()).toEqual([]);
+  });
+
+  test("reads what is no JSON as nothing", () => {
+    const storage = new FakeStorage();
+    storage.setItem("agent-runner.outbox.", "{");
+    expect(made(new FakeService(), storage).outbox.pending.get()).toEqual([]);
+  });
+});

@@ -1,0 +1,4 @@
+/** What operators look at: fallback, circuits, health, shadow, processes, approvals. */
+export default function Operate() {
+  return <main className="page" />;
+}
