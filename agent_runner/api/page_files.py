@@ -45,7 +45,7 @@ POLICY = {
 """The Content-Security-Policy: nothing from elsewhere, nothing inline, no frame."""
 
 _UNUSED = (
-    *("accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media"),
+    *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media"),
     *("geolocation", "gyroscope", "hid", "idle-detection", "magnetometer", "microphone", "midi"),
     *("payment", "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "serial"),
     *("sync-xhr", "usb", "xr-spatial-tracking"),

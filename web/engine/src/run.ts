@@ -7,7 +7,7 @@ import type {
   Usage,
 } from "./types";
 
-export type ToolStatus = "writing" | "running" | "completed" | "failed" | "denied" | "interrupted";
+export type ToolStatus = "writing" | "running" | "waiting" | "completed" | "failed" | "denied" | "interrupted";
 
 export interface ToolCall {
   toolCallId: string;
@@ -116,6 +116,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Told by a CLI for its own sake: shown in the timeline of events alone. */
 const QUIET = new Set(["debug", "info"]);
+
+const OPEN: ReadonlySet<ToolStatus> = new Set(["running", "waiting"]);
 
 export class RunLog {
   /** All events from the first one are here. */
@@ -480,7 +482,7 @@ class Reduction {
     const key = `tool:${event.toolCallId}`;
     const before = this.#at.get(key);
     const known = before === undefined ? undefined : this.#placed[before]?.block;
-    const isRepeated = known?.kind === "tool" && known.call.status !== "running";
+    const isRepeated = known?.kind === "tool" && !OPEN.has(known.call.status);
     const call: ToolCall = {
       toolCallId: event.toolCallId,
       name: event.name,
@@ -530,6 +532,10 @@ class Reduction {
 
   #approval(approval: Approval): void {
     const id = approval.approvalId;
+    const [from, to] = approval.state === "pending" ? (["running", "waiting"] as const) : (["waiting", "running"] as const);
+    if (approval.toolCallId !== null) {
+      this.#tool(approval.toolCallId, (call) => (call.status === from ? { ...call, status: to } : call));
+    }
     this.#put(`approval:${id}`, null, { kind: "approval", id, approval });
   }
 
@@ -553,7 +559,7 @@ class Reduction {
     view.costUsd = event.costUsd ?? view.costUsd;
     view.steeredInto = event.steeredInto ?? view.steeredInto;
     for (const [at, placed] of this.#placed.entries()) {
-      if (placed.block.kind !== "tool" || placed.block.call.status !== "running") continue;
+      if (placed.block.kind !== "tool" || !OPEN.has(placed.block.call.status)) continue;
       const call: ToolCall = { ...placed.block.call, status: "interrupted" };
       this.#placed[at] = { parent: placed.parent, block: { ...placed.block, call } };
     }

@@ -55,6 +55,7 @@ describe("a recorded run", () => {
     const events = recorded("approval");
     const asked = reduced(events.slice(0, events.findIndex((one) => one.type === "approval.resolved")));
     expect(asked.view().state).toBe("waiting_approval");
+    expect(asked.view().blocks[0]).toMatchObject({ kind: "tool", call: { status: "waiting" } });
     const block = reduced(events).view().blocks.find((one) => one.kind === "approval");
     expect(block?.kind === "approval" && [block.approval.state, block.approval.decidedBy]).toEqual(["approved", "ann"]);
   });

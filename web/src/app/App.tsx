@@ -1,6 +1,6 @@
 import { must, type ServiceError } from "@agent-runner/engine";
 import { lazy, Suspense, useEffect } from "react";
-import { Redirect, Route, Switch, useLocation } from "wouter";
+import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { Find } from "../find/Find";
 import { Inbox } from "../inbox/Inbox";
 import { useEngine } from "../react/AgentRunnerProvider";
@@ -57,8 +57,12 @@ export function App({ failure }: { failure: ServiceError | null }) {
                   <Find />
                 </Page>
               </Route>
-              <Route path="/operate/*?">
-                <Operate />
+              <Route path="/operate/:page?">
+                {(params) => (
+                  <Page title="Operate">
+                    <Operate page={params.page ?? "fallback"} />
+                  </Page>
+                )}
               </Route>
               <Route>
                 <Page title="Not found">
@@ -78,7 +82,14 @@ export function App({ failure }: { failure: ServiceError | null }) {
 
 function Page({ title, children }: { title: string; children: React.ReactNode }) {
   useDocumentTitle(`${title} · agent-runner`);
-  return <main className="page">{children}</main>;
+  return (
+    <main className="page">
+      <Link href="/" className="back-link">
+        ‹ All conversations
+      </Link>
+      {children}
+    </main>
+  );
 }
 
 /** The last conversation, else the first agent, else what to do first. */

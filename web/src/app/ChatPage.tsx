@@ -94,6 +94,7 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
       <div className="chat-title">
         <h1 dir="auto">{title}</h1>
         <p>
+          <span className="narrow-only">{shown.word} · </span>
           {agent === undefined ? agentId : `${agent.name ?? agentId} · ${typeTitle(agent.type)}`}
           {typeof cwd === "string" && (
             <>

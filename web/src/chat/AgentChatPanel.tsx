@@ -7,6 +7,7 @@ import { useObservable } from "../react/useObservable";
 import { Failure } from "../ui/Failure";
 import { typeTitle } from "../ui/format";
 import { Composer, type ComposerHandle } from "./Composer";
+import { InView } from "./inView";
 import { Transcript } from "./Transcript";
 import "./chat.css";
 
@@ -40,6 +41,7 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
   const [sent, setSent] = useState<string | null>(null);
   const [failure, setFailure] = useState<{ code: string; message: string; hint: string | null } | null>(null);
   const [isDropping, setDropping] = useState(false);
+  const [inView, setInView] = useState<ReadonlySet<string>>(new Set());
   const { entries, reach, show } = conversation;
 
   const begun = sent === null ? undefined : runs.get(sent);
@@ -117,6 +119,15 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
       ),
     [approvals, conversationId],
   );
+  const onInView = useCallback((approvalId: string, isVisible: boolean) => {
+    setInView((all) => {
+      if (all.has(approvalId) === isVisible) return all;
+      const next = new Set(all);
+      if (isVisible) next.add(approvalId);
+      else next.delete(approvalId);
+      return next;
+    });
+  }, []);
   const history = useMemo(() => promptsOf(entries), [entries]);
   const commands = useMemo(() => commandsOf(entries), [entries]);
   const onDrop = (event: DragEvent) => {
@@ -151,6 +162,7 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
             <p>This conversation was deleted, or never was.</p>
           </div>
         ) : (
+          <InView value={onInView}>
           <Transcript
             key={conversationId ?? "new"}
             entries={entries}
@@ -169,10 +181,14 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
             linkOf={linkOf}
             of={of}
           />
+          </InView>
         )}
       </div>
       <div className="chat-foot">
-        <WaitingStrip waiting={waiting.map((one) => one.approvalId)} panel={panel} />
+        <WaitingStrip
+          waiting={waiting.map((one) => one.approvalId).filter((id) => !inView.has(id))}
+          panel={panel}
+        />
         {failure !== null && <Failure error={failure} />}
         <Announcer active={active} waiting={waiting.length} />
         <Composer

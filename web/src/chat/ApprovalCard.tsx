@@ -9,6 +9,7 @@ import { duration, fullTime, typeTitle } from "../ui/format";
 import { Failure } from "../ui/Failure";
 import { useNow } from "../ui/useNow";
 import { useStored } from "../ui/stored";
+import { useInView } from "./inView";
 import { QuestionForm } from "./QuestionForm";
 import "./approval.css";
 
@@ -32,6 +33,8 @@ export function ApprovalCard({ approval, agentType, children }: ApprovalCardProp
   const [error, setError] = useState<ServiceError | null>(null);
   const [by] = useStored("name");
   const card = useRef<HTMLElement>(null);
+
+  useInView(card, approval.approvalId, approval.state === "pending");
 
   if (approval.state !== "pending") return <Decided approval={approval}>{children}</Decided>;
 
@@ -151,6 +154,11 @@ export function ApprovalCard({ approval, agentType, children }: ApprovalCardProp
   );
 }
 
+/** The title says as much. */
+function isUsual(question: string, tool: string): boolean {
+  return question === "" || question === `May the agent use ${tool}?`;
+}
+
 function titleOf(approval: Approval, agentType: string | undefined): string {
   const who = agentType === undefined ? approval.agentId : typeTitle(agentType);
   switch (approval.kind) {
@@ -189,7 +197,7 @@ function Asked({ approval }: { approval: Approval }) {
   const command = approval.input.command;
   return (
     <div className="ask-what" tabIndex={0} role="region" aria-label="Everything it would run with">
-      {approval.question !== "" && approval.question !== command && <p>{approval.question}</p>}
+      {!isUsual(approval.question, approval.tool) && approval.question !== command && <p>{approval.question}</p>}
       {change?.pieces.map((piece, at) => (
         <Diff key={at} path={piece.path} before={piece.before} after={piece.after} kind={piece.kind} numbered={piece.whole} />
       ))}

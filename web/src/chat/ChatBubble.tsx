@@ -120,7 +120,7 @@ function Working({ entry }: { entry: RunEntry }) {
   const { tone, word } = stateWord(run);
   const last = run.blocks.at(-1);
   const isWriting = last?.kind === "message" && last.isOpen;
-  if (isWriting) return null;
+  if (isWriting || run.state === "waiting_approval") return null;
   return (
     <p className="working">
       <Dot tone={tone} /> {run.blocks.length === 0 ? "starting" : word}

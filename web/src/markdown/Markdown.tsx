@@ -1,4 +1,4 @@
-import { memo, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { memo, startTransition, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import remend from "remend";
 import { MarkdownBlock } from "./Block.tsx";
 import { PAGE_SIZE, Splitter, type Block, type Page, type Split } from "./blocks.ts";
@@ -7,9 +7,10 @@ import { sizeOf } from "./LongText.tsx";
 import { definitionsFor, NO_REFERENCES, numbersFor, referencesOf, type References } from "./references.ts";
 import "./markdown.css";
 
-/** Shown at once: so many pages (of about 24 kB) from the beginning, and so many at the end. */
-const FIRST_PAGES = 2;
-const LAST_PAGES = 3;
+/** A text of so many pages (of about 24 kB each) is shown whole: about 200 kB. */
+const WHOLE_PAGES = 8;
+/** Of a longer one: so many pages of its beginning and of its end, and more on demand. */
+const END_PAGES = 2;
 const MORE_PAGES = 6;
 
 /** An agent's text. While `streaming`, the last block is healed and parsed at most once a frame; what is above stays. */
@@ -33,8 +34,13 @@ export function Blocks({ split, streaming }: { split: Split; streaming: boolean 
   }, [references]);
   const [revealed, setRevealed] = useState(0);
   const shown = pages.at(-1) && pages.at(-1)!.size < PAGE_SIZE ? pages : [...pages, NO_PAGE];
-  const first = Math.min(shown.length, FIRST_PAGES + revealed);
-  const last = Math.max(first, shown.length - LAST_PAGES);
+  const [isReady, setReady] = useState(false);
+  // The ends come first; the rest is rendered in between what else the browser has to do.
+  useEffect(() => startTransition(() => setReady(true)), []);
+  const ends = isReady ? END_PAGES : 1;
+  const isWhole = isReady && shown.length <= WHOLE_PAGES;
+  const first = isWhole ? shown.length : Math.min(shown.length, ends + revealed);
+  const last = Math.max(first, shown.length - ends);
   // The open block stands in its page, so that it stays the same element when it closes.
   const view = (page: Page, index: number): ReactNode => (
     <PageView key={index} page={page} open={index === shown.length - 1 ? open : null} references={references} healed={streaming && index === shown.length - 1} />

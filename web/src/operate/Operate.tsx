@@ -1,4 +1,4 @@
 /** What operators look at: fallback, circuits, health, shadow, processes, approvals. */
-export default function Operate() {
-  return <main className="page" />;
+export default function Operate({ page }: { page: string }) {
+  return <div className="wide">{page}</div>;
 }

@@ -6,7 +6,7 @@ import { ToolRow } from "./ToolRow.tsx";
 import "./tools.css";
 
 const MOST_NAMES = 6;
-const LOUDEST: readonly ToolStatus[] = ["running", "writing", "failed", "denied", "interrupted", "completed"];
+const LOUDEST: readonly ToolStatus[] = ["waiting", "running", "writing", "failed", "denied", "interrupted", "completed"];
 
 /** Calls in a row: `4 steps · Read · Grep · Bash`. `childrenOf` gives a helper's own calls. */
 export function ToolGroup({ calls, open = false, childrenOf }: { calls: readonly ToolCall[]; open?: boolean; childrenOf?: (call: ToolCall) => ReactNode }) {

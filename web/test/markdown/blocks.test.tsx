@@ -84,6 +84,10 @@ describe("references across blocks", () => {
     expect(shown).not.toContain("two.example");
   });
 
+  it("keeps indented code below the definitions it is given", () => {
+    expect(html(split("    code[^b]\n\nx[^b]\n\n[^b]: B\n"))).toContain("<code>code[^b]</code>");
+  });
+
   it("numbers footnotes by their first reference", () => {
     const shown = html(split("x[^b] y[^a]\n\nz[^b]\n\n[^a]: A\n\n[^b]: B *em*\n"));
     expect(shown.match(/<sup class="md-note">\d/g)).toEqual(['<sup class="md-note">1', '<sup class="md-note">2', '<sup class="md-note">1']);

@@ -109,7 +109,9 @@ describe("Markdown", () => {
   });
 
   it("shows HTML as text", async () => {
-    expect((await mount(<Markdown text={"a <b>x</b>\n\n<div>\ny\n</div>"} />)).box.textContent).toBe("a <b>x</b>\n<div>\ny\n</div>");
+    const { box } = await mount(<Markdown text={"a <b>x</b>\n\n<div>\ny\n</div>"} />);
+    expect(box.textContent).toBe("a <b>x</b>\n<div>\ny\n</div>");
+    expect(box.querySelector("p.md-html")?.textContent).toBe("<div>\ny\n</div>");
   });
 
   it.each(["$a_1 *b* c_2$", "$$x_{i} *y* z_{j}$$", "\\( a_1 * b_2 * c \\)", "\\[ x_1 * y * z_2 \\]", "\\[\na_1\n+ b_2\n- c\n\\]", "$$\n\\begin{a}\n+ x_1 \\\\\n= y_2\n\\end{a}\n$$"])("keeps maths as written: %j", async (text) => {
@@ -152,6 +154,15 @@ describe("Markdown", () => {
   });
 });
 
+describe("a long text", () => {
+  it("is shown whole up to about 190 kB", async () => {
+    const text = PARAGRAPH.repeat(Math.floor(180_000 / PARAGRAPH.length));
+    const { box } = await mount(<Markdown text={text} />);
+    expect(box.querySelector(".md-more")).toBeNull();
+    expect(box.querySelectorAll("p").length).toBe(Math.floor(180_000 / PARAGRAPH.length));
+  });
+});
+
 describe("a text of 10 MB", () => {
   it("is shown by its beginning and end, and more on demand", async () => {
     const text = PARAGRAPH.repeat(Math.ceil(10_000_000 / PARAGRAPH.length)).replace(/ stays\. \n\n$/, " last words\n");
@@ -182,6 +193,7 @@ describe("a text of 10 MB", () => {
   it("is plain text when it is nested too deeply", async () => {
     const text = `${"> ".repeat(3000)}x`;
     expect((await mount(<Markdown text={text} />)).box.textContent).toBe(text);
+    expect(parsed).toEqual([]);
     const deep = `${"*a **b ".repeat(900)}c${"** *".repeat(900)}`;
     expect((await mount(<Markdown text={deep} />)).box.textContent).toContain("c");
   });
