@@ -224,7 +224,7 @@ def test_a_url_with_a_host_names_the_one_of_the_header(service: Service) -> None
     for url, expected in (
         (f"http://{host}/health", 200),
         (f"HTTP://{host.upper()}/health", 200),
-        (f"http://{host}/", 404),
+        (f"http://{host}/nowhere", 404),
         ("/health?at=http://evil.com/", 200),
     ):
         data = f"GET {url} HTTP/1.1\r\nHost: {host}\r\n{rest}".encode()
