@@ -36,7 +36,9 @@ def types(text: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder, "openapi.json"), Path(folder, "schema.d.ts")
         source.write_text(text, "utf-8")
-        done = npm.run("run", "types", "--", str(source), "--output", str(made))
+        # A field that has a default may be left out: it is not the same as null.
+        flags = ("--default-non-nullable", "false", "--output", str(made))
+        done = npm.run("run", "types", "--", str(source), *flags)
         if done.returncode:
             sys.exit(done.stdout)
         return first_line(text) + made.read_text("utf-8")

@@ -276,6 +276,9 @@ class ExecuteBody(Body):
     conversation_id: ShortText | None = Field(
         None, description="Continue this conversation; the agent's open one by default."
     )
+    new_conversation: bool = Field(
+        default=False, description="Begin another conversation; not with conversationId."
+    )
     timeout_ms: Duration | None = Field(None, description="The same as timeouts.commandMs.")
     timeouts: TimeoutsBody | None = None
     busy: Literal["queue", "reject", "steer"] | None = Field(
@@ -297,6 +300,12 @@ class ExecuteBody(Body):
         "the background is over too, with the runs in which the CLI told of it.",
     )
     metadata: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _has_one_conversation(self) -> ExecuteBody:
+        if self.new_conversation and self.conversation_id is not None:
+            raise ValueError("either conversationId or newConversation")
+        return self
 
 
 class CancelBody(Body):

@@ -129,6 +129,7 @@ async def execute(request: Request) -> Response:
         ExecuteRequest(
             prompt=body.prompt,
             conversation_id=body.conversation_id,
+            new_conversation=body.new_conversation,
             timeouts=timeouts,
             metadata=body.metadata,
             busy=body.busy,

@@ -11,7 +11,7 @@ from conversation_store.records import TurnAttachment
 
 Busy = Literal["queue", "reject", "steer"]
 
-_LATER = ("mode", "model", "permission_mode", "attachments")
+_LATER = ("mode", "model", "permission_mode", "attachments", "new_conversation")
 
 
 class ExecuteRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +24,7 @@ class ExecuteRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     prompt: str
     conversation_id: str | None = None
+    new_conversation: bool = False
     timeouts: dict[str, int] = {}
     metadata: dict[str, Any] = {}
     busy: Busy | None = None

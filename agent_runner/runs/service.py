@@ -143,7 +143,11 @@ class RunService:
                     hint="wait for it, cancel it, or ask with busy: queue",
                 )
             queue.check_room()
-            conversation, is_new = await self._conversation(agent_id, request.conversation_id)
+            conversation, is_new = (
+                (wire.new_id("conv"), True)
+                if request.new_conversation
+                else await self._conversation(agent_id, request.conversation_id)
+            )
             if not (is_new or len(queue)):
                 # What came by another hand stands before the prompt.
                 await self._sessions.look(agent.type, options, conversation)

@@ -592,3 +592,14 @@ def test_a_login_outlives_a_restart_but_not_another_token(service: Service) -> N
     service.start()
     with httpx.Client(base_url=service.url, cookies=kept) as browser:
         assert browser.get("/agents").status_code == 401
+
+
+def test_a_prompt_may_begin_another_conversation(empty: Service) -> None:
+    first = empty.run("one").json()
+    again = empty.run("two").json()
+    other = empty.run("three", newConversation=True).json()
+    after = empty.run("four").json()
+    assert first["conversationId"] == again["conversationId"] != other["conversationId"]
+    assert after["conversationId"] == other["conversationId"]
+    refused = empty.run("x", newConversation=True, conversationId=first["conversationId"])
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_body")

@@ -14,11 +14,14 @@ from tests.helpers.frames import blocks, data_of
 
 PATIENCE_S = 20.0
 
-_NODES = """() => [...document.querySelectorAll('.log [data-run], .log article[data-turn]')].map((node) => {
+_NODES = """() => [...document.querySelectorAll(
+  '.log [data-run], .log article[data-turn]'
+)].map((node) => {
   const words = (one) => one?.querySelector('.words')?.textContent ?? null;
   if (node.dataset.run === undefined) {
     if (node.closest('[data-run]') !== null) return null;
-    return { turn: node.dataset.turn, text: words(node) ?? node.querySelector('.md')?.textContent };
+    const text = words(node) ?? node.querySelector('.says')?.textContent;
+    return { turn: node.dataset.turn, text };
   }
   const [user, agent] = ['.user', '.agent'].map((name) => node.querySelector(`article${name}`));
   const all = (query, read) => [...(agent?.querySelectorAll(query) ?? [])].map(read);
@@ -28,7 +31,7 @@ _NODES = """() => [...document.querySelectorAll('.log [data-run], .log article[d
     prompt: words(user),
     promptTurn: user?.dataset.turn ?? null,
     answerTurn: agent?.dataset.turn ?? null,
-    said: all('.says > .md', (one) => one.textContent),
+    said: all('.says', (one) => one.textContent.trim()),
     tools: all('.tool-line .tool-subject', (one) => one.textContent),
   };
 }).filter((one) => one !== null)"""
@@ -62,7 +65,7 @@ def stored(service: Service, conversation_id: str) -> list[dict[str, Any]]:
             for event in map(data_of, blocks(response)):
                 node = nodes.get(event["runId"], {})
                 if event["type"] == "message.completed":
-                    node["said"].append(event["text"])
+                    node["said"].append(event["text"].strip())
                 elif event["type"] == "tool.started":
                     node["tools"].append(str(event["input"].get("command", "")))
                 elif event["type"] == "run.finished":

@@ -29,7 +29,7 @@ def test_a_first_visit_leads_to_a_first_answer(empty: Service, visit: Visit) -> 
     recording = "claude-code/2.1.332/warm-demo"
     empty.register("demo", type="replay", transcript=recording)
     page = visit.log_in("/chat/demo")
-    expect(page.get_by_role("heading", name="demo")).to_be_visible()
+    expect(page.get_by_role("heading", name="demo").last).to_be_visible()
     say(page, "Hello")
     expect(page.locator(".says").last).to_contain_text("The folder holds")
     conversation = conversation_of(page)
@@ -216,18 +216,24 @@ def test_a_failure_says_why_and_is_sent_again(page: Page, empty: Service) -> Non
     until_same(page, empty, conversation_of(page))
 
 
-def test_what_the_service_refuses_is_said_and_kept(visiting: Visiting, empty: Service) -> None:
+def test_what_is_refused_is_said_and_kept(visiting: Visiting, empty: Service) -> None:
     visit = visiting()
-    visit.expect("status of 404")
+    visit.expect("status of 422")
     page = visit.log_in("/chat/worker")
-    page.get_by_label("Prompt", exact=True).fill("Hello")
-    with empty.client() as client:
-        client.delete("/agents/worker")
-        page.keyboard.press("Enter")
-        expect(page.locator(".failure")).to_contain_text("agent_not_found")
-        empty.register()
-    page.get_by_role("button", name="Send it again").click()
+    say(page, "Hello")
     expect(page.locator(".says")).to_contain_text("echo: Hello")
+    page.get_by_role("button", name="For this prompt").click()
+    page.get_by_label("Permissions").evaluate(
+        "(one) => one.append(Object.assign(document.createElement('option'), {value: 'odd'}))"
+    )
+    page.get_by_label("Permissions").select_option("odd")
+    say(page, "Hello again")
+    expect(page.locator(".failure")).to_contain_text("permission")
+    page.get_by_role("button", name="Edit").click()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("Hello again")
+    page.get_by_label("Permissions").select_option("")
+    page.get_by_label("Prompt", exact=True).press("Enter")
+    expect(page.locator(".says").last).to_contain_text("echo: Hello again")
 
 
 def test_drafts_and_earlier_prompts_are_there_again(page: Page) -> None:
@@ -296,7 +302,7 @@ def test_a_conversation_is_renamed_archived_forked_and_deleted(page: Page, empty
     menu.click()
     page.get_by_role("menuitem", name="Archive").click()
     expect(page.locator(".side .conv")).to_have_count(0)
-    page.get_by_role("button", name="Archive").click()
+    page.get_by_role("button", name="Archive", exact=True).click()
     expect(page.locator(".side .conv")).to_contain_text("A better name")
     menu.click()
     page.get_by_role("menuitem", name="Delete conversation…").click()
@@ -333,7 +339,7 @@ def test_it_is_usable_at_the_width_of_a_phone(visiting: Visiting, empty: Service
     assert box["height"] >= 44
     for place in ("/", page.url, "/inbox", "/find?q=x", "/operate/fallback"):
         page.goto(place)
-        page.wait_for_selector("h1, .side")
+        expect(page.locator("h1:visible, .side:visible").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, place
     page.go_back()
     page.goto("/inbox")

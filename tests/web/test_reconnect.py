@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,17 +17,12 @@ from tests.web.shown import conversation_of, is_over, say, shown, stored, until,
 AWAY = "ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture
 def mortal(make_service: Callable[..., Service]) -> Service:
     """A service that is killed, and comes back at the same address."""
-    service = make_service(server={"port": free_port()})
+    service = make_service()
     service.register()
+    service.argv[service.argv.index("--port") + 1] = service.url.rpartition(":")[2]
     return service
 
 
@@ -130,8 +124,6 @@ def test_a_page_that_slept_is_live_at_once_when_it_is_looked_at(
 
 def test_tabs_share_one_stream_and_show_the_same(visit: Visit, empty: Service) -> None:
     first = visit.log_in("/chat/worker")
-    streams: set[str] = set()
-    visit.context.on("request", lambda one: "/stream?" in one.url and streams.add(one.url))
     say(first, "The first")
     conversation = conversation_of(first)
     others = [visit.context.new_page() for _ in range(9)]

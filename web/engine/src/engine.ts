@@ -151,8 +151,7 @@ export class Engine {
   /** A new conversation that goes on from an answer of this one. */
   async fork(conversationId: string, turnId: string): Promise<Conversation> {
     const params = { path: { conversationId } };
-    const body = { turnId, title: null };
-    return must(this.api.POST("/conversations/{conversationId}/fork", { params, body }));
+    return must(this.api.POST("/conversations/{conversationId}/fork", { params, body: { turnId } }));
   }
 
   /** Have the agent's process ready before the prompt comes. Nothing is lost if it cannot be. */
@@ -175,9 +174,9 @@ export class Engine {
   }
 
   /** Decide on an approval; what was decided elsewhere meanwhile is told by ServiceError. */
-  async decide(approval: Approval, decision: Partial<Decision>): Promise<Approval> {
+  async decide(approval: Approval, decision: Decision): Promise<Approval> {
     const params = { path: { approvalId: approval.approvalId } };
-    const body = { inputHash: approval.inputHash, by: "operator", ...decision } as Decision;
+    const body: Decision = { inputHash: approval.inputHash, by: "operator", ...decision };
     try {
       const decided = await must(
         this.api.POST("/approvals/{approvalId}/decide", { params, body }),

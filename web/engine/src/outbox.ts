@@ -9,8 +9,8 @@ export interface Prompt {
   conversationId: string | null;
   text: string;
   attachments: readonly TurnAttachment[];
-  busy: ExecuteBody["busy"];
-  mode: ExecuteBody["mode"];
+  busy: NonNullable<ExecuteBody["busy"]> | null;
+  mode: NonNullable<ExecuteBody["mode"]> | null;
   model: string | null;
   permissionMode: string | null;
 }
@@ -186,10 +186,10 @@ export class Outbox {
   }
 }
 
-function bodyOf(prompt: Prompt): Partial<ExecuteBody> {
+function bodyOf(prompt: Prompt): ExecuteBody {
   return {
     prompt: prompt.text,
-    ...(prompt.conversationId === null ? {} : { conversationId: prompt.conversationId }),
+    ...(prompt.conversationId === null ? { newConversation: true } : { conversationId: prompt.conversationId }),
     ...(prompt.busy === null ? {} : { busy: prompt.busy }),
     ...(prompt.mode === null ? {} : { mode: prompt.mode }),
     ...(prompt.model === null ? {} : { model: prompt.model }),
@@ -197,9 +197,7 @@ function bodyOf(prompt: Prompt): Partial<ExecuteBody> {
     ...(prompt.attachments.length === 0
       ? {}
       : {
-          attachments: prompt.attachments.map(
-            ({ attachmentId, name }) => ({ attachmentId, name }) as ExecuteBody["attachments"][number],
-          ),
+          attachments: prompt.attachments.map(({ attachmentId, name }) => ({ attachmentId, name })),
         }),
   };
 }

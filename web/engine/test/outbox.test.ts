@@ -39,7 +39,7 @@ describe("the outbox", () => {
     expect(accepted[0]).toEqual({ key, runId: "run_1", conversationId: "conv_1" });
     expect(outbox.pending.get()).toEqual([]);
     expect(service.asked[0]?.headers.get("idempotency-key")).toBe(key);
-    expect(JSON.parse(service.asked[0]?.body ?? "")).toEqual({ prompt: "Hello" });
+    expect(JSON.parse(service.asked[0]?.body ?? "")).toEqual({ prompt: "Hello", newConversation: true });
   });
 
   test("sends it again under the same key while the service is away", async () => {

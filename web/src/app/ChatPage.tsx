@@ -65,9 +65,8 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
   }, []);
   const patch = async (body: { title?: string; archived?: boolean }) => {
     if (conversationId === null) return;
-    const full = { title: null, archived: null, metadata: null, ...body };
-    const path = { conversationId };
-    engine.changed(await must(engine.api.PATCH("/conversations/{conversationId}", { params: { path }, body: full })));
+    const params = { path: { conversationId } };
+    engine.changed(await must(engine.api.PATCH("/conversations/{conversationId}", { params, body })));
     engine.agents.update((all) => new Map(all));
   };
   const trying = (work: Promise<unknown>) => {

@@ -194,6 +194,7 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
         <Composer
           ref={composer}
           agent={agent}
+          isGone={agents !== null && agent === null}
           draftKey={conversationId ?? `new.${agentId}`}
           active={active}
           history={history}

@@ -39,7 +39,7 @@ export function ApprovalCard({ approval, agentType, children }: ApprovalCardProp
   if (approval.state !== "pending") return <Decided approval={approval}>{children}</Decided>;
 
   const can = (feature: string) => approval.features.includes(feature);
-  const decide = async (decision: Partial<Decision>) => {
+  const decide = async (decision: Decision) => {
     setBusy(true);
     setError(null);
     try {
@@ -235,7 +235,7 @@ function TimeLeft({ approval }: { approval: Approval }) {
   const isWarned = approval.warnedAt !== null;
   const extend = () => {
     const params = { path: { approvalId: approval.approvalId } };
-    void engine.api.POST("/approvals/{approvalId}/extend", { params, body: { byMs: null } });
+    void engine.api.POST("/approvals/{approvalId}/extend", { params, body: {} });
   };
   return (
     <span className="left" title={fullTime(approval.expiresAt)}>

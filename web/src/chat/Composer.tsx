@@ -22,7 +22,10 @@ export interface ComposerHandle {
 }
 
 export interface ComposerProps {
+  /** null before it is known, or if there is none. */
   agent: Agent | null;
+  /** There is no such agent: nothing can be sent. */
+  isGone: boolean;
   /** Names the draft that is kept. */
   draftKey: string;
   /** The run that goes on in this conversation. */
@@ -50,7 +53,7 @@ const PERMISSION_MODES: Record<string, readonly string[]> = {
 
 /** Where a prompt is written, with its files and what holds for it alone. */
 export function Composer(props: ComposerProps) {
-  const { agent, draftKey, active, history, commands, onSend, onStop, onTyping, ref } = props;
+  const { agent, isGone, draftKey, active, history, commands, onSend, onStop, onTyping, ref } = props;
   const [draft, setDraft] = useStored(`draft.${draftKey}`);
   const [mode, setMode] = useState<Mode | "">("");
   const [model, setModel] = useState("");
@@ -79,7 +82,7 @@ export function Composer(props: ComposerProps) {
 
   const isBusy = active !== null;
   const suggestions = suggestionsFor(draft, commands);
-  const canSend = (draft.trim() !== "" || uploads.ready.length > 0) && !uploads.isUploading && agent !== null;
+  const canSend = (draft.trim() !== "" || uploads.ready.length > 0) && !uploads.isUploading && !isGone;
 
   const write = (text: string) => {
     setDraft(text);
@@ -180,7 +183,7 @@ export function Composer(props: ComposerProps) {
         rows={2}
         dir="auto"
         value={draft}
-        placeholder={placeholderOf(agent, active)}
+        placeholder={isGone ? "This agent is not there any more" : placeholderOf(agent, active)}
         aria-label="Prompt"
         aria-autocomplete="list"
         aria-controls={suggestions.length > 0 ? id : undefined}
@@ -264,9 +267,8 @@ export function Composer(props: ComposerProps) {
 }
 
 function placeholderOf(agent: Agent | null, active: RunView | null): string {
-  if (agent === null) return "This agent is not there any more";
   if (active !== null) return "Say something; it is queued behind the running turn";
-  return `Ask ${agent.name ?? agent.agentId} something`;
+  return agent === null ? "Ask something" : `Ask ${agent.name ?? agent.agentId} something`;
 }
 
 function modelOf(agent: Agent | null): string {

@@ -61,11 +61,13 @@ const OneBlock = memo(function OneBlock({ block, agentType }: { block: Other; ag
   switch (block.kind) {
     case "message":
       return (
-        <div className="says" data-item={block.id}>
-          <Markdown text={block.text} streaming={block.isOpen} />
+        <>
+          <div className="says" data-item={block.id}>
+            <Markdown text={block.text} streaming={block.isOpen} />
+          </div>
           {block.isCut && <p className="hint">This is the beginning; the whole comes when it is written.</p>}
           {block.isPartial && <p className="hint">The text breaks off here.</p>}
-        </div>
+        </>
       );
     case "reasoning":
       return <Thought block={block} />;

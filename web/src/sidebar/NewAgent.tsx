@@ -107,7 +107,6 @@ export function NewAgent({ onClose }: { onClose: () => void }) {
           <input
             value={name}
             required
-            pattern={NAME.source}
             spellCheck={false}
             autoComplete="off"
             placeholder="coder"
