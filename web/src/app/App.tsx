@@ -3,6 +3,7 @@ import { lazy, Suspense, useEffect } from "react";
 import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 import { Find } from "../find/Find";
 import { Inbox } from "../inbox/Inbox";
+import { pageTitle } from "../operate/pages";
 import { useEngine } from "../react/AgentRunnerProvider";
 import { useObservable } from "../react/useObservable";
 import { Sidebar } from "../sidebar/Sidebar";
@@ -59,7 +60,7 @@ export function App({ failure }: { failure: ServiceError | null }) {
               </Route>
               <Route path="/operate/:page?">
                 {(params) => (
-                  <Page title="Operate">
+                  <Page title={pageTitle(params.page ?? "fallback")}>
                     <Operate page={params.page ?? "fallback"} />
                   </Page>
                 )}

@@ -86,10 +86,8 @@ export function Sidebar({ agentId, conversationId }: SidebarProps) {
         )}
       </VList>
       <div className="side-foot">
-        <Link href="/operate/fallback">Fallback</Link>
-        <Link href="/operate/shadow">Shadow</Link>
-        <Link href="/operate/health">Health</Link>
-        <Link href="/operate/sessions">Processes</Link>
+        <Link href="/operate/fallback">Operate</Link>
+        <Link href="/operate/settings">Settings</Link>
         <button type="button" className="quiet small" aria-pressed={isArchive} onClick={() => setArchive(!isArchive)}>
           {isArchive ? "Back from the archive" : "Archive"}
         </button>
