@@ -53,7 +53,7 @@ def test_words_and_deeds_are_shown_as_they_come(page: Page, empty: Service, tmp_
     row = page.locator(".tool-row")
     expect(row).to_contain_text("ls -l")
     row.locator("summary").click()
-    expect(row.get_by_role("region", name="Text")).to_have_text("a.txt")
+    expect(row.get_by_role("group", name="Text")).to_have_text("a.txt")
     gate.touch()
     conversation = conversation_of(page)
     until(lambda: stored(empty, conversation)[0].get("state") == "succeeded")
@@ -182,7 +182,8 @@ def test_an_image_is_pasted(page: Page) -> None:
           const transfer = new DataTransfer();
           transfer.items.add(new File([new Uint8Array(bytes)], 'shot.png', {type: 'image/png'}));
           const field = document.querySelector('textarea');
-          field.dispatchEvent(new ClipboardEvent('paste', {clipboardData: transfer, bubbles: true}));
+          const about = {clipboardData: transfer, bubbles: true};
+          field.dispatchEvent(new ClipboardEvent('paste', about));
         }""",
         list(data),
     )

@@ -7,6 +7,7 @@ import { pageTitle } from "../operate/pages";
 import { useEngine } from "../react/AgentRunnerProvider";
 import { useObservable } from "../react/useObservable";
 import { Sidebar } from "../sidebar/Sidebar";
+import { Boundary } from "../ui/Boundary";
 import { keep, stored } from "../ui/stored";
 import { NARROW, useMedia } from "../ui/useMedia";
 import { ChatPage } from "./ChatPage";
@@ -38,6 +39,7 @@ export function App({ failure }: { failure: ServiceError | null }) {
       {(!isNarrow || isList) && <Sidebar agentId={agentId} conversationId={conversation ?? null} />}
       {(!isNarrow || !isList) && (
         <div id="content" className="content" tabIndex={-1}>
+          <Boundary resetKey={location} fallback={(error) => <Broken error={error} />}>
           <Suspense fallback={<p className="hint wide">Loading…</p>}>
             <Switch>
               <Route path="/">
@@ -75,6 +77,7 @@ export function App({ failure }: { failure: ServiceError | null }) {
               </Route>
             </Switch>
           </Suspense>
+          </Boundary>
         </div>
       )}
     </div>
@@ -89,6 +92,22 @@ function Page({ title, children }: { title: string; children: React.ReactNode })
         ‹ All conversations
       </Link>
       {children}
+    </main>
+  );
+}
+
+/** A view that could not be drawn, or whose part could not be loaded. */
+function Broken({ error }: { error: Error }) {
+  return (
+    <main className="page">
+      <div className="wide">
+        <h1>This view could not be drawn</h1>
+        <p>Nothing is lost: all of it is in the service. Loading the page again may help.</p>
+        <p className="hint">{error.message}</p>
+        <button type="button" onClick={() => window.location.reload()}>
+          Load the page again
+        </button>
+      </div>
     </main>
   );
 }

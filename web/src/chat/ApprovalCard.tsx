@@ -80,7 +80,7 @@ export function ApprovalCard({ approval, agentType, children }: ApprovalCardProp
     >
       {children}
       <header>
-        <b>{titleOf(approval, agentType)}</b>
+        <h3>{titleOf(approval, agentType)}</h3>
         <TimeLeft approval={approval} />
       </header>
       <Asked approval={approval} />
@@ -188,7 +188,7 @@ function Asked({ approval }: { approval: Approval }) {
   const plan = approval.input.plan;
   if (approval.kind === "plan" && typeof plan === "string") {
     return (
-      <div className="ask-plan" tabIndex={0} role="region" aria-label="The plan">
+      <div className="ask-plan" tabIndex={0} role="group" aria-label="The plan">
         <Markdown text={plan} />
       </div>
     );
@@ -196,7 +196,7 @@ function Asked({ approval }: { approval: Approval }) {
   const change = changeOf(approval.tool, approval.input);
   const command = approval.input.command;
   return (
-    <div className="ask-what" tabIndex={0} role="region" aria-label="Everything it would run with">
+    <div className="ask-what" tabIndex={0} role="group" aria-label="Everything it would run with">
       {!isUsual(approval.question, approval.tool) && approval.question !== command && <p>{approval.question}</p>}
       {change?.pieces.map((piece, at) => (
         <Diff key={at} path={piece.path} before={piece.before} after={piece.after} kind={piece.kind} numbered={piece.whole} />

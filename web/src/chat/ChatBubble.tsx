@@ -2,6 +2,7 @@ import type { Entry, Pending, RunEntry, TurnAttachment } from "@agent-runner/eng
 import { memo, useEffect, useState } from "react";
 import { Markdown } from "../markdown/Markdown";
 import { useEngine } from "../react/AgentRunnerProvider";
+import { Boundary } from "../ui/Boundary";
 import { Dialog } from "../ui/Dialog";
 import { Dot } from "../ui/Dot";
 import { Failure } from "../ui/Failure";
@@ -24,6 +25,14 @@ export interface ChatBubbleProps {
 
 /** A prompt and all that came of it; or a turn that belongs to no run. */
 export const ChatBubble = memo(function ChatBubble(props: ChatBubbleProps) {
+  return (
+    <Boundary fallback={(error) => <p className="notice error">This part could not be drawn: {error.message}</p>}>
+      <Bubble {...props} />
+    </Boundary>
+  );
+});
+
+function Bubble(props: ChatBubbleProps) {
   const { entry } = props;
   if (entry.kind === "run") return <RunBubble {...props} entry={entry} />;
   const { turn } = entry;
@@ -31,6 +40,7 @@ export const ChatBubble = memo(function ChatBubble(props: ChatBubbleProps) {
     <UserBubble turnId={turn.turnId} text={turn.content} at={turn.createdAt} attachments={turn.attachments} />
   ) : (
     <article className="agent" data-turn={turn.turnId} aria-label={turn.role === "system" ? "Note" : "Agent"}>
+      <h2 className="unseen">{turn.role === "system" ? "Note" : "Agent"}</h2>
       <Markdown text={turn.content} />
       <footer className="foot-line">
         <time dateTime={turn.createdAt}>{clock(turn.createdAt)}</time>
@@ -38,7 +48,7 @@ export const ChatBubble = memo(function ChatBubble(props: ChatBubbleProps) {
       </footer>
     </article>
   );
-});
+}
 
 function RunBubble(props: ChatBubbleProps & { entry: RunEntry }) {
   const { entry, agentType, onVisible, onSelect, isSelected } = props;
@@ -69,6 +79,7 @@ function RunBubble(props: ChatBubbleProps & { entry: RunEntry }) {
           aria-label={run?.trigger === "background" ? "Agent, in the background" : "Agent"}
           aria-busy={isLive}
         >
+          <h2 className="unseen">Agent</h2>
           {run?.trigger === "background" && <p className="think-word">The agent goes on by itself</p>}
           {run !== null && <RunBlocks blocks={run.blocks} isLive={isLive} {...(agentType ? { agentType } : {})} />}
           {!hasWords && answer !== null && answer.content !== "" && (
@@ -205,6 +216,7 @@ interface UserBubbleProps {
 function UserBubble({ turnId, text, at, attachments, note }: UserBubbleProps) {
   return (
     <article className="user" aria-label="You" {...(turnId === null ? {} : { "data-turn": turnId })}>
+      <h2 className="unseen">You</h2>
       <LongText text={text} />
       {attachments.length > 0 && <Attachments files={attachments} />}
       <footer>

@@ -2,6 +2,7 @@ import type { Block, ToolCall } from "@agent-runner/engine";
 import { memo, useState } from "react";
 import { Markdown } from "../markdown/Markdown";
 import { ToolGroup } from "../tools/ToolGroup";
+import { Boundary } from "../ui/Boundary";
 import { duration } from "../ui/format";
 import { ApprovalCard } from "./ApprovalCard";
 
@@ -63,7 +64,9 @@ const OneBlock = memo(function OneBlock({ block, agentType }: { block: Other; ag
       return (
         <>
           <div className="says" data-item={block.id}>
-            <Markdown text={block.text} streaming={block.isOpen} />
+            <Boundary fallback={() => <pre className="words">{block.text}</pre>}>
+              <Markdown text={block.text} streaming={block.isOpen} />
+            </Boundary>
           </div>
           {block.isCut && <p className="hint">This is the beginning; the whole comes when it is written.</p>}
           {block.isPartial && <p className="hint">The text breaks off here.</p>}

@@ -111,7 +111,7 @@ function FileBody({ file, numbered }: { file: Shown; numbered: boolean }) {
   if (lines === 0) return <p className="diff-none">{emptyWord(file)}</p>;
   return (
     <>
-      <div className="diff-box" ref={box} dir="ltr" tabIndex={0} role="region" aria-label={`Lines of ${marked(file.path)}`}>
+      <div className="diff-box" ref={box} dir="ltr" tabIndex={0} role="group" aria-label={`Lines of ${marked(file.path)}`}>
         <Suspense fallback={<Skeleton lines={Math.min(lines, 12)} />}>
           <DiffTable hunks={hunks} split={wide && file.added > 0 && file.removed > 0} numbered={numbered} />
         </Suspense>

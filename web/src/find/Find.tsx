@@ -36,7 +36,7 @@ export function Find() {
   return (
     <div className="wide">
       <h1>Search</h1>
-      <form className="search big" role="search" onSubmit={search}>
+      <form className="search big" role="search" aria-label="This search" onSubmit={search}>
         <input
           type="search"
           dir="auto"

@@ -29,6 +29,7 @@ export function Inbox() {
           agent's setting of permissions.
         </p>
       )}
+      {all.length > 0 && <h2 className="unseen">Questions</h2>}
       {[...waiting, ...decided].map((one) => (
         <ApprovalCard
           key={one.approvalId}

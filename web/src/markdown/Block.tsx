@@ -56,7 +56,7 @@ const components: Components = {
   code: ({ children }: Props<"code">) => <code dir="ltr">{children}</code>,
   pre: ({ node, children }: Props<"pre">) => fenced(node) ?? <pre>{children}</pre>,
   table: ({ children }: Props<"table">) => (
-    <div className="md-table" role="region" aria-label="Table" tabIndex={0}>
+    <div className="md-table" role="group" aria-label="Table" tabIndex={0}>
       <table dir="auto">{children}</table>
     </div>
   ),

@@ -118,6 +118,7 @@ function Search() {
     <form
       className="search"
       role="search"
+      aria-label="Everything"
       onSubmit={(event) => {
         event.preventDefault();
         if (text.trim() !== "") navigate(`/find?q=${encodeURIComponent(text.trim())}`);

@@ -88,10 +88,10 @@ function withoutEdit(input: Record<string, unknown>): Record<string, unknown> {
 
 function Part({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <section className="tool-part" aria-label={title}>
-      <h4>{title}</h4>
+    <div className="tool-part" role="group" aria-label={title}>
+      <p className="tool-part-name" aria-hidden="true">{title}</p>
       {children}
-    </section>
+    </div>
   );
 }
 
@@ -103,7 +103,7 @@ function OutputView({ part }: { part: OutputPart }) {
 
 function Output({ text }: { text: string }) {
   return (
-    <pre className="tool-output" tabIndex={0} dir="auto" role="region" aria-label="Text">
+    <pre className="tool-output" tabIndex={0} dir="auto" role="group" aria-label="Text">
       <LongText text={text} />
     </pre>
   );

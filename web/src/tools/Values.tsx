@@ -47,7 +47,7 @@ function TextValue({ text }: { text: string }) {
   if (text === "" || /^(?:true|false|null|undefined|\{\}|\[\]|-?\d[\d.eE+-]*|".*")$/.test(text)) return <code className="values-text">{JSON.stringify(text)}</code>;
   if (!isLong(text)) return <code className="values-text" dir="ltr"><Exact text={text} /></code>;
   return (
-    <pre className="values-text" tabIndex={0} dir="ltr" role="region" aria-label="Text">
+    <pre className="values-text" tabIndex={0} dir="ltr" role="group" aria-label="Text">
       <LongExact text={text} />
     </pre>
   );

@@ -130,7 +130,7 @@ describe("Markdown", () => {
     expect(shown).toContain('<td dir="auto" class="md-right">1</td><td dir="auto" class="md-center">');
     expect(shown).toContain('role="img" aria-label="done"');
     expect(shown).toContain('<p dir="auto">שלום</p>');
-    expect(shown).toContain('role="region" aria-label="Table" tabindex="0"');
+    expect(shown).toContain('role="group" aria-label="Table" tabindex="0"');
   });
 
   it("colours code once it is closed, in elements", async () => {

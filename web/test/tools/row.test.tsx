@@ -27,7 +27,7 @@ describe("ToolRow", () => {
   it("opens to its input and output", async () => {
     const { box } = await mount(<ToolRow call={call({ output: "\u001b[31mred\u001b[0m" })} />);
     await openIt(box.querySelector("details")!);
-    expect([...box.querySelectorAll(".tool-part h4")].map((title) => title.textContent)).toEqual(["Input", "Output"]);
+    expect([...box.querySelectorAll(".tool-part-name")].map((title) => title.textContent)).toEqual(["Input", "Output"]);
     expect(box.querySelector(".tool-output")?.textContent).toBe("red");
   });
 
