@@ -257,7 +257,7 @@ def test_shadow_has_criteria_figures_and_both_answers(
         expect(shown).to_contain_text(check["wanted"])
     expect(page.get_by_role("img", name=re.compile("Share of matching answers"))).to_be_visible()
     assert page.locator(".op-days rect").count() == len(report["metrics"]["days"])
-    page.get_by_role("button", name=re.compile("^Both sides")).first.click()
+    page.get_by_role("button", name=re.compile("^Open: Both sides")).first.click()
     sides = page.locator(".op-answer")
     expect(sides).to_have_count(2)
     expect(sides.first).to_contain_text("tests pass")
@@ -328,7 +328,7 @@ def test_approvals_tell_who_decided_and_all_that_was_asked(visit: Visit, empty: 
     expect(shown).to_contain_text("denied")
     expect(shown).to_contain_text("ann (cli)")
     expect(shown).to_contain_text("the CLI was told")
-    page.get_by_role("button", name="All of Bash, worker").click()
+    page.get_by_role("button", name="Open: All of Bash, worker").click()
     expect(page.get_by_role("group", name="Arguments")).to_contain_text("rm -r build")
     expect(page.locator(".op-whole")).to_contain_text("Not that")
     page.get_by_label("State", exact=True).select_option("allowed")
@@ -387,7 +387,7 @@ def test_every_page_fits_a_phone_and_names_itself(visiting: Visiting, empty: Ser
         )
         assert wide == [], place
         low = page.evaluate(
-            """() => [...document.querySelectorAll('.op .op-acts button, .op h2 button')]
+            """() => [...document.querySelectorAll('.op .op-acts button, .op-section button')]
               .filter((one) => one.getBoundingClientRect().height < 44)
               .map((one) => one.outerHTML)"""
         )
