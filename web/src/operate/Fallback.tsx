@@ -160,7 +160,10 @@ function Evidence({ toggle, onClose }: { toggle: Toggle; onClose: () => void }) 
         at the <Link href="/operate/circuits" className="op-link">circuits</Link>. Mend it, then try headless; left alone, it comes back when the CLI is well. More in{" "}
         <code>{String(toggle.evidence.runbook ?? "runbooks/fallback.md")}</code>.
       </p>
-      <Values value={toggle.evidence} label="All of the evidence" />
+      <details>
+        <summary>All of the evidence</summary>
+        <Values value={toggle.evidence} label="All of the evidence" />
+      </details>
     </Dialog>
   );
 }
