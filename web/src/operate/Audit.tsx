@@ -2,7 +2,7 @@ import { asServiceError, must } from "@agent-runner/engine";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEngine } from "../react/AgentRunnerProvider";
 import { Failure } from "../ui/Failure";
-import { fullTime } from "../ui/format";
+import { clock, fullTime, isSameDay } from "../ui/format";
 import { audited } from "./moves";
 import { Time } from "./parts";
 
@@ -38,7 +38,7 @@ export function Audit() {
               <Time at={entry.time} />
               <b dir="auto">
                 {what}
-                {until !== null && ` until ${fullTime(until)}`}
+                {until !== null && <span title={fullTime(until)}> until {isSameDay(new Date(until), new Date(entry.time)) ? clock(until) : fullTime(until)}</span>}
               </b>
               <span dir="auto">
                 {who}

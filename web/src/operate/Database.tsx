@@ -34,15 +34,15 @@ export function Database() {
     });
   return (
     <section>
-      <h2>
-        Database
+      <div className="op-section">
+        <h2>Database</h2>
         <button type="button" onClick={askCheck}>
           Check…
         </button>
         <button type="button" onClick={askBackup}>
           Back up…
         </button>
-      </h2>
+      </div>
       <Loaded of={check}>
         {({ last }) =>
           last === null ? (

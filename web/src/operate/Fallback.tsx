@@ -41,7 +41,7 @@ function Ways({ status }: { status: FallbackStatus }) {
     { head: "Goes", cell: (way) => <Mode mode={way.mode} /> },
     { head: "Why", cell: (way) => <Why way={way} onEvidence={setShown} /> },
     { head: "Since", cell: (way) => (way.toggle === null ? "" : <Time at={way.toggle.since} />) },
-    { head: "Circuit", cell: (way) => (way.circuit === null ? "" : <CircuitCell way={way} />) },
+    { head: "Circuit", cell: (way) => (hasCircuit(way) ? <CircuitCell way={way} /> : "") },
     {
       head: "",
       kind: "act",
@@ -93,6 +93,10 @@ function Ways({ status }: { status: FallbackStatus }) {
       {shown !== null && <Evidence toggle={shown} onClose={() => setShown(null)} />}
     </>
   );
+}
+
+function hasCircuit({ circuit }: Way): boolean {
+  return circuit !== null && (circuit.state !== "closed" || circuit.failures > 0);
 }
 
 function Mode({ mode }: { mode: string }) {
@@ -156,7 +160,10 @@ function Evidence({ toggle, onClose }: { toggle: Toggle; onClose: () => void }) 
         at the <Link href="/operate/circuits" className="op-link">circuits</Link>. Mend it, then try headless; left alone, it comes back when the CLI is well. More in{" "}
         <code>{String(toggle.evidence.runbook ?? "runbooks/fallback.md")}</code>.
       </p>
-      <Values value={toggle.evidence} label="All of the evidence" />
+      <details>
+        <summary>All of the evidence</summary>
+        <Values value={toggle.evidence} label="All of the evidence" />
+      </details>
     </Dialog>
   );
 }

@@ -57,7 +57,13 @@ function Service({ health }: { health: HealthReply }) {
       <p className="op-note">
         <State tone={isWell ? "good" : "bad"}>{isWell ? "The service is well" : "The service is in trouble"}</State>
         <span>
-          {STORES[store.state]}, since <Time at={store.since} />; version {health.version}
+          {STORES[store.state]}
+          {store.state !== "ok" && (
+            <>
+              , since <Time at={store.since} />
+            </>
+          )}
+          ; version {health.version}
         </span>
         {store.detail !== null && <span>{store.detail}</span>}
         {store.backup !== null && (
@@ -113,12 +119,12 @@ function Environment() {
     <Loaded of={read}>
       {(found) => (
         <section>
-          <h2>
-            CLIs
+          <div className="op-section">
+            <h2>CLIs</h2>
             <button type="button" disabled={isLooking} onClick={() => void look()}>
               {isLooking ? "Looking…" : "Look again"}
             </button>
-          </h2>
+          </div>
           {error !== null && <Failure error={error} />}
           <p className="hint">
             Looked at <Time at={found.examinedAt} />. A CLI that is newer than what is known of it may print what the

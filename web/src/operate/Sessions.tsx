@@ -1,10 +1,10 @@
 import { must, type Session } from "@agent-runner/engine";
 import { useEngine } from "../react/AgentRunnerProvider";
 import type { Tone } from "../ui/Dot";
-import { bytes, count, duration, typeTitle } from "../ui/format";
+import { bytes, count, duration, fullTime, typeTitle } from "../ui/format";
 import { Menu } from "../ui/Menu";
 import { useNow } from "../ui/useNow";
-import { ChatLink, type Deed, Facts, Fact, Head, Loaded, State, Time, useAsking } from "./parts";
+import { ChatLink, type Deed, Facts, Fact, Head, Loaded, State, useAsking } from "./parts";
 import { type Column, Table } from "./Table";
 import { useFollow, useRead, useReadAgain } from "./useRead";
 
@@ -91,7 +91,7 @@ function stateOf(one: Session): readonly [Tone, string] {
 }
 
 function Holder({ one }: { one: Session }) {
-  useNow(10_000);
+  const now = useNow(1000);
   const { lock } = one;
   if (lock === null) return "nobody";
   return (
@@ -99,7 +99,9 @@ function Holder({ one }: { one: Session }) {
       <ChatLink agentId={one.agentId} conversationId={lock.conversationId}>
         a run
       </ChatLink>{" "}
-      since <Time at={lock.since} />
+      <time dateTime={lock.since} title={fullTime(lock.since)}>
+        for {duration(Math.max(0, now - Date.parse(lock.since)))}
+      </time>
       <small>
         {lock.pid === null ? "no process yet" : `process ${lock.pid}`}
         {lock.lastEvent !== null && `; ${lock.lastEvent} ${duration(lock.lastEventMs)} ago`}

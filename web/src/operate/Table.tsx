@@ -87,8 +87,7 @@ function Row<T>({ row, columns, className, detail, label }: RowProps<T>) {
             <span className="op-acts">
               <button
                 type="button"
-                className="quiet"
-                aria-label={label}
+                aria-label={`${isOpen ? "Close" : "Open"}: ${label}`}
                 aria-expanded={isOpen}
                 aria-controls={isOpen ? id : undefined}
                 onClick={() => setOpen(!isOpen)}

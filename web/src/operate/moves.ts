@@ -32,9 +32,9 @@ export function waysOf(status: FallbackStatus): Way[] {
     scope: "global",
     name: EVERYTHING,
     title: "Every CLI",
-    mode: global?.mode ?? modeOf(status.agents),
+    mode: global?.mode ?? ownModeOf(status.agents),
     toggle: global,
-    why: "each CLI as below",
+    why: "as each CLI below",
     circuit: null,
     terminal: status.tmux,
   };
@@ -49,16 +49,15 @@ export function waysOf(status: FallbackStatus): Way[] {
 
 function typeWay(status: FallbackStatus, type: string, agents: readonly Outlook[], global: Toggle | null): Way {
   const toggle = toggleOf(status, "type", type);
-  const own = agents.filter((one) => one.source !== "agent_toggle");
-  const mode = toggle?.mode ?? global?.mode ?? modeOf(own.length > 0 ? own : agents);
-  const isDefault = own.every((one) => one.source === "comm_mode" && one.commMode === "headless");
+  const own = ownModeOf(agents);
+  const asked = own === "headless" ? "default" : own === "differs" ? "as its agents ask" : "its agents ask for it";
   return {
     scope: "type",
     name: type,
     title: typeTitle(type),
-    mode,
+    mode: toggle?.mode ?? global?.mode ?? own,
     toggle,
-    why: global !== null ? "as every CLI" : isDefault ? "default" : "its agents differ: see below",
+    why: global !== null ? "as every CLI" : asked,
     circuit: circuitOf(status, "type", type),
     terminal: agents.some((one) => one.terminal),
   };
@@ -90,8 +89,9 @@ function agentWhy(agent: Outlook): string {
   }
 }
 
-function modeOf(agents: readonly Outlook[]): string {
-  const modes = new Set(agents.map((one) => one.mode ?? "none"));
+/** What agents ask for by themselves, whatever is set or ails for some of them. */
+function ownModeOf(agents: readonly Outlook[]): string {
+  const modes = new Set(agents.map((one) => (one.source === "comm_mode" && one.mode !== null ? one.mode : one.commMode)));
   if (modes.size > 1) return "differs";
   return [...modes][0] ?? "headless";
 }
@@ -108,7 +108,7 @@ export type Move = "tmux" | "pin" | "back" | "try" | "clear-all";
 
 /** What can be done about a row; the first makes most sense. */
 export function movesOf(way: Way): Move[] {
-  if (way.toggle === null) return way.terminal ? ["tmux", "pin"] : ["pin"];
+  if (way.toggle === null) return way.terminal && way.mode !== "tmux" ? ["tmux", "pin"] : ["pin"];
   if (way.toggle.automatic) return ["try", "pin"];
   return way.toggle.mode === "tmux" ? ["back", "pin"] : way.terminal ? ["back", "tmux"] : ["back"];
 }

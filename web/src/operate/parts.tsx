@@ -1,5 +1,5 @@
 import { asServiceError } from "@agent-runner/engine";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useId, useState } from "react";
 import { Link } from "wouter";
 import { Confirm } from "../ui/Confirm";
 import { Dot, type Tone } from "../ui/Dot";
@@ -82,17 +82,18 @@ interface PickProps {
 
 /** One of a few, for a filter. */
 export function Pick({ label, value, onPick, choices }: PickProps) {
+  const id = useId();
   return (
-    <label className="op-pick">
-      {label}
-      <select value={value} onChange={(event) => onPick(event.target.value)}>
+    <div className="op-pick">
+      <label htmlFor={id}>{label}</label>
+      <select id={id} value={value} onChange={(event) => onPick(event.target.value)}>
         {choices.map(([name, title]) => (
           <option key={name} value={name}>
             {title}
           </option>
         ))}
       </select>
-    </label>
+    </div>
   );
 }
 
