@@ -85,7 +85,11 @@ def test_in_what_an_agent_says_and_does(page: Page, empty: Service, texts: list[
 def test_in_what_fails_and_is_not_understood(page: Page, empty: Service) -> None:
     for text in CORPUS[::9]:
         line = {"type": text[:30], "raw": text}
-        script = [{"line": json.dumps(line)}, {"line": text}, {"error": text, "status": 400}]
+        script: list[dict[str, Any]] = [
+            {"line": json.dumps(line)},
+            {"line": text},
+            {"error": text, "status": 400},
+        ]
         answer = empty.run(script).json()
     conversation = (answer.get("run") or answer)["conversationId"]
     page.goto(f"/chat/worker/{conversation}")

@@ -42,6 +42,7 @@ export class Engine {
   readonly accepted = new Observable<readonly Accepted[]>([]);
 
   readonly #fetch: Fetch;
+  readonly #hasToken: boolean;
   readonly #nextFrame: (work: () => void) => void;
   readonly #logs = new Map<string, { log: ConversationLog; users: number; timer?: ReturnType<typeof setTimeout> }>();
   readonly #watchers = new Set<(event: ConversationEvent) => void>();
@@ -50,6 +51,7 @@ export class Engine {
 
   constructor(options: EngineOptions = {}) {
     this.base = options.base ?? "";
+    this.#hasToken = options.token !== undefined;
     this.#fetch = withToken(options.fetch ?? ((...call) => globalThis.fetch(...call)), options.token);
     this.#nextFrame = options.nextFrame ?? beforeNextPicture;
     this.#storage = options.storage ?? globalThis.localStorage;
@@ -146,6 +148,19 @@ export class Engine {
     });
     if (!answer.ok) throw await refusalOf(answer);
     return (await answer.json()) as Attachment;
+  }
+
+  /**
+   * The address of a file for an element of the page; call the second when it is not shown any
+   * more. By a token the file has to be read here: an element can send none.
+   */
+  async attachment(attachmentId: string): Promise<[string, () => void]> {
+    const url = `${this.base}/attachments/${attachmentId}/content`;
+    if (!this.#hasToken) return [url, () => undefined];
+    const answer = await this.#watchedFetch(url);
+    if (!answer.ok) throw await refusalOf(answer);
+    const made = URL.createObjectURL(await answer.blob());
+    return [made, () => URL.revokeObjectURL(made)];
   }
 
   /** A new conversation that goes on from an answer of this one. */

@@ -252,39 +252,65 @@ function LongText({ text }: { text: string }) {
 }
 
 function Attachments({ files }: { files: readonly TurnAttachment[] }) {
-  const { base } = useEngine();
   const [shown, setShown] = useState<TurnAttachment | null>(null);
-  const address = (file: TurnAttachment) => `${base}/attachments/${file.attachmentId}/content`;
   return (
     <div className="thumbs">
-      {files.map((file) => {
-        const words = `${file.name} · ${bytes(file.size)}`;
-        if (!file.mediaType.startsWith("image/")) {
-          return (
-            <a key={file.attachmentId + file.name} className="thumb" href={address(file)} download={file.name}>
-              {words}
-            </a>
-          );
-        }
-        return (
-          <button
-            key={file.attachmentId + file.name}
-            type="button"
-            className="thumb"
-            onClick={() => setShown(file)}
-          >
-            <img src={address(file)} alt={file.name} loading="lazy" />
-            <span>{words}</span>
-          </button>
-        );
-      })}
+      {files.map((file) => (
+        <Attachment key={file.attachmentId + file.name} file={file} onShow={() => setShown(file)} />
+      ))}
       {shown !== null && (
         <Dialog title={shown.name} kind="wide" onClose={() => setShown(null)}>
-          <img className="whole" src={address(shown)} alt={shown.name} />
+          <Picture file={shown} className="whole" />
         </Dialog>
       )}
     </div>
   );
+}
+
+function Attachment({ file, onShow }: { file: TurnAttachment; onShow: () => void }) {
+  const address = useAttachment(file);
+  const words = `${file.name} · ${bytes(file.size)}`;
+  if (!file.mediaType.startsWith("image/")) {
+    return (
+      <a className="thumb" href={address ?? undefined} download={file.name}>
+        {words}
+      </a>
+    );
+  }
+  return (
+    <button type="button" className="thumb" onClick={onShow}>
+      <Picture file={file} />
+      <span>{words}</span>
+    </button>
+  );
+}
+
+function Picture({ file, className }: { file: TurnAttachment; className?: string }) {
+  const address = useAttachment(file);
+  return address === null ? null : <img className={className} src={address} alt={file.name} loading="lazy" />;
+}
+
+function useAttachment({ attachmentId }: TurnAttachment): string | null {
+  const engine = useEngine();
+  const [address, setAddress] = useState<string | null>(null);
+  useEffect(() => {
+    let release: (() => void) | null = null;
+    let isCurrent = true;
+    engine.attachment(attachmentId).then(
+      ([url, end]) => {
+        if (!isCurrent) return end();
+        release = end;
+        setAddress(url);
+      },
+      // A file that is gone shows its name, as one that cannot be drawn.
+      () => undefined,
+    );
+    return () => {
+      isCurrent = false;
+      release?.();
+    };
+  }, [engine, attachmentId]);
+  return address;
 }
 
 export interface PendingBubbleProps {

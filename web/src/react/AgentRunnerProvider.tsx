@@ -36,7 +36,9 @@ export function AgentRunnerProvider({ base, token, engine, children }: AgentRunn
   if (own === null) return null;
   return (
     <QueryClientProvider client={queries}>
-      <EngineContext value={own}>{children}</EngineContext>
+      <EngineContext value={own}>
+        <div className="agent-runner">{children}</div>
+      </EngineContext>
     </QueryClientProvider>
   );
 }
