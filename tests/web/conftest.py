@@ -26,8 +26,8 @@ CI = Path(__file__).parents[2] / ".ci"
 PATIENCE_MS = 15_000
 """For what a test waits for: the machine may be busy."""
 
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-_FLAGS = (
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--no-first-run", "--no-default-browser-check"),
@@ -60,10 +60,10 @@ def left_out(reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The browser's program."""
-    for name in _PROGRAMS:
+    for name in PROGRAMS:
         if found := shutil.which(name):
             return found
-    pytest.skip(f"no browser: none of {', '.join(_PROGRAMS)} is on PATH")
+    pytest.skip(f"no browser: none of {', '.join(PROGRAMS)} is on PATH")
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +79,7 @@ def built_page() -> Path:
 def browser(chromium: str, built_page: Path) -> Iterator[Browser]:
     """One browser for the tests of a module; each visit has a profile of its own."""
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        started = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield started
         started.close()
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.conftest import Service
 from tests.web.conftest import Visit, Visiting
-from tests.web.shown import conversation_of, is_over, say, shown, stored, until, until_same
-
-AWAY = "ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
+from tests.web.killing import AWAY, kill_in_the_middle
+from tests.web.shown import conversation_of, is_over, say, stored, until, until_same
 
 
 @pytest.fixture
@@ -24,25 +22,6 @@ def mortal(make_service: Callable[..., Service]) -> Service:
     service.register()
     service.argv[service.argv.index("--port") + 1] = service.url.rpartition(":")[2]
     return service
-
-
-def kill_in_the_middle(page: Page, service: Service, folder: Path, seed: int) -> None:
-    """Send a prompt, kill the service at some moment of the answer, and let it come back."""
-    moment = random.Random(seed)
-    before = len(shown(page))
-    words = [f"word {seed}.{n} " for n in range(40)]
-    script = [
-        {"text": f"It begins, {seed}.", "deltas": 5},
-        {"tool": "Bash", "input": {"command": f"echo {seed}"}, "output": str(seed)},
-        {"streamed": words, "then_wait": str(folder / f"never{seed}")},
-    ]
-    say(page, script)
-    page.wait_for_timeout(moment.uniform(0, 250))
-    if moment.random() < 0.5:
-        page.wait_for_function(
-            "(n) => document.querySelectorAll('[data-run]').length > n", arg=before
-        )
-    service.restart(signal.SIGKILL)
 
 
 @pytest.mark.parametrize("seed", range(3))
