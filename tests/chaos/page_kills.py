@@ -14,7 +14,7 @@ from tests.web.conftest import FLAGS, PROGRAMS, Visit
 from tests.web.killing import AWAY, kill_in_the_middle
 from tests.web.shown import conversation_of, is_over, say, stored, until, until_same
 
-EXCHANGES = 12
+EXCHANGES = 6
 """In a conversation, then another is begun: all of it has to be in the window."""
 
 

@@ -16,14 +16,18 @@ AWAY = "ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNK
 
 
 def kill_in_the_middle(page: Page, service: Service, folder: Path, seed: int) -> None:
-    """Send a prompt, kill the service at some moment of the answer, and let it come back."""
+    """Send a prompt, kill the service at some moment of the answer, and let it come back.
+
+    A run that had not begun begins then, and ends.
+    """
+    gate = folder / f"gate{seed}"
     moment = random.Random(seed)
     before = len(shown(page))
     words = [f"word {seed}.{n} " for n in range(40)]
     script = [
         {"text": f"It begins, {seed}.", "deltas": 5},
         {"tool": "Bash", "input": {"command": f"echo {seed}"}, "output": str(seed)},
-        {"streamed": words, "then_wait": str(folder / f"never{seed}")},
+        {"streamed": words, "then_wait": str(gate)},
     ]
     say(page, script)
     page.wait_for_timeout(moment.uniform(0, 250))
@@ -32,3 +36,4 @@ def kill_in_the_middle(page: Page, service: Service, folder: Path, seed: int) ->
             "(n) => document.querySelectorAll('[data-run]').length > n", arg=before
         )
     service.restart(signal.SIGKILL)
+    gate.touch()

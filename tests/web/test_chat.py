@@ -207,6 +207,18 @@ def test_a_prompt_is_queued_and_a_run_is_stopped(page: Page, empty: Service) -> 
     until_same(page, empty, conversation_of(page))
 
 
+def test_a_queued_prompt_is_taken_back_and_written_anew(page: Page, empty: Service) -> None:
+    say(page, [{"text": "Begun."}, {"hang": True}])
+    expect(page.locator(".says")).to_contain_text("Begun.")
+    say(page, "A slip of the pen")
+    page.get_by_role("button", name="Take back").click()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("A slip of the pen")
+    expect(page.locator(".user")).to_have_count(2)
+    assert empty.queued("worker") == []
+    page.get_by_role("button", name=re.compile("^Stop")).click()
+    until_same(page, empty, conversation_of(page))
+
+
 def test_a_failure_says_why_and_is_sent_again(page: Page, empty: Service) -> None:
     say(page, [{"error": "Overloaded: later", "status": 529}])
     ending = page.locator(".ending")
@@ -352,3 +364,63 @@ def test_it_is_usable_at_the_width_of_a_phone(visiting: Visiting, empty: Service
     page.get_by_role("button", name="Close").tap()
     page.get_by_role("button", name="All conversations").tap()
     expect(page.locator(".side .conv")).to_be_visible()
+
+
+def test_commands_of_the_cli_are_offered(page: Page) -> None:
+    say(page, "Hello")
+    expect(page.locator(".says")).to_contain_text("echo: Hello")
+    field = page.get_by_label("Prompt", exact=True)
+    field.fill("/co")
+    commands = page.get_by_role("listbox", name="Commands of the CLI")
+    expect(commands.get_by_role("option")).to_have_text(["/compact", "/context"])
+    field.press("ArrowDown")
+    field.press("Enter")
+    expect(field).to_have_value("/context ")
+    expect(commands).to_have_count(0)
+
+
+def test_the_process_is_started_when_somebody_begins_to_type(page: Page, empty: Service) -> None:
+    say(page, "Hello")
+    expect(page.locator(".says")).to_contain_text("echo: Hello")
+    with empty.client() as client:
+        client.post("/agents/worker/stop", json={})
+        until(lambda: not client.get("/agents/worker").json()["warm"])
+        page.reload()
+        page.get_by_label("Prompt", exact=True).press_sequentially("He")
+        until(lambda: bool(client.get("/agents/worker").json()["warm"]), "a warm process")
+
+
+_NOTED = """(() => {
+  window.noted = [];
+  window.Notification = class {
+    static permission = 'default';
+    static requestPermission = async () => (this.permission = 'granted');
+    constructor(title, about) { window.noted.push([title, about.body]); }
+    close() {}
+  };
+  Object.defineProperty(document, 'visibilityState', {get: () => window.seen ?? 'visible'});
+})()"""
+
+
+def test_it_tells_what_waits_and_ends_if_it_was_asked_to(visit: Visit, empty: Service) -> None:
+    visit.context.add_init_script(_NOTED)
+    page = visit.log_in("/chat/worker")
+    page.evaluate("window.seen = 'hidden'")
+    ask(page)
+    assert page.evaluate("window.noted") == []
+    page.get_by_role("button", name=re.compile("^Allow once")).click()
+    expect(page.locator(".says")).to_contain_text("Gone on.")
+    conversation = page.url
+    page.goto("/operate/settings")
+    page.get_by_role("checkbox", name=re.compile("^Tell me")).click()
+    expect(page.get_by_role("checkbox", name=re.compile("^Tell me"))).to_be_checked()
+    page.evaluate(f"history.pushState(null, '', {json.dumps(conversation)})")
+    page.evaluate("window.seen = 'hidden'")
+    expect(page.get_by_label("Prompt", exact=True)).to_be_visible()
+    ask(page)
+    page.wait_for_function("window.noted.length === 1")
+    assert page.evaluate("window.noted")[0][0] == "worker wants to use Bash"
+    page.get_by_role("button", name=re.compile("^Allow once")).click()
+    page.wait_for_function("window.noted.length === 2")
+    assert page.evaluate("window.noted")[1] == ["worker", "The answer is complete"]
+    del empty

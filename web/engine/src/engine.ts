@@ -183,6 +183,11 @@ export class Engine {
     return { size: Number(answer.headers.get("x-log-size") ?? 0), text: await answer.text() };
   }
 
+  /** Take a prompt back that waits; ServiceError `run_has_begun` if it does not any more. */
+  async takeBack(runId: string): Promise<void> {
+    await must(this.api.DELETE("/runs/{runId}", { params: { path: { runId } } }));
+  }
+
   async stop(agentId: string, runId: string): Promise<void> {
     const params = { path: { agentId } };
     await must(this.api.POST("/agents/{agentId}/execute/cancel", { params, body: { runId } }));

@@ -89,6 +89,15 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
     },
     [engine, conversationId, onConversation, failing],
   );
+  const onTakeBack = useCallback(
+    (entry: RunEntry) => {
+      const text = entry.run?.prompt ?? entry.prompt?.content ?? "";
+      const attachments = entry.prompt?.attachments ?? [];
+      const work = engine.takeBack(entry.runId).then(() => composer.current?.edit({ text, attachments }));
+      void failing(work);
+    },
+    [engine, failing],
+  );
   const { linkOf: link } = props;
   const linkOf = useCallback(
     (turn: string) => {
@@ -178,6 +187,7 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
             onSelect={onSelect}
             onRetry={onRetry}
             onFork={onFork}
+            onTakeBack={onTakeBack}
             linkOf={linkOf}
             of={of}
           />

@@ -19,6 +19,8 @@ export interface ChatBubbleProps {
   onSelect?: (runId: string) => void;
   onRetry?: (entry: RunEntry) => void;
   onFork?: (turnId: string) => void;
+  /** Take a prompt that waits out of the queue, to write it anew. */
+  onTakeBack?: (entry: RunEntry) => void;
   /** The address of a turn, for those who want to point at it. */
   linkOf?: (turnId: string) => string;
 }
@@ -51,7 +53,7 @@ function Bubble(props: ChatBubbleProps) {
 }
 
 function RunBubble(props: ChatBubbleProps & { entry: RunEntry }) {
-  const { entry, agentType, onVisible, onSelect, isSelected } = props;
+  const { entry, agentType, onVisible, onSelect, onTakeBack, isSelected } = props;
   const { run, prompt, answer } = entry;
   const { runId } = entry;
   useEffect(() => onVisible?.(runId), [onVisible, runId]);
@@ -69,6 +71,7 @@ function RunBubble(props: ChatBubbleProps & { entry: RunEntry }) {
           at={entry.at}
           attachments={prompt?.attachments ?? []}
           {...(run?.state === "queued" ? { note: "queued" } : {})}
+          {...(run?.state === "queued" && onTakeBack !== undefined ? { onTakeBack: () => onTakeBack(entry) } : {})}
           {...(run?.steeredInto != null ? { note: "put into the running turn" } : {})}
         />
       )}
@@ -211,15 +214,21 @@ interface UserBubbleProps {
   at: string;
   attachments: readonly TurnAttachment[];
   note?: string;
+  onTakeBack?: () => void;
 }
 
-function UserBubble({ turnId, text, at, attachments, note }: UserBubbleProps) {
+function UserBubble({ turnId, text, at, attachments, note, onTakeBack }: UserBubbleProps) {
   return (
     <article className="user" aria-label="You" {...(turnId === null ? {} : { "data-turn": turnId })}>
       <h2 className="unseen">You</h2>
       <LongText text={text} />
       {attachments.length > 0 && <Attachments files={attachments} />}
       <footer>
+        {onTakeBack !== undefined && (
+          <button type="button" className="quiet small" onClick={onTakeBack}>
+            Take back
+          </button>
+        )}
         {note !== undefined && <b>{note}</b>}
         {at !== "" && (
           <time dateTime={at} title={fullTime(at)}>

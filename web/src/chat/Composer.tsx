@@ -17,7 +17,7 @@ import { useUploads } from "./useUploads";
 
 export interface ComposerHandle {
   focus: () => void;
-  edit: (prompt: Pending) => void;
+  edit: (prompt: Pick<Pending, "text" | "attachments">) => void;
   attach: (files: Iterable<File>) => void;
 }
 

@@ -20,6 +20,7 @@ export interface TranscriptProps {
   onSelect: (runId: string) => void;
   onRetry: (entry: RunEntry) => void;
   onFork: (turnId: string) => void;
+  onTakeBack: (entry: RunEntry) => void;
   linkOf: (turnId: string) => string;
   of: Omit<PendingBubbleProps, "pending">;
 }
@@ -158,6 +159,7 @@ function RowView({ row, ...props }: TranscriptProps & { row: Row }) {
           onSelect={props.onSelect}
           onRetry={props.onRetry}
           onFork={props.onFork}
+          onTakeBack={props.onTakeBack}
           linkOf={props.linkOf}
         />
       );

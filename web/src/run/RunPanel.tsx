@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
 import { stateWord } from "../chat/words";
 import { useEngine } from "../react/AgentRunnerProvider";
+import { useObservable } from "../react/useObservable";
 import { Dot } from "../ui/Dot";
 import { clock, count, duration, fullTime, money } from "../ui/format";
 import { useNow } from "../ui/useNow";
@@ -63,9 +64,10 @@ export function RunPanel({ agentId, conversationId, run }: RunPanelProps) {
           ))}
         </>
       )}
+      <Background agentId={agentId} conversationId={conversationId} isOver={run.isOver} />
       {run.lost !== null && (
         <>
-          <h3>Background</h3>
+          <h3>Lost</h3>
           {run.lost.tasks.map((task, at) => (
             <p className="f" key={at}>
               <Dot tone="bad" /> {task.title ?? task.kind ?? "work"} <span>lost</span>
@@ -211,6 +213,32 @@ function Files({ agentId, conversationId, run, onDiff }: FilesProps) {
           Show what changed
         </button>
       )}
+    </>
+  );
+}
+
+/** What goes on though the answer is there. */
+function Background({ agentId, conversationId, isOver }: { agentId: string; conversationId: string; isOver: boolean }) {
+  const engine = useEngine();
+  const agent = useObservable(engine.agents)?.get(agentId);
+  const isBusy = agent?.state === "background" || (isOver && agent?.activeConversationId === conversationId);
+  const { data } = useQuery({
+    queryKey: ["sessions", agentId, agent?.state],
+    queryFn: () => must(engine.api.GET("/agents/sessions/status")),
+    enabled: isBusy,
+  });
+  const session = data?.sessions.find((one) => one.agentId === agentId);
+  const tasks = session?.warm.filter((one) => one.conversationId === conversationId).flatMap((one) => one.background) ?? [];
+  if (tasks.length === 0) return null;
+  return (
+    <>
+      <h3>In the background</h3>
+      {tasks.map((task, at) => (
+        <p className="f" key={task.taskId ?? at}>
+          <Dot tone="run" />
+          <span dir="auto">{task.title || task.kind || "work"}</span> <span>goes on</span>
+        </p>
+      ))}
     </>
   );
 }
