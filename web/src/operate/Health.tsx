@@ -137,11 +137,11 @@ function Environment() {
             columns={[
               { head: "CLI", cell: (one) => one.title },
               { head: "State", cell: (one) => <CliState one={one} /> },
-              { head: "Version", cell: (one) => <Version one={one} /> },
+              { head: "Version", cell: (one) => (one.path === null ? "" : (one.version ?? "unknown")) },
               { head: "Known up to", cell: (one) => one.recorded ?? "nothing was recorded" },
               { head: "Login", cell: (one) => (one.path === null ? "" : one.login) },
               { head: "Program", cell: (one) => (one.path === null ? "" : <code>{one.path}</code>) },
-              { head: "What mends it", cell: (one) => <Fix line={one.fix} /> },
+              { head: "What mends it", cell: (one) => (one.fix === null ? "" : <Fix line={one.fix} />) },
             ]}
           />
           <h2>Machine</h2>
@@ -159,7 +159,7 @@ function Environment() {
                 },
               },
               { head: "Found", cell: (one) => one.detail },
-              { head: "What mends it", cell: (one) => <Fix line={one.fix} /> },
+              { head: "What mends it", cell: (one) => (one.fix === null ? "" : <Fix line={one.fix} />) },
             ]}
           />
         </section>
@@ -175,14 +175,8 @@ function CliState({ one }: { one: CliFinding }) {
   return one.loggedIn === true ? <State tone="good">ready</State> : <State tone="idle">installed, login unknown</State>;
 }
 
-function Version({ one }: { one: CliFinding }) {
-  if (one.path === null) return null;
-  return one.version ?? "unknown";
-}
-
 /** The exact line that mends something, to be copied. */
-function Fix({ line }: { line: string | null }) {
-  if (line === null) return null;
+function Fix({ line }: { line: string }) {
   return (
     <span className="fix op-fix">
       <code>{line}</code> <CopyButton text={line} />
