@@ -9,13 +9,19 @@ export interface DialogProps {
   kind?: "box" | "sheet" | "wide";
 }
 
+const FIRST = ".dialog-body :is(input, textarea, select), .dialog-frame > footer button";
+
 /** A modal dialog: the browser keeps the focus inside, and gives it back at the end. */
 export function Dialog({ title, onClose, children, actions, kind = "box" }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
     const dialog = ref.current;
-    if (dialog !== null && !dialog.open) dialog.showModal();
+    if (dialog !== null && !dialog.open) {
+      dialog.showModal();
+      // The browser takes the first button, which closes it.
+      dialog.querySelector<HTMLElement>(FIRST)?.focus();
+    }
     return () => dialog?.close();
   }, []);
   return (
