@@ -11,7 +11,10 @@ from playwright.sync_api import Page
 from tests.conftest import Service
 from tests.web.shown import say, shown
 
-AWAY = "ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
+AWAY = (
+    "ERR_(CONNECTION_(REFUSED|RESET)|EMPTY_RESPONSE"
+    "|INCOMPLETE_CHUNKED_ENCODING|CONTENT_LENGTH_MISMATCH)"
+)
 """What a browser's console says of a service that is not there."""
 
 
