@@ -58,7 +58,7 @@ class TestClaudeOnThePage:
         page.keyboard.press("a")
         expect(page.locator(".says").last).to_have_text("It is counted.", timeout=patience)
         assert ran(agent) == 1
-        expect(page.locator("details.asked")).to_contain_text("Allowed")
+        expect(page.locator(".asked")).to_contain_text("Allowed")
         expect(page.locator(".tool-row").last).to_contain_text("echo ran")
         expect(page.locator("aside")).to_contain_text(re.compile(r"\d+ out"))
         page.reload()

@@ -13,7 +13,7 @@ from tests.web.shown import say, shown
 
 AWAY = (
     "ERR_(CONNECTION_(REFUSED|RESET)|EMPTY_RESPONSE"
-    "|INCOMPLETE_CHUNKED_ENCODING|CONTENT_LENGTH_MISMATCH)"
+    "|INCOMPLETE_CHUNKED_ENCODING|CONTENT_LENGTH_MISMATCH)|status of 503"
 )
 """What a browser's console says of a service that is not there."""
 

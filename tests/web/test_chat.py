@@ -102,7 +102,7 @@ def test_a_question_is_allowed_by_mouse(page: Page, empty: Service) -> None:
         "web",
         "once",
     )
-    expect(page.locator("details.asked")).to_contain_text("Allowed")
+    expect(page.locator(".asked")).to_contain_text("Allowed")
     expect(page).not_to_have_title(re.compile(r"^\(1\)"))
 
 
@@ -122,7 +122,7 @@ def test_a_question_is_denied_with_a_message(page: Page, empty: Service) -> None
     page.keyboard.press("Enter")
     one = decided(empty)
     assert (one["state"], one["reason"]) == ("rejected", "Not that folder")
-    expect(page.locator("details.asked")).to_contain_text("Not that folder")
+    expect(page.locator(".asked")).to_contain_text("Not that folder")
 
 
 def test_what_a_tool_runs_with_is_changed(page: Page, empty: Service, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_decision_from_elsewhere_shows_by_whom(page: Page, empty: Service) -> 
         (one,) = client.get("/approvals", params={"state": "pending"}).json()["approvals"]
         body = {"decision": "approve", "inputHash": one["inputHash"], "by": "ann", "via": "cli"}
         client.post(f"/approvals/{one['approvalId']}/decide", json=body)
-    expect(page.locator("details.asked")).to_contain_text("by ann (cli)")
+    expect(page.locator(".asked")).to_contain_text("by ann (cli)")
 
 
 def test_the_inbox_has_what_waits_and_leads_to_it(page: Page, empty: Service) -> None:
@@ -418,9 +418,9 @@ def test_it_tells_what_waits_and_ends_if_it_was_asked_to(visit: Visit, empty: Se
     page.evaluate("window.seen = 'hidden'")
     expect(page.get_by_label("Prompt", exact=True)).to_be_visible()
     ask(page)
-    page.wait_for_function("window.noted.length === 1")
+    page.wait_for_function("() => window.noted.length === 1")
     assert page.evaluate("window.noted")[0][0] == "worker wants to use Bash"
     page.get_by_role("button", name=re.compile("^Allow once")).click()
-    page.wait_for_function("window.noted.length === 2")
+    page.wait_for_function("() => window.noted.length === 2")
     assert page.evaluate("window.noted")[1] == ["worker", "The answer is complete"]
     del empty

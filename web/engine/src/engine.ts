@@ -45,7 +45,6 @@ export class Engine {
   readonly #hasToken: boolean;
   readonly #nextFrame: (work: () => void) => void;
   readonly #logs = new Map<string, { log: ConversationLog; users: number; timer?: ReturnType<typeof setTimeout> }>();
-  readonly #watchers = new Set<(event: ConversationEvent) => void>();
   readonly #storage: Storage;
   readonly #unlisten: (() => void)[] = [];
 
@@ -124,12 +123,6 @@ export class Engine {
     kept.users -= 1;
     if (kept.users > 0) return;
     kept.timer = setTimeout(() => this.#forget(conversationId), KEPT_MS);
-  }
-
-  /** Called with each event of the conversations that are carried. */
-  watch(watcher: (event: ConversationEvent) => void): () => void {
-    this.#watchers.add(watcher);
-    return () => this.#watchers.delete(watcher);
   }
 
   send(prompt: Prompt): string {
@@ -288,7 +281,6 @@ export class Engine {
       default: {
         const event = data as unknown as ConversationEvent;
         this.#logs.get(event.conversationId)?.log.take(event);
-        for (const watcher of this.#watchers) watcher(event);
       }
     }
   }

@@ -1,4 +1,4 @@
-import type { Approval, ConversationEvent } from "@agent-runner/engine";
+import { type Agent, type Approval, type Engine, must } from "@agent-runner/engine";
 import { useEffect, useRef } from "react";
 import { useLocation } from "wouter";
 import { useEngine } from "../react/AgentRunnerProvider";
@@ -40,20 +40,45 @@ export function Notifier() {
     }
   }, [approvals, isSpeaking, navigate]);
 
+  const agents = useObservable(engine.agents);
+  const busy = useRef<ReadonlyMap<string, string> | null>(null);
   useEffect(() => {
-    if (!isSpeaking) return;
-    return engine.watch((event: ConversationEvent) => {
-      if (event.type !== "run.finished") return;
-      const agentId = [...(engine.agents.get()?.values() ?? [])].find(
-        (one) => one.activeConversationId === event.conversationId,
-      )?.agentId;
-      const words = event.success ? "The answer is complete" : `The run ended: ${event.state}`;
-      tell(agentId ?? "agent-runner", words, () => {
-        if (agentId !== undefined) navigate(`/chat/${encodeURIComponent(agentId)}/${event.conversationId}`);
+    if (agents === null) return;
+    const before = busy.current;
+    busy.current = busyOf(agents);
+    if (!isSpeaking || before === null) return;
+    for (const [agentId, conversationId] of before) {
+      if (busy.current.get(agentId) === conversationId) continue;
+      void endOf(engine, conversationId).then((words) => {
+        if (words !== null) tell(agentId, words, () => navigate(`/chat/${encodeURIComponent(agentId)}/${conversationId}`));
       });
-    });
-  }, [engine, isSpeaking, navigate]);
+    }
+  }, [engine, agents, isSpeaking, navigate]);
   return null;
+}
+
+/** The conversation that each agent works in. */
+function busyOf(agents: ReadonlyMap<string, Agent>): ReadonlyMap<string, string> {
+  const busy = new Map<string, string>();
+  for (const one of agents.values()) {
+    if (one.activeConversationId !== null) busy.set(one.agentId, one.activeConversationId);
+  }
+  return busy;
+}
+
+/** How the newest run of a conversation ended, in words; null if that cannot be told. */
+async function endOf(engine: Engine, conversationId: string): Promise<string | null> {
+  try {
+    const params = { path: { conversationId }, query: { last: 1 } };
+    const { turns } = await must(engine.api.GET("/conversations/{conversationId}", { params }));
+    const runId = turns[0]?.runId;
+    if (runId == null) return null;
+    const run = await must(engine.api.GET("/runs/{runId}", { params: { path: { runId } } }));
+    return run.success ? "The answer is complete" : `The run ended: ${run.status.replace("_", " ")}`;
+  } catch {
+    // Deleted meanwhile, or the service is away: there is nothing to tell of.
+    return null;
+  }
 }
 
 function titleOf(approval: Approval): string {

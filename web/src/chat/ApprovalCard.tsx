@@ -324,7 +324,9 @@ function Decided({ approval, children }: { approval: Approval; children: ReactNo
   const via = approval.decidedVia === null ? "" : ` (${approval.decidedVia})`;
   const isDelivered = approval.delivery !== "failed";
   return (
-    <details className={`asked ${approval.state}`} data-approval={approval.approvalId}>
+    <div className={`asked ${approval.state}`} data-approval={approval.approvalId}>
+      {children}
+      <details>
       <summary>
         <b>{WORDS[approval.state] ?? approval.state}</b>
         <span>
@@ -334,8 +336,8 @@ function Decided({ approval, children }: { approval: Approval; children: ReactNo
         </span>
         {approval.decidedAt !== null && <time dateTime={approval.decidedAt}>{fullTime(approval.decidedAt)}</time>}
       </summary>
-      {children}
       <Values value={approval.input} />
-    </details>
+      </details>
+    </div>
   );
 }

@@ -63,8 +63,8 @@ function Ways({ status }: { status: FallbackStatus }) {
     <>
       {!status.tmux && (
         <p className="op-note" role="note">
-          <State tone="wait">tmux cannot serve here</State> It is not installed, or turned off (<code>tmux.enabled</code>):
-          what fails headless stays failed, and nothing can be moved.
+          <State tone="wait">tmux cannot serve here</State> <span>It is not installed, or turned off (<code>tmux.enabled</code>):
+          what fails headless stays failed, and nothing can be moved.</span>
         </p>
       )}
       {!status.automatic && (
