@@ -7,6 +7,7 @@ import sys
 import urllib.request
 
 from agent_runner.api.page_bundle import FOLDER, INDEX
+from benchmarks import browsing
 from benchmarks.harness import HERE, Service, columns, heading, row, service, verdict
 
 FIRST_LOAD_BYTES = 250_000
@@ -49,6 +50,7 @@ def main() -> None:
             f"{size / FIRST_LOAD_BYTES:.2f}x",
             f"<= {FIRST_LOAD_BYTES / 1000:g} kB: {met}",
         )
+    browsing.measure()
     with service(HERE / "instant.sh", warm_processes=0) as at:
         grown = held(at)
     row(

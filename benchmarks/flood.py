@@ -2,6 +2,8 @@
 
 The prompt is JSON: {"events": n} prints n tool results as fast as the pipe takes them;
 {"deltas": n, "gap": seconds} prints n text deltas, each holding the time it was written;
+{"paced": n, "gap": seconds, "above": bytes} prints Markdown of so many bytes, then n words, each
+the Unix time at which it was written;
 {"answer": bytes} answers with a text of so many bytes, first in deltas, then whole;
 {"line": bytes} prints one line of so many bytes first.
 """
@@ -13,6 +15,23 @@ from collections.abc import Mapping
 
 IDS = {"session_id": "00000000-0000-4000-8000-000000000000", "uuid": "u"}
 OUT = sys.stdout.buffer
+PARAGRAPH = """## A heading
+
+Some words with `code`, *emphasis*, **more of it** and [a link](https://example.org/a/b).
+
+- an item of a list
+- another one, with `code`
+
+```python
+def answer(question: str) -> int:
+    return 42  # as ever
+```
+
+| a | b |
+|---|---|
+| 1 | 2 |
+
+"""
 
 
 def say(message: "Mapping[str, object]") -> None:
@@ -77,6 +96,23 @@ def play(order: "dict[str, float]") -> str:
         for _ in range(int(order["deltas"])):
             time.sleep(order["gap"])
             delta = {"type": "text_delta", "text": f"{time.perf_counter()} "}
+            event({"type": "content_block_delta", "index": 0, "delta": delta})
+            OUT.flush()
+    if "paced" in order:
+        text = PARAGRAPH * (int(order["above"]) // len(PARAGRAPH))
+        event({"type": "message_start", "message": {"id": "m1", "role": "assistant"}})
+        start = {"type": "text", "text": ""}
+        event({"type": "content_block_start", "index": 0, "content_block": start})
+        for at in range(0, len(text), 1000):
+            delta = {"type": "text_delta", "text": text[at : at + 1000]}
+            event({"type": "content_block_delta", "index": 0, "delta": delta})
+        OUT.flush()
+        time.sleep(2)
+        for number in range(int(order["paced"])):
+            time.sleep(order["gap"])
+            word = f"at:{time.time():.4f} " + ("\n\n" if number % 40 == 39 else "")
+            text += word
+            delta = {"type": "text_delta", "text": word}
             event({"type": "content_block_delta", "index": 0, "delta": delta})
             OUT.flush()
     if "line" in order:
