@@ -49,9 +49,10 @@ _WORDS = """() => {
     for (const [, at] of (last?.textContent ?? '').matchAll(/at:(\\d+\\.\\d+)/g)) {
       if (seen.has(at)) continue;
       seen.add(at);
-      requestAnimationFrame(() => requestAnimationFrame(() => {
+      // The frame after the one that has it begins when that one is drawn.
+      requestAnimationFrame(() => {
         window.samples.push(performance.timeOrigin + performance.now() - Number(at) * 1000);
-      }));
+      });
     }
   };
   const about = {subtree: true, childList: true, characterData: true};

@@ -1,4 +1,4 @@
-import { memo, startTransition, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { memo, startTransition, useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState, type ReactNode } from "react";
 import remend from "remend";
 import { MarkdownBlock } from "./Block.tsx";
 import { PAGE_SIZE, Splitter, type Block, type Page, type Split } from "./blocks.ts";
@@ -13,9 +13,9 @@ const WHOLE_PAGES = 8;
 const END_PAGES = 2;
 const MORE_PAGES = 6;
 
-/** An agent's text. While `streaming`, the last block is healed and parsed at most once a frame; what is above stays. */
+/** An agent's text. While `streaming`, the last block is healed and parsed anew; what is above stays. */
 export function Markdown({ text, streaming = false }: { text: string; streaming?: boolean }) {
-  return <MarkdownFrame text={useFrames(text, streaming)} streaming={streaming} />;
+  return <MarkdownFrame text={usePace(text, streaming)} streaming={streaming} />;
 }
 
 const MarkdownFrame = memo(function MarkdownFrame({ text, streaming }: { text: string; streaming: boolean }) {
@@ -96,34 +96,30 @@ export function heal(text: string): string {
   return text.split("$$").length % 2 === 0 ? `${text}$$` : healed;
 }
 
-/** `text`, while streaming at most once a frame; less often when rendering takes longer than a frame. */
-function useFrames(text: string, streaming: boolean): string {
+/** Longer than this, in ms, and a text's next picture waits: what else the page has to do comes first. */
+const QUICK_MS = 12;
+
+/**
+ * The text as it is drawn. Whoever streams sends it once a frame at the most; one that takes long
+ * to draw is drawn again only after twice that time.
+ */
+function usePace(text: string, streaming: boolean): string {
+  const [pace] = useState(() => ({ began: 0, resumeAt: 0 }));
   const [shown, setShown] = useState(text);
-  const latest = useRef(text);
-  const frame = useRef(0);
-  const began = useRef(0);
-  const resumeAt = useRef(0);
+  const [, wake] = useReducer((count: number) => count + 1, 0);
+  const isDue = !streaming || performance.now() >= pace.resumeAt;
+  if (isDue && shown !== text) {
+    pace.began = performance.now();
+    setShown(text);
+  }
+  useLayoutEffect(() => {
+    const cost = performance.now() - pace.began;
+    pace.resumeAt = cost > QUICK_MS ? performance.now() + 2 * cost : 0;
+  }, [pace, shown]);
   useEffect(() => {
-    latest.current = text;
-    if (!streaming || frame.current !== 0) return;
-    const tick = (now: number): void => {
-      if (now < resumeAt.current) {
-        frame.current = requestAnimationFrame(tick);
-        return;
-      }
-      frame.current = 0;
-      began.current = performance.now();
-      setShown(latest.current);
-    };
-    frame.current = requestAnimationFrame(tick);
-  }, [text, streaming]);
-  useEffect(() => {
-    const cost = performance.now() - began.current;
-    resumeAt.current = cost > 12 ? performance.now() + 2 * cost : 0;
-  }, [shown]);
-  useEffect(() => () => {
-    cancelAnimationFrame(frame.current);
-    frame.current = 0;
-  }, []);
-  return streaming ? shown : text;
+    if (isDue) return;
+    const timer = setTimeout(wake, pace.resumeAt - performance.now());
+    return () => clearTimeout(timer);
+  });
+  return isDue ? text : shown;
 }

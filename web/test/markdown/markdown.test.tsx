@@ -1,6 +1,5 @@
 // @vitest-environment happy-dom
-import { act } from "react";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { misleads, targetOf } from "../../src/markdown/links.ts";
 import { LongText } from "../../src/markdown/LongText.tsx";
 import { heal, Markdown } from "../../src/markdown/Markdown.tsx";
@@ -19,39 +18,40 @@ vi.mock("react-markdown", async (load) => {
   };
 });
 
-let frames: FrameRequestCallback[] = [];
 beforeEach(() => {
   parsed.length = 0;
-  frames = [];
-  vi.spyOn(globalThis, "requestAnimationFrame").mockImplementation((callback) => frames.push(callback));
 });
-
-async function frame(): Promise<void> {
-  await act(async () => {
-    for (const callback of frames.splice(0)) callback(performance.now() + 60_000);
-  });
-}
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const html = async (text: string): Promise<string> => (await mount(<Markdown text={text} />)).box.innerHTML;
 const PARAGRAPH = `${"Some words of a paragraph that stays. ".repeat(12)}\n\n`;
 
 describe("Markdown while it streams", () => {
-  it("parses a delta's block once a frame, and nothing above it", async () => {
+  it("parses the block of a delta, and nothing above it", async () => {
+    vi.spyOn(performance, "now").mockReturnValue(0);
     const above = PARAGRAPH.repeat(40);
     const { render } = await mount(<Markdown text={above} streaming />);
     parsed.length = 0;
     for (const word of ["one ", "two ", "three "]) await render(<Markdown text={`${above}${word}`} streaming />);
-    expect(parsed).toEqual([]);
-    expect(frames.length).toBe(1);
-    await frame();
-    expect(parsed).toEqual(["three"]);
+    expect(parsed).toEqual(["one", "two", "three"]);
+  });
+
+  it("draws less often what takes long, and the end of it at last", async () => {
+    let now = 1000;
+    vi.spyOn(performance, "now").mockImplementation(() => (now += 20));
+    const { box, render } = await mount(<Markdown text="" streaming />);
+    for (const text of ["a", "a b", "a b c"]) await render(<Markdown text={text} streaming />);
+    expect(box.textContent).not.toBe("a b c");
+    await vi.waitFor(() => expect(box.textContent).toBe("a b c"));
   });
 
   it("keeps the elements above", async () => {
+    vi.spyOn(performance, "now").mockReturnValue(0);
     const { box, render } = await mount(<Markdown text={PARAGRAPH + PARAGRAPH} streaming />);
     const before = [...box.querySelectorAll("p")];
     await render(<Markdown text={`${PARAGRAPH + PARAGRAPH}more *and\n\n\`\`\`js\nx`} streaming />);
-    await frame();
     expect([...box.querySelectorAll("p")].slice(0, 2)).toEqual(before);
     expect(before.every((one) => one.isConnected)).toBe(true);
     expect(box.querySelector("pre")?.textContent).toBe("x");
@@ -64,8 +64,7 @@ describe("Markdown while it streams", () => {
       const { box, render } = await mount(<Markdown text="" streaming />);
       for (let at = 1; at < text.length; at += 1 + Math.floor(next() * 30)) {
         await render(<Markdown text={text.slice(0, at)} streaming />);
-        await frame();
-      }
+          }
       await render(<Markdown text={text} />);
       expect(box.textContent, `seed ${seed}`).toBe((await mount(<Markdown text={text} />)).box.textContent);
       expect(box.querySelectorAll("*").length, `seed ${seed}`).toBe((await mount(<Markdown text={text} />)).box.querySelectorAll("*").length);
