@@ -67,7 +67,7 @@ bench: ## Measure, beside a peer or a limit
 	@$(PYTHON) .ci/bootstrap.py real
 	@$(BIN)/agent-runner bench $(ARGS)
 
-bench-web: ## Measure the page: its first load, packed, beside a limit
+bench-web: ## Measure the page in a browser, beside limits
 	@$(PYTHON) .ci/bootstrap.py dev
 	@$(BIN)/agent-runner bench web
 

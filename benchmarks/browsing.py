@@ -253,7 +253,7 @@ def tabs(made: Browser) -> None:
         say(pages[-1], {})
         for one in pages:
             one.wait_for_selector(".side .conv")
-        page.wait_for_timeout(8000)  # connections that are kept for nothing end
+        page.wait_for_timeout(20_000)  # connections that are kept for nothing end
         process = psutil.Process(at.process.pid)
         kept = [one for one in process.net_connections() if one.status == "ESTABLISHED"]
         row(
