@@ -22,7 +22,10 @@ _AWAY = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ETIMEDOUT|TIMEOUT|ENOTCACHED"
 )
 _QUIET = {"npm_config_loglevel": "error", "npm_config_update_notifier": "false", "NO_COLOR": "1"}
-_INSTALL = ("ci", "--ignore-scripts", "--no-audit", "--no-fund")
+_INSTALL = (
+    *("ci", "--ignore-scripts", "--no-audit", "--no-fund"),
+    *("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"),
+)
 _PING_S = 8.0
 
 
