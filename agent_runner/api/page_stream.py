@@ -31,11 +31,16 @@ _LOGS = ("approvals", "fallback")
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The stream's first event: what it carries, and from which event on."""
+    """The stream's first event: what it carries, and from which event on.
+
+    `agents` are all that there are, if that feed is asked for: what a page knows beside them was
+    deleted while it was away.
+    """
 
     type: str = "stream.opened"
     conversations: dict[str, int]
     feeds: list[str]
+    agents: list[str]
 
 
 class AgentChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,10 +181,12 @@ class PageReader:
         """What there is, then what comes, until the reader is too slow or the service ends."""
         try:
             positions = {name: self._cursor.conversations[name] for name in self._readings}
-            opened = Opened(conversations=positions, feeds=self._wanted.feeds)
-            yield told(opened.type, wire.encode(opened), self._cursor.text())
+            agents: list[str] = []
             if self._agents is not None:
-                self._agents.everything(one.agent_id for one in await self._ctx.store.agents.all())
+                agents = [one.agent_id for one in await self._ctx.store.agents.all()]
+                self._agents.everything(agents)
+            opened = Opened(conversations=positions, feeds=self._wanted.feeds, agents=agents)
+            yield told(opened.type, wire.encode(opened), self._cursor.text())
             if "health" in self._wanted.feeds:
                 self._ctx.changes.join_health(self._rouse)
             while True:

@@ -50,6 +50,8 @@ const PAGE = 50;
 /** Runs whose events are read at the same time: a browser has six connections. */
 const READERS = 2;
 const SILENCE_MS = 30_000;
+/** After a request that failed. */
+const RETRY_MS = 5_000;
 
 export class ConversationLog {
   readonly view: Observable<ConversationView>;
@@ -62,15 +64,22 @@ export class ConversationLog {
   readonly #firstTurns = new Map<string, number>();
   readonly #asked = new Set<string>();
   readonly #queue: string[] = [];
+  /** Runs whose events could not be read. */
+  readonly #failed = new Set<string>();
   readonly #dirty = new Set<string>();
   #conversation: Conversation | null = null;
   #nextBefore: number | null = null;
   #state: ConversationView["state"] = "loading";
   #error: ServiceError | null = null;
-  #isLoadingOlder = false;
+  #olderLoading: Promise<void> | null = null;
   /** Every event up to this one is known; null before anything is. */
   #covered: number | null = null;
+  /** The stream began behind this event. */
+  #position = 0;
+  /** There may be more than what the last answer had. */
+  #isStale = false;
   #loading: Promise<void> | null = null;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #reading = 0;
   #isPlanned = false;
   #isClosed = false;
@@ -89,33 +98,26 @@ export class ConversationLog {
   close(): void {
     this.#isClosed = true;
     this.#queue.length = 0;
+    clearTimeout(this.#retry);
   }
 
   /** Read the newest turns again, and every run that may have changed. */
   reload(): Promise<void> {
-    this.#loading ??= this.#load().finally(() => {
+    this.#isStale = true;
+    this.#loading ??= this.#loadAll().finally(() => {
       this.#loading = null;
     });
     return this.#loading;
   }
 
   /** Read what comes before the first turn that is shown. */
-  async older(): Promise<void> {
-    const before = this.#nextBefore;
-    if (before === null || this.#isLoadingOlder) return;
-    this.#isLoadingOlder = true;
-    this.#plan();
-    try {
-      const page = await this.#page({ last: PAGE, before });
-      this.#nextBefore = page.nextBefore;
-      for (const turn of page.turns) this.#turn(turn);
-    } catch (error) {
-      this.#error = asServiceError(error);
-    } finally {
-      this.#isLoadingOlder = false;
+  older(): Promise<void> {
+    this.#olderLoading ??= this.#loadOlder().finally(() => {
+      this.#olderLoading = null;
       this.#structure = true;
       this.#plan();
-    }
+    });
+    return this.#olderLoading;
   }
 
   /** Read older turns until this one is there; false if it is not of this conversation. */
@@ -132,17 +134,16 @@ export class ConversationLog {
 
   /** The stream carries this conversation from after event `position` on. */
   opened(position: number): void {
-    if (this.#covered !== null && position > this.#covered) void this.reload();
-    else if (this.#state === "failed") void this.reload();
+    this.#position = position;
+    if (this.#covered !== null && position > this.#covered) this.#missed();
+    else this.#tryAgain();
   }
 
   /** An event that came live. */
   take(event: ConversationEvent): void {
-    if ("seq" in event && event.seq !== undefined) {
-      if (this.#covered !== null) {
-        if (event.seq > this.#covered + 1) void this.reload();
-        this.#covered = Math.max(this.#covered, event.seq);
-      }
+    if ("seq" in event && event.seq !== undefined && this.#covered !== null) {
+      if (event.seq > this.#covered + 1) this.#missed();
+      this.#covered = Math.max(this.#covered, event.seq);
     }
     if (event.type === "session.continued_elsewhere") void this.#fetchTurns(event.turnIds);
     if (event.runId === null) return;
@@ -182,6 +183,51 @@ export class ConversationLog {
     this.#wantRun(runId, true);
   }
 
+  /** Events came that were not heard of. */
+  #missed(): void {
+    for (const log of this.#runs.values()) if (!log.view().isOver) log.isWhole = false;
+    void this.reload();
+  }
+
+  /** Ask again for what could not be read. */
+  #tryAgain(): void {
+    clearTimeout(this.#retry);
+    if (this.#isStale && this.#loading === null) void this.reload();
+    for (const runId of this.#failed) this.#again(runId);
+  }
+
+  #tryLater(error: ServiceError): void {
+    if (!error.isPassing || this.#isClosed) return;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#tryAgain(), RETRY_MS);
+  }
+
+  /** What comes while an answer is on its way may not be in it: then there is a next one. */
+  async #loadAll(): Promise<void> {
+    while (this.#isStale && !this.#isClosed) {
+      this.#isStale = false;
+      await this.#load();
+      if (this.#error !== null) {
+        this.#isStale = true;
+        this.#tryLater(this.#error);
+        return;
+      }
+    }
+  }
+
+  async #loadOlder(): Promise<void> {
+    const before = this.#nextBefore;
+    if (before === null) return;
+    this.#plan();
+    try {
+      const page = await this.#page({ last: PAGE, before });
+      this.#nextBefore = page.nextBefore;
+      for (const turn of page.turns) this.#turn(turn);
+    } catch {
+      // Whoever looks for older turns asks again.
+    }
+  }
+
   async #load(): Promise<void> {
     try {
       const isFirst = this.#covered === null;
@@ -194,8 +240,10 @@ export class ConversationLog {
       this.#state = "ready";
       this.#error = null;
       // Whatever was not over may have gone on unseen.
-      for (const [runId, log] of this.#runs) if (!log.view().isOver) this.#again(runId);
+      for (const [runId, log] of this.#runs) if (!log.view().isOver || !log.isWhole) this.#again(runId);
       this.#covered = Math.max(this.#covered ?? 0, page.conversation.lastEventSeq);
+      if (this.#position > this.#covered) this.#isStale = true;
+      this.#position = 0;
       this.#structure = true;
       this.#wantRuns();
     } catch (error) {
@@ -286,6 +334,7 @@ export class ConversationLog {
   }
 
   #again(runId: string): void {
+    this.#failed.delete(runId);
     this.#asked.delete(runId);
     this.#wantRun(runId, true);
   }
@@ -332,9 +381,9 @@ export class ConversationLog {
       log.addAll(events);
       log.isWhole = true;
     } catch (error) {
-      this.#asked.delete(runId);
       const failure = asServiceError(error);
-      if (failure.status !== 404) this.#error = failure;
+      if (failure.status !== 404) this.#failed.add(runId);
+      this.#tryLater(failure);
     }
     this.#dirty.add(runId);
     this.#plan();
@@ -355,7 +404,7 @@ export class ConversationLog {
       entries: this.#drawEntries(),
       hasOlder: this.#nextBefore !== null,
       state: this.#state,
-      isLoadingOlder: this.#isLoadingOlder,
+      isLoadingOlder: this.#olderLoading !== null,
       error: this.#error,
     };
   }

@@ -3,7 +3,8 @@ import { type Api, asServiceError, client, type Fetch, logIn, must, refusalOf, S
 import { ConversationLog } from "./conversation";
 import type { Frame } from "./frames";
 import { Observable } from "./observable";
-import { type Accepted, Outbox, type Prompt, type Storage } from "./outbox";
+import { type Accepted, Outbox, PREFIX, type Prompt, type Storage } from "./outbox";
+import { randomId } from "./randomId";
 import { type Channel, type Locks, Tabs } from "./tabs";
 import type { Agent, Approval, Attachment, Conversation, ConversationEvent, Decision, Health } from "./types";
 
@@ -21,11 +22,19 @@ export interface EngineOptions {
   beatMs?: number;
 }
 
+/** How the stream begins. */
+interface Opened {
+  conversations: Record<string, number>;
+  agents: readonly string[];
+}
+
 export type Login = "unknown" | "in" | "out";
 
 /** Conversations that nobody looks at any more are carried on for a while. */
 const KEPT_MS = 30_000;
 const MOST_KEPT = 12;
+/** More approvals than that are not remembered; those that wait are. */
+const MOST_APPROVALS = 300;
 
 export class Engine {
   readonly api: Api;
@@ -47,6 +56,8 @@ export class Engine {
   readonly #logs = new Map<string, { log: ConversationLog; users: number; timer?: ReturnType<typeof setTimeout> }>();
   readonly #storage: Storage;
   readonly #unlisten: (() => void)[] = [];
+  /** The stream has not begun yet, or anew: what was told before it is not in it. */
+  #isBeginning = true;
 
   constructor(options: EngineOptions = {}) {
     this.base = options.base ?? "";
@@ -66,9 +77,9 @@ export class Engine {
     this.tabs = new Tabs({
       base: this.base,
       fetch: this.#watchedFetch,
-      tab: crypto.randomUUID(),
+      tab: randomId(),
       locks: options.locks ?? locksOf(),
-      channel: options.channel ?? (new BroadcastChannel("agent-runner") as Channel),
+      channel: options.channel ?? (new BroadcastChannel(`agent-runner ${this.base}`) as Channel),
       onFrame: (frame) => this.#take(frame),
       onReset: () => this.#reset(),
       onGone: (id) => this.#logs.get(id)?.log.gone(),
@@ -87,13 +98,12 @@ export class Engine {
       log.close();
     }
     this.tabs.close();
+    this.outbox.close();
   }
 
   /** See `logIn`. */
   async logIn(token: string): Promise<void> {
     await logIn(this.api, token);
-    this.login.set("in");
-    this.#start();
   }
 
   async logOut(): Promise<void> {
@@ -107,10 +117,11 @@ export class Engine {
     if (kept === undefined) {
       const { api, base } = this;
       const parts = { api, base, fetch: this.#watchedFetch, nextFrame: this.#nextFrame };
-      kept = { log: new ConversationLog(conversationId, parts), users: 0 };
+      kept = { log: new ConversationLog(conversationId, parts), users: 1 };
       this.#logs.set(conversationId, kept);
       this.#forgetOldest();
       this.#want();
+      return kept.log;
     }
     clearTimeout(kept.timer);
     kept.users += 1;
@@ -212,13 +223,15 @@ export class Engine {
   readonly #watchedFetch: Fetch = async (input, init) => {
     const answer = await this.#fetch(input, init);
     if (answer.status === 401) this.login.set("out");
-    else if (answer.ok && this.login.get() !== "in") {
-      const wasOut = this.login.get() === "out";
-      this.login.set("in");
-      if (wasOut) this.#start();
-    }
+    else if (answer.ok) this.#loggedIn();
     return answer;
   };
+
+  #loggedIn(): void {
+    const wasOut = this.login.get() === "out";
+    this.login.set("in");
+    if (wasOut) this.#start();
+  }
 
   #start(): void {
     this.tabs.wake();
@@ -255,10 +268,8 @@ export class Engine {
     }
     switch (data.type) {
       case "stream.opened":
-        this.login.set("in");
-        for (const [id, seq] of Object.entries(data.conversations as Record<string, number>)) {
-          this.#logs.get(id)?.log.opened(seq);
-        }
+        this.#loggedIn();
+        this.#opened(data as unknown as Opened);
         return;
       case "agent.changed": {
         const agent = data.agent as Agent;
@@ -285,23 +296,45 @@ export class Engine {
     }
   }
 
+  #opened({ conversations, agents }: Opened): void {
+    for (const [id, seq] of Object.entries(conversations)) this.#logs.get(id)?.log.opened(seq);
+    const there = new Set(agents);
+    const known = [...(this.agents.get()?.values() ?? [])];
+    const left = known.filter((one) => there.has(one.agentId));
+    if (left.length < known.length || there.size === 0) {
+      this.agents.set(new Map(left.map((one) => [one.agentId, one])));
+    }
+    if (this.#isBeginning) void this.#readApprovals();
+    this.#isBeginning = false;
+  }
+
+  /** The stream does not go on: its service may have another database. */
   #reset(): void {
+    this.#isBeginning = true;
+    this.agents.set(null);
+    this.approvals.set(null);
     for (const { log } of this.#logs.values()) void log.reload();
     void this.#readApprovals();
   }
 
   #approval(approval: Approval): void {
-    this.approvals.update((all) => new Map(all).set(approval.approvalId, approval));
+    this.approvals.update((all) => {
+      const next = new Map(all).set(approval.approvalId, approval);
+      const oldest = [...next.values()].find((one) => one.state !== "pending");
+      if (next.size > MOST_APPROVALS && oldest !== undefined) next.delete(oldest.approvalId);
+      return next;
+    });
   }
 
   async #readApprovals(): Promise<void> {
+    const before = this.approvals.get();
     try {
       const query = { state: "pending", limit: 200 } as const;
       const { approvals } = await must(this.api.GET("/approvals", { params: { query } }));
       const fresh = new Map(approvals.map((one) => [one.approvalId, one]));
-      // What is not among them any more was decided while nobody listened.
-      for (const known of this.approvals.get()?.values() ?? []) {
-        if (known.state !== "pending") fresh.set(known.approvalId, known);
+      // What was told meanwhile is newer. What else is not among them was decided while nobody listened.
+      for (const [id, known] of this.approvals.get() ?? []) {
+        if (known.state !== "pending" || known !== before?.get(id)) fresh.set(id, known);
       }
       this.approvals.set(fresh);
     } catch (error) {
@@ -316,7 +349,7 @@ export class Engine {
     };
     const back = () => this.#wake();
     const stored = (event: StorageEvent) => {
-      if (event.key?.startsWith("agent-runner.outbox.")) this.outbox.refresh();
+      if (event.key?.startsWith(PREFIX)) this.outbox.refresh();
     };
     const leave = () => this.tabs.leave();
     const shown = () => {

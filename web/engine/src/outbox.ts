@@ -1,6 +1,7 @@
 /** Prompts on their way. They are kept by the browser until the service has acknowledged them. */
 import { asServiceError, type Fetch, refusalOf, ServiceError } from "./client";
 import { framesOf } from "./frames";
+import { randomId } from "./randomId";
 import { Observable } from "./observable";
 import type { ExecuteBody, TurnAttachment } from "./types";
 
@@ -13,6 +14,8 @@ export interface Prompt {
   mode: NonNullable<ExecuteBody["mode"]> | null;
   model: string | null;
   permissionMode: string | null;
+  /** The key of one that begins the conversation that this one belongs to. */
+  follows?: string | null;
 }
 
 export interface Pending extends Prompt {
@@ -30,6 +33,8 @@ export interface Accepted {
 }
 
 export interface Storage {
+  readonly length: number;
+  key(at: number): string | null;
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
   removeItem(key: string): void;
@@ -43,28 +48,37 @@ export interface OutboxOptions {
   onAccepted?: (accepted: Accepted) => void;
 }
 
-const PREFIX = "agent-runner.outbox.";
+export const PREFIX = "agent-runner.outbox.";
 const LONGEST_PAUSE_MS = 15_000;
 const ANSWER_MS = 30_000;
+const BEHIND = { code: "not_sent", message: "the prompt before it was not sent", hint: null };
 
 export class Outbox {
   readonly pending: Observable<readonly Pending[]>;
 
   readonly #options: OutboxOptions;
+  readonly #prefix: string;
   readonly #underway = new Set<string>();
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #failures = new Map<string, number>();
+  /** What the browser has no room for. */
+  readonly #unkept = new Map<string, Pending>();
+  #isClosed = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#prefix = PREFIX + options.base;
     this.pending = new Observable<readonly Pending[]>(this.#stored());
   }
 
   /** Keep a prompt and send it; its key. */
   send(prompt: Prompt): string {
-    const key = (this.#options.newKey ?? (() => crypto.randomUUID()))();
-    const at = new Date().toISOString();
-    this.#put({ ...prompt, key, at, state: "sending", error: null });
+    const key = (this.#options.newKey ?? randomId)();
+    const last = Math.max(0, ...this.pending.get().map((one) => Date.parse(one.at)));
+    const at = new Date(Math.max(Date.now(), last + 1)).toISOString();
+    const pending: Pending = { ...prompt, key, at, state: "sending", error: null };
+    this.#keep(pending);
+    this.pending.set([...this.pending.get(), pending]);
     void this.#deliver(key);
     return key;
   }
@@ -75,7 +89,7 @@ export class Outbox {
   }
 
   retry(key: string): void {
-    this.#change(key, { state: "sending", error: null });
+    this.#change(key, { state: "sending", error: null, follows: null });
     void this.#deliver(key);
   }
 
@@ -89,13 +103,22 @@ export class Outbox {
     this.pending.set(this.#stored());
   }
 
+  /** Send nothing any more; what is kept is sent by whoever comes next. */
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+  }
+
   async #deliver(key: string): Promise<void> {
     const prompt = this.pending.get().find((one) => one.key === key);
-    if (prompt === undefined || this.#underway.has(key)) return;
+    if (prompt === undefined || this.#isClosed || this.#underway.has(key) || this.#mustWait(prompt)) return;
     clearTimeout(this.#timers.get(key));
     this.#underway.add(key);
     try {
       const accepted = await this.#execute(prompt);
+      for (const one of this.pending.get()) {
+        if (one.follows === key) this.#change(one.key, { conversationId: accepted.conversationId, follows: null });
+      }
       this.#drop(key);
       this.#options.onAccepted?.(accepted);
     } catch (caught) {
@@ -103,12 +126,28 @@ export class Outbox {
     } finally {
       this.#underway.delete(key);
     }
+    for (const one of this.pending.get()) {
+      if (one.agentId === prompt.agentId && one.state === "sending") void this.#deliver(one.key);
+    }
+  }
+
+  /** Prompts of a conversation arrive in the order in which they were written. */
+  #mustWait(prompt: Pending): boolean {
+    const all = this.pending.get();
+    if (prompt.conversationId === null) return all.some((one) => one.key === prompt.follows);
+    return all.some(
+      (one) =>
+        one.agentId === prompt.agentId &&
+        one.conversationId === prompt.conversationId &&
+        one.state !== "refused" &&
+        one.at < prompt.at,
+    );
   }
 
   #failed(key: string, error: ServiceError): void {
     const told = { code: error.code, message: error.message, hint: error.hint };
     if (!error.isPassing && error.status !== 401) {
-      this.#change(key, { state: "refused", error: told });
+      this.#refuse(key, told);
       return;
     }
     this.#change(key, { state: "waiting", error: told });
@@ -116,6 +155,14 @@ export class Outbox {
     this.#failures.set(key, failures);
     const pause = Math.max(Math.min(LONGEST_PAUSE_MS, 500 * 2 ** failures), (error.retryAfter ?? 0) * 1000);
     this.#timers.set(key, setTimeout(() => void this.#deliver(key), pause));
+  }
+
+  /** With those that were to follow in the conversation that there is not. */
+  #refuse(key: string, error: NonNullable<Pending["error"]>): void {
+    this.#change(key, { state: "refused", error });
+    for (const one of this.pending.get()) {
+      if (one.follows === key) this.#refuse(one.key, BEHIND);
+    }
   }
 
   /** Until the service has the prompt; the run goes on without this request. */
@@ -150,39 +197,43 @@ export class Outbox {
     }
   }
 
-  #put(prompt: Pending): void {
-    this.#options.storage.setItem(PREFIX + prompt.key, JSON.stringify(prompt));
-    const others = this.pending.get().filter((one) => one.key !== prompt.key);
-    this.#index([...others, prompt]);
-  }
-
   #change(key: string, change: Partial<Pending>): void {
     const prompt = this.pending.get().find((one) => one.key === key);
     if (prompt === undefined) return;
     const next = { ...prompt, ...change };
-    this.#options.storage.setItem(PREFIX + key, JSON.stringify(next));
-    this.#index(this.pending.get().map((one) => (one.key === key ? next : one)));
+    this.#keep(next);
+    this.pending.set(this.pending.get().map((one) => (one.key === key ? next : one)));
   }
 
   #drop(key: string): void {
     clearTimeout(this.#timers.get(key));
     this.#timers.delete(key);
     this.#failures.delete(key);
-    this.#options.storage.removeItem(PREFIX + key);
-    this.#index(this.pending.get().filter((one) => one.key !== key));
+    this.#unkept.delete(key);
+    this.#options.storage.removeItem(this.#prefix + key);
+    this.pending.set(this.pending.get().filter((one) => one.key !== key));
   }
 
-  #index(pending: readonly Pending[]): void {
-    this.#options.storage.setItem(PREFIX, JSON.stringify(pending.map((one) => one.key)));
-    this.pending.set(pending);
+  #keep(prompt: Pending): void {
+    try {
+      this.#options.storage.setItem(this.#prefix + prompt.key, JSON.stringify(prompt));
+      this.#unkept.delete(prompt.key);
+    } catch {
+      this.#unkept.set(prompt.key, prompt);
+    }
   }
 
+  /** Each under a key of its own: tabs that write at the same time write different ones. */
   #stored(): Pending[] {
-    const keys = parsed<string[]>(this.#options.storage.getItem(PREFIX)) ?? [];
-    return keys.flatMap((key) => {
-      const one = parsed<Pending>(this.#options.storage.getItem(PREFIX + key));
-      return one === null ? [] : [one];
-    });
+    const { storage } = this.#options;
+    const found = [...this.#unkept.values()];
+    for (let at = 0; at < storage.length; at += 1) {
+      const key = storage.key(at);
+      if (!key?.startsWith(this.#prefix)) continue;
+      const one = parsed<Pending>(storage.getItem(key));
+      if (one !== null && this.#prefix + one.key === key && !this.#unkept.has(one.key)) found.push(one);
+    }
+    return found.sort((a, b) => a.at.localeCompare(b.at));
   }
 }
 

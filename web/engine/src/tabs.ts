@@ -61,6 +61,7 @@ export class Tabs {
   constructor(options: TabsOptions) {
     this.#options = options;
     options.channel.onmessage = (event) => this.#hear(event.data as Word);
+    this.#ask();
     this.#compete(false);
   }
 
@@ -101,14 +102,22 @@ export class Tabs {
     return Date.now() - this.#heardAt > LOST_BEATS * this.#beatMs;
   }
 
+  /** Whoever leads opens the stream anew, which tells all that it told at its beginning. */
+  #ask(): void {
+    const conversations = this.#wants.get(this.#options.tab) ?? [];
+    this.#say({ kind: "want", tab: this.#options.tab, conversations, anew: true });
+  }
+
   #compete(steal: boolean): void {
     const options = steal ? { steal: true } : { signal: this.#closed.signal };
     this.#options.locks
-      .request(LOCK, options, () => this.#lead())
+      .request(`${LOCK} ${this.#options.base}`, options, () => this.#lead())
       .catch(() => {
         // The lock was stolen, or the tab closes; who has lost it waits for it again.
         this.#follow();
-        if (!this.#closed.signal.aborted) this.#compete(false);
+        if (this.#closed.signal.aborted) return;
+        this.#ask();
+        this.#compete(false);
       });
   }
 

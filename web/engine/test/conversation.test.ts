@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { client } from "../src/client";
 import { ConversationLog } from "../src/conversation";
 import type { ConversationEvent, Turn } from "../src/types";
@@ -61,6 +61,8 @@ const wanted = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, at) => [`prompt ${from + at}`, `answer ${from + at}`]).flat();
 
 describe("a conversation", () => {
+  afterEach(() => void vi.useRealTimers());
+
   test("shows its last turns first, and older ones when asked", async () => {
     const service = stored(60);
     const log = opened(service);
@@ -140,6 +142,67 @@ describe("a conversation", () => {
     expect(other.view.get().error?.code).toBe("unreachable");
     other.opened(4);
     await until(() => other.view.get().state === "ready");
+  });
+
+  test("reads what came between its answer and the stream's beginning", async () => {
+    const service = stored(1);
+    const late: typeof service.fetch = async (input, init) => {
+      const answer = await service.fetch(input, init);
+      if (service.turns.length > 2) return answer;
+      // While the answer is on its way a run begins and ends, and only then the stream begins.
+      service.turns.push(...turnsOf(2));
+      service.events.push(...exchange(service, 2));
+      log.opened(service.lastSeq);
+      return answer;
+    };
+    const base = "http://service";
+    const nextFrame = (work: () => void) => queueMicrotask(work);
+    const parts = { api: client(base, late), base, fetch: service.fetch, nextFrame };
+    const log: ConversationLog = new ConversationLog("conv_1", parts);
+    await until(() => shown(log).length === 4);
+  });
+
+  test("does not forget what it has missed when it cannot be read just then", async () => {
+    const service = stored(1);
+    const log = opened(service);
+    await until(() => log.view.get().state === "ready");
+    service.turns.push(...turnsOf(2));
+    const events = exchange(service, 2);
+    service.events.push(...events);
+    log.take(events[0] as ConversationEvent);
+    // A page of turns, and the run's events: neither can be had when the gap is noticed.
+    service.refusals.push(problem(503, "busy"), problem(503, "busy"));
+    log.take(events[3] as ConversationEvent);
+    await until(() => service.refusals.length === 0);
+    log.opened(service.lastSeq);
+    await until(() => shown(log).length === 4);
+    expect(shown(log)).toEqual(wanted(1, 2));
+  });
+
+  test("asks again for events that could not be read, but not at once, and not for what is gone", async () => {
+    const service = stored(2);
+    const runs = () => service.asked.filter(({ url }) => url.pathname.startsWith("/runs/")).length;
+    let open: () => void = () => undefined;
+    service.gate = new Promise((resolve) => (open = resolve));
+    const log = opened(service);
+    await until(() => service.asked.length === 1);
+    service.refusals.push(problem(503, "busy"), problem(404, "run_not_found"));
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    open();
+    await vi.waitFor(() => expect(runs()).toBe(2));
+    for (const number of [1, 2]) log.show(`run_${number}`);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(runs()).toBe(2);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(runs()).toBe(3);
+    log.close();
+  });
+
+  test("is read back to a turn though older ones are on their way already", async () => {
+    const log = opened(stored(100));
+    await until(() => log.view.get().state === "ready");
+    void log.older();
+    expect(await log.reach("turn_3p")).toBe(true);
   });
 
   test("keeps entries that have not changed", async () => {

@@ -14,6 +14,7 @@ export class FakeService {
   readonly refusals: (Response | Error)[] = [];
   streams: Sink[] = [];
   conversationId = "conv_1";
+  agents: string[] = [];
   /** Answers wait for this: a test may do something meanwhile. */
   gate: Promise<void> = Promise.resolve();
   readonly accepted = new Map<string, string>();
@@ -67,7 +68,7 @@ export class FakeService {
     const body = new ReadableStream<Uint8Array>({
       start: (sink) => {
         const conversations = Object.fromEntries(wanted.map((id) => [id, after]));
-        const opened = { type: "stream.opened", conversations, feeds: [] };
+        const opened = { type: "stream.opened", conversations, feeds: [], agents: this.agents };
         sink.enqueue(UTF8.encode(`id: c${after}\nevent: stream.opened\ndata: ${JSON.stringify(opened)}\n\n`));
         if (wanted.includes(this.conversationId)) {
           for (const event of this.#stored()) if (event.seq > after) sink.enqueue(frameOf(event, `c${event.seq}`));

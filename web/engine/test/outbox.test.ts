@@ -4,10 +4,15 @@ import { FakeService, problem, until } from "./fakeService";
 
 class FakeStorage implements Storage {
   readonly #kept = new Map<string, string>();
+  isFull = false;
+  key = (at: number) => [...this.#kept.keys()][at] ?? null;
   getItem = (key: string) => this.#kept.get(key) ?? null;
-  setItem = (key: string, value: string) => void this.#kept.set(key, value);
+  setItem = (key: string, value: string) => {
+    if (this.isFull) throw new DOMException("full", "QuotaExceededError");
+    this.#kept.set(key, value);
+  };
   removeItem = (key: string) => void this.#kept.delete(key);
-  get size() {
+  get length() {
     return this.#kept.size;
   }
 }
@@ -91,7 +96,78 @@ describe("the outbox", () => {
 
   test("reads what is no JSON as nothing", () => {
     const storage = new FakeStorage();
-    storage.setItem("agent-runner.outbox.", "{");
+    storage.setItem("agent-runner.outbox.1", "{");
     expect(made(new FakeService(), storage).outbox.pending.get()).toEqual([]);
+  });
+
+  test("keeps what two tabs have written at the same time", async () => {
+    const away = new FakeService();
+    away.refusals.push(new TypeError("refused"), new TypeError("refused"));
+    const storage = new FakeStorage();
+    const tabs = [made(away, storage), made(away, storage)];
+    tabs[0]?.outbox.send({ ...PROMPT, text: "One" });
+    tabs[1]?.outbox.send({ ...PROMPT, text: "Two" });
+    const again = made(new FakeService(), storage);
+    expect(new Set(again.outbox.pending.get().map((one) => one.text))).toEqual(new Set(["One", "Two"]));
+    for (const { outbox } of [...tabs, again]) outbox.close();
+  });
+
+  test("sends the prompts of a conversation in their order, also once the service is back", async () => {
+    const service = new FakeService();
+    service.refusals.push(new TypeError("refused"));
+    const { outbox, accepted } = made(service);
+    for (const text of ["One", "Two", "Three"]) outbox.send({ ...PROMPT, conversationId: "conv_1", text });
+    await until(() => outbox.pending.get()[0]?.state === "waiting");
+    expect(service.asked.length).toBe(1);
+    outbox.flush();
+    await until(() => accepted.length === 3);
+    const texts = service.asked.map((one) => (JSON.parse(one.body) as { prompt: string }).prompt);
+    expect(texts).toEqual(["One", "One", "Two", "Three"]);
+  });
+
+  test("puts what follows the first prompt into its conversation", async () => {
+    const service = new FakeService();
+    const { outbox, accepted } = made(service);
+    const first = outbox.send(PROMPT);
+    outbox.send({ ...PROMPT, text: "Two", follows: first });
+    await until(() => accepted.length === 2);
+    expect(service.asked.map((one) => JSON.parse(one.body) as unknown)).toEqual([
+      { prompt: "Hello", newConversation: true },
+      { prompt: "Two", conversationId: "conv_1" },
+    ]);
+  });
+
+  test("refuses what follows a first prompt that was refused", async () => {
+    const service = new FakeService();
+    service.refusals.push(problem(422, "prompt_too_long"));
+    const { outbox, accepted } = made(service);
+    const first = outbox.send(PROMPT);
+    outbox.send({ ...PROMPT, text: "Two", follows: first });
+    await until(() => outbox.pending.get().every((one) => one.state === "refused"));
+    outbox.retry(first);
+    await until(() => accepted.length === 1);
+    expect(outbox.pending.get()).toMatchObject([{ text: "Two", conversationId: "conv_1", state: "refused" }]);
+  });
+
+  test("sends also what the browser has no room to keep", async () => {
+    const storage = new FakeStorage();
+    storage.isFull = true;
+    const { outbox, accepted } = made(new FakeService(), storage);
+    outbox.send(PROMPT);
+    outbox.refresh();
+    expect(outbox.pending.get().map((one) => one.text)).toEqual(["Hello"]);
+    await until(() => accepted.length === 1);
+    expect(outbox.pending.get()).toEqual([]);
+  });
+
+  test("sends nothing once it is closed", async () => {
+    const service = new FakeService();
+    service.refusals.push(new TypeError("refused"));
+    const { outbox } = made(service);
+    outbox.send(PROMPT);
+    await until(() => outbox.pending.get()[0]?.state === "waiting");
+    outbox.close();
+    outbox.flush();
+    expect(service.asked.length).toBe(1);
   });
 });

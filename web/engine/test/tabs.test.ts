@@ -144,4 +144,40 @@ describe("tabs", () => {
     await until(() => seqs(second.frames).length === 1);
     expect(first.tabs.leads.get()).toBe(false);
   });
+
+  test("one that is opened later is told how the stream begins, whatever it shows", async () => {
+    const service = new FakeService();
+    const open = browser(service);
+    const first = open();
+    await until(() => first.frames.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const second = open();
+    await until(() => second.frames.some((frame) => frame.type === "stream.opened"));
+  });
+
+  test("one that has lost the lead asks how the stream begins: what came meanwhile it took for its own", async () => {
+    const said: unknown[] = [];
+    let lose: (error: Error) => void = () => undefined;
+    const tabs = new Tabs({
+      base: "http://service",
+      fetch: new FakeService().fetch,
+      tab: "tab1",
+      channel: { postMessage: (word) => void said.push(word), close: () => undefined, onmessage: null },
+      locks: {
+        request: (_, __, held) => {
+          void held();
+          return new Promise((_resolve, reject) => (lose = reject));
+        },
+      },
+      onFrame: () => undefined,
+      onReset: () => undefined,
+      onGone: () => undefined,
+    });
+    opened.push(tabs);
+    tabs.want(["conv_1"]);
+    said.length = 0;
+    lose(new DOMException("stolen", "AbortError"));
+    await until(() => said.length > 0);
+    expect(said).toContainEqual({ kind: "want", tab: "tab1", conversations: ["conv_1"], anew: true });
+  });
 });
