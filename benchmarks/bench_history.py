@@ -12,7 +12,7 @@ import itertools
 import random
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -66,10 +66,10 @@ def texts(count: int) -> Iterator[str]:
         yield " ".join(chance.choices(names, cum_weights=weights, k=WORDS_OF_TURN))
 
 
-async def add_agents(database: Path) -> None:
-    """A new database with the two agents."""
+async def add_agents(database: Path, names: Sequence[str]) -> None:
+    """A new database with agents."""
     async with open_store(database) as store:
-        for name in ("many", "few"):
+        for name in names:
             await store.agents.add(
                 name,
                 agent_type="claude-code",
@@ -83,19 +83,26 @@ def fill(root: Path, many: int = MANY) -> None:
     """Write the history as the store would, in one transaction."""
     state = root / "state"
     state.mkdir(mode=0o700, exist_ok=True)
-    asyncio.run(add_agents(state / DATABASE))
+    asyncio.run(add_agents(state / DATABASE, ("many", "few")))
     conversations = [("conv_many", "many", many)]
     conversations += [(f"conv_few_{n}", "few", FEW) for n in range(SMALL_CONVERSATIONS)]
     said = texts(sum(count for *_, count in conversations))
     with sqlite3.connect(state / DATABASE) as connection:
         for name, agent, count in conversations:
-            connection.execute(
-                "INSERT INTO conversations (conversation_id, agent_id, state, last_turn_seq, "
-                "created_at, updated_at) VALUES (?, ?, 'open', ?, ?, ?)",
-                (name, agent, count, DAY.format(1), DAY.format(28)),
-            )
-            add_turns(connection, name, agent, list(itertools.islice(said, count)))
+            add_conversation(connection, name, agent, list(itertools.islice(said, count)))
     connection.close()
+
+
+def add_conversation(
+    connection: sqlite3.Connection, name: str, agent: str, said: list[str]
+) -> None:
+    """An open conversation in which all of that was said."""
+    connection.execute(
+        "INSERT INTO conversations (conversation_id, agent_id, state, last_turn_seq, "
+        "created_at, updated_at) VALUES (?, ?, 'open', ?, ?, ?)",
+        (name, agent, len(said), DAY.format(1), DAY.format(28)),
+    )
+    add_turns(connection, name, agent, said)
 
 
 def add_turns(connection: sqlite3.Connection, name: str, agent: str, said: list[str]) -> None:

@@ -20,9 +20,8 @@ import psutil
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from agent_runner.cli.page_link import page_link
-from benchmarks.bench_history import DATABASE, DAY, add_turns, texts
+from benchmarks.bench_history import DATABASE, add_agents, add_conversation, texts
 from benchmarks.harness import HERE, Service, median, quantile, row, service, verdict
-from conversation_store.sqlite.store import open_store
 
 PIXEL_MS = 50.0
 FRAME_MS = 20.0
@@ -148,36 +147,19 @@ def line_to_pixel(made: Browser, words: int = WORDS) -> None:
     )
 
 
-async def _agents(database: Path, names: list[str]) -> None:
-    async with open_store(database) as store:
-        for name in names:
-            await store.agents.add(
-                name,
-                agent_type="claude-code",
-                comm_mode="headless",
-                options={"cwd": str(database.parent)},
-                now=DAY.format(1),
-            )
-
-
 def history(root: Path, bubbles: int = BUBBLES, agents: int = AGENTS) -> None:
     """A conversation of many turns, and many agents with some conversations each."""
     state = root / "state"
     state.mkdir(mode=0o700, exist_ok=True)
     names = [f"agent{number:03}" for number in range(agents)]
     with ThreadPoolExecutor() as beside:  # Playwright has a loop in this thread
-        beside.submit(lambda: asyncio.run(_agents(state / DATABASE, names))).result()
+        beside.submit(lambda: asyncio.run(add_agents(state / DATABASE, names))).result()
     some = [(f"conv_{name}_{n}", name, 2) for name in names for n in range(CONVERSATIONS)]
     made = [("conv_long", names[0], bubbles), *some]
     said = texts(sum(count for *_, count in made))
     with sqlite3.connect(state / DATABASE) as connection:
         for name, agent, count in made:
-            connection.execute(
-                "INSERT INTO conversations (conversation_id, agent_id, state, last_turn_seq, "
-                "created_at, updated_at) VALUES (?, ?, 'open', ?, ?, ?)",
-                (name, agent, count, DAY.format(1), DAY.format(28)),
-            )
-            add_turns(connection, name, agent, list(itertools.islice(said, count)))
+            add_conversation(connection, name, agent, list(itertools.islice(said, count)))
     connection.close()
 
 
