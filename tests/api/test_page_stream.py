@@ -92,7 +92,7 @@ def test_it_begins_with_what_it_carries_and_goes_on_where_it_was_cut(idle: Servi
             "type": "stream.opened",
             "conversations": {},
             "feeds": ["agents", "health"],
-            "agents": ["worker"],
+            "agents": ["demo", "worker"],
         }
         seen = {data_of(next(frames))["type"] for _ in range(3)}
         assert seen == {"agent.changed", "health"}
