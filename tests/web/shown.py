@@ -88,7 +88,7 @@ def until(condition: Callable[[], bool], what: str = "the condition") -> None:
 
 def until_same(page: Page, service: Service, conversation_id: str) -> list[dict[str, Any]]:
     """Wait until the page shows just what is stored; AssertionError with both if it never does."""
-    wanted = stored(service, conversation_id)
+    wanted: list[dict[str, Any]] = []
     deadline = time.monotonic() + PATIENCE_S
     found: list[dict[str, Any]] = []
     while time.monotonic() < deadline:
@@ -96,6 +96,7 @@ def until_same(page: Page, service: Service, conversation_id: str) -> list[dict[
             found = shown(page)
         except Error:  # in the middle of a navigation
             found = []
+        wanted = stored(service, conversation_id)
         if found == wanted:
             return found
         page.wait_for_timeout(30)

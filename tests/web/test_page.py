@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.conftest import Service
 from tests.web.conftest import Visit, Visiting
+from tests.web.shown import say
 
 
 def test_it_loads_under_its_policy(visit: Visit) -> None:
@@ -69,3 +72,26 @@ def test_a_wrong_link_logs_nobody_in(visit: Visit) -> None:
     visit.page.wait_for_selector(".login")
     assert "token" not in visit.page.url
     assert visit.context.cookies() == []
+
+
+def test_a_service_without_agents_says_what_to_do(visit: Visit, live: Service) -> None:
+    live.clear()
+    page = visit.log_in("/")
+    expect(page.get_by_role("heading", name="No agent yet")).to_be_visible()
+
+
+_INSECURE = """
+delete Crypto.prototype.randomUUID;
+delete Navigator.prototype.locks;
+delete Navigator.prototype.clipboard;
+"""
+
+
+def test_it_works_over_a_network_without_tls(visit: Visit, empty: Service) -> None:
+    del empty
+    visit.context.add_init_script(_INSECURE)
+    page = visit.log_in("/chat/worker")
+    say(page, "Hello")
+    expect(page.locator(".says")).to_contain_text("echo: Hello")
+    page.locator("article.agent").get_by_role("button", name="Copy", exact=True).click()
+    expect(page.locator("article.agent")).to_contain_text("Not copied")

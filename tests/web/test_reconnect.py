@@ -119,3 +119,13 @@ def test_tabs_share_one_stream_and_show_the_same(visit: Visit, empty: Service) -
         expect(tab.locator(".says").last).to_contain_text("echo: After the first has gone")
         until_same(tab, empty, conversation)
     assert empty.sockets() < 20
+
+
+def test_a_second_tab_knows_what_there_is_wherever_it_begins(visit: Visit, empty: Service) -> None:
+    del empty
+    first = visit.log_in("/inbox")
+    expect(first.locator(".side .agent-head")).to_have_count(1)
+    second = visit.context.new_page()
+    second.goto("/inbox")
+    expect(second.locator(".side .agent-head")).to_have_count(1)
+    expect(second.locator(".live")).to_contain_text("live")

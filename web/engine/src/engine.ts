@@ -58,6 +58,9 @@ export class Engine {
   readonly #unlisten: (() => void)[] = [];
   /** The stream has not begun yet, or anew: what was told before it is not in it. */
   #isBeginning = true;
+  #arrived: ReadonlyMap<string, Agent> = new Map();
+  /** Agents of which nothing has come yet; null before the stream says which there are. */
+  #missing: Set<string> | null = null;
 
   constructor(options: EngineOptions = {}) {
     this.base = options.base ?? "";
@@ -273,15 +276,11 @@ export class Engine {
         return;
       case "agent.changed": {
         const agent = data.agent as Agent;
-        this.agents.update((all) => new Map(all).set(agent.agentId, agent));
+        this.#agent(agent.agentId, agent);
         return;
       }
       case "agent.deleted":
-        this.agents.update((all) => {
-          const left = new Map(all);
-          left.delete(String(data.agentId));
-          return left;
-        });
+        this.#agent(String(data.agentId), null);
         return;
       case "conversation.deleted":
         this.#logs.get(String(data.conversationId))?.log.gone();
@@ -298,20 +297,33 @@ export class Engine {
 
   #opened({ conversations, agents }: Opened): void {
     for (const [id, seq] of Object.entries(conversations)) this.#logs.get(id)?.log.opened(seq);
-    const there = new Set(agents);
-    const known = [...(this.agents.get()?.values() ?? [])];
-    const left = known.filter((one) => there.has(one.agentId));
-    if (left.length < known.length || there.size === 0) {
-      this.agents.set(new Map(left.map((one) => [one.agentId, one])));
-    }
+    const known = new Map([...(this.agents.get() ?? this.#arrived)].filter(([id]) => agents.includes(id)));
+    this.#missing = new Set(agents.filter((id) => !known.has(id)));
+    this.#arrive(known);
     if (this.#isBeginning) void this.#readApprovals();
     this.#isBeginning = false;
+  }
+
+  #agent(agentId: string, agent: Agent | null): void {
+    const next = new Map(this.agents.get() ?? this.#arrived);
+    if (agent === null) next.delete(agentId);
+    else next.set(agentId, agent);
+    this.#missing?.delete(agentId);
+    this.#arrive(next);
+  }
+
+  /** Who is not among the agents does not exist: they are told once all of the first ones are there. */
+  #arrive(agents: ReadonlyMap<string, Agent>): void {
+    if (this.agents.get() === null && this.#missing?.size !== 0) this.#arrived = agents;
+    else this.agents.set(agents);
   }
 
   /** The stream does not go on: its service may have another database. */
   #reset(): void {
     this.#isBeginning = true;
     this.agents.set(null);
+    this.#arrived = new Map();
+    this.#missing = null;
     this.approvals.set(null);
     for (const { log } of this.#logs.values()) void log.reload();
     void this.#readApprovals();

@@ -65,7 +65,10 @@ describe("agents", () => {
     service.agents = ["a", "b"];
     const engine = made(service);
     await until(() => service.streams.length === 1);
-    service.say(agent("a") + agent("b"));
+    service.say(agent("a"));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(engine.agents.get()).toBe(null);
+    service.say(agent("b"));
     await until(() => engine.agents.get()?.size === 2);
     service.agents = ["b"];
     service.cut();

@@ -43,7 +43,12 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
   const title = conversation?.title ?? (conversationId === null ? "New conversation" : "Conversation");
   useDocumentTitle(`${agent?.name ?? agentId} · ${title}`);
 
-  useEffect(() => setSelected(null), [conversationId]);
+  useEffect(() => {
+    setSelected(null);
+    setSheet(false);
+    setAsks(null);
+    setFailure(null);
+  }, [agentId, conversationId]);
   const lastTurnSeq = useLastTurnSeq(conversationId, entries.length, run?.isOver ?? true, conversation?.lastTurnSeq ?? 0);
   useEffect(() => {
     const see = () => {
@@ -54,7 +59,14 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
     return () => document.removeEventListener("visibilitychange", see);
   }, [conversationId, lastTurnSeq]);
 
-  const to = useCallback((id: string) => navigate(`/chat/${encodeURIComponent(agentId)}/${id}`), [navigate, agentId]);
+  const [visit, beginsAs] = useVisit(agentId, conversationId);
+  const to = useCallback(
+    (id: string) => {
+      beginsAs(id);
+      navigate(`/chat/${encodeURIComponent(agentId)}/${id}`);
+    },
+    [beginsAs, navigate, agentId],
+  );
   const linkOf = useCallback(
     (id: string, turn: string) => `${location.origin}/chat/${encodeURIComponent(agentId)}/${id}?turn=${turn}`,
     [agentId],
@@ -81,6 +93,7 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
   };
   const removeAgent = async () => {
     await must(engine.api.DELETE("/agents/{agentId}", { params: { path: { agentId } } }));
+    engine.agents.update((all) => new Map([...(all ?? [])].filter(([id]) => id !== agentId)));
     navigate("/");
   };
   const shown = active !== null ? stateWord(active) : agentStateWord(agent?.state ?? "idle");
@@ -142,7 +155,7 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
     <>
       <main className="chat">
         <AgentChatPanel
-          key={`${agentId}/${conversationId ?? ""}`}
+          key={visit}
           agentId={agentId}
           conversationId={conversationId}
           turnId={params.get("turn")}
@@ -186,22 +199,33 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
   );
 }
 
+/** A number for each visit to a conversation; one that begins with a prompt stays the same visit. */
+function useVisit(agentId: string, conversationId: string | null): [number, (conversationId: string) => void] {
+  const [visit, setVisit] = useState({ agentId, conversationId, begins: null as string | null, number: 0 });
+  if (visit.agentId !== agentId || visit.conversationId !== conversationId) {
+    const hasBegun = visit.agentId === agentId && visit.conversationId === null && visit.begins === conversationId;
+    setVisit({ agentId, conversationId, begins: null, number: hasBegun ? visit.number : visit.number + 1 });
+  }
+  const beginsAs = useCallback((begins: string) => setVisit((one) => ({ ...one, begins })), []);
+  return [visit.number, beginsAs];
+}
+
 /** Turns that were added while the page was open count as well. */
 function useLastTurnSeq(id: string | null, entries: number, isOver: boolean, known: number): number {
   const engine = useEngine();
-  const [seq, setSeq] = useState(known);
+  const [last, setLast] = useState({ id, seq: known });
   useEffect(() => {
     if (id === null) return;
     let isCurrent = true;
     const params = { path: { conversationId: id }, query: { last: 1 } };
     must(engine.api.GET("/conversations/{conversationId}", { params }))
-      .then((page) => isCurrent && setSeq(page.conversation?.lastTurnSeq ?? 0))
+      .then((page) => isCurrent && setLast({ id, seq: page.conversation?.lastTurnSeq ?? 0 }))
       .catch(() => undefined);
     return () => {
       isCurrent = false;
     };
   }, [engine, id, entries, isOver]);
-  return Math.max(seq, known);
+  return last.id === id ? Math.max(last.seq, known) : known;
 }
 
 function Rename({ title, onSave, onClose }: { title: string; onSave: (title: string) => Promise<void>; onClose: () => void }) {

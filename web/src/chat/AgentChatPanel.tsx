@@ -6,6 +6,7 @@ import { useConversation } from "../react/useConversation";
 import { useObservable } from "../react/useObservable";
 import { Failure } from "../ui/Failure";
 import { typeTitle } from "../ui/format";
+import { keep, stored } from "../ui/stored";
 import { Composer, type ComposerHandle } from "./Composer";
 import { InView } from "./inView";
 import { Transcript } from "./Transcript";
@@ -38,20 +39,29 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
   const { execute, stop, retry, discard, runs } = useAgentExecute(agentId, conversationId);
   const composer = useRef<ComposerHandle>(null);
   const panel = useRef<HTMLElement>(null);
-  const [sent, setSent] = useState<string | null>(null);
+  /** Prompts that begin a conversation; after a reload, those that are on their way. */
+  const [sent, setSent] = useState<readonly string[]>(() =>
+    engine.outbox.pending
+      .get()
+      .flatMap((one) => (one.agentId === agentId && one.conversationId === null ? [one.key] : [])),
+  );
   const [failure, setFailure] = useState<{ code: string; message: string; hint: string | null } | null>(null);
   const [isDropping, setDropping] = useState(false);
   const [inView, setInView] = useState<ReadonlySet<string>>(new Set());
-  const { entries, reach, show } = conversation;
+  const { entries, pending, reach, show } = conversation;
 
-  const begun = sent === null ? undefined : runs.get(sent);
+  const begun = sent.map((key) => runs.get(key)).find((one) => one !== undefined);
   useEffect(() => {
-    if (begun === undefined) return;
-    setSent(null);
-    if (conversationId !== null) return;
+    if (begun === undefined || conversationId !== null) return;
+    // What is written already goes on there.
+    keep(`draft.${begun.conversationId}`, stored(`draft.new.${agentId}`));
     setOwn(begun.conversationId);
     onConversation?.(begun.conversationId);
-  }, [begun, conversationId, onConversation]);
+  }, [begun, agentId, conversationId, onConversation]);
+  useEffect(() => {
+    if (own === null) return;
+    for (const what of ["draft", "files"]) keep(`${what}.new.${agentId}`, "");
+  }, [own, agentId]);
   useEffect(() => {
     if (turnId !== null) void reach(turnId);
   }, [reach, turnId]);
@@ -67,9 +77,11 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
   const send = useCallback(
     (text: string, options: ExecuteOptions) => {
       setFailure(null);
-      setSent(execute(text, options));
+      const first = pending.findLast((one) => one.conversationId === null && one.state !== "refused");
+      const key = execute(text, { ...options, follows: first?.key ?? null });
+      if (conversationId === null) setSent((all) => [...all, key]);
     },
-    [execute],
+    [execute, pending, conversationId],
   );
   const active = activeOf(entries);
   const onRetry = useCallback(
@@ -140,6 +152,7 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
   const history = useMemo(() => promptsOf(entries), [entries]);
   const commands = useMemo(() => commandsOf(entries), [entries]);
   const onDrop = (event: DragEvent) => {
+    if (!hasFiles(event)) return;
     event.preventDefault();
     setDropping(false);
     composer.current?.attach(event.dataTransfer.files);
@@ -151,6 +164,7 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
       className={isDropping ? "chat-panel dropping" : "chat-panel"}
       aria-label={`Chat with ${agent?.name ?? agentId}`}
       onDragOver={(event) => {
+        if (!hasFiles(event)) return;
         event.preventDefault();
         setDropping(true);
       }}
@@ -216,6 +230,11 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
       </div>
     </section>
   );
+}
+
+/** Words that are dragged go to where they are dropped. */
+function hasFiles(event: DragEvent): boolean {
+  return event.dataTransfer.types.includes("Files");
 }
 
 function Empty({ agentId }: { agentId: string }) {

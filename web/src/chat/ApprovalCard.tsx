@@ -1,10 +1,11 @@
-import { type Approval, asServiceError, type Decision, type ServiceError } from "@agent-runner/engine";
+import { type Approval, asServiceError, type Decision, must, type ServiceError } from "@agent-runner/engine";
 import { type KeyboardEvent, lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { Markdown } from "../markdown/Markdown";
 import { useEngine } from "../react/AgentRunnerProvider";
 import { changeOf } from "../diff/change";
 import { Diff } from "../diff/Diff";
 import { Values } from "../tools/Values";
+import { isComposing } from "../ui/composing";
 import { duration, fullTime, typeTitle } from "../ui/format";
 import { Failure } from "../ui/Failure";
 import { useNow } from "../ui/useNow";
@@ -33,13 +34,21 @@ export function ApprovalCard({ approval, agentType, children }: ApprovalCardProp
   const [error, setError] = useState<ServiceError | null>(null);
   const [by] = useStored("name");
   const card = useRef<HTMLElement>(null);
+  const hadFocus = useRef(false);
 
   useInView(card, approval.approvalId, approval.state === "pending");
 
-  if (approval.state !== "pending") return <Decided approval={approval}>{children}</Decided>;
+  if (approval.state !== "pending") {
+    return (
+      <Decided approval={approval} takesFocus={hadFocus.current}>
+        {children}
+      </Decided>
+    );
+  }
 
   const can = (feature: string) => approval.features.includes(feature);
   const decide = async (decision: Decision) => {
+    hadFocus.current = card.current?.contains(document.activeElement) ?? false;
     setBusy(true);
     setError(null);
     try {
@@ -233,9 +242,11 @@ function TimeLeft({ approval }: { approval: Approval }) {
   const now = useNow(10_000);
   const left = Date.parse(approval.expiresAt) - now;
   const isWarned = approval.warnedAt !== null;
+  const [hasFailed, setFailed] = useState(false);
   const extend = () => {
     const params = { path: { approvalId: approval.approvalId } };
-    void engine.api.POST("/approvals/{approvalId}/extend", { params, body: {} });
+    setFailed(false);
+    must(engine.api.POST("/approvals/{approvalId}/extend", { params, body: {} })).catch(() => setFailed(true));
   };
   return (
     <span className="left" title={fullTime(approval.expiresAt)}>
@@ -245,6 +256,7 @@ function TimeLeft({ approval }: { approval: Approval }) {
           More time
         </button>
       )}
+      {hasFailed && " (not given: try again)"}
     </span>
   );
 }
@@ -270,11 +282,11 @@ function DenyForm({ approval, isBusy, onDeny, onCancel }: DenyFormProps) {
         onDeny(message.trim(), stop);
       }}
       onKeyDown={(event) => {
-        if (event.key === "Escape") {
+        if (event.key === "Escape" && !isComposing(event)) {
           event.stopPropagation();
           onCancel();
         }
-        if (event.key === "Enter" && !event.shiftKey && event.target === field.current) {
+        if (event.key === "Enter" && !event.shiftKey && event.target === field.current && !isComposing(event)) {
           event.preventDefault();
           onDeny(message.trim(), stop);
         }
@@ -315,8 +327,19 @@ const WORDS: Record<string, string> = {
   voided: "Not asked any more",
 };
 
+interface DecidedProps {
+  approval: Approval;
+  /** The focus was in what it stands in the place of. */
+  takesFocus: boolean;
+  children: ReactNode;
+}
+
 /** What became of it, by whom. */
-function Decided({ approval, children }: { approval: Approval; children: ReactNode }) {
+function Decided({ approval, takesFocus, children }: DecidedProps) {
+  const summary = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (takesFocus) summary.current?.focus({ preventScroll: true });
+  }, [takesFocus]);
   const decision = (approval.decision ?? {}) as { scope?: string; updatedInput?: unknown };
   const how = decision.scope === "session" ? " for the session" : "";
   const changed = decision.updatedInput == null ? "" : " with changed input";
@@ -327,7 +350,7 @@ function Decided({ approval, children }: { approval: Approval; children: ReactNo
     <div className={`asked ${approval.state}`} data-approval={approval.approvalId}>
       {children}
       <details>
-      <summary>
+      <summary ref={summary}>
         <b>{WORDS[approval.state] ?? approval.state}</b>
         <span>
           {`${approval.tool}${how}${changed}${by}${via}`}

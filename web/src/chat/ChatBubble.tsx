@@ -159,22 +159,28 @@ function Figures({ entry }: { entry: RunEntry }) {
 
 function Deeds(props: ChatBubbleProps & { answerId: string | null; text: string }) {
   const { answerId, text, linkOf, onFork } = props;
-  const [isCopied, setCopied] = useState<"text" | "link" | null>(null);
+  const [copied, setCopied] = useState<{ what: "text" | "link"; word: string } | null>(null);
   const copy = async (what: "text" | "link", value: string) => {
-    await navigator.clipboard.writeText(value);
-    setCopied(what);
+    // There is none without a secure context, and a browser may refuse it.
+    const word = await Promise.resolve(navigator.clipboard)
+      .then((clipboard) => clipboard.writeText(value))
+      .then(
+        () => "Copied",
+        () => "Not copied",
+      );
+    setCopied({ what, word });
     setTimeout(() => setCopied(null), 1500);
   };
   return (
     <>
       {text !== "" && (
         <button type="button" className="quiet small" onClick={() => void copy("text", text)}>
-          {isCopied === "text" ? "Copied" : "Copy"}
+          {copied?.what === "text" ? copied.word : "Copy"}
         </button>
       )}
       {answerId !== null && linkOf !== undefined && (
         <button type="button" className="quiet small" onClick={() => void copy("link", linkOf(answerId))}>
-          {isCopied === "link" ? "Copied" : "Link"}
+          {copied?.what === "link" ? copied.word : "Link"}
         </button>
       )}
       {answerId !== null && onFork !== undefined && (

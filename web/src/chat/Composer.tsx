@@ -10,6 +10,7 @@ import {
   useState,
 } from "react";
 import type { ExecuteOptions } from "../react/useAgentExecute";
+import { isComposing } from "../ui/composing";
 import { bytes } from "../ui/format";
 import { useStored } from "../ui/stored";
 import { Suggestions, suggestionsFor } from "./Suggestions";
@@ -61,10 +62,10 @@ export function Composer(props: ComposerProps) {
   const [isTuning, setTuning] = useState(false);
   const [back, setBack] = useState<number | null>(null);
   const [picked, setPicked] = useState(0);
-  const uploads = useUploads();
+  const uploads = useUploads(draftKey);
   const field = useRef<HTMLTextAreaElement>(null);
   const file = useRef<HTMLInputElement>(null);
-  const hasTyped = useRef(false);
+  const [hasTyped, setTyped] = useState(false);
   const id = useId();
 
   useImperativeHandle(ref, () => ({
@@ -76,22 +77,26 @@ export function Composer(props: ComposerProps) {
     },
     attach: (files) => uploads.add(files),
   }));
+  useEffect(() => setTyped(false), [draftKey]);
+  const isKnown = agent !== null;
+  const typing = useRef(onTyping);
   useEffect(() => {
-    hasTyped.current = false;
-  }, [draftKey]);
+    typing.current = onTyping;
+  });
+  useEffect(() => {
+    if (hasTyped && isKnown) typing.current();
+  }, [hasTyped, isKnown]);
 
   const isBusy = active !== null;
   const suggestions = suggestionsFor(draft, commands);
-  const canSend = (draft.trim() !== "" || uploads.ready.length > 0) && !uploads.isUploading && !isGone;
+  const hasAll = !uploads.isUploading && !uploads.hasFailed;
+  const canSend = (draft.trim() !== "" || uploads.ready.length > 0) && hasAll && !isGone;
 
   const write = (text: string) => {
     setDraft(text);
     setBack(null);
     setPicked(0);
-    if (!hasTyped.current && text.trim() !== "") {
-      hasTyped.current = true;
-      onTyping();
-    }
+    if (text.trim() !== "") setTyped(true);
   };
   const send = (busy: ExecuteOptions["busy"]) => {
     if (!canSend) return;
@@ -116,7 +121,7 @@ export function Composer(props: ComposerProps) {
     field.current?.focus();
   };
   const onKey = (event: KeyboardEvent<HTMLTextAreaElement>) => {
-    if (event.nativeEvent.isComposing) return;
+    if (isComposing(event)) return;
     if (suggestions.length > 0) {
       const chosen = suggestions[picked] ?? suggestions[0];
       if (event.key === "ArrowDown") setPicked((picked + 1) % suggestions.length);
@@ -149,7 +154,8 @@ export function Composer(props: ComposerProps) {
   };
   const onPaste = (event: ClipboardEvent) => {
     if (event.clipboardData.files.length === 0) return;
-    event.preventDefault();
+    // Cells of a table come as words and as a picture of them.
+    if (event.clipboardData.getData("text/plain") === "") event.preventDefault();
     uploads.add(event.clipboardData.files);
   };
 
@@ -174,6 +180,11 @@ export function Composer(props: ComposerProps) {
             </li>
           ))}
         </ul>
+      )}
+      {uploads.hasFailed && (
+        <p className="hint" role="status">
+          A file could not be sent: remove it, and the prompt can go without it.
+        </p>
       )}
       {suggestions.length > 0 && (
         <Suggestions id={id} commands={suggestions} picked={picked} onPick={pick} />

@@ -35,6 +35,8 @@ type Row =
 const NEAR = 48;
 /** Nearer to the beginning, and older turns are read. */
 const EARLY = 600;
+/** So long after a key, a wheel or a finger, a way upwards is that of a person. */
+const HAND_MS = 1000;
 
 export const Transcript = memo(function Transcript(props: TranscriptProps) {
   const { entries, pending, hasOlder, isLoadingOlder, turnId, empty, onOlder } = props;
@@ -42,6 +44,7 @@ export const Transcript = memo(function Transcript(props: TranscriptProps) {
   const frame = useRef<HTMLDivElement>(null);
   const isPinned = useRef(turnId === null);
   const [isAway, setAway] = useState(false);
+  const hand = useRef({ until: 0, offset: 0 });
   const rows = useMemo(() => rowsOf(entries, pending, hasOlder), [entries, pending, hasOlder]);
   const first = rows.find((row) => row.kind === "entry")?.key;
   const lastFirst = useRef(first);
@@ -54,10 +57,22 @@ export const Transcript = memo(function Transcript(props: TranscriptProps) {
     const handle = list.current;
     if (handle !== null) handle.scrollTo(handle.scrollSize);
   }, []);
+  const tellAway = useCallback(() => {
+    const handle = list.current;
+    if (handle === null) return;
+    setAway(!isPinned.current && handle.scrollSize - handle.viewportSize - handle.scrollOffset > NEAR);
+  }, []);
   const follow = useCallback(() => {
     if (isPinned.current) toEnd();
-  }, [toEnd]);
+    else tellAway();
+  }, [toEnd, tellAway]);
 
+  const newest = pending.at(-1)?.key;
+  const lastNewest = useRef(newest);
+  useLayoutEffect(() => {
+    if (newest !== undefined && newest !== lastNewest.current) isPinned.current = true;
+    lastNewest.current = newest;
+  }, [newest]);
   useLayoutEffect(follow, [follow, rows]);
   useEffect(() => {
     // Code that is highlighted later, a picture, another width: all of them change the height.
@@ -82,13 +97,16 @@ export const Transcript = memo(function Transcript(props: TranscriptProps) {
     const handle = list.current;
     if (handle === null) return;
     const left = handle.scrollSize - handle.viewportSize - offset;
-    if (left <= NEAR) isPinned.current = true;
-    setAway(left > NEAR && !isPinned.current);
+    const { offset: last, until } = hand.current;
+    hand.current.offset = offset;
+    if (left <= 1 || (left <= NEAR && offset > last)) isPinned.current = true;
+    else if (offset < last && performance.now() < until) isPinned.current = false;
+    tellAway();
     if (offset < EARLY && hasOlder && !isLoadingOlder && rows.length > 1) onOlder();
   };
   /** A person scrolls up, by whatever means: the end is followed no more. */
-  const letGo = () => {
-    isPinned.current = false;
+  const onHand = () => {
+    hand.current.until = performance.now() + HAND_MS;
   };
 
   if (rows.length === 0) return <div className="log empty">{empty}</div>;
@@ -96,10 +114,14 @@ export const Transcript = memo(function Transcript(props: TranscriptProps) {
     <div
       ref={frame}
       className="log-frame"
-      onWheel={(event) => event.deltaY < 0 && letGo()}
-      onTouchMove={letGo}
-      onPointerDown={(event) => event.target instanceof Element && event.target.classList.contains("log") && letGo()}
-      onKeyDown={(event) => ["PageUp", "ArrowUp", "Home"].includes(event.key) && letGo()}
+      onWheel={onHand}
+      onTouchMove={onHand}
+      onKeyDown={onHand}
+      onPointerDown={() => {
+        // The end of a way with the scrollbar is not told.
+        hand.current.until = Infinity;
+      }}
+      onPointerUp={onHand}
     >
       <VList
         ref={list}

@@ -1,6 +1,7 @@
 import { asServiceError, ServiceError, type TurnAttachment } from "@agent-runner/engine";
-import { useCallback, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { useEngine } from "../react/AgentRunnerProvider";
+import { keep, stored } from "../ui/stored";
 
 export interface Upload {
   key: string;
@@ -19,14 +20,20 @@ export interface Uploads {
   clear: () => void;
   restore: (files: readonly TurnAttachment[]) => void;
   isUploading: boolean;
+  hasFailed: boolean;
   ready: readonly TurnAttachment[];
 }
 
-/** Files that go with the next prompt, each given to the service at once. */
-export function useUploads(): Uploads {
+/** Files that go with the next prompt, each given to the service at once, and kept like its draft. */
+export function useUploads(draftKey: string): Uploads {
   const engine = useEngine();
-  const [files, setFiles] = useState<readonly Upload[]>([]);
+  const [files, setFiles] = useState<readonly Upload[]>(() => uploaded(keptOf(draftKey)));
   const number = useRef(0);
+  useEffect(() => {
+    const ready = readyOf(files);
+    const text = ready.length === 0 ? "" : JSON.stringify(ready);
+    if (stored(`files.${draftKey}`) !== text) keep(`files.${draftKey}`, text);
+  }, [draftKey, files]);
 
   const change = useCallback((key: string, what: Partial<Upload>) => {
     setFiles((all) => all.map((one) => (one.key === key ? { ...one, ...what } : one)));
@@ -72,17 +79,30 @@ export function useUploads(): Uploads {
     add,
     remove: (key) => setFiles((all) => all.filter((one) => one.key !== key)),
     clear: () => setFiles([]),
-    restore: (attachments) =>
-      setFiles(
-        attachments.map((one) => {
-          number.current += 1;
-          const { attachmentId, name, size, mediaType } = one;
-          return { key: `f${number.current}`, name, size, mediaType, attachmentId, state: "ready", error: null };
-        }),
-      ),
+    restore: (attachments) => setFiles(uploaded(attachments)),
     isUploading: files.some((one) => one.state === "uploading"),
-    ready: files.flatMap(({ state, attachmentId, name, size, mediaType }) =>
-      state === "ready" && attachmentId !== null ? [{ attachmentId, name, size, mediaType }] : [],
-    ),
+    hasFailed: files.some((one) => one.state === "failed"),
+    ready: readyOf(files),
   };
+}
+
+function readyOf(files: readonly Upload[]): TurnAttachment[] {
+  return files.flatMap(({ state, attachmentId, name, size, mediaType }) =>
+    state === "ready" && attachmentId !== null ? [{ attachmentId, name, size, mediaType }] : [],
+  );
+}
+
+function uploaded(attachments: readonly TurnAttachment[]): Upload[] {
+  return attachments.map(({ attachmentId, name, size, mediaType }, at) => {
+    const key = `${at}.${attachmentId}`;
+    return { key, name, size, mediaType, attachmentId, state: "ready", error: null };
+  });
+}
+
+function keptOf(draftKey: string): TurnAttachment[] {
+  try {
+    return JSON.parse(stored(`files.${draftKey}`) || "[]") as TurnAttachment[];
+  } catch {
+    return [];
+  }
 }

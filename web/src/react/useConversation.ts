@@ -4,7 +4,7 @@ import {
   Observable,
   type Pending,
 } from "@agent-runner/engine";
-import { useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { useEngine } from "./AgentRunnerProvider";
 import { useObservable } from "./useObservable";
 
@@ -49,17 +49,21 @@ export function useConversation(agentId: string, conversationId: string | null):
     () => all.filter((one) => one.agentId === agentId && one.conversationId === conversationId),
     [all, agentId, conversationId],
   );
+  const older = useCallback(async () => log?.older(), [log]);
+  const reach = useCallback(async (turnId: string) => (await log?.reach(turnId)) ?? false, [log]);
+  const show = useCallback((runId: string) => log?.show(runId), [log]);
+  const reload = useCallback(async () => log?.reload(), [log]);
   return useMemo(
     () => ({
       ...view,
       state: conversationId !== null && !isCurrent ? "loading" : view.state,
       pending: withoutAccepted(pending, view),
-      older: async () => log?.older(),
-      reach: async (turnId: string) => (await log?.reach(turnId)) ?? false,
-      show: (runId: string) => log?.show(runId),
-      reload: async () => log?.reload(),
+      older,
+      reach,
+      show,
+      reload,
     }),
-    [view, pending, log, conversationId, isCurrent],
+    [view, pending, conversationId, isCurrent, older, reach, show, reload],
   );
 }
 

@@ -23,7 +23,8 @@ export function LinkState() {
     return (
       <span className="live" role="status">
         <Dot tone="bad" />
-        {seconds > 1 ? `away, again in ${seconds} s` : "away, trying again"}
+        <span className="unseen">away</span>
+        <span aria-hidden="true">{seconds > 1 ? `away, again in ${seconds} s` : "away, trying again"}</span>
         <button type="button" className="quiet small" onClick={() => engine.tabs.wake()}>
           Now
         </button>

@@ -55,7 +55,7 @@ export function Sidebar({ agentId, conversationId }: SidebarProps) {
         {waiting.count > 0 && <b className="n">{waiting.count}</b>}
       </Link>
       {error !== null && <p className="hint side-note">The conversations cannot be read just now.</p>}
-      {rows.length === 0 && !isPending && (
+      {rows.length === 0 && !isPending && agents !== null && (
         <p className="hint side-note">
           {isArchive ? "Nothing is archived." : "No agent yet. Make one below: it is a CLI, a folder and a name."}
         </p>
