@@ -7,7 +7,7 @@ import re
 _PLAIN = re.compile(rb'[^"]*')
 # An escape that the end of a piece cuts is none of it: its rest is still to come.
 _TEXT = re.compile(
-    rb'(?:[^"\\]++|\\[^u]|\\u(?:[0-9a-fA-F]{4}|(?![0-9a-fA-F]{0,3}\Z)))*+', re.DOTALL
+    rb'[^"\\]*(?:(?:\\[^u]|\\u(?:[0-9a-fA-F]{4}|(?![0-9a-fA-F]{0,3}\Z)))[^"\\]*)*', re.DOTALL
 )
 _CUT_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)$")
 
