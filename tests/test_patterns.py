@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from re import _parser  # type: ignore[attr-defined] # what a pattern consists of
+from re import _parser
 
 import pytest
 

@@ -20,9 +20,10 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      "^/(agents|approvals|conversations|runs|attachments|search|usage|stream|session|api|health|openapi.json)": {
-        target: process.env.AGENT_RUNNER_URL ?? "http://127.0.0.1:8420",
-      },
+      "^/(agents|approvals|conversations|runs|attachments|search|usage|stream|session|api|health|openapi.json)":
+        {
+          target: process.env.AGENT_RUNNER_URL ?? "http://127.0.0.1:8420",
+        },
     },
   },
 });

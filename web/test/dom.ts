@@ -17,7 +17,9 @@ afterEach(async () => {
 });
 
 /** What is rendered, and how to render something else in its place. */
-export async function mount(node: ReactNode): Promise<{ box: HTMLElement; render: (next: ReactNode) => Promise<void> }> {
+export async function mount(
+  node: ReactNode,
+): Promise<{ box: HTMLElement; render: (next: ReactNode) => Promise<void> }> {
   const box = document.createElement("div");
   document.body.append(box);
   const root = createRoot(box);
@@ -29,7 +31,8 @@ export async function mount(node: ReactNode): Promise<{ box: HTMLElement; render
 
 /** Waits for what is loaded lazily, and for a frame. */
 export async function until(met: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 200 && !met(); tries += 1) await act(async () => new Promise((resolve) => setTimeout(resolve, 10)));
+  for (let tries = 0; tries < 200 && !met(); tries += 1)
+    await act(async () => new Promise((resolve) => setTimeout(resolve, 10)));
   if (!met()) throw new Error("it did not happen");
 }
 
@@ -39,10 +42,14 @@ export async function click(element: Element | null | undefined): Promise<void> 
 }
 
 const TAGS = new Set(
-  ("div span p h3 h4 h5 h6 ul ol li blockquote pre code em strong del br hr table thead tbody tr th td a sup bdi figure figcaption button " +
-    "section details summary i b dl dt dd time colgroup col").split(" "),
+  (
+    "div span p h3 h4 h5 h6 ul ol li blockquote pre code em strong del br hr table thead tbody tr th td a sup bdi figure figcaption button " +
+    "section details summary i b dl dt dd time colgroup col"
+  ).split(" "),
 );
-const ATTRIBUTES = new Set("class dir role tabindex title href rel target start type open data-change-key colspan".split(" "));
+const ATTRIBUTES = new Set(
+  "class dir role tabindex title href rel target start type open data-change-key colspan".split(" "),
+);
 
 /** Each element and attribute that text of an agent must not become. */
 export function faults(box: HTMLElement): string[] {
@@ -52,10 +59,13 @@ export function faults(box: HTMLElement): string[] {
     if (!TAGS.has(tag)) found.push(`<${tag}>`);
     for (const { name, value } of element.attributes) {
       if (!ATTRIBUTES.has(name) && !name.startsWith("aria-")) found.push(`${name}="${value}"`);
-      if (name === "href" && (tag !== "a" || !/^(?:https?:\/\/[^\s"<>]+|mailto:[^\s"<>]+)$/.test(value))) found.push(`href="${value}"`);
+      if (name === "href" && (tag !== "a" || !/^(?:https?:\/\/[^\s"<>]+|mailto:[^\s"<>]+)$/.test(value)))
+        found.push(`href="${value}"`);
     }
-    if (tag === "a" && element.getAttribute("rel") !== "noopener noreferrer nofollow") found.push("a link without rel");
-    if (tag === "a" && (element.getAttribute("target") !== "_blank" || !element.getAttribute("title"))) found.push("a link without its host");
+    if (tag === "a" && element.getAttribute("rel") !== "noopener noreferrer nofollow")
+      found.push("a link without rel");
+    if (tag === "a" && (element.getAttribute("target") !== "_blank" || !element.getAttribute("title")))
+      found.push("a link without its host");
   }
   return found;
 }

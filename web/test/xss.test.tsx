@@ -21,7 +21,8 @@ describe("hostile text", () => {
     const { box, render } = await mount(<Markdown text={text} />);
     expect(faults(box)).toEqual([]);
     // What looks like code is text that can be read, but for addresses of links, definitions, titles and info strings.
-    if (SEEN.test(text) && !/\]:|"title|&|%3A|\u00ad|^\[x\]\((?:https|mailto)|^```"/.test(text)) expect(box.textContent).toMatch(SEEN);
+    if (SEEN.test(text) && !/\]:|"title|&|%3A|\u00ad|^\[x\]\((?:https|mailto)|^```"/.test(text))
+      expect(box.textContent).toMatch(SEEN);
     await render(<Markdown text={`before **x\n\n${text}`} streaming />);
     await render(<Markdown text={`before **x\n\n${text} and`} streaming />);
     expect(faults(box)).toEqual([]);
@@ -38,12 +39,31 @@ describe("hostile text", () => {
   });
 
   it.each(corpus)("is harmless in a tool call: %j", async (text) => {
-    const call = (more: Partial<ToolCall>): ToolCall => callOf({ name: text, title: text, kind: text, input: { command: text, [text]: [text, { [text]: text }] }, status: "failed", output: text, error: text, ...more });
+    const call = (more: Partial<ToolCall>): ToolCall =>
+      callOf({
+        name: text,
+        title: text,
+        kind: text,
+        input: { command: text, [text]: [text, { [text]: text }] },
+        status: "failed",
+        output: text,
+        error: text,
+        ...more,
+      });
     const { box, render } = await mount(<ToolRow call={call({})} open />);
     expect(faults(box)).toEqual([]);
     for (const more of [
-      { output: [{ type: "text", text }, { type: "image", source: { type: "base64", media_type: text, data: text } }] },
-      { output: { content: [{ type: "resource_link", uri: text }], [text]: text }, status: "running" as const, progress: text },
+      {
+        output: [
+          { type: "text", text },
+          { type: "image", source: { type: "base64", media_type: text, data: text } },
+        ],
+      },
+      {
+        output: { content: [{ type: "resource_link", uri: text }], [text]: text },
+        status: "running" as const,
+        progress: text,
+      },
       { input: {}, inputText: `{"command": ${JSON.stringify(text)}`, status: "writing" as const },
       { name: "Edit", input: { file_path: text, old_string: text, new_string: `${text}\n${text}` } },
     ]) {
@@ -61,7 +81,11 @@ describe("hostile text", () => {
 
   it("is harmless in a diff", async () => {
     const body = corpus.map((text) => `+${text.replaceAll(/[\r\n]/g, " ")}`).join("\n");
-    const { box } = await mount(<Diff unified={`diff --git a/<b>x b/<b>x\n--- a/<b>x\n+++ b/<b>x\n@@ -0,0 +1,${corpus.length} @@\n${body}\n`} />);
+    const { box } = await mount(
+      <Diff
+        unified={`diff --git a/<b>x b/<b>x\n--- a/<b>x\n+++ b/<b>x\n@@ -0,0 +1,${corpus.length} @@\n${body}\n`}
+      />,
+    );
     await until(() => box.querySelector(".diff-code-insert") !== null);
     expect(box.querySelectorAll(".diff-code-insert").length).toBe(corpus.length);
     expect(faults(box)).toEqual([]);

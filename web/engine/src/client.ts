@@ -38,9 +38,7 @@ export async function logIn(api: Api, token: string): Promise<void> {
 }
 
 /** The answer's data; ServiceError if there is none. */
-export async function must<T>(
-  call: Promise<{ data?: T; error?: unknown; response: Response }>,
-): Promise<T> {
+export async function must<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
   let answer: { data?: T; error?: unknown; response: Response };
   try {
     answer = await call;

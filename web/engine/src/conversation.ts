@@ -294,7 +294,10 @@ export class ConversationLog {
   /** Where each run stands among the turns: one without a turn behind those that began before it. */
   #places(): Map<string, number> {
     const places = new Map(this.#firstTurns);
-    const known = [...this.#firstTurns].map(([runId, turn]) => ({ turn, event: this.#firstEvent(runId) ?? 0 }));
+    const known = [...this.#firstTurns].map(([runId, turn]) => ({
+      turn,
+      event: this.#firstEvent(runId) ?? 0,
+    }));
     for (const runId of this.#runs.keys()) {
       const event = this.#firstEvent(runId);
       if (places.has(runId) || event === null) continue;

@@ -53,9 +53,12 @@ export class Engine {
   readonly #fetch: Fetch;
   readonly #hasToken: boolean;
   readonly #nextFrame: (work: () => void) => void;
-  readonly #logs = new Map<string, { log: ConversationLog; users: number; timer?: ReturnType<typeof setTimeout> }>();
+  readonly #logs = new Map<
+    string,
+    { log: ConversationLog; users: number; timer?: ReturnType<typeof setTimeout> }
+  >();
   readonly #storage: Storage;
-  readonly #unlisten: (() => void)[] = [];
+  readonly #closed = new AbortController();
   /** The stream has not begun yet, or anew: what was told before it is not in it. */
   #isBeginning = true;
   #arrived: ReadonlyMap<string, Agent> = new Map();
@@ -95,7 +98,7 @@ export class Engine {
   }
 
   close(): void {
-    for (const unlisten of this.#unlisten) unlisten();
+    this.#closed.abort();
     for (const { log, timer } of this.#logs.values()) {
       clearTimeout(timer);
       log.close();
@@ -183,9 +186,16 @@ export class Engine {
   }
 
   /** The last `tail` bytes of what a run's CLI has printed, and how much there is. */
-  async rawLog(agentId: string, runId: string, stream: string, tail: number): Promise<{ size: number; text: string }> {
+  async rawLog(
+    agentId: string,
+    runId: string,
+    stream: string,
+    tail: number,
+  ): Promise<{ size: number; text: string }> {
     const path = `/agents/${encodeURIComponent(agentId)}/logs/${encodeURIComponent(runId)}/${stream}`;
-    const answer = await this.#watchedFetch(`${this.base}${path}?tail=${tail}`, { credentials: "same-origin" });
+    const answer = await this.#watchedFetch(`${this.base}${path}?tail=${tail}`, {
+      credentials: "same-origin",
+    });
     if (!answer.ok) throw await refusalOf(answer);
     return { size: Number(answer.headers.get("x-log-size") ?? 0), text: await answer.text() };
   }
@@ -205,9 +215,7 @@ export class Engine {
     const params = { path: { approvalId: approval.approvalId } };
     const body: Decision = { inputHash: approval.inputHash, by: "operator", ...decision };
     try {
-      const decided = await must(
-        this.api.POST("/approvals/{approvalId}/decide", { params, body }),
-      );
+      const decided = await must(this.api.POST("/approvals/{approvalId}/decide", { params, body }));
       this.#approval(decided);
       return decided;
     } catch (error) {
@@ -360,30 +368,21 @@ export class Engine {
       if (document.visibilityState === "visible") this.#wake();
     };
     const back = () => this.#wake();
-    const stored = (event: StorageEvent) => {
-      if (event.key?.startsWith(PREFIX)) this.outbox.refresh();
-    };
-    const leave = () => this.tabs.leave();
     const shown = () => {
       this.#want();
       back();
     };
-    document.addEventListener("visibilitychange", seen);
-    document.addEventListener("resume", back);
-    window.addEventListener("pageshow", shown);
-    window.addEventListener("pagehide", leave);
-    window.addEventListener("online", back);
-    window.addEventListener("focus", seen);
-    window.addEventListener("storage", stored);
-    this.#unlisten.push(() => {
-      document.removeEventListener("visibilitychange", seen);
-      document.removeEventListener("resume", back);
-      window.removeEventListener("pageshow", shown);
-      window.removeEventListener("pagehide", leave);
-      window.removeEventListener("online", back);
-      window.removeEventListener("focus", seen);
-      window.removeEventListener("storage", stored);
-    });
+    const stored = (event: StorageEvent) => {
+      if (event.key?.startsWith(PREFIX)) this.outbox.refresh();
+    };
+    const until = { signal: this.#closed.signal };
+    document.addEventListener("visibilitychange", seen, until);
+    document.addEventListener("resume", back, until);
+    window.addEventListener("pageshow", shown, until);
+    window.addEventListener("pagehide", () => this.tabs.leave(), until);
+    window.addEventListener("online", back, until);
+    window.addEventListener("focus", seen, until);
+    window.addEventListener("storage", stored, until);
   }
 
   #wake(): void {

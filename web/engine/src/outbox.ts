@@ -117,7 +117,8 @@ export class Outbox {
     try {
       const accepted = await this.#execute(prompt);
       for (const one of this.pending.get()) {
-        if (one.follows === key) this.#change(one.key, { conversationId: accepted.conversationId, follows: null });
+        if (one.follows === key)
+          this.#change(one.key, { conversationId: accepted.conversationId, follows: null });
       }
       this.#drop(key);
       this.#options.onAccepted?.(accepted);
@@ -154,7 +155,10 @@ export class Outbox {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
     const pause = Math.max(Math.min(LONGEST_PAUSE_MS, 500 * 2 ** failures), (error.retryAfter ?? 0) * 1000);
-    this.#timers.set(key, setTimeout(() => void this.#deliver(key), pause));
+    this.#timers.set(
+      key,
+      setTimeout(() => void this.#deliver(key), pause),
+    );
   }
 
   /** With those that were to follow in the conversation that there is not. */
@@ -240,7 +244,9 @@ export class Outbox {
 function bodyOf(prompt: Prompt): ExecuteBody {
   return {
     prompt: prompt.text,
-    ...(prompt.conversationId === null ? { newConversation: true } : { conversationId: prompt.conversationId }),
+    ...(prompt.conversationId === null
+      ? { newConversation: true }
+      : { conversationId: prompt.conversationId }),
     ...(prompt.busy === null ? {} : { busy: prompt.busy }),
     ...(prompt.mode === null ? {} : { mode: prompt.mode }),
     ...(prompt.model === null ? {} : { model: prompt.model }),

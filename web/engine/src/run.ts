@@ -1,13 +1,14 @@
 /** A run as it is shown, made of its events and nothing else. */
-import type {
-  Approval,
-  ConversationEvent,
-  EventOf,
-  RunState,
-  Usage,
-} from "./types";
+import type { Approval, ConversationEvent, EventOf, RunState, Usage } from "./types";
 
-export type ToolStatus = "writing" | "running" | "waiting" | "completed" | "failed" | "denied" | "interrupted";
+export type ToolStatus =
+  | "writing"
+  | "running"
+  | "waiting"
+  | "completed"
+  | "failed"
+  | "denied"
+  | "interrupted";
 
 export interface ToolCall {
   toolCallId: string;
@@ -124,7 +125,10 @@ export class RunLog {
   isWhole = false;
 
   readonly #events: Durable[] = [];
-  readonly #ephemeral = new Map<string, { kind: "message" | "reasoning"; text: string; isCut: boolean; parent: string | null }>();
+  readonly #ephemeral = new Map<
+    string,
+    { kind: "message" | "reasoning"; text: string; isCut: boolean; parent: string | null }
+  >();
   readonly #inputs = new Map<string, EventOf<"tool.input.delta">>();
   #state: Reduction;
   #view: RunView | null = null;
@@ -415,7 +419,10 @@ class Reduction {
   }
 
   view(
-    open: ReadonlyMap<string, { kind: "message" | "reasoning"; text: string; isCut: boolean; parent: string | null }>,
+    open: ReadonlyMap<
+      string,
+      { kind: "message" | "reasoning"; text: string; isCut: boolean; parent: string | null }
+    >,
     inputs: ReadonlyMap<string, EventOf<"tool.input.delta">>,
   ): RunView {
     const placed = [...this.#placed];
@@ -465,7 +472,9 @@ class Reduction {
   #text(event: EventOf<"message.completed"> | EventOf<"reasoning.completed">): void {
     const kind = event.type === "message.completed" ? "message" : "reasoning";
     // A CLI may use the id of an item again: what was said stays.
-    const key = this.#at.has(`text:${event.itemId}`) ? `text:${event.itemId}:${event.seq}` : `text:${event.itemId}`;
+    const key = this.#at.has(`text:${event.itemId}`)
+      ? `text:${event.itemId}:${event.seq}`
+      : `text:${event.itemId}`;
     this.#put(key, event.parentToolCallId ?? null, {
       kind,
       id: key.slice(5),
@@ -518,7 +527,12 @@ class Reduction {
     const call = { ...unseen(event.toolCallId, event.name ?? "tool"), status: event.status };
     const error = event.error ?? null;
     const done: ToolCall = { ...call, output: event.output, error, truncated: event.truncated ?? false };
-    this.#put(`tool:${event.toolCallId}`, null, { kind: "tool", id: event.toolCallId, call: done, children: [] });
+    this.#put(`tool:${event.toolCallId}`, null, {
+      kind: "tool",
+      id: event.toolCallId,
+      call: done,
+      children: [],
+    });
   }
 
   #tool(toolCallId: string, change: (call: ToolCall) => ToolCall): boolean {
@@ -532,7 +546,8 @@ class Reduction {
 
   #approval(approval: Approval): void {
     const id = approval.approvalId;
-    const [from, to] = approval.state === "pending" ? (["running", "waiting"] as const) : (["waiting", "running"] as const);
+    const [from, to] =
+      approval.state === "pending" ? (["running", "waiting"] as const) : (["waiting", "running"] as const);
     if (approval.toolCallId !== null) {
       this.#tool(approval.toolCallId, (call) => (call.status === from ? { ...call, status: to } : call));
     }
@@ -704,7 +719,10 @@ class Plan {
     const { name, input } = call;
     if (/^(todowrite|update_plan|write_todos)$/i.test(name)) this.#replace(input.todos ?? input.plan);
     else if (name === "TaskCreate") {
-      this.#items = [...this.#items, { text: String(input.subject ?? input.description ?? ""), status: "pending" }];
+      this.#items = [
+        ...this.#items,
+        { text: String(input.subject ?? input.description ?? ""), status: "pending" },
+      ];
     } else if (name === "TaskUpdate") this.#move(Number(input.taskId) - 1, String(input.status));
   }
 

@@ -13,7 +13,8 @@ function exchange(service: FakeService, number: number): ConversationEvent[] {
   const runId = `run_${number}`;
   const common = { runId, conversationId: service.conversationId };
   let seq = number * 4 - 3;
-  const event = (type: string, fields: object) => ({ type, seq: seq++, ...common, time: time(), ...fields }) as unknown as ConversationEvent;
+  const event = (type: string, fields: object) =>
+    ({ type, seq: seq++, ...common, time: time(), ...fields }) as unknown as ConversationEvent;
   return [
     event("run.queued", { prompt: `prompt ${number}`, turnId: `turn_${number}p`, agentId: "worker" }),
     event("run.started", { form: "warm", mode: "headless", agentType: "claude-code", reason: "" }),
@@ -26,8 +27,22 @@ function turnsOf(number: number): Turn[] {
   const runId = `run_${number}`;
   const common = { conversationId: "conv_1", runId, metadata: {}, createdAt: time(), attachments: [] };
   return [
-    { ...common, turnId: `turn_${number}p`, seq: number * 2 - 1, role: "user", direction: "inbound", content: `prompt ${number}` },
-    { ...common, turnId: `turn_${number}a`, seq: number * 2, role: "assistant", direction: "outbound", content: `answer ${number}` },
+    {
+      ...common,
+      turnId: `turn_${number}p`,
+      seq: number * 2 - 1,
+      role: "user",
+      direction: "inbound",
+      content: `prompt ${number}`,
+    },
+    {
+      ...common,
+      turnId: `turn_${number}a`,
+      seq: number * 2,
+      role: "assistant",
+      direction: "outbound",
+      content: `answer ${number}`,
+    },
   ];
 }
 
@@ -43,7 +58,12 @@ function stored(count: number): FakeService {
 function opened(service: FakeService): ConversationLog {
   const base = "http://service";
   const nextFrame = (work: () => void) => queueMicrotask(work);
-  return new ConversationLog("conv_1", { api: client(base, service.fetch), base, fetch: service.fetch, nextFrame });
+  return new ConversationLog("conv_1", {
+    api: client(base, service.fetch),
+    base,
+    fetch: service.fetch,
+    nextFrame,
+  });
 }
 
 /** What a reader sees: prompts, and what was said to each. */
@@ -53,7 +73,9 @@ function shown(log: ConversationLog): string[] {
     const prompt = entry.run?.prompt ?? entry.prompt?.content;
     const said = entry.run?.blocks.flatMap((block) => (block.kind === "message" ? [block.text] : [])) ?? [];
     const answer = said.length > 0 ? said : entry.answer === null ? [] : [entry.answer.content];
-    return [...(prompt === undefined ? [] : [prompt]), ...answer].filter((one): one is string => one !== null);
+    return [...(prompt === undefined ? [] : [prompt]), ...answer].filter(
+      (one): one is string => one !== null,
+    );
   });
 }
 
@@ -214,9 +236,20 @@ describe("a conversation", () => {
     const [queued, started] = exchange(service, 4);
     log.take(queued as ConversationEvent);
     log.take(started as ConversationEvent);
-    log.take({ type: "message.delta", runId: "run_4", conversationId: "conv_1", itemId: "m4", text: "an" } as ConversationEvent);
+    log.take({
+      type: "message.delta",
+      runId: "run_4",
+      conversationId: "conv_1",
+      itemId: "m4",
+      text: "an",
+    } as ConversationEvent);
     await until(() => log.view.get().entries.length === 4);
-    expect(log.view.get().entries.slice(0, 3).every((entry, at) => entry === before[at])).toBe(true);
+    expect(
+      log.view
+        .get()
+        .entries.slice(0, 3)
+        .every((entry, at) => entry === before[at]),
+    ).toBe(true);
   });
 
   test("ends with what is stored, whatever comes in between", async () => {

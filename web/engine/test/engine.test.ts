@@ -127,7 +127,16 @@ describe("the engine", () => {
   test("works without a secure context", () => {
     vi.stubGlobal("crypto", { getRandomValues: crypto.getRandomValues.bind(crypto) });
     const service = new FakeService();
-    const prompt = { agentId: "a", conversationId: null, text: "x", attachments: [], busy: null, mode: null, model: null, permissionMode: null };
+    const prompt = {
+      agentId: "a",
+      conversationId: null,
+      text: "x",
+      attachments: [],
+      busy: null,
+      mode: null,
+      model: null,
+      permissionMode: null,
+    };
     expect(made(service).send(prompt)).not.toBe(made(service).send(prompt));
   });
 

@@ -29,12 +29,17 @@ export class FakeService {
     if (refusal !== undefined) return refusal;
     if (url.pathname === "/stream") return this.#stream(url, request.signal);
     await this.gate;
-    if (url.pathname.endsWith("/execute")) return this.#execute(request.headers.get("idempotency-key") ?? "", body);
+    if (url.pathname.endsWith("/execute"))
+      return this.#execute(request.headers.get("idempotency-key") ?? "", body);
     const run = /^\/runs\/([^/]+)\/events$/.exec(url.pathname)?.[1];
     if (run !== undefined) return sse(this.#stored().filter((event) => event.runId === run));
     if (url.pathname === `/conversations/${this.conversationId}`) return this.#page(url);
-    if (url.pathname === "/approvals") return Response.json({ approvals: [], pending: 0, lastEventSeq: 0, nextBefore: null });
-    return Response.json({ code: "not_found", error: "nothing is here", status: 404, title: "", type: "" }, { status: 404 });
+    if (url.pathname === "/approvals")
+      return Response.json({ approvals: [], pending: 0, lastEventSeq: 0, nextBefore: null });
+    return Response.json(
+      { code: "not_found", error: "nothing is here", status: 404, title: "", type: "" },
+      { status: 404 },
+    );
   };
 
   /** Add an event to the log and tell all streams. */
@@ -58,7 +63,10 @@ export class FakeService {
   }
 
   #stored() {
-    return this.events.filter((event): event is Extract<ConversationEvent, { seq: number }> => "seq" in event && event.seq !== undefined);
+    return this.events.filter(
+      (event): event is Extract<ConversationEvent, { seq: number }> =>
+        "seq" in event && event.seq !== undefined,
+    );
   }
 
   #stream(url: URL, signal: AbortSignal): Response {
@@ -71,7 +79,8 @@ export class FakeService {
         const opened = { type: "stream.opened", conversations, feeds: [], agents: this.agents };
         sink.enqueue(UTF8.encode(`id: c${after}\nevent: stream.opened\ndata: ${JSON.stringify(opened)}\n\n`));
         if (wanted.includes(this.conversationId)) {
-          for (const event of this.#stored()) if (event.seq > after) sink.enqueue(frameOf(event, `c${event.seq}`));
+          for (const event of this.#stored())
+            if (event.seq > after) sink.enqueue(frameOf(event, `c${event.seq}`));
         }
         this.streams.push(sink);
         signal.addEventListener("abort", () => {
@@ -104,7 +113,14 @@ export class FakeService {
     const runId = this.accepted.get(key) ?? `run_${this.accepted.size + 1}`;
     this.accepted.set(key, runId);
     const { prompt } = JSON.parse(body) as { prompt: string };
-    const event = { type: "run.queued", seq: 1, runId, conversationId: this.conversationId, time: "", prompt };
+    const event = {
+      type: "run.queued",
+      seq: 1,
+      runId,
+      conversationId: this.conversationId,
+      time: "",
+      prompt,
+    };
     return sse([event as unknown as ConversationEvent]);
   }
 }

@@ -30,7 +30,12 @@ const PROMPT: Prompt = {
 
 function made(service: FakeService, storage = new FakeStorage()) {
   const accepted: Accepted[] = [];
-  const outbox = new Outbox({ base: "http://service", fetch: service.fetch, storage, onAccepted: (one) => accepted.push(one) });
+  const outbox = new Outbox({
+    base: "http://service",
+    fetch: service.fetch,
+    storage,
+    onAccepted: (one) => accepted.push(one),
+  });
   return { outbox, accepted, storage };
 }
 

@@ -4,7 +4,10 @@ import type { ConversationEvent } from "../src/types";
 /** Events of a run as the service has sent them. */
 export function recorded(name: string): ConversationEvent[] {
   const text = readFileSync(new URL(`recorded/${name}.jsonl`, import.meta.url), "utf-8");
-  return text.trim().split("\n").map((line) => JSON.parse(line) as ConversationEvent);
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as ConversationEvent);
 }
 
 /** Numbers from 0 to 1 that are the same in every run of the tests. */

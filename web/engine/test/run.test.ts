@@ -28,7 +28,14 @@ let seq = 1000;
 function event(type: string, fields: object): ConversationEvent {
   seq += 1;
   const time = new Date(1_700_000_000_000 + seq * 1000).toISOString();
-  return { type, runId: "run_1", conversationId: "conv_1", seq, time, ...fields } as unknown as ConversationEvent;
+  return {
+    type,
+    runId: "run_1",
+    conversationId: "conv_1",
+    seq,
+    time,
+    ...fields,
+  } as unknown as ConversationEvent;
 }
 
 describe("a recorded run", () => {
@@ -53,11 +60,21 @@ describe("a recorded run", () => {
 
   test("has its approval as it was decided", () => {
     const events = recorded("approval");
-    const asked = reduced(events.slice(0, events.findIndex((one) => one.type === "approval.resolved")));
+    const asked = reduced(
+      events.slice(
+        0,
+        events.findIndex((one) => one.type === "approval.resolved"),
+      ),
+    );
     expect(asked.view().state).toBe("waiting_approval");
     expect(asked.view().blocks[0]).toMatchObject({ kind: "tool", call: { status: "waiting" } });
-    const block = reduced(events).view().blocks.find((one) => one.kind === "approval");
-    expect(block?.kind === "approval" && [block.approval.state, block.approval.decidedBy]).toEqual(["approved", "ann"]);
+    const block = reduced(events)
+      .view()
+      .blocks.find((one) => one.kind === "approval");
+    expect(block?.kind === "approval" && [block.approval.state, block.approval.decidedBy]).toEqual([
+      "approved",
+      "ann",
+    ]);
   });
 
   test("says why it failed", () => {
@@ -111,7 +128,11 @@ describe("text that is being written", () => {
   });
 
   test("is over when its run is", () => {
-    const log = reduced([event("run.started", {}), delta("broken"), event("run.finished", { state: "interrupted" })]);
+    const log = reduced([
+      event("run.started", {}),
+      delta("broken"),
+      event("run.finished", { state: "interrupted" }),
+    ]);
     expect(log.view().blocks).toEqual([]);
     expect(log.view().state).toBe("interrupted");
   });
@@ -145,7 +166,10 @@ describe("tools", () => {
       event("tool.started", { toolCallId: "b", name: "B", input: {}, parentToolCallId: "a" }),
       event("tool.started", { toolCallId: "c", name: "C", input: {}, parentToolCallId: "c" }),
     ]).view();
-    expect(view.blocks).toMatchObject([{ id: "a", children: [{ id: "b", children: [] }] }, { id: "c", children: [] }]);
+    expect(view.blocks).toMatchObject([
+      { id: "a", children: [{ id: "b", children: [] }] },
+      { id: "c", children: [] },
+    ]);
   });
 
   test("that were running when the run ended are told as interrupted", () => {
@@ -167,7 +191,9 @@ describe("tools", () => {
   });
 
   test("that end without a beginning are shown", () => {
-    const view = reduced([event("tool.completed", { toolCallId: "a", status: "completed", output: "x", name: "Grep" })]).view();
+    const view = reduced([
+      event("tool.completed", { toolCallId: "a", status: "completed", output: "x", name: "Grep" }),
+    ]).view();
     expect(view.blocks[0]).toMatchObject({ call: { name: "Grep", output: "x", status: "completed" } });
   });
 
@@ -184,11 +210,65 @@ describe("tools", () => {
 
 describe("the plan", () => {
   const forms: [string, ConversationEvent][] = [
-    ["Claude", event("tool.started", { toolCallId: "a", name: "TodoWrite", input: { todos: [{ content: "One", status: "completed" }, { content: "Two", status: "in_progress" }] } })],
-    ["Codex", event("tool.started", { toolCallId: "a", name: "update_plan", input: { plan: [{ step: "One", status: "completed" }, { step: "Two", status: "in_progress" }] } })],
-    ["Gemini", event("tool.started", { toolCallId: "a", name: "write_todos", input: { todos: [{ description: "One", status: "completed" }, { description: "Two", status: "in_progress" }] } })],
-    ["Droid", event("tool.started", { toolCallId: "a", name: "TodoWrite", input: { todos: "1. [completed] One\n2. [in_progress] Two" } })],
-    ["ACP", event("notice", { code: "plan", data: { entries: [{ content: "One", status: "completed" }, { content: "Two", status: "in_progress" }] } })],
+    [
+      "Claude",
+      event("tool.started", {
+        toolCallId: "a",
+        name: "TodoWrite",
+        input: {
+          todos: [
+            { content: "One", status: "completed" },
+            { content: "Two", status: "in_progress" },
+          ],
+        },
+      }),
+    ],
+    [
+      "Codex",
+      event("tool.started", {
+        toolCallId: "a",
+        name: "update_plan",
+        input: {
+          plan: [
+            { step: "One", status: "completed" },
+            { step: "Two", status: "in_progress" },
+          ],
+        },
+      }),
+    ],
+    [
+      "Gemini",
+      event("tool.started", {
+        toolCallId: "a",
+        name: "write_todos",
+        input: {
+          todos: [
+            { description: "One", status: "completed" },
+            { description: "Two", status: "in_progress" },
+          ],
+        },
+      }),
+    ],
+    [
+      "Droid",
+      event("tool.started", {
+        toolCallId: "a",
+        name: "TodoWrite",
+        input: { todos: "1. [completed] One\n2. [in_progress] Two" },
+      }),
+    ],
+    [
+      "ACP",
+      event("notice", {
+        code: "plan",
+        data: {
+          entries: [
+            { content: "One", status: "completed" },
+            { content: "Two", status: "in_progress" },
+          ],
+        },
+      }),
+    ],
   ];
   test.each(forms)("of %s is read", (_, one) => {
     expect(reduced([one]).view().plan).toEqual([

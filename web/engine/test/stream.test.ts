@@ -65,9 +65,19 @@ describe("the one stream", () => {
     return { frames, gone, resets: () => resets };
   }
   const message = (seq: number) =>
-    ({ type: "message.completed", seq, runId: "r", conversationId: "conv_1", time: "", itemId: `${seq}`, text: "" }) as ConversationEvent;
+    ({
+      type: "message.completed",
+      seq,
+      runId: "r",
+      conversationId: "conv_1",
+      time: "",
+      itemId: `${seq}`,
+      text: "",
+    }) as ConversationEvent;
   const seqs = (frames: Frame[]) =>
-    frames.filter((one) => one.type === "message.completed").map((one) => (JSON.parse(one.data) as { seq: number }).seq);
+    frames
+      .filter((one) => one.type === "message.completed")
+      .map((one) => (JSON.parse(one.data) as { seq: number }).seq);
 
   test("goes on after a cut with neither a gap nor a repetition", async () => {
     const service = new FakeService();

@@ -9,7 +9,11 @@ class FakeLocks implements Locks {
   #holder: { steal: (error: Error) => void } | null = null;
   #waiting: (() => void)[] = [];
 
-  async request(_: string, options: { steal?: boolean; signal?: AbortSignal }, held: () => Promise<void>): Promise<void> {
+  async request(
+    _: string,
+    options: { steal?: boolean; signal?: AbortSignal },
+    held: () => Promise<void>,
+  ): Promise<void> {
     if (options.steal === true) this.#holder?.steal(new DOMException("stolen", "AbortError"));
     else if (this.#holder !== null) {
       await new Promise<void>((resolve, reject) => {
@@ -84,9 +88,19 @@ describe("tabs", () => {
     };
   }
   const message = (seq: number) =>
-    ({ type: "message.completed", seq, runId: "r", conversationId: "conv_1", time: "", itemId: `${seq}`, text: "" }) as ConversationEvent;
+    ({
+      type: "message.completed",
+      seq,
+      runId: "r",
+      conversationId: "conv_1",
+      time: "",
+      itemId: `${seq}`,
+      text: "",
+    }) as ConversationEvent;
   const seqs = (frames: Frame[]) =>
-    frames.filter((one) => one.type === "message.completed").map((one) => (JSON.parse(one.data) as { seq: number }).seq);
+    frames
+      .filter((one) => one.type === "message.completed")
+      .map((one) => (JSON.parse(one.data) as { seq: number }).seq);
 
   test("ten of them have one stream, and all hear of everything", async () => {
     const service = new FakeService();

@@ -40,43 +40,46 @@ export function App({ failure }: { failure: ServiceError | null }) {
       {(!isNarrow || !isList) && (
         <div id="content" className="content" tabIndex={-1}>
           <Boundary resetKey={location} fallback={(error) => <Broken error={error} />}>
-          <Suspense fallback={<p className="hint wide">Loading…</p>}>
-            <Switch>
-              <Route path="/">
-                <Home />
-              </Route>
-              <Route path="/chat/:agentId/:conversationId?">
-                {(params) => (
-                  <ChatPage agentId={decodeURIComponent(params.agentId)} conversationId={params.conversationId ?? null} />
-                )}
-              </Route>
-              <Route path="/inbox">
-                <Page title="Waiting for you">
-                  <Inbox />
-                </Page>
-              </Route>
-              <Route path="/find">
-                <Page title="Search">
-                  <Find />
-                </Page>
-              </Route>
-              <Route path="/operate/:page?">
-                {(params) => (
-                  <Page title={pageTitle(params.page ?? "fallback")}>
-                    <Operate page={params.page ?? "fallback"} />
+            <Suspense fallback={<p className="hint wide">Loading…</p>}>
+              <Switch>
+                <Route path="/">
+                  <Home />
+                </Route>
+                <Route path="/chat/:agentId/:conversationId?">
+                  {(params) => (
+                    <ChatPage
+                      agentId={decodeURIComponent(params.agentId)}
+                      conversationId={params.conversationId ?? null}
+                    />
+                  )}
+                </Route>
+                <Route path="/inbox">
+                  <Page title="Waiting for you">
+                    <Inbox />
                   </Page>
-                )}
-              </Route>
-              <Route>
-                <Page title="Not found">
-                  <div className="wide">
-                    <h1>There is no such page</h1>
-                    <p>The list on the left has all there is.</p>
-                  </div>
-                </Page>
-              </Route>
-            </Switch>
-          </Suspense>
+                </Route>
+                <Route path="/find">
+                  <Page title="Search">
+                    <Find />
+                  </Page>
+                </Route>
+                <Route path="/operate/:page?">
+                  {(params) => (
+                    <Page title={pageTitle(params.page ?? "fallback")}>
+                      <Operate page={params.page ?? "fallback"} />
+                    </Page>
+                  )}
+                </Route>
+                <Route>
+                  <Page title="Not found">
+                    <div className="wide">
+                      <h1>There is no such page</h1>
+                      <p>The list on the left has all there is.</p>
+                    </div>
+                  </Page>
+                </Route>
+              </Switch>
+            </Suspense>
           </Boundary>
         </div>
       )}
@@ -123,7 +126,8 @@ function Home() {
   }, [engine]);
   const last = stored("last");
   const lastAgent = /^\/chat\/([^/]+)/.exec(last)?.[1];
-  if (agents !== null && lastAgent !== undefined && agents.has(decodeURIComponent(lastAgent))) return <Redirect to={last} replace />;
+  if (agents !== null && lastAgent !== undefined && agents.has(decodeURIComponent(lastAgent)))
+    return <Redirect to={last} replace />;
   const first = [...(agents?.keys() ?? [])][0];
   if (first !== undefined) return <Redirect to={`/chat/${encodeURIComponent(first)}`} replace />;
   return (

@@ -36,7 +36,9 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
   const isNarrow = useMedia(NO_SIDE);
   const active = activeOf(entries);
   const run = useMemo(() => {
-    const last = entries.findLast((entry) => entry.kind === "run" && entry.run !== null && entry.run.state !== "queued");
+    const last = entries.findLast(
+      (entry) => entry.kind === "run" && entry.run !== null && entry.run.state !== "queued",
+    );
     const wanted = entries.find((entry) => entry.kind === "run" && entry.runId === selected) ?? last;
     return wanted?.kind === "run" ? wanted.run : null;
   }, [entries, selected]);
@@ -49,10 +51,16 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
     setAsks(null);
     setFailure(null);
   }, [agentId, conversationId]);
-  const lastTurnSeq = useLastTurnSeq(conversationId, entries.length, run?.isOver ?? true, conversation?.lastTurnSeq ?? 0);
+  const lastTurnSeq = useLastTurnSeq(
+    conversationId,
+    entries.length,
+    run?.isOver ?? true,
+    conversation?.lastTurnSeq ?? 0,
+  );
   useEffect(() => {
     const see = () => {
-      if (conversationId !== null && document.visibilityState === "visible") markSeen(conversationId, lastTurnSeq);
+      if (conversationId !== null && document.visibilityState === "visible")
+        markSeen(conversationId, lastTurnSeq);
     };
     see();
     document.addEventListener("visibilitychange", see);
@@ -87,7 +95,9 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
   };
   const remove = async () => {
     if (conversationId === null) return;
-    await must(engine.api.DELETE("/conversations/{conversationId}", { params: { path: { conversationId } } }));
+    await must(
+      engine.api.DELETE("/conversations/{conversationId}", { params: { path: { conversationId } } }),
+    );
     engine.agents.update((all) => new Map(all));
     navigate(`/chat/${encodeURIComponent(agentId)}`);
   };
@@ -100,7 +110,12 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
   const cwd = agent?.options.cwd;
   const header = (
     <header className="chat-head">
-      <button type="button" className="quiet icon back" aria-label="All conversations" onClick={() => navigate("/")}>
+      <button
+        type="button"
+        className="quiet icon back"
+        aria-label="All conversations"
+        onClick={() => navigate("/")}
+      >
         ‹
       </button>
       <div className="chat-title">
@@ -126,7 +141,11 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
           </button>
         )}
         {conversationId !== null && (
-          <button type="button" className="quiet wide-only" onClick={() => navigate(`/chat/${encodeURIComponent(agentId)}`)}>
+          <button
+            type="button"
+            className="quiet wide-only"
+            onClick={() => navigate(`/chat/${encodeURIComponent(agentId)}`)}
+          >
             New conversation
           </button>
         )}
@@ -136,7 +155,10 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
             ...(conversationId === null
               ? []
               : [
-                  { label: "New conversation", onSelect: () => navigate(`/chat/${encodeURIComponent(agentId)}`) },
+                  {
+                    label: "New conversation",
+                    onSelect: () => navigate(`/chat/${encodeURIComponent(agentId)}`),
+                  },
                   { label: "Rename…", onSelect: () => setAsks("rename") },
                   {
                     label: conversation?.archived === true ? "Back from the archive" : "Archive",
@@ -181,17 +203,31 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
           <RunPanel agentId={agentId} conversationId={conversationId ?? ""} run={run} />
         </Dialog>
       )}
-      {asks === "rename" && <Rename title={title} onSave={(next) => patch({ title: next })} onClose={() => setAsks(null)} />}
+      {asks === "rename" && (
+        <Rename title={title} onSave={(next) => patch({ title: next })} onClose={() => setAsks(null)} />
+      )}
       {asks === "delete" && (
-        <Confirm title="Delete this conversation?" action="Delete" isDangerous onConfirm={remove} onClose={() => setAsks(null)}>
+        <Confirm
+          title="Delete this conversation?"
+          action="Delete"
+          isDangerous
+          onConfirm={remove}
+          onClose={() => setAsks(null)}
+        >
           <p>
-            All its messages, runs and events go, and cannot be had back. The CLI's own session and the agent's folder
-            stay as they are.
+            All its messages, runs and events go, and cannot be had back. The CLI's own session and the
+            agent's folder stay as they are.
           </p>
         </Confirm>
       )}
       {asks === "delete-agent" && (
-        <Confirm title={`Delete agent ${agentId}?`} action="Delete" isDangerous onConfirm={removeAgent} onClose={() => setAsks(null)}>
+        <Confirm
+          title={`Delete agent ${agentId}?`}
+          action="Delete"
+          isDangerous
+          onConfirm={removeAgent}
+          onClose={() => setAsks(null)}
+        >
           <p>The agent goes with all its conversations, and cannot be had back. Its folder stays as it is.</p>
         </Confirm>
       )}
@@ -200,10 +236,14 @@ export function ChatPage({ agentId, conversationId }: ChatPageProps) {
 }
 
 /** A number for each visit to a conversation; one that begins with a prompt stays the same visit. */
-function useVisit(agentId: string, conversationId: string | null): [number, (conversationId: string) => void] {
+function useVisit(
+  agentId: string,
+  conversationId: string | null,
+): [number, (conversationId: string) => void] {
   const [visit, setVisit] = useState({ agentId, conversationId, begins: null as string | null, number: 0 });
   if (visit.agentId !== agentId || visit.conversationId !== conversationId) {
-    const hasBegun = visit.agentId === agentId && visit.conversationId === null && visit.begins === conversationId;
+    const hasBegun =
+      visit.agentId === agentId && visit.conversationId === null && visit.begins === conversationId;
     setVisit({ agentId, conversationId, begins: null, number: hasBegun ? visit.number : visit.number + 1 });
   }
   const beginsAs = useCallback((begins: string) => setVisit((one) => ({ ...one, begins })), []);
@@ -228,10 +268,24 @@ function useLastTurnSeq(id: string | null, entries: number, isOver: boolean, kno
   return last.id === id ? Math.max(last.seq, known) : known;
 }
 
-function Rename({ title, onSave, onClose }: { title: string; onSave: (title: string) => Promise<void>; onClose: () => void }) {
+function Rename({
+  title,
+  onSave,
+  onClose,
+}: {
+  title: string;
+  onSave: (title: string) => Promise<void>;
+  onClose: () => void;
+}) {
   const [text, setText] = useState(title);
   return (
-    <Confirm title="Rename" action="Rename" isReady={text.trim() !== ""} onConfirm={() => onSave(text.trim())} onClose={onClose}>
+    <Confirm
+      title="Rename"
+      action="Rename"
+      isReady={text.trim() !== ""}
+      onConfirm={() => onSave(text.trim())}
+      onClose={onClose}
+    >
       <label className="field">
         Title
         <input value={text} dir="auto" autoFocus onChange={(event) => setText(event.target.value)} />

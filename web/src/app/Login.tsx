@@ -14,8 +14,8 @@ export function Login({ failure }: { failure: ServiceError | null }) {
     <main className="login">
       <h1>agent-runner</h1>
       <p>
-        This browser is not logged in. On the machine of the service, <code>agent-runner link</code> prints a link that
-        does it; <code>make run</code> prints it at its start.
+        This browser is not logged in. On the machine of the service, <code>agent-runner link</code> prints a
+        link that does it; <code>make run</code> prints it at its start.
       </p>
       <form
         className="fields"

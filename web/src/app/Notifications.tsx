@@ -50,7 +50,8 @@ export function Notifier() {
     for (const [agentId, conversationId] of before) {
       if (busy.current.get(agentId) === conversationId) continue;
       void endOf(engine, conversationId).then((words) => {
-        if (words !== null) tell(agentId, words, () => navigate(`/chat/${encodeURIComponent(agentId)}/${conversationId}`));
+        if (words !== null)
+          tell(agentId, words, () => navigate(`/chat/${encodeURIComponent(agentId)}/${conversationId}`));
       });
     }
   }, [engine, agents, isSpeaking, navigate]);

@@ -122,10 +122,14 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
   const onOlder = useCallback(() => void older(), [older]);
   const onSelect = useCallback((runId: string) => onSelectRun?.(runId), [onSelectRun]);
   const of = useMemo(
-    () => ({ onRetry: retry, onDiscard: discard, onEdit: (one: Pending) => {
-      composer.current?.edit(one);
-      discard(one.key);
-    } }),
+    () => ({
+      onRetry: retry,
+      onDiscard: discard,
+      onEdit: (one: Pending) => {
+        composer.current?.edit(one);
+        discard(one.key);
+      },
+    }),
     [retry, discard],
   );
   const onTyping = () => {
@@ -186,25 +190,31 @@ export function AgentChatPanel(props: AgentChatPanelProps) {
           </div>
         ) : (
           <InView value={onInView}>
-          <Transcript
-            key={conversationId ?? "new"}
-            entries={entries}
-            pending={conversation.pending}
-            hasOlder={conversation.hasOlder}
-            isLoadingOlder={conversation.isLoadingOlder}
-            agentType={agent?.type}
-            selectedRunId={props.selectedRunId ?? null}
-            turnId={turnId}
-            empty={conversation.state === "loading" ? <p className="hint">Loading…</p> : <Empty agentId={agentId} />}
-            onOlder={onOlder}
-            onVisible={show}
-            onSelect={onSelect}
-            onRetry={onRetry}
-            onFork={onFork}
-            onTakeBack={onTakeBack}
-            linkOf={linkOf}
-            of={of}
-          />
+            <Transcript
+              key={conversationId ?? "new"}
+              entries={entries}
+              pending={conversation.pending}
+              hasOlder={conversation.hasOlder}
+              isLoadingOlder={conversation.isLoadingOlder}
+              agentType={agent?.type}
+              selectedRunId={props.selectedRunId ?? null}
+              turnId={turnId}
+              empty={
+                conversation.state === "loading" ? (
+                  <p className="hint">Loading…</p>
+                ) : (
+                  <Empty agentId={agentId} />
+                )
+              }
+              onOlder={onOlder}
+              onVisible={show}
+              onSelect={onSelect}
+              onRetry={onRetry}
+              onFork={onFork}
+              onTakeBack={onTakeBack}
+              linkOf={linkOf}
+              of={of}
+            />
           </InView>
         )}
       </div>
@@ -268,7 +278,13 @@ function Empty({ agentId }: { agentId: string }) {
 }
 
 /** A question out of view: the way back to it. */
-function WaitingStrip({ waiting, panel }: { waiting: readonly string[]; panel: { current: HTMLElement | null } }) {
+function WaitingStrip({
+  waiting,
+  panel,
+}: {
+  waiting: readonly string[];
+  panel: { current: HTMLElement | null };
+}) {
   if (waiting.length === 0) return null;
   const show = () => {
     const card = panel.current?.querySelector<HTMLElement>(`section[data-approval="${waiting[0]}"]`);
@@ -278,9 +294,7 @@ function WaitingStrip({ waiting, panel }: { waiting: readonly string[]; panel: {
   };
   return (
     <button type="button" className="waiting-strip" onClick={show}>
-      <b>
-        {waiting.length === 1 ? "A question waits for you" : `${waiting.length} questions wait for you`}
-      </b>
+      <b>{waiting.length === 1 ? "A question waits for you" : `${waiting.length} questions wait for you`}</b>
       <span>Show</span>
     </button>
   );
@@ -293,7 +307,13 @@ function Announcer({ active, waiting }: { active: { state: string } | null; wait
     if (active !== null) setWas(true);
   }, [active]);
   const words =
-    waiting > 0 ? "The agent asks for your approval" : active !== null ? "The agent is working" : was ? "The answer is complete" : "";
+    waiting > 0
+      ? "The agent asks for your approval"
+      : active !== null
+        ? "The agent is working"
+        : was
+          ? "The answer is complete"
+          : "";
   return (
     <p className="unseen" role="status" aria-live="polite">
       {words}
@@ -324,7 +344,8 @@ function promptsOf(entries: readonly Entry[]): string[] {
 function commandsOf(entries: readonly Entry[]): readonly string[] {
   for (let at = entries.length - 1; at >= 0; at -= 1) {
     const entry = entries[at];
-    if (entry?.kind === "run" && entry.run != null && entry.run.commands.length > 0) return entry.run.commands;
+    if (entry?.kind === "run" && entry.run != null && entry.run.commands.length > 0)
+      return entry.run.commands;
   }
   return [];
 }

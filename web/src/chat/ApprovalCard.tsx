@@ -206,9 +206,18 @@ function Asked({ approval }: { approval: Approval }) {
   const command = approval.input.command;
   return (
     <div className="ask-what" tabIndex={0} role="group" aria-label="Everything it would run with">
-      {!isUsual(approval.question, approval.tool) && approval.question !== command && <p>{approval.question}</p>}
+      {!isUsual(approval.question, approval.tool) && approval.question !== command && (
+        <p>{approval.question}</p>
+      )}
       {change?.pieces.map((piece, at) => (
-        <Diff key={at} path={piece.path} before={piece.before} after={piece.after} kind={piece.kind} numbered={piece.whole} />
+        <Diff
+          key={at}
+          path={piece.path}
+          before={piece.before}
+          after={piece.after}
+          kind={piece.kind}
+          numbered={piece.whole}
+        />
       ))}
       <Values value={approval.input} label="Arguments" />
     </div>
@@ -246,7 +255,9 @@ function TimeLeft({ approval }: { approval: Approval }) {
   const extend = () => {
     const params = { path: { approvalId: approval.approvalId } };
     setFailed(false);
-    must(engine.api.POST("/approvals/{approvalId}/extend", { params, body: {} })).catch(() => setFailed(true));
+    must(engine.api.POST("/approvals/{approvalId}/extend", { params, body: {} })).catch(() =>
+      setFailed(true),
+    );
   };
   return (
     <span className="left" title={fullTime(approval.expiresAt)}>
@@ -286,7 +297,12 @@ function DenyForm({ approval, isBusy, onDeny, onCancel }: DenyFormProps) {
           event.stopPropagation();
           onCancel();
         }
-        if (event.key === "Enter" && !event.shiftKey && event.target === field.current && !isComposing(event)) {
+        if (
+          event.key === "Enter" &&
+          !event.shiftKey &&
+          event.target === field.current &&
+          !isComposing(event)
+        ) {
           event.preventDefault();
           onDeny(message.trim(), stop);
         }
@@ -350,16 +366,18 @@ function Decided({ approval, takesFocus, children }: DecidedProps) {
     <div className={`asked ${approval.state}`} data-approval={approval.approvalId}>
       {children}
       <details>
-      <summary ref={summary}>
-        <b>{WORDS[approval.state] ?? approval.state}</b>
-        <span>
-          {`${approval.tool}${how}${changed}${by}${via}`}
-          {approval.reason !== null && approval.reason !== "" && <q dir="auto">{approval.reason}</q>}
-          {!isDelivered && ` · not delivered: ${approval.deliveryError ?? "the process was gone"}`}
-        </span>
-        {approval.decidedAt !== null && <time dateTime={approval.decidedAt}>{fullTime(approval.decidedAt)}</time>}
-      </summary>
-      <Values value={approval.input} />
+        <summary ref={summary}>
+          <b>{WORDS[approval.state] ?? approval.state}</b>
+          <span>
+            {`${approval.tool}${how}${changed}${by}${via}`}
+            {approval.reason !== null && approval.reason !== "" && <q dir="auto">{approval.reason}</q>}
+            {!isDelivered && ` · not delivered: ${approval.deliveryError ?? "the process was gone"}`}
+          </span>
+          {approval.decidedAt !== null && (
+            <time dateTime={approval.decidedAt}>{fullTime(approval.decidedAt)}</time>
+          )}
+        </summary>
+        <Values value={approval.input} />
       </details>
     </div>
   );

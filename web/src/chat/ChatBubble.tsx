@@ -28,7 +28,9 @@ export interface ChatBubbleProps {
 /** A prompt and all that came of it; or a turn that belongs to no run. */
 export const ChatBubble = memo(function ChatBubble(props: ChatBubbleProps) {
   return (
-    <Boundary fallback={(error) => <p className="notice error">This part could not be drawn: {error.message}</p>}>
+    <Boundary
+      fallback={(error) => <p className="notice error">This part could not be drawn: {error.message}</p>}
+    >
       <Bubble {...props} />
     </Boundary>
   );
@@ -71,7 +73,9 @@ function RunBubble(props: ChatBubbleProps & { entry: RunEntry }) {
           at={entry.at}
           attachments={prompt?.attachments ?? []}
           {...(run?.state === "queued" ? { note: "queued" } : {})}
-          {...(run?.state === "queued" && onTakeBack !== undefined ? { onTakeBack: () => onTakeBack(entry) } : {})}
+          {...(run?.state === "queued" && onTakeBack !== undefined
+            ? { onTakeBack: () => onTakeBack(entry) }
+            : {})}
           {...(run?.steeredInto != null ? { note: "put into the running turn" } : {})}
         />
       )}
@@ -84,7 +88,9 @@ function RunBubble(props: ChatBubbleProps & { entry: RunEntry }) {
         >
           <h2 className="unseen">Agent</h2>
           {run?.trigger === "background" && <p className="think-word">The agent goes on by itself</p>}
-          {run !== null && <RunBlocks blocks={run.blocks} isLive={isLive} {...(agentType ? { agentType } : {})} />}
+          {run !== null && (
+            <RunBlocks blocks={run.blocks} isLive={isLive} {...(agentType ? { agentType } : {})} />
+          )}
           {!hasWords && answer !== null && answer.content !== "" && (
             <div className="says">
               <Markdown text={answer.content} />
@@ -337,10 +343,18 @@ export interface PendingBubbleProps {
 
 /** A prompt that the service has not acknowledged yet. */
 export function PendingBubble({ pending, onRetry, onEdit, onDiscard }: PendingBubbleProps) {
-  const note = { sending: "sending…", waiting: "waiting for the service…", refused: "not sent" }[pending.state];
+  const note = { sending: "sending…", waiting: "waiting for the service…", refused: "not sent" }[
+    pending.state
+  ];
   return (
     <div className="exchange" data-pending={pending.key}>
-      <UserBubble turnId={null} text={pending.text} at={pending.at} attachments={pending.attachments} note={note} />
+      <UserBubble
+        turnId={null}
+        text={pending.text}
+        at={pending.at}
+        attachments={pending.attachments}
+        note={note}
+      />
       {pending.error !== null && (
         <Failure error={pending.error}>
           {pending.state === "refused" && (

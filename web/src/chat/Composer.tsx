@@ -126,7 +126,12 @@ export function Composer(props: ComposerProps) {
       const chosen = suggestions[picked] ?? suggestions[0];
       if (event.key === "ArrowDown") setPicked((picked + 1) % suggestions.length);
       else if (event.key === "ArrowUp") setPicked((picked + suggestions.length - 1) % suggestions.length);
-      else if ((event.key === "Tab" || event.key === "Enter") && chosen !== undefined && `/${chosen}` !== draft) pick(chosen);
+      else if (
+        (event.key === "Tab" || event.key === "Enter") &&
+        chosen !== undefined &&
+        `/${chosen}` !== draft
+      )
+        pick(chosen);
       else if (event.key === "Escape") write("");
       else return void enter(event);
       event.preventDefault();
@@ -186,9 +191,7 @@ export function Composer(props: ComposerProps) {
           A file could not be sent: remove it, and the prompt can go without it.
         </p>
       )}
-      {suggestions.length > 0 && (
-        <Suggestions id={id} commands={suggestions} picked={picked} onPick={pick} />
-      )}
+      {suggestions.length > 0 && <Suggestions id={id} commands={suggestions} picked={picked} onPick={pick} />}
       <textarea
         ref={field}
         rows={2}

@@ -27,7 +27,9 @@ export const RunBlocks = memo(function RunBlocks({ blocks, agentType, isLive }: 
       const isLast = isLive && at === pieces.length - 1;
       return <Steps key={piece.steps[0]?.id} steps={piece.steps} isLast={isLast} isLive={isLive} />;
     }
-    return <OneBlock key={`${piece.block.kind}:${piece.block.id}`} block={piece.block} agentType={agentType} />;
+    return (
+      <OneBlock key={`${piece.block.kind}:${piece.block.id}`} block={piece.block} agentType={agentType} />
+    );
   });
 });
 
@@ -52,13 +54,23 @@ function Steps({ steps, isLast, isLive }: { steps: readonly Step[]; isLast: bool
     return children.length > 0 && <RunBlocks blocks={children} isLive={isLive} />;
   };
   return (
-    <ToolGroup calls={steps.map((step) => step.call)} open={isLast || steps.length <= MOST_OPEN} childrenOf={childrenOf} />
+    <ToolGroup
+      calls={steps.map((step) => step.call)}
+      open={isLast || steps.length <= MOST_OPEN}
+      childrenOf={childrenOf}
+    />
   );
 }
 
 type Other = Exclude<Block, { kind: "tool" }>;
 
-const OneBlock = memo(function OneBlock({ block, agentType }: { block: Other; agentType: string | undefined }) {
+const OneBlock = memo(function OneBlock({
+  block,
+  agentType,
+}: {
+  block: Other;
+  agentType: string | undefined;
+}) {
   switch (block.kind) {
     case "message":
       return (
@@ -86,8 +98,10 @@ const OneBlock = memo(function OneBlock({ block, agentType }: { block: Other; ag
       return (
         <details className="line">
           <summary>
-            {block.what === "unknown" ? "A message of a kind that is not known" : "A line that was not understood"}:{" "}
-            {block.label}
+            {block.what === "unknown"
+              ? "A message of a kind that is not known"
+              : "A line that was not understood"}
+            : {block.label}
           </summary>
           <pre tabIndex={0}>{block.raw}</pre>
         </details>
@@ -101,7 +115,11 @@ function Thought({ block }: { block: Extract<Block, { kind: "reasoning" }> }) {
     block.startedAt !== null && block.endedAt !== null
       ? Date.parse(block.endedAt) - Date.parse(block.startedAt)
       : null;
-  const word = block.isOpen ? "Thinking…" : took !== null && took >= 1000 ? `Thought for ${duration(took)}` : "Thought";
+  const word = block.isOpen
+    ? "Thinking…"
+    : took !== null && took >= 1000
+      ? `Thought for ${duration(took)}`
+      : "Thought";
   if (block.text.trim() === "") return <p className="think-word">{word}</p>;
   return (
     <details className="think" onToggle={(event) => setOpen(event.currentTarget.open)}>

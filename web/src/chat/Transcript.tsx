@@ -1,5 +1,14 @@
 import type { Entry, Pending, RunEntry } from "@agent-runner/engine";
-import { memo, type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import {
+  memo,
+  type ReactNode,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { VList, type VListHandle } from "virtua";
 import { dayOf, isSameDay } from "../ui/format";
 import { ChatBubble, PendingBubble, type PendingBubbleProps } from "./ChatBubble";

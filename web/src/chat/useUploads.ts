@@ -1,4 +1,4 @@
-import { asServiceError, ServiceError, type TurnAttachment } from "@agent-runner/engine";
+import { asServiceError, type ServiceError, type TurnAttachment } from "@agent-runner/engine";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useEngine } from "../react/AgentRunnerProvider";
 import { keep, stored } from "../ui/stored";

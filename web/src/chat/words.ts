@@ -15,7 +15,8 @@ export interface Ending {
 const NEXT: Record<string, string> = {
   cancelled: "What was done until then stays done. Send another prompt to go on.",
   timed_out: "The answer breaks off here. Give the agent more time (timeouts), or ask for less at once.",
-  interrupted: "The answer breaks off here; all that was streamed is kept. Send the prompt again, or go on from here.",
+  interrupted:
+    "The answer breaks off here; all that was streamed is kept. Send the prompt again, or go on from here.",
 };
 
 /** How a run ended, if it did not just succeed. */
@@ -28,7 +29,13 @@ export function endingOf(run: RunView): Ending | null {
     case "cancelled":
       return { ...common, tone: "idle", title: "Stopped", hint: common.hint ?? next(run), canRetry: true };
     case "timed_out":
-      return { ...common, tone: "bad", title: "Ended: it took too long", hint: common.hint ?? next(run), canRetry: true };
+      return {
+        ...common,
+        tone: "bad",
+        title: "Ended: it took too long",
+        hint: common.hint ?? next(run),
+        canRetry: true,
+      };
     case "interrupted":
       return {
         ...common,

@@ -20,7 +20,13 @@ type Props =
 
 /** A change: of one text, or a diff as git writes it, of any number of files. */
 export const Diff = memo(function Diff(props: Props) {
-  const files = useMemo(() => (props.unified === undefined ? [fileOf(props.before, props.after, props.path, props.kind)] : filesOf(props.unified)), [props.unified, props.before, props.after, props.path, props.kind]);
+  const files = useMemo(
+    () =>
+      props.unified === undefined
+        ? [fileOf(props.before, props.after, props.path, props.kind)]
+        : filesOf(props.unified),
+    [props.unified, props.before, props.after, props.path, props.kind],
+  );
   if (files.length === 0) {
     return (
       <pre className="diff-raw" tabIndex={0} dir="ltr" aria-label="Diff">
@@ -29,14 +35,21 @@ export const Diff = memo(function Diff(props: Props) {
     );
   }
   if (files.length === 1) return <FileView file={files[0]!} numbered={props.numbered ?? true} />;
-  const total = files.reduce((sum, file) => ({ added: sum.added + file.added, removed: sum.removed + file.removed }), { added: 0, removed: 0 });
+  const total = files.reduce(
+    (sum, file) => ({ added: sum.added + file.added, removed: sum.removed + file.removed }),
+    { added: 0, removed: 0 },
+  );
   return (
     <section className="diff-files" aria-label={`Changes of ${files.length} files`}>
       <p className="diff-total">
         {`${files.length} files`} <DiffCounts {...total} />
       </p>
       {files.map((file, index) => (
-        <Folded key={`${index}-${file.path}`} open={files.length <= OPEN_FILES} summary={<FileHead file={file} />}>
+        <Folded
+          key={`${index}-${file.path}`}
+          open={files.length <= OPEN_FILES}
+          summary={<FileHead file={file} />}
+        >
           <FileBody file={file} numbered />
         </Folded>
       ))}
@@ -48,7 +61,8 @@ type Shown = Omit<FileDiff, "kind"> & { kind: FileDiff["kind"] | Piece["kind"] }
 
 function fileOf(before: string, after: string, path: string, kind: Piece["kind"] = "modified"): Shown {
   const hunks = hunksOf(before, after);
-  const count = (type: string): number => hunks.reduce((sum, hunk) => sum + hunk.changes.filter((line) => line.type === type).length, 0);
+  const count = (type: string): number =>
+    hunks.reduce((sum, hunk) => sum + hunk.changes.filter((line) => line.type === type).length, 0);
   return { path, from: null, kind, binary: false, hunks, added: count("insert"), removed: count("delete") };
 }
 
@@ -62,7 +76,17 @@ export function DiffCounts({ added, removed }: { [Key in keyof Counts]: number |
   );
 }
 
-function Count({ className, sign, number, word }: { className: string; sign: string; number: number; word: string }) {
+function Count({
+  className,
+  sign,
+  number,
+  word,
+}: {
+  className: string;
+  sign: string;
+  number: number;
+  word: string;
+}) {
   return (
     <span className={className}>
       <span aria-hidden="true">{`${sign}${number.toLocaleString("en")}`}</span>
@@ -87,7 +111,11 @@ function FileHead({ file }: { file: Shown }) {
   const kind = KINDS[file.kind];
   return (
     <>
-      <bdi className="diff-path">{file.from !== null && file.from !== file.path ? `${marked(file.from)} → ${marked(file.path)}` : marked(file.path)}</bdi>
+      <bdi className="diff-path">
+        {file.from !== null && file.from !== file.path
+          ? `${marked(file.from)} → ${marked(file.path)}`
+          : marked(file.path)}
+      </bdi>
       {kind !== "" && <span className="diff-kind">{kind}</span>}
       <DiffCounts added={file.added} removed={file.removed} />
     </>
@@ -97,7 +125,9 @@ function FileHead({ file }: { file: Shown }) {
 function FileView({ file, numbered }: { file: Shown; numbered: boolean }) {
   return (
     <section className="diff-file" aria-label={`Change to ${marked(file.path)}`}>
-      <div className="diff-head"><FileHead file={file} /></div>
+      <div className="diff-head">
+        <FileHead file={file} />
+      </div>
       <FileBody file={file} numbered={numbered} />
     </section>
   );
@@ -111,13 +141,24 @@ function FileBody({ file, numbered }: { file: Shown; numbered: boolean }) {
   if (lines === 0) return <p className="diff-none">{emptyWord(file)}</p>;
   return (
     <>
-      <div className="diff-box" ref={box} dir="ltr" tabIndex={0} role="group" aria-label={`Lines of ${marked(file.path)}`}>
+      <div
+        className="diff-box"
+        ref={box}
+        dir="ltr"
+        tabIndex={0}
+        role="group"
+        aria-label={`Lines of ${marked(file.path)}`}
+      >
         <Suspense fallback={<Skeleton lines={Math.min(lines, 12)} />}>
           <DiffTable hunks={hunks} split={wide && file.added > 0 && file.removed > 0} numbered={numbered} />
         </Suspense>
       </div>
       {!all && lines > LINE_LIMIT && (
-        <button type="button" className="diff-all" onClick={() => setAll(true)}>{`Show all ${lines.toLocaleString("en")} lines`}</button>
+        <button
+          type="button"
+          className="diff-all"
+          onClick={() => setAll(true)}
+        >{`Show all ${lines.toLocaleString("en")} lines`}</button>
       )}
     </>
   );
@@ -125,13 +166,21 @@ function FileBody({ file, numbered }: { file: Shown; numbered: boolean }) {
 
 function emptyWord(file: Shown): string {
   if (file.binary) return "A binary file: its content is not shown.";
-  return { created: "An empty file.", deleted: "The file is deleted.", renamed: "The file is renamed.", written: "An empty file.", modified: "No line is changed." }[file.kind];
+  return {
+    created: "An empty file.",
+    deleted: "The file is deleted.",
+    renamed: "The file is renamed.",
+    written: "An empty file.",
+    modified: "No line is changed.",
+  }[file.kind];
 }
 
 function Skeleton({ lines }: { lines: number }) {
   return (
     <div className="diff-skeleton" role="status" aria-label="Loading the diff">
-      {Array.from({ length: lines }, (_, index) => <i key={index} />)}
+      {Array.from({ length: lines }, (_, index) => (
+        <i key={index} />
+      ))}
     </div>
   );
 }

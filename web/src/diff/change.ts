@@ -35,10 +35,13 @@ const OLD = ["old_string", "old_str", "oldString", "old_text", "oldText"];
 const NEW = ["new_string", "new_str", "newString", "new_text", "newText"];
 const PATHS = ["file_path", "filePath", "absolute_path", "notebook_path", "path"];
 const CONTENTS = ["content", "new_source", "file_text"];
-const EDITING = /(?:^|_)(?:write|create|edit|multi_?edit|notebook_?edit|replace|write_file|save_file|str_replace\w*)$/i;
+const EDITING =
+  /(?:^|_)(?:write|create|edit|multi_?edit|notebook_?edit|replace|write_file|save_file|str_replace\w*)$/i;
 
 function read(name: string, input: Input): Change | null {
-  const patch = ["patch", "input", "command"].map((key) => input[key]).find((text) => typeof text === "string" && text.trimStart().startsWith("*** Begin Patch"));
+  const patch = ["patch", "input", "command"]
+    .map((key) => input[key])
+    .find((text) => typeof text === "string" && text.trimStart().startsWith("*** Begin Patch"));
   if (typeof patch === "string") return counted(ofPatch(patch));
   if (Array.isArray(input["diffs"])) return counted(input["diffs"].filter(isRecord).flatMap(ofDiff));
   if (Array.isArray(input["changes"]) && input["changes"].every(isRecord)) return ofChanges(input["changes"]);
@@ -86,10 +89,23 @@ function ofChanges(changes: readonly Input[]): Change {
 
 function ofPatch(patch: string): Piece[] {
   const pieces: Piece[] = [];
-  for (const [, verb, path, body] of patch.matchAll(/^\*\*\* (Add|Update|Delete) File: (.+)\n?((?:(?!\*\*\* (?:Add|Update|Delete) File: |\*\*\* End Patch).*(?:\n|$))*)/gm)) {
-    const lines = body!.replace(/\n$/, "").split("\n").filter((line) => !line.startsWith("*** "));
-    if (verb === "Add") pieces.push({ path: path!.trim(), before: "", after: textOf(lines, "+"), kind: "created", whole: true });
-    else if (verb === "Delete") pieces.push({ path: path!.trim(), before: "", after: "", kind: "deleted", whole: false });
+  for (const [, verb, path, body] of patch.matchAll(
+    /^\*\*\* (Add|Update|Delete) File: (.+)\n?((?:(?!\*\*\* (?:Add|Update|Delete) File: |\*\*\* End Patch).*(?:\n|$))*)/gm,
+  )) {
+    const lines = body!
+      .replace(/\n$/, "")
+      .split("\n")
+      .filter((line) => !line.startsWith("*** "));
+    if (verb === "Add")
+      pieces.push({
+        path: path!.trim(),
+        before: "",
+        after: textOf(lines, "+"),
+        kind: "created",
+        whole: true,
+      });
+    else if (verb === "Delete")
+      pieces.push({ path: path!.trim(), before: "", after: "", kind: "deleted", whole: false });
     else pieces.push(...ofHunks(path!.trim(), lines));
   }
   return pieces;
@@ -103,19 +119,32 @@ function ofHunks(path: string, lines: readonly string[]): Piece[] {
   }
   return sections
     .filter((section) => section.some((line) => line !== ""))
-    .map((section) => ({ path, before: textOf(section, "-"), after: textOf(section, "+"), kind: "modified", whole: false }));
+    .map((section) => ({
+      path,
+      before: textOf(section, "-"),
+      after: textOf(section, "+"),
+      kind: "modified",
+      whole: false,
+    }));
 }
 
 function textOf(lines: readonly string[], sign: "+" | "-"): string {
-  return lines.filter((line) => line.startsWith(sign) || line.startsWith(" ")).map((line) => `${line.slice(1)}\n`).join("");
+  return lines
+    .filter((line) => line.startsWith(sign) || line.startsWith(" "))
+    .map((line) => `${line.slice(1)}\n`)
+    .join("");
 }
 
 function counted(pieces: readonly Piece[]): Change {
   let [added, removed]: [number, number | null] = [0, 0];
   for (const piece of pieces) {
-    const counts = piece.before === "" ? { added: linesOf(piece.after).length, removed: 0 } : countsOf(piece.before, piece.after);
+    const counts =
+      piece.before === ""
+        ? { added: linesOf(piece.after).length, removed: 0 }
+        : countsOf(piece.before, piece.after);
     added += counts.added;
-    const unknown = piece.kind === "written" && piece.whole || piece.kind === "deleted" && piece.before === "";
+    const unknown =
+      (piece.kind === "written" && piece.whole) || (piece.kind === "deleted" && piece.before === "");
     removed = removed === null || unknown ? null : removed + counts.removed;
   }
   return { pieces, paths: [...new Set(pieces.map((piece) => piece.path))], added, removed };

@@ -39,7 +39,8 @@ export function editsOf(before: string, after: string): Edit[] {
   let head = 0;
   while (head < old.length && head < now.length && old[head] === now[head]) head += 1;
   let tail = 0;
-  while (tail < old.length - head && tail < now.length - head && old.at(-1 - tail) === now.at(-1 - tail)) tail += 1;
+  while (tail < old.length - head && tail < now.length - head && old.at(-1 - tail) === now.at(-1 - tail))
+    tail += 1;
   const keep = (line: string): Edit => [" ", line];
   return [
     ...old.slice(0, head).map(keep),
@@ -57,7 +58,10 @@ function myers(old: readonly string[], now: readonly string[]): Edit[] {
     trace.push(reach.slice());
     for (let diagonal = -depth; diagonal <= depth; diagonal += 2) {
       const at = diagonal + most + 1;
-      let x = diagonal === -depth || (diagonal !== depth && reach[at - 1]! < reach[at + 1]!) ? reach[at + 1]! : reach[at - 1]! + 1;
+      let x =
+        diagonal === -depth || (diagonal !== depth && reach[at - 1]! < reach[at + 1]!)
+          ? reach[at + 1]!
+          : reach[at - 1]! + 1;
       while (x < old.length && x - diagonal < now.length && old[x] === now[x - diagonal]) x += 1;
       reach[at] = x;
       if (x >= old.length && x - diagonal >= now.length) return walked(old, now, trace, most);
@@ -66,7 +70,12 @@ function myers(old: readonly string[], now: readonly string[]): Edit[] {
   return replaced(old, now);
 }
 
-function walked(old: readonly string[], now: readonly string[], trace: readonly Int32Array[], most: number): Edit[] {
+function walked(
+  old: readonly string[],
+  now: readonly string[],
+  trace: readonly Int32Array[],
+  most: number,
+): Edit[] {
   const edits: Edit[] = [];
   let [x, y] = [old.length, now.length];
   for (let depth = trace.length - 1; depth >= 0; depth -= 1) {
@@ -108,8 +117,16 @@ export function hunksOf(before: string, after: string): DiffHunk[] {
   let quietUntil = -1;
   edits.forEach(([kind], index) => {
     if (kind !== " ") quietUntil = index + CONTEXT;
-    else if (index > quietUntil && !edits.slice(index + 1, index + 1 + CONTEXT).some(([next]) => next !== " ")) hunk = closed(hunk, hunks);
-    if (hunk === null && (kind !== " " || edits.slice(index + 1, index + 1 + CONTEXT).some(([next]) => next !== " "))) hunk = begun(oldLine, newLine);
+    else if (
+      index > quietUntil &&
+      !edits.slice(index + 1, index + 1 + CONTEXT).some(([next]) => next !== " ")
+    )
+      hunk = closed(hunk, hunks);
+    if (
+      hunk === null &&
+      (kind !== " " || edits.slice(index + 1, index + 1 + CONTEXT).some(([next]) => next !== " "))
+    )
+      hunk = begun(oldLine, newLine);
     if (hunk) addTo(hunk, edits[index]!, oldLine, newLine);
     if (kind !== "+") oldLine += 1;
     if (kind !== "-") newLine += 1;
@@ -133,7 +150,14 @@ function closed(hunk: DiffHunk | null, hunks: DiffHunk[]): null {
 export function addTo(hunk: DiffHunk, [kind, content]: Edit, oldLine: number, newLine: number): void {
   if (kind === "+") hunk.changes.push({ type: "insert", isInsert: true, lineNumber: newLine, content });
   else if (kind === "-") hunk.changes.push({ type: "delete", isDelete: true, lineNumber: oldLine, content });
-  else hunk.changes.push({ type: "normal", isNormal: true, oldLineNumber: oldLine, newLineNumber: newLine, content });
+  else
+    hunk.changes.push({
+      type: "normal",
+      isNormal: true,
+      oldLineNumber: oldLine,
+      newLineNumber: newLine,
+      content,
+    });
   if (kind !== "+") hunk.oldLines += 1;
   if (kind !== "-") hunk.newLines += 1;
 }

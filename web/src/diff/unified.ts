@@ -49,12 +49,18 @@ function header(file: Draft, old: string, now: string): void {
 function extended(file: Draft, line: string): void {
   if (line.startsWith("new file mode")) file.kind = "created";
   else if (line.startsWith("deleted file mode")) file.kind = "deleted";
-  else if (/^(?:rename|copy) from /.test(line)) [file.from, file.kind] = [unquoted(line.replace(/^\w+ from /, "")), "renamed"];
+  else if (/^(?:rename|copy) from /.test(line))
+    [file.from, file.kind] = [unquoted(line.replace(/^\w+ from /, "")), "renamed"];
   else if (/^(?:rename|copy) to /.test(line)) file.path = unquoted(line.replace(/^\w+ to /, ""));
   else if (line.startsWith("Binary files ") || line === "GIT binary patch") file.binary = true;
 }
 
-function readHunk(file: Draft, lines: readonly string[], start: number, [content, oldStart, oldCount, newStart, newCount]: RegExpExecArray): number {
+function readHunk(
+  file: Draft,
+  lines: readonly string[],
+  start: number,
+  [content, oldStart, oldCount, newStart, newCount]: RegExpExecArray,
+): number {
   const hunk = begun(Number(oldStart), Number(newStart), content);
   let [oldLine, newLine] = [hunk.oldStart, hunk.newStart];
   const [oldEnd, newEnd] = [oldLine + Number(oldCount ?? 1), newLine + Number(newCount ?? 1)];
@@ -95,7 +101,8 @@ function unquoted(text: string): string {
   const encoder = new TextEncoder();
   for (const [part] of text.slice(1, -1).matchAll(/\\[0-7]{3}|\\.|[^\\]+/gs)) {
     if (/^\\[0-7]/.test(part)) bytes.push(parseInt(part.slice(1), 8) & 255);
-    else if (part.startsWith("\\")) bytes.push(...encoder.encode({ "\\n": "\n", "\\t": "\t", "\\r": "\r" }[part] ?? part.slice(1)));
+    else if (part.startsWith("\\"))
+      bytes.push(...encoder.encode({ "\\n": "\n", "\\t": "\t", "\\r": "\r" }[part] ?? part.slice(1)));
     else bytes.push(...encoder.encode(part));
   }
   return new TextDecoder().decode(new Uint8Array(bytes));

@@ -66,7 +66,9 @@ export function Find() {
               </span>
               <time dateTime={hit.createdAt}>{shortTime(hit.createdAt)}</time>
               <p dir="auto">
-                {hit.snippet.map((piece, at) => (piece.hit ? <mark key={at}>{piece.text}</mark> : piece.text))}
+                {hit.snippet.map((piece, at) =>
+                  piece.hit ? <mark key={at}>{piece.text}</mark> : piece.text,
+                )}
               </p>
             </Link>
           </li>

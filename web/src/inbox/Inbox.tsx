@@ -19,14 +19,14 @@ export function Inbox() {
     <div className="wide">
       <h1>Waiting for you</h1>
       <p className="lead">
-        What agents may not do by themselves they ask here. Their runs wait meanwhile, also over a restart; whoever is
-        first decides.
+        What agents may not do by themselves they ask here. Their runs wait meanwhile, also over a restart;
+        whoever is first decides.
       </p>
       {approvals === null && <p className="hint">Loading…</p>}
       {approvals !== null && waiting.length === 0 && (
         <p className="hint">
-          Nothing waits. A question comes up here, in its conversation and in the page's title; what never asks is an
-          agent's setting of permissions.
+          Nothing waits. A question comes up here, in its conversation and in the page's title; what never
+          asks is an agent's setting of permissions.
         </p>
       )}
       {all.length > 0 && <h2 className="unseen">Questions</h2>}
@@ -34,7 +34,9 @@ export function Inbox() {
         <ApprovalCard
           key={one.approvalId}
           approval={one}
-          {...(agents?.get(one.agentId) === undefined ? {} : { agentType: agents.get(one.agentId)?.type ?? "" })}
+          {...(agents?.get(one.agentId) === undefined
+            ? {}
+            : { agentType: agents.get(one.agentId)?.type ?? "" })}
         >
           <p className="from">
             <Link href={`/chat/${encodeURIComponent(one.agentId)}/${one.conversationId}`}>

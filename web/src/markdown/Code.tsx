@@ -5,7 +5,15 @@ import { LongText } from "./LongText.tsx";
 const HIGHLIGHT_LIMIT = 40_000;
 
 /** A code block: its language, a button that copies it, coloured once it is closed. */
-export const Code = memo(function Code({ code, language = "", closed = true }: { code: string; language?: string; closed?: boolean }) {
+export const Code = memo(function Code({
+  code,
+  language = "",
+  closed = true,
+}: {
+  code: string;
+  language?: string;
+  closed?: boolean;
+}) {
   const coloured = useHighlight(code, language, closed);
   return (
     <figure className="md-code">
@@ -47,7 +55,10 @@ export function CopyButton({ text, label = "Copy" }: { text: string; label?: str
   }, [state]);
   const copy = (): void => {
     const done = navigator.clipboard?.writeText(text) ?? Promise.reject(new Error("no clipboard"));
-    done.then(() => setState("Copied"), () => setState("Not copied"));
+    done.then(
+      () => setState("Copied"),
+      () => setState("Not copied"),
+    );
   };
   return (
     <button type="button" className="md-copy" onClick={copy}>

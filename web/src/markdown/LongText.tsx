@@ -16,7 +16,15 @@ interface Cut {
  * Text of any size: the beginning and the end, and what lies between in capped pieces on demand.
  * The two ends keep their place while text is appended.
  */
-export const LongText = memo(function LongText({ text, headLines = HEAD_LINES, tailLines = TAIL_LINES }: { text: string; headLines?: number; tailLines?: number }) {
+export const LongText = memo(function LongText({
+  text,
+  headLines = HEAD_LINES,
+  tailLines = TAIL_LINES,
+}: {
+  text: string;
+  headLines?: number;
+  tailLines?: number;
+}) {
   const cut = useMemo(() => cutOf(text, headLines, tailLines), [text, headLines, tailLines]);
   const [shown, setShown] = useState(0);
   const from = Math.min(shown, cut.middle.length);
@@ -25,10 +33,14 @@ export const LongText = memo(function LongText({ text, headLines = HEAD_LINES, t
   return (
     <>
       {cut.head}
-      {pieces.map((piece, index) => <span key={index}>{piece}</span>)}
+      {pieces.map((piece, index) => (
+        <span key={index}>{piece}</span>
+      ))}
       {rest > 0 && (
         <span className="long-more">
-          <button type="button" onClick={() => setShown(from + 10 * PIECE)}>Show more</button>
+          <button type="button" onClick={() => setShown(from + 10 * PIECE)}>
+            Show more
+          </button>
           <span>{`${from === 0 && cut.lines > 1 ? `${cut.lines.toLocaleString("en")} lines, ` : ""}${sizeOf(rest)} not shown`}</span>
         </span>
       )}
@@ -39,7 +51,9 @@ export const LongText = memo(function LongText({ text, headLines = HEAD_LINES, t
 
 export function sizeOf(length: number): string {
   if (length < 1000) return `${length} characters`;
-  return length < 1_000_000 ? `${(length / 1000).toFixed(length < 10_000 ? 1 : 0)} kB` : `${(length / 1_000_000).toFixed(1)} MB`;
+  return length < 1_000_000
+    ? `${(length / 1000).toFixed(length < 10_000 ? 1 : 0)} kB`
+    : `${(length / 1_000_000).toFixed(1)} MB`;
 }
 
 function cutOf(text: string, headLines: number, tailLines: number): Cut {

@@ -1,4 +1,14 @@
-import { memo, startTransition, useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState, type ReactNode } from "react";
+import {
+  memo,
+  startTransition,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useReducer,
+  useRef,
+  useState,
+  type ReactNode,
+} from "react";
 import remend from "remend";
 import { MarkdownBlock } from "./Block.tsx";
 import { PAGE_SIZE, Splitter, type Block, type Page, type Split } from "./blocks.ts";
@@ -28,7 +38,10 @@ const MarkdownFrame = memo(function MarkdownFrame({ text, streaming }: { text: s
 export function Blocks({ split, streaming }: { split: Split; streaming: boolean }) {
   const { pages, open } = split;
   const before = useRef<References>(NO_REFERENCES);
-  const references = useMemo(() => referencesOf(pages, streaming ? null : open, before.current), [pages, open, streaming]);
+  const references = useMemo(
+    () => referencesOf(pages, streaming ? null : open, before.current),
+    [pages, open, streaming],
+  );
   useEffect(() => {
     before.current = references;
   }, [references]);
@@ -43,7 +56,13 @@ export function Blocks({ split, streaming }: { split: Split; streaming: boolean 
   const last = Math.max(first, shown.length - ends);
   // The open block stands in its page, so that it stays the same element when it closes.
   const view = (page: Page, index: number): ReactNode => (
-    <PageView key={index} page={page} open={index === shown.length - 1 ? open : null} references={references} healed={streaming && index === shown.length - 1} />
+    <PageView
+      key={index}
+      page={page}
+      open={index === shown.length - 1 ? open : null}
+      references={references}
+      healed={streaming && index === shown.length - 1}
+    />
   );
   const hidden = shown.slice(first, last).reduce((sum, page) => sum + page.size, 0);
   return (
@@ -51,7 +70,9 @@ export function Blocks({ split, streaming }: { split: Split; streaming: boolean 
       {shown.slice(0, first).map(view)}
       {hidden > 0 && (
         <div className="md-more">
-          <button type="button" onClick={() => setRevealed(revealed + MORE_PAGES)}>Show more</button>
+          <button type="button" onClick={() => setRevealed(revealed + MORE_PAGES)}>
+            Show more
+          </button>
           <span>{`${sizeOf(hidden)} of this text not shown`}</span>
         </div>
       )}
@@ -63,14 +84,47 @@ export function Blocks({ split, streaming }: { split: Split; streaming: boolean 
 
 const NO_PAGE: Page = { blocks: [], size: 0 };
 
-const PageView = memo(function PageView({ page, open, references, healed }: { page: Page; open: Block | null; references: References; healed: boolean }) {
+const PageView = memo(function PageView({
+  page,
+  open,
+  references,
+  healed,
+}: {
+  page: Page;
+  open: Block | null;
+  references: References;
+  healed: boolean;
+}) {
   const blocks = open ? [...page.blocks, open] : page.blocks;
-  return <>{blocks.map((block, index) => <BlockView key={index} block={block} references={references} healed={healed && block === open} />)}</>;
+  return (
+    <>
+      {blocks.map((block, index) => (
+        <BlockView key={index} block={block} references={references} healed={healed && block === open} />
+      ))}
+    </>
+  );
 });
 
-const BlockView = memo(function BlockView({ block, references, healed }: { block: Block; references: References; healed: boolean }) {
-  if (block.fence) return <Code code={block.fence.code} language={block.fence.language} closed={block.fence.closed || !healed} />;
-  return <MarkdownBlock text={healed ? heal(block.text) : block.text} definitions={definitionsFor(block, references)} numbers={numbersFor(block, references)} />;
+const BlockView = memo(function BlockView({
+  block,
+  references,
+  healed,
+}: {
+  block: Block;
+  references: References;
+  healed: boolean;
+}) {
+  if (block.fence)
+    return (
+      <Code code={block.fence.code} language={block.fence.language} closed={block.fence.closed || !healed} />
+    );
+  return (
+    <MarkdownBlock
+      text={healed ? heal(block.text) : block.text}
+      definitions={definitionsFor(block, references)}
+      numbers={numbersFor(block, references)}
+    />
+  );
 });
 
 function Notes({ references }: { references: References }) {
@@ -89,8 +143,18 @@ function Notes({ references }: { references: References }) {
 
 /** Closes what the model has not closed yet. Nothing that the finished text would show in another way. */
 export function heal(text: string): string {
-  const healed = remend(text, { linkMode: "text-only", images: false, htmlTags: false, singleTilde: false, comparisonOperators: false, katex: false });
-  for (const [opener, closer] of [["\\[", "\\]"], ["\\(", "\\)"]] as const) {
+  const healed = remend(text, {
+    linkMode: "text-only",
+    images: false,
+    htmlTags: false,
+    singleTilde: false,
+    comparisonOperators: false,
+    katex: false,
+  });
+  for (const [opener, closer] of [
+    ["\\[", "\\]"],
+    ["\\(", "\\)"],
+  ] as const) {
     if (text.lastIndexOf(opener) > text.lastIndexOf(closer)) return text + closer;
   }
   return text.split("$$").length % 2 === 0 ? `${text}$$` : healed;

@@ -55,7 +55,15 @@ interface Context {
   afterFence: boolean;
 }
 
-const fresh = (): Context => ({ fence: null, htmlEnd: null, tag: false, list: null, indented: false, blank: false, afterFence: false });
+const fresh = (): Context => ({
+  fence: null,
+  htmlEnd: null,
+  tag: false,
+  list: null,
+  indented: false,
+  blank: false,
+  afterFence: false,
+});
 
 const LINE_END = /\r\n|\n|\r/g;
 const FENCE = /^(?:(`{3,})[^`]*|(~{3,}).*)$/s;
@@ -109,7 +117,11 @@ export class Splitter {
 
   private sameOr(blocks: readonly Block[]): Page {
     const before = this.last?.split.pages[this.pages.length];
-    if (before?.blocks.length === blocks.length && blocks.every((block, index) => block.text === before.blocks[index]?.text)) return before;
+    if (
+      before?.blocks.length === blocks.length &&
+      blocks.every((block, index) => block.text === before.blocks[index]?.text)
+    )
+      return before;
     return { blocks: [...blocks], size: blocks.reduce((sum, block) => sum + block.text.length, 0) };
   }
 
@@ -133,7 +145,13 @@ export class Splitter {
     const first = this.text.charAt(at);
     if (first === "\uFEFF" || first === "" || first === "\n" || first === "\r") return false;
     if (afterFence) return !/^[ \t]*$/.test(line);
-    return blank && at - this.start >= SHORT && first !== " " && first !== "\t" && !((list || indented) && /[-+*\d]/.test(first));
+    return (
+      blank &&
+      at - this.start >= SHORT &&
+      first !== " " &&
+      first !== "\t" &&
+      !((list || indented) && /[-+*\d]/.test(first))
+    );
   }
 
   private line(at: number, line: string): void {
@@ -245,13 +263,18 @@ function fenceOf(text: string): Fence | null {
   const end = closerOf(body, marks);
   if (end && /\S/.test(body.slice(end.after))) return null;
   const code = end ? body.slice(0, end.before) : body.replace(/(?:\r\n|\n|\r)$/, "");
-  return { language: decodeString(info.split(/[ \t]/, 1)[0]!), code: code.replaceAll("\0", "\uFFFD"), closed: end !== null };
+  return {
+    language: decodeString(info.split(/[ \t]/, 1)[0]!),
+    code: code.replaceAll("\0", "\uFFFD"),
+    closed: end !== null,
+  };
 }
 
 function closerOf(body: string, marks: string): { before: number; after: number } | null {
   const closer = /(^|\r\n|\n|\r)( {0,3}(?:`{3,}|~{3,})[ \t]*)(?=$|\r|\n)/g;
   for (let found = closer.exec(body); found; found = closer.exec(body)) {
-    if (closes(found[2]!, { marker: marks.charAt(0), length: marks.length })) return { before: found.index, after: closer.lastIndex };
+    if (closes(found[2]!, { marker: marks.charAt(0), length: marks.length }))
+      return { before: found.index, after: closer.lastIndex };
   }
   return null;
 }

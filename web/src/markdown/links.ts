@@ -23,8 +23,15 @@ export function targetOf(url: string): Target | null {
 
 /** Whether a label that looks like an address names another host than the link's. */
 export function misleads(label: string, target: Target): boolean {
-  const named = /^\s*(?:[a-z][a-z\d+.-]*:\/\/)?(?:[^\s/@]*@)?((?:[\p{L}\d-]+\.)+\p{L}[\p{L}\d-]+)(?=[\s/:?#]|$)/iu.exec(label);
-  return named !== null && named[1]!.toLowerCase() !== target.host.replace(/:\d+$/, "") && named[1]!.toLowerCase() !== target.host.split("@").at(-1);
+  const named =
+    /^\s*(?:[a-z][a-z\d+.-]*:\/\/)?(?:[^\s/@]*@)?((?:[\p{L}\d-]+\.)+\p{L}[\p{L}\d-]+)(?=[\s/:?#]|$)/iu.exec(
+      label,
+    );
+  return (
+    named !== null &&
+    named[1]!.toLowerCase() !== target.host.replace(/:\d+$/, "") &&
+    named[1]!.toLowerCase() !== target.host.split("@").at(-1)
+  );
 }
 
 const SHOWN = 200;

@@ -15,13 +15,22 @@ declare module "micromark-util-types" {
   }
 }
 
-const DOLLAR = 36, BACKSLASH = 92, BACKTICK = 96, TILDE = 126, LESS = 60, OPEN_PAREN = 40, CLOSE_PAREN = 41, OPEN = 91, CLOSE = 93;
+const DOLLAR = 36,
+  BACKSLASH = 92,
+  BACKTICK = 96,
+  TILDE = 126,
+  LESS = 60,
+  OPEN_PAREN = 40,
+  CLOSE_PAREN = 41,
+  OPEN = 91,
+  CLOSE = 93;
 const FLOW_LINES = 200;
 
 const isEol = (code: Code): boolean => code !== null && code < -2;
 const isSpace = (code: Code): boolean => code !== null && (code < 0 || code === 32);
 const isDigit = (code: Code): boolean => code !== null && code >= 48 && code <= 57;
-const isLetter = (code: Code): boolean => code !== null && ((code >= 65 && code <= 90) || (code >= 97 && code <= 122));
+const isLetter = (code: Code): boolean =>
+  code !== null && ((code >= 65 && code <= 90) || (code >= 97 && code <= 122));
 
 const text: Construct = { name: "literalMath", tokenize: tokenizeText };
 
@@ -239,7 +248,10 @@ export const mathFromMarkdown: FromMarkdownExtension = {
       this.buffer();
     },
     literalMathFlow(token) {
-      this.enter({ type: "paragraph", children: [], data: { hProperties: { className: ["md-math"] } } }, token);
+      this.enter(
+        { type: "paragraph", children: [], data: { hProperties: { className: ["md-math"] } } },
+        token,
+      );
       this.enter({ type: "text", value: "" }, token);
       this.buffer();
     },

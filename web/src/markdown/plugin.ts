@@ -24,7 +24,11 @@ export function remarkPlain(this: Processor, { numbers }: { numbers: string }) {
   const data = this.data();
   (data.micromarkExtensions ??= []).push(mathSyntax);
   (data.fromMarkdownExtensions ??= []).push(mathFromMarkdown);
-  const byLabel = new Map(numbers.split("\n").map((line) => [line.slice(0, line.lastIndexOf("=")), line.slice(line.lastIndexOf("=") + 1)]));
+  const byLabel = new Map(
+    numbers
+      .split("\n")
+      .map((line) => [line.slice(0, line.lastIndexOf("=")), line.slice(line.lastIndexOf("=") + 1)]),
+  );
   return (tree: Root): void => walk(tree, byLabel, true, 0);
 }
 
@@ -35,8 +39,10 @@ function walk(parent: Parent, numbers: Map<string, string>, isFlow: boolean, dep
   const children: RootContent[] = [];
   for (const node of parent.children) {
     if (node.type === "footnoteDefinition") continue;
-    if (node.type === "html") children.push(isFlow ? htmlBlock(node.value) : { type: "text", value: node.value });
-    else if (node.type === "footnoteReference") children.push(noteMark(numbers.get(normalise(node.label ?? node.identifier)) ?? "?"));
+    if (node.type === "html")
+      children.push(isFlow ? htmlBlock(node.value) : { type: "text", value: node.value });
+    else if (node.type === "footnoteReference")
+      children.push(noteMark(numbers.get(normalise(node.label ?? node.identifier)) ?? "?"));
     else {
       if ("children" in node) walk(node as Parent, numbers, FLOW.has(node.type), depth + 1);
       children.push(node);
@@ -48,9 +54,17 @@ function walk(parent: Parent, numbers: Map<string, string>, isFlow: boolean, dep
 const FLOW = new Set(["root", "blockquote", "list", "listItem"]);
 
 function htmlBlock(value: string): Paragraph {
-  return { type: "paragraph", children: [{ type: "text", value }], data: { hProperties: { className: ["md-html"] } } };
+  return {
+    type: "paragraph",
+    children: [{ type: "text", value }],
+    data: { hProperties: { className: ["md-html"] } },
+  };
 }
 
 function noteMark(number: string): PhrasingContent {
-  return { type: "emphasis", children: [{ type: "text", value: number }], data: { hName: "sup", hProperties: { className: ["md-note"] } } };
+  return {
+    type: "emphasis",
+    children: [{ type: "text", value: number }],
+    data: { hName: "sup", hProperties: { className: ["md-note"] } },
+  };
 }

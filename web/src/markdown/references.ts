@@ -29,13 +29,20 @@ const known = new WeakMap<Block, Labels>();
 
 /** As micromark compares labels. */
 function normalise(label: string): string {
-  return label.replace(/[\t\n\r ]+/g, " ").replace(/^ | $/g, "").toLowerCase().toUpperCase();
+  return label
+    .replace(/[\t\n\r ]+/g, " ")
+    .replace(/^ | $/g, "")
+    .toLowerCase()
+    .toUpperCase();
 }
 
 function labelsOf(block: Block): Labels {
   const before = known.get(block);
   if (before) return before;
-  const labels = block.fence || block.text.length > BLOCK_LIMIT || !block.text.includes("[") ? NO_LABELS : read(block.text);
+  const labels =
+    block.fence || block.text.length > BLOCK_LIMIT || !block.text.includes("[")
+      ? NO_LABELS
+      : read(block.text);
   known.set(block, labels);
   return labels;
 }
@@ -56,7 +63,8 @@ function read(text: string): Labels {
     each(parse(above + text), (node) => {
       if (node.type === "definition") links.push([labelOf(node), definitionOf(node)]);
       else if (node.type === "footnoteReference") noteOrder.push(labelOf(node));
-      else if (node.type === "footnoteDefinition" && node.position!.start.offset! >= above.length) notes.push([labelOf(node), bodyOf(node, above + text)]);
+      else if (node.type === "footnoteDefinition" && node.position!.start.offset! >= above.length)
+        notes.push([labelOf(node), bodyOf(node, above + text)]);
     });
   }
   return { links, notes, used, noteOrder };
@@ -83,12 +91,20 @@ function definitionOf(node: Definition): string {
 
 /** A character reference is decoded again where the definition is parsed. */
 function escaped(text: string, special: RegExp): string {
-  return text.replaceAll("&", "&amp;").replace(/[\r\n]/g, (end) => `&#${end.charCodeAt(0)};`).replace(special, "\\$&");
+  return text
+    .replaceAll("&", "&amp;")
+    .replace(/[\r\n]/g, (end) => `&#${end.charCodeAt(0)};`)
+    .replace(special, "\\$&");
 }
 
 function bodyOf(node: FootnoteDefinition, text: string): string {
-  const [first, last] = [node.children[0]?.position?.start.offset, node.children.at(-1)?.position?.end.offset];
-  return first === undefined || last === undefined ? "" : text.slice(first, last).replace(/(\r\n|\n|\r)(?: {1,4}|\t)/g, "$1");
+  const [first, last] = [
+    node.children[0]?.position?.start.offset,
+    node.children.at(-1)?.position?.end.offset,
+  ];
+  return first === undefined || last === undefined
+    ? ""
+    : text.slice(first, last).replace(/(\r\n|\n|\r)(?: {1,4}|\t)/g, "$1");
 }
 
 /** Gathers over pages; what a page adds is kept, so that a delta costs nothing here. */
@@ -133,7 +149,12 @@ function sameLinks(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, 
 }
 
 function sameNotes(one: ReadonlyMap<string, Note>, other: ReadonlyMap<string, Note>): boolean {
-  return one.size === other.size && [...one].every(([label, note]) => other.get(label)?.text === note.text && other.get(label)?.number === note.number);
+  return (
+    one.size === other.size &&
+    [...one].every(
+      ([label, note]) => other.get(label)?.text === note.text && other.get(label)?.number === note.number,
+    )
+  );
 }
 
 /** The definitions that a block needs above it, as Markdown; empty for nearly every block. */

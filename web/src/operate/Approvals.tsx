@@ -70,8 +70,12 @@ export function Approvals() {
   return (
     <>
       <Head title="Approvals">
-        What agents have asked for, who decided how, and whether the decision has reached the CLI; what waits is
-        answered in <Link href="/inbox" className="op-link">the inbox</Link>.
+        What agents have asked for, who decided how, and whether the decision has reached the CLI; what waits
+        is answered in{" "}
+        <Link href="/inbox" className="op-link">
+          the inbox
+        </Link>
+        .
       </Head>
       <div className="op-filters">
         <Pick
@@ -117,7 +121,14 @@ export function Approvals() {
 
 const COLUMNS: Column<Approval>[] = [
   { head: "Asked", cell: (one) => <Time at={one.createdAt} /> },
-  { head: "Agent", cell: (one) => <ChatLink agentId={one.agentId} conversationId={one.conversationId}>{one.agentId}</ChatLink> },
+  {
+    head: "Agent",
+    cell: (one) => (
+      <ChatLink agentId={one.agentId} conversationId={one.conversationId}>
+        {one.agentId}
+      </ChatLink>
+    ),
+  },
   {
     head: "For",
     cell: (one) => (
@@ -153,7 +164,14 @@ const COLUMNS: Column<Approval>[] = [
   },
   {
     head: "Delivery",
-    cell: (one) => (one.delivery === "failed" ? <State tone="bad">{DELIVERIES.failed}</State> : one.state === "pending" ? "" : DELIVERIES[one.delivery]),
+    cell: (one) =>
+      one.delivery === "failed" ? (
+        <State tone="bad">{DELIVERIES.failed}</State>
+      ) : one.state === "pending" ? (
+        ""
+      ) : (
+        DELIVERIES[one.delivery]
+      ),
   },
 ];
 

@@ -27,7 +27,9 @@ export function Audit() {
       <h2 id="op-audit">What moved, and who moved it</h2>
       {found.isError && <Failure error={asServiceError(found.error)} />}
       {found.isSuccess && entries.length === 0 && (
-        <p className="hint">Nothing has been moved yet. What you move, and what the service moves by itself, stands here.</p>
+        <p className="hint">
+          Nothing has been moved yet. What you move, and what the service moves by itself, stands here.
+        </p>
       )}
       <ol className="op-audit" aria-labelledby="op-audit">
         {entries.map((entry) => {
@@ -38,7 +40,12 @@ export function Audit() {
               <Time at={entry.time} />
               <b dir="auto">
                 {what}
-                {until !== null && <span title={fullTime(until)}> until {isSameDay(new Date(until), new Date(entry.time)) ? clock(until) : fullTime(until)}</span>}
+                {until !== null && (
+                  <span title={fullTime(until)}>
+                    {" "}
+                    until {isSameDay(new Date(until), new Date(entry.time)) ? clock(until) : fullTime(until)}
+                  </span>
+                )}
               </b>
               <span dir="auto">
                 {who}

@@ -77,15 +77,15 @@ export function Circuits() {
   return (
     <>
       <Head title="Circuits">
-        An agent or a CLI that fails too often in a row is left alone for a while, so that nobody waits for what cannot
-        work; where tmux can serve, runs go there meanwhile.
+        An agent or a CLI that fails too often in a row is left alone for a while, so that nobody waits for
+        what cannot work; where tmux can serve, runs go there meanwhile.
       </Head>
       <Loaded of={read}>
         {({ circuits }) =>
           circuits.length === 0 ? (
             <p className="hint">
-              No circuit has seen anything yet: nothing has run since the service began. When something fails in a row,
-              it stands here, and can be reset once it is mended.
+              No circuit has seen anything yet: nothing has run since the service began. When something fails
+              in a row, it stands here, and can be reset once it is mended.
             </p>
           ) : (
             <Table

@@ -1,4 +1,10 @@
-import { asServiceError, type Comparison, type ComparisonDetail, must, type ShadowReport } from "@agent-runner/engine";
+import {
+  asServiceError,
+  type Comparison,
+  type ComparisonDetail,
+  must,
+  type ShadowReport,
+} from "@agent-runner/engine";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Diff } from "../diff/Diff";
@@ -35,7 +41,11 @@ export function Comparisons({ report, filters }: { report: ShadowReport; filters
         />
       </div>
       {kind === "worst" ? (
-        <List rows={report.worst.map((one) => one.comparison)} whole={report.worst} nothing="No answers differ in this time." />
+        <List
+          rows={report.worst.map((one) => one.comparison)}
+          whole={report.worst}
+          nothing="No answers differ in this time."
+        />
       ) : (
         <Paged key={kind} kind={kind as "mismatches" | "failures"} filters={filters} />
       )}
@@ -49,7 +59,9 @@ function Paged({ kind, filters }: { kind: "mismatches" | "failures"; filters: Fi
     queryKey: ["operate", "shadow", kind, filters],
     initialPageParam: null as string | null,
     queryFn: ({ pageParam }) => {
-      const params = { query: { ...filters, limit: PAGE, ...(pageParam === null ? {} : { before: pageParam }) } };
+      const params = {
+        query: { ...filters, limit: PAGE, ...(pageParam === null ? {} : { before: pageParam }) },
+      };
       return must(
         kind === "mismatches"
           ? engine.api.GET("/api/shadow-mode/mismatches", { params })
@@ -64,7 +76,12 @@ function Paged({ kind, filters }: { kind: "mismatches" | "failures"; filters: Fi
     <>
       {found.isError && <Failure error={asServiceError(found.error)} />}
       {found.isPending && <p className="hint">Loading…</p>}
-      {found.isSuccess && <List rows={rows} nothing={kind === "mismatches" ? "No answers differ in this time." : "Nothing failed in this time."} />}
+      {found.isSuccess && (
+        <List
+          rows={rows}
+          nothing={kind === "mismatches" ? "No answers differ in this time." : "Nothing failed in this time."}
+        />
+      )}
       {found.hasNextPage && (
         <button type="button" disabled={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>
           Older ones
@@ -95,7 +112,14 @@ function List({ rows, whole, nothing }: ListProps) {
       detailLabel={(one) => `Both sides of ${one.comparisonId}`}
       columns={[
         { head: "When", cell: (one) => <Time at={one.createdAt} /> },
-        { head: "Agent", cell: (one) => <ChatLink agentId={one.agentId} conversationId={one.conversationId}>{one.agentId}</ChatLink> },
+        {
+          head: "Agent",
+          cell: (one) => (
+            <ChatLink agentId={one.agentId} conversationId={one.conversationId}>
+              {one.agentId}
+            </ChatLink>
+          ),
+        },
         { head: "Verdict", cell: (one) => <Verdict one={one} /> },
         { head: "Alike", kind: "num", cell: (one) => percent(one.similarity) },
         {
@@ -114,7 +138,9 @@ function Verdict({ one }: { one: Comparison }) {
 
 function Fetched({ id }: { id: string }) {
   const params = { path: { comparisonId: id } };
-  const read = useRead(["shadow", "comparison", id], (api) => api.GET("/api/shadow-mode/comparisons/{comparisonId}", { params }));
+  const read = useRead(["shadow", "comparison", id], (api) =>
+    api.GET("/api/shadow-mode/comparisons/{comparisonId}", { params }),
+  );
   return <Loaded of={read}>{(detail) => <Both detail={detail} />}</Loaded>;
 }
 
@@ -124,7 +150,11 @@ function Both({ detail }: { detail: ComparisonDetail }) {
   return (
     <div className="op-whole">
       <div className="op-both">
-        <Leg title={`Primary: ${comparison.primaryMode}`} body={primary} figures={comparison.primaryFigures} />
+        <Leg
+          title={`Primary: ${comparison.primaryMode}`}
+          body={primary}
+          figures={comparison.primaryFigures}
+        />
         <Leg title={`Mirror: ${comparison.mirrorMode}`} body={mirror} figures={comparison.mirrorFigures} />
       </div>
       {primary !== null && mirror !== null && primary.output !== mirror.output && (
@@ -149,8 +179,9 @@ function Leg({ title, body, figures }: LegProps) {
       <h3>{title}</h3>
       {figures !== null && (
         <p className="hint">
-          {figures.success ? "succeeded" : `failed (${figures.code ?? "unknown"})`} in {duration(figures.durationMs)}, first words after{" "}
-          {duration(figures.timeToFirstMs)}, {money(figures.costUsd)}
+          {figures.success ? "succeeded" : `failed (${figures.code ?? "unknown"})`} in{" "}
+          {duration(figures.durationMs)}, first words after {duration(figures.timeToFirstMs)},{" "}
+          {money(figures.costUsd)}
           {figures.corrupt !== null && `; damaged: ${figures.corrupt}`}
         </p>
       )}
@@ -179,7 +210,9 @@ function Leg({ title, body, figures }: LegProps) {
           {body.diff !== null && body.diff !== "" && (
             <details>
               <summary>
-                {body.files === null ? "What it changed" : `${body.files.length} changed ${body.files.length === 1 ? "file" : "files"}`}
+                {body.files === null
+                  ? "What it changed"
+                  : `${body.files.length} changed ${body.files.length === 1 ? "file" : "files"}`}
               </summary>
               <Diff unified={body.diff} />
             </details>

@@ -46,11 +46,15 @@ export function Database() {
       <Loaded of={check}>
         {({ last }) =>
           last === null ? (
-            <p className="hint">It has not been checked yet: the nightly maintenance does, and so does the button above.</p>
+            <p className="hint">
+              It has not been checked yet: the nightly maintenance does, and so does the button above.
+            </p>
           ) : (
             <>
               <p className="op-note">
-                <State tone={last.ok ? "good" : "bad"}>{last.ok ? "Nothing is wrong" : "Something is wrong"}</State>
+                <State tone={last.ok ? "good" : "bad"}>
+                  {last.ok ? "Nothing is wrong" : "Something is wrong"}
+                </State>
                 <span>
                   checked <Time at={last.finishedAt} />, in {duration(last.durationMs)}
                 </span>
@@ -66,7 +70,8 @@ export function Database() {
                     { head: "Detail", cell: (one) => one.detail },
                     {
                       head: "What mends it",
-                      cell: (one) => (one.repairable ? <code>agent-runner db cleanup</code> : "runbooks/database.md"),
+                      cell: (one) =>
+                        one.repairable ? <code>agent-runner db cleanup</code> : "runbooks/database.md",
                     },
                   ]}
                 />
@@ -85,8 +90,12 @@ export function Database() {
               <Fact name="Backups">
                 {count(backups.count)}, {bytes(backups.bytes)}
               </Fact>
-              <Fact name="Newest backup">{backups.newest === null ? "none yet" : <BackupName path={backups.newest} />}</Fact>
-              <Fact name="Last backup by this service">{lastBackup === null ? "none yet" : <Time at={lastBackup.finishedAt} />}</Fact>
+              <Fact name="Newest backup">
+                {backups.newest === null ? "none yet" : <BackupName path={backups.newest} />}
+              </Fact>
+              <Fact name="Last backup by this service">
+                {lastBackup === null ? "none yet" : <Time at={lastBackup.finishedAt} />}
+              </Fact>
               <Fact name="Last start">
                 <Time at={reconciliation.at} />, {count(reconciliation.runsInterrupted)} runs interrupted,{" "}
                 {count(reconciliation.runsResumed)} resumed

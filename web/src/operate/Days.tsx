@@ -13,7 +13,10 @@ export function Days({ days }: { days: readonly Day[] }) {
   if (days.length === 0) return null;
   const step = WIDTH / days.length;
   const told = days.filter((day) => day.match !== null);
-  const worst = told.reduce<Day | null>((least, day) => (least === null || (day.match ?? 1) < (least.match ?? 1) ? day : least), null);
+  const worst = told.reduce<Day | null>(
+    (least, day) => (least === null || (day.match ?? 1) < (least.match ?? 1) ? day : least),
+    null,
+  );
   const words =
     worst === null
       ? `No day of ${days.length} has a comparison that can be judged.`

@@ -8,7 +8,18 @@ import { fullTime } from "../ui/format";
 import { useNow } from "../ui/useNow";
 import { Audit } from "./Audit";
 import { MoveDialog } from "./MoveDialog";
-import { circuitWord, figuresOf, leftWord, type Move, moveWord, movesOf, nextTryOf, subjectOf, type Way, waysOf } from "./moves";
+import {
+  circuitWord,
+  figuresOf,
+  leftWord,
+  type Move,
+  moveWord,
+  movesOf,
+  nextTryOf,
+  subjectOf,
+  type Way,
+  waysOf,
+} from "./moves";
 import { Fact, Facts, Head, Loaded, State, Time } from "./parts";
 import { type Column, Table } from "./Table";
 import { useFollow, useRead } from "./useRead";
@@ -23,8 +34,8 @@ export function Fallback() {
   return (
     <>
       <Head title="Which way prompts go">
-        A prompt is never lost: what headless cannot serve runs in the CLI's own terminal, in tmux. You can pin either
-        way; the service moves by itself on evidence, and comes back by trying.
+        A prompt is never lost: what headless cannot serve runs in the CLI's own terminal, in tmux. You can
+        pin either way; the service moves by itself on evidence, and comes back by trying.
       </Head>
       <Loaded of={status}>{(data) => <Ways status={data} />}</Loaded>
       <Audit />
@@ -63,8 +74,11 @@ function Ways({ status }: { status: FallbackStatus }) {
     <>
       {!status.tmux && (
         <p className="op-note" role="note">
-          <State tone="wait">tmux cannot serve here</State> <span>It is not installed, or turned off (<code>tmux.enabled</code>):
-          what fails headless stays failed, and nothing can be moved.</span>
+          <State tone="wait">tmux cannot serve here</State>{" "}
+          <span>
+            It is not installed, or turned off (<code>tmux.enabled</code>): what fails headless stays failed,
+            and nothing can be moved.
+          </span>
         </p>
       )}
       {!status.automatic && (
@@ -121,7 +135,8 @@ function Why({ way, onEvidence }: { way: Way; onEvidence: (toggle: Toggle) => vo
   if (toggle.automatic) {
     return (
       <>
-        <b className="op-auto">by itself</b> <span dir="auto">{String(toggle.evidence.text ?? toggle.reason)}</span>{" "}
+        <b className="op-auto">by itself</b>{" "}
+        <span dir="auto">{String(toggle.evidence.text ?? toggle.reason)}</span>{" "}
         <button type="button" className="op-link" onClick={() => onEvidence(toggle)}>
           evidence
         </button>
@@ -133,7 +148,9 @@ function Why({ way, onEvidence }: { way: Way; onEvidence: (toggle: Toggle) => vo
       <span dir="auto">
         {toggle.setBy}: {toggle.reason}
       </span>
-      <small title={toggle.expiresAt === null ? undefined : fullTime(toggle.expiresAt)}>{leftWord(toggle.expiresAt, now)}</small>
+      <small title={toggle.expiresAt === null ? undefined : fullTime(toggle.expiresAt)}>
+        {leftWord(toggle.expiresAt, now)}
+      </small>
     </>
   );
 }
@@ -152,12 +169,23 @@ function Evidence({ toggle, onClose }: { toggle: Toggle; onClose: () => void }) 
           <time dateTime={toggle.since}>{fullTime(toggle.since)}</time>
         </Fact>
         <Fact name="Headless is tried next">
-          {next === null ? "unknown" : next <= now ? "with the next run" : `after ${fullTime(new Date(next).toISOString())}`}
+          {next === null
+            ? "unknown"
+            : next <= now
+              ? "with the next run"
+              : `after ${fullTime(new Date(next).toISOString())}`}
         </Fact>
       </Facts>
       <p className="hint">
-        Look at the runs of that time in their conversations, whether the CLI is <Link href="/operate/health" className="op-link">newer than what is known</Link>, and
-        at the <Link href="/operate/circuits" className="op-link">circuits</Link>. Mend it, then try headless; left alone, it comes back when the CLI is well. More in{" "}
+        Look at the runs of that time in their conversations, whether the CLI is{" "}
+        <Link href="/operate/health" className="op-link">
+          newer than what is known
+        </Link>
+        , and at the{" "}
+        <Link href="/operate/circuits" className="op-link">
+          circuits
+        </Link>
+        . Mend it, then try headless; left alone, it comes back when the CLI is well. More in{" "}
         <code>{String(toggle.evidence.runbook ?? "runbooks/fallback.md")}</code>.
       </p>
       <details>

@@ -1,4 +1,10 @@
-import { asServiceError, type CliFinding, type Health as HealthReply, must, type ServiceError } from "@agent-runner/engine";
+import {
+  asServiceError,
+  type CliFinding,
+  type Health as HealthReply,
+  must,
+  type ServiceError,
+} from "@agent-runner/engine";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { CopyButton } from "../markdown/Code";
@@ -21,8 +27,8 @@ export function Health() {
   return (
     <>
       <Head title="Health">
-        Whether the service, this machine, the CLIs and the database are well, and for each thing that is not, the exact
-        command that mends it.
+        Whether the service, this machine, the CLIs and the database are well, and for each thing that is not,
+        the exact command that mends it.
       </Head>
       {health !== undefined && <Service health={health} />}
       <Environment />
@@ -55,7 +61,9 @@ function Service({ health }: { health: HealthReply }) {
   return (
     <section>
       <p className="op-note">
-        <State tone={isWell ? "good" : "bad"}>{isWell ? "The service is well" : "The service is in trouble"}</State>
+        <State tone={isWell ? "good" : "bad"}>
+          {isWell ? "The service is well" : "The service is in trouble"}
+        </State>
         <span>
           {STORES[store.state]}
           {store.state !== "ok" && (
@@ -108,7 +116,10 @@ function Environment() {
     setError(null);
     try {
       const params = { query: { fresh: true } };
-      queries.setQueryData(["operate", "environment"], await must(engine.api.GET("/api/health/environment", { params })));
+      queries.setQueryData(
+        ["operate", "environment"],
+        await must(engine.api.GET("/api/health/environment", { params })),
+      );
     } catch (caught) {
       setError(asServiceError(caught));
     } finally {
@@ -127,8 +138,8 @@ function Environment() {
           </div>
           {error !== null && <Failure error={error} />}
           <p className="hint">
-            Looked at <Time at={found.examinedAt} />. A CLI that is newer than what is known of it may print what the
-            service does not know yet: watch its drift below.
+            Looked at <Time at={found.examinedAt} />. A CLI that is newer than what is known of it may print
+            what the service does not know yet: watch its drift below.
           </p>
           <Table
             caption="The CLIs on this machine"
@@ -172,7 +183,11 @@ function CliState({ one }: { one: CliFinding }) {
   if (one.path === null) return <State tone="idle">{one.login}</State>;
   if (one.loggedIn === false) return <State tone="bad">not logged in</State>;
   if (one.newer) return <State tone="wait">newer than known</State>;
-  return one.loggedIn === true ? <State tone="good">ready</State> : <State tone="idle">installed, login unknown</State>;
+  return one.loggedIn === true ? (
+    <State tone="good">ready</State>
+  ) : (
+    <State tone="idle">installed, login unknown</State>
+  );
 }
 
 /** The exact line that mends something, to be copied. */
@@ -189,7 +204,9 @@ function Drift({ health }: { health: HealthReply }) {
     <section>
       <h2>What CLIs print that is not known</h2>
       {health.drift.length === 0 ? (
-        <p className="hint">Nothing since the service began. An update of a CLI may bring some; it is kept raw and shown here.</p>
+        <p className="hint">
+          Nothing since the service began. An update of a CLI may bring some; it is kept raw and shown here.
+        </p>
       ) : (
         <Table
           caption="Unknown lines by CLI and version"
@@ -201,7 +218,8 @@ function Drift({ health }: { health: HealthReply }) {
             { head: "Known up to", cell: (one) => one.recorded ?? "nothing was recorded" },
             {
               head: "State",
-              cell: (one) => (one.newer ? <State tone="wait">newer than known</State> : <State tone="idle">known</State>),
+              cell: (one) =>
+                one.newer ? <State tone="wait">newer than known</State> : <State tone="idle">known</State>,
             },
             {
               head: "Unknown names, and how often",

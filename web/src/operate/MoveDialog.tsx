@@ -48,7 +48,8 @@ export function MoveDialog({ move, way, onClose }: MoveDialogProps) {
       const forced = { ...body, agentId: way.name, mode };
       if (isSetting) await must(api.POST("/api/fallback/agent/force", { body: forced }));
       else await must(api.POST("/api/fallback/agent/clear", { body: forced }));
-    } else if (move === "tmux") await must(api.POST("/api/fallback/cli/disable", { body: { ...body, type, pin: false } }));
+    } else if (move === "tmux")
+      await must(api.POST("/api/fallback/cli/disable", { body: { ...body, type, pin: false } }));
     else await must(api.POST("/api/fallback/cli/enable", { body: { ...body, type, pin: move === "pin" } }));
     await again("fallback");
   };
@@ -63,7 +64,13 @@ export function MoveDialog({ move, way, onClose }: MoveDialogProps) {
       <div className="fields">
         <label>
           Why (the audit keeps it)
-          <input value={reason} dir="auto" maxLength={2000} autoFocus onChange={(event) => setReason(event.target.value)} />
+          <input
+            value={reason}
+            dir="auto"
+            maxLength={2000}
+            autoFocus
+            onChange={(event) => setReason(event.target.value)}
+          />
         </label>
         {canExpire(move) && (
           <label>
@@ -79,7 +86,13 @@ export function MoveDialog({ move, way, onClose }: MoveDialogProps) {
         )}
         <label>
           Your name (this browser keeps it)
-          <input value={by} dir="auto" maxLength={100} placeholder="operator" onChange={(event) => setBy(event.target.value)} />
+          <input
+            value={by}
+            dir="auto"
+            maxLength={100}
+            placeholder="operator"
+            onChange={(event) => setBy(event.target.value)}
+          />
         </label>
       </div>
     </Confirm>

@@ -19,8 +19,8 @@ export function Sessions() {
   return (
     <>
       <Head title="Sessions and processes">
-        Who holds which agent and since when, what waits, which processes are kept ready, and what they take of the
-        machine; a stuck one can be ended here.
+        Who holds which agent and since when, what waits, which processes are kept ready, and what they take
+        of the machine; a stuck one can be ended here.
       </Head>
       <Loaded of={sessions}>{(data) => <Held sessions={data.sessions} ask={ask} />}</Loaded>
       <h2>Living processes</h2>
@@ -44,7 +44,11 @@ function Held({ sessions, ask }: { sessions: readonly Session[]; ask: (deed: Dee
       },
     },
     { head: "Held by", cell: (one) => <Holder one={one} /> },
-    { head: "Waiting prompts", kind: "num", cell: (one) => (one.queued.length === 0 ? "none" : count(one.queued.length)) },
+    {
+      head: "Waiting prompts",
+      kind: "num",
+      cell: (one) => (one.queued.length === 0 ? "none" : count(one.queued.length)),
+    },
     { head: "Kept ready", cell: (one) => <Warm one={one} /> },
     {
       head: "",
@@ -52,7 +56,12 @@ function Held({ sessions, ask }: { sessions: readonly Session[]; ask: (deed: Dee
       cell: (one) => (
         <>
           {one.lock !== null && (
-            <button type="button" className="no" aria-label={`Stop the run… ${one.agentId}`} onClick={() => ask(deeds.cancel(one))}>
+            <button
+              type="button"
+              className="no"
+              aria-label={`Stop the run… ${one.agentId}`}
+              onClick={() => ask(deeds.cancel(one))}
+            >
               Stop the run…
             </button>
           )}
@@ -79,7 +88,14 @@ function Held({ sessions, ask }: { sessions: readonly Session[]; ask: (deed: Dee
       ),
     },
   ];
-  return <Table caption="Agents, and who holds them" columns={columns} rows={sessions} keyOf={(one) => one.agentId} />;
+  return (
+    <Table
+      caption="Agents, and who holds them"
+      columns={columns}
+      rows={sessions}
+      keyOf={(one) => one.agentId}
+    />
+  );
 }
 
 function stateOf(one: Session): readonly [Tone, string] {
@@ -117,7 +133,9 @@ function Warm({ one }: { one: Session }) {
       process {warm.pid}, ends in {duration(warm.closesInMs)}
       {warm.closesFor === "lifetime_closed" ? " for its age" : " if idle"}
       {warm.background.length > 0 && (
-        <small dir="auto">in the background: {warm.background.map((task) => task.title ?? task.kind ?? "work").join(", ")}</small>
+        <small dir="auto">
+          in the background: {warm.background.map((task) => task.title ?? task.kind ?? "work").join(", ")}
+        </small>
       )}
     </span>
   ));
@@ -184,12 +202,16 @@ function Living() {
           <>
             <Facts>
               <Fact name="CLIs">{count(processes.length)}</Fact>
-              <Fact name="Processes, with all they started">{count(processes.reduce((sum, one) => sum + one.processes, 0))}</Fact>
+              <Fact name="Processes, with all they started">
+                {count(processes.reduce((sum, one) => sum + one.processes, 0))}
+              </Fact>
               <Fact name="Memory">{bytes(memory)}</Fact>
               <Fact name="Warden">process {wardenPid}</Fact>
             </Facts>
             {processes.length === 0 ? (
-              <p className="hint">No CLI runs just now. One that does stands here, with what it and all it started take.</p>
+              <p className="hint">
+                No CLI runs just now. One that does stands here, with what it and all it started take.
+              </p>
             ) : (
               <Table
                 caption="Living CLIs, each with all that it has started"
@@ -199,11 +221,27 @@ function Living() {
                   { head: "Process", cell: (one) => one.pid },
                   {
                     head: "Agent",
-                    cell: (one) => <ChatLink agentId={one.agentId} conversationId={one.conversationId}>{one.agentId}</ChatLink>,
+                    cell: (one) => (
+                      <ChatLink agentId={one.agentId} conversationId={one.conversationId}>
+                        {one.agentId}
+                      </ChatLink>
+                    ),
                   },
                   { head: "Serves", cell: (one) => FORMS[one.form] ?? one.form },
-                  { head: "Now", cell: (one) => (one.runId === null ? <State tone="idle">waits for a prompt</State> : <State tone="run">a run</State>) },
-                  { head: "Tree", kind: "num", cell: (one) => `${count(one.processes)} ${one.processes === 1 ? "process" : "processes"}` },
+                  {
+                    head: "Now",
+                    cell: (one) =>
+                      one.runId === null ? (
+                        <State tone="idle">waits for a prompt</State>
+                      ) : (
+                        <State tone="run">a run</State>
+                      ),
+                  },
+                  {
+                    head: "Tree",
+                    kind: "num",
+                    cell: (one) => `${count(one.processes)} ${one.processes === 1 ? "process" : "processes"}`,
+                  },
                   { head: "Memory", kind: "num", cell: (one) => bytes(one.memoryBytes) },
                   { head: "CPU time", kind: "num", cell: (one) => duration(one.cpuS * 1000) },
                   { head: "Age", kind: "num", cell: (one) => duration(one.ageMs) },

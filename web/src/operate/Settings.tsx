@@ -33,13 +33,18 @@ export function Settings() {
             onChange={(event) => setName(event.target.value)}
           />
           <small>
-            It stands beside what you decide and move, for others to see. An agent that lists its deciders takes only
-            their names.
+            It stands beside what you decide and move, for others to see. An agent that lists its deciders
+            takes only their names.
           </small>
         </label>
         <div className="field">
           <label className="choice">
-            <input type="checkbox" checked={isOn} disabled={!canNotify} onChange={(event) => void turn(event.target.checked)} />
+            <input
+              type="checkbox"
+              checked={isOn}
+              disabled={!canNotify}
+              onChange={(event) => void turn(event.target.checked)}
+            />
             <span>
               Tell me when an agent asks or an answer is complete
               <small>

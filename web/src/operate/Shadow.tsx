@@ -40,28 +40,46 @@ export function Shadow() {
     ...(since === null ? {} : { since }),
   };
   const read = useRead(["shadow", "report", filters], async (api) => {
-    const answer = await api.GET("/api/shadow-mode/report", { params: { query: { ...filters, format: "json" } } });
+    const answer = await api.GET("/api/shadow-mode/report", {
+      params: { query: { ...filters, format: "json" } },
+    });
     return { ...answer, data: answer.data as ShadowReport };
   });
   const pick = (name: string) => (value: string) => {
-    setParams((known) => {
-      const next = new URLSearchParams(known);
-      if (value === "") next.delete(name);
-      else next.set(name, value);
-      return next;
-    }, { replace: true });
+    setParams(
+      (known) => {
+        const next = new URLSearchParams(known);
+        if (value === "") next.delete(name);
+        else next.set(name, value);
+        return next;
+      },
+      { replace: true },
+    );
   };
   const names = new Set([...(agents?.keys() ?? []), ...(agentId === "" ? [] : [agentId])]);
-  const types = new Set([...[...(agents?.values() ?? [])].map((one) => one.type), ...(type === "" ? [] : [type])]);
+  const types = new Set([
+    ...[...(agents?.values() ?? [])].map((one) => one.type),
+    ...(type === "" ? [] : [type]),
+  ]);
   return (
     <>
       <Head title="Shadow: headless beside tmux">
-        An agent in shadow runs every prompt both ways and the two are compared: this is the evidence for whether
-        headless answers as tmux does, and whether tmux can go.
+        An agent in shadow runs every prompt both ways and the two are compared: this is the evidence for
+        whether headless answers as tmux does, and whether tmux can go.
       </Head>
       <div className="op-filters">
-        <Pick label="Agent" value={agentId} onPick={pick("agent")} choices={[["", "all"], ...[...names].map((one) => [one, one] as const)]} />
-        <Pick label="CLI" value={type} onPick={pick("type")} choices={[["", "all"], ...[...types].map((one) => [one, typeTitle(one)] as const)]} />
+        <Pick
+          label="Agent"
+          value={agentId}
+          onPick={pick("agent")}
+          choices={[["", "all"], ...[...names].map((one) => [one, one] as const)]}
+        />
+        <Pick
+          label="CLI"
+          value={type}
+          onPick={pick("type")}
+          choices={[["", "all"], ...[...types].map((one) => [one, typeTitle(one)] as const)]}
+        />
         <Pick label="Time" value={days} onPick={pick("days")} choices={WINDOWS} />
       </div>
       <Loaded of={read}>
@@ -89,15 +107,26 @@ function Begin({ isFiltered }: { isFiltered: boolean }) {
       <h2>Nothing has been compared yet</h2>
       <ol>
         <li>
-          Set an agent to run in shadow: <code>agent-runner agents add NAME --type TYPE --comm-mode shadow</code>, or send
-          one prompt with <code>"mode": "shadow"</code>.
+          Set an agent to run in shadow:{" "}
+          <code>agent-runner agents add NAME --type TYPE --comm-mode shadow</code>, or send one prompt with{" "}
+          <code>"mode": "shadow"</code>.
         </li>
-        <li>Prompt it as ever. One way's answer counts; the other works in a copy of the folder, and asks nobody.</li>
-        <li>Come back: verdicts, times and the worst mismatches stand here, and what is still missing to do without tmux.</li>
+        <li>
+          Prompt it as ever. One way's answer counts; the other works in a copy of the folder, and asks
+          nobody.
+        </li>
+        <li>
+          Come back: verdicts, times and the worst mismatches stand here, and what is still missing to do
+          without tmux.
+        </li>
       </ol>
       <p className="hint">
-        What an agent does beyond its folder (a mail, a deployment, a database) is done twice in shadow: choose agents
-        that do no such thing. It needs tmux: see <Link href="/operate/health" className="op-link">health</Link>.
+        What an agent does beyond its folder (a mail, a deployment, a database) is done twice in shadow:
+        choose agents that do no such thing. It needs tmux: see{" "}
+        <Link href="/operate/health" className="op-link">
+          health
+        </Link>
+        .
       </p>
     </section>
   );
@@ -119,10 +148,12 @@ function Criteria({ report }: { report: ShadowReport }) {
     <section>
       <h2>Can tmux go?</h2>
       <p className="op-note">
-        <State tone={criteria.ready ? "good" : "wait"}>{criteria.ready ? "Ready: tmux can go" : "Not yet"}</State>
+        <State tone={criteria.ready ? "good" : "wait"}>
+          {criteria.ready ? "Ready: tmux can go" : "Not yet"}
+        </State>
         <span>
-          {count(met)} of {count(criteria.checks.length)} criteria are met, by {count(criteria.comparisons)} comparisons
-          of headless with tmux since {criteria.since.slice(0, 10)}.
+          {count(met)} of {count(criteria.checks.length)} criteria are met, by {count(criteria.comparisons)}{" "}
+          comparisons of headless with tmux since {criteria.since.slice(0, 10)}.
         </span>
       </p>
       <Table
@@ -131,7 +162,10 @@ function Criteria({ report }: { report: ShadowReport }) {
         keyOf={(one) => one.name}
         columns={[
           { head: "Criterion", cell: (one) => CHECKS[one.name] ?? one.name },
-          { head: "State", cell: (one) => <State tone={one.ok ? "good" : "wait"}>{one.ok ? "met" : "not met"}</State> },
+          {
+            head: "State",
+            cell: (one) => <State tone={one.ok ? "good" : "wait"}>{one.ok ? "met" : "not met"}</State>,
+          },
           { head: "Seen", cell: (one) => one.text },
           { head: "Wanted", cell: (one) => one.wanted },
           { head: "Missing", cell: (one) => one.missing ?? "" },
@@ -162,12 +196,15 @@ function Figures({ report }: { report: ShadowReport }) {
           {metrics.running > 0 && `, ${count(metrics.running)} under way`}
         </Fact>
       </Facts>
-      {metrics.cut && <p className="hint">There were more comparisons than are looked at: these are the newest.</p>}
+      {metrics.cut && (
+        <p className="hint">There were more comparisons than are looked at: these are the newest.</p>
+      )}
       <p className="hint">
         {Object.entries(metrics.verdicts)
           .map(([verdict, times]) => `${verdictWord(verdict)}: ${count(times)}`)
           .join(" · ")}
-        {skipped.length > 0 && ` · not compared: ${skipped.map(([why, times]) => `${skippedWord(why)} ${count(times)}`).join(", ")}`}
+        {skipped.length > 0 &&
+          ` · not compared: ${skipped.map(([why, times]) => `${skippedWord(why)} ${count(times)}`).join(", ")}`}
       </p>
       <Table
         caption="Both ways beside each other"

@@ -22,7 +22,8 @@ export interface TableProps<T> {
 
 /** A dense table; on a phone each row is a card. Roles are said, for display takes them away in some browsers. */
 export function Table<T>({ caption, columns, rows, keyOf, classOf, detail, detailLabel }: TableProps<T>) {
-  const all: readonly Column<T>[] = detail === undefined ? columns : [...columns, { head: "", cell: () => null, kind: "act" }];
+  const all: readonly Column<T>[] =
+    detail === undefined ? columns : [...columns, { head: "", cell: () => null, kind: "act" }];
   return (
     <table className="op-table" role="table">
       <caption className="unseen">{caption}</caption>
@@ -77,7 +78,12 @@ function Row<T>({ row, columns, className, detail, label }: RowProps<T>) {
           }
           const isNothing = shown === null || shown === "";
           return (
-            <td key={at} role="cell" className={isNothing ? `${kind} op-none` : kind} data-label={column.head}>
+            <td
+              key={at}
+              role="cell"
+              className={isNothing ? `${kind} op-none` : kind}
+              data-label={column.head}
+            >
               {kind === "op-act" ? <span className="op-acts">{shown}</span> : <span>{shown}</span>}
             </td>
           );

@@ -12,7 +12,12 @@ import { useFollow, useRead } from "./useRead";
 
 type By = "agent" | "conversation" | "day" | "model";
 
-const HEADS: Record<By, string> = { day: "Day (UTC)", agent: "Agent", model: "Model", conversation: "Conversation" };
+const HEADS: Record<By, string> = {
+  day: "Day (UTC)",
+  agent: "Agent",
+  model: "Model",
+  conversation: "Conversation",
+};
 const SHOWN = 100;
 
 /** Tokens and money. */
@@ -30,16 +35,20 @@ export function Usage() {
   });
   useFollow("usage", engine.agents);
   const pick = (name: string) => (value: string) => {
-    setParams((known) => {
-      const next = new URLSearchParams(known);
-      next.set(name, value);
-      return next;
-    }, { replace: true });
+    setParams(
+      (known) => {
+        const next = new URLSearchParams(known);
+        next.set(name, value);
+        return next;
+      },
+      { replace: true },
+    );
   };
   return (
     <>
       <Head title="Usage">
-        Tokens and money, as the CLIs themselves tell them: a figure that none told is unknown, which is not zero.
+        Tokens and money, as the CLIs themselves tell them: a figure that none told is unknown, which is not
+        zero.
       </Head>
       <div className="op-filters">
         <Pick
@@ -58,13 +67,20 @@ export function Usage() {
           label="Agent"
           value={agentId}
           onPick={pick("agent")}
-          choices={[["", "all"], ...[...new Set([...(agents?.keys() ?? []), ...(agentId === "" ? [] : [agentId])])].map((one) => [one, one] as const)]}
+          choices={[
+            ["", "all"],
+            ...[...new Set([...(agents?.keys() ?? []), ...(agentId === "" ? [] : [agentId])])].map(
+              (one) => [one, one] as const,
+            ),
+          ]}
         />
       </div>
       <Loaded of={read}>
         {({ sums, total, by: told }) =>
           sums.length === 0 ? (
-            <p className="hint">Nothing ran in this time. What a run uses stands here as soon as it is over.</p>
+            <p className="hint">
+              Nothing ran in this time. What a run uses stands here as soon as it is over.
+            </p>
           ) : (
             <>
               <p className="op-sentence">{saidOf(total)}</p>
@@ -121,7 +137,11 @@ function Sums({ sums, by }: { sums: readonly UsageSum[]; by: By }) {
     { head: "of it, reasoning", kind: "num", cell: (one) => count(one.reasoningTokens) },
     { head: "Cache read", kind: "num", cell: (one) => count(one.cacheReadTokens) },
     { head: "Cache written", kind: "num", cell: (one) => count(one.cacheWriteTokens) },
-    { head: "Told tokens, price", kind: "num", cell: (one) => `${count(one.told)}, ${count(one.priced)} of ${count(one.runs)}` },
+    {
+      head: "Told tokens, price",
+      kind: "num",
+      cell: (one) => `${count(one.told)}, ${count(one.priced)} of ${count(one.runs)}`,
+    },
   ];
   return (
     <>

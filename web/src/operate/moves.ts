@@ -47,10 +47,16 @@ export function waysOf(status: FallbackStatus): Way[] {
   return rows;
 }
 
-function typeWay(status: FallbackStatus, type: string, agents: readonly Outlook[], global: Toggle | null): Way {
+function typeWay(
+  status: FallbackStatus,
+  type: string,
+  agents: readonly Outlook[],
+  global: Toggle | null,
+): Way {
   const toggle = toggleOf(status, "type", type);
   const own = ownModeOf(agents);
-  const asked = own === "headless" ? "default" : own === "differs" ? "as its agents ask" : "its agents ask for it";
+  const asked =
+    own === "headless" ? "default" : own === "differs" ? "as its agents ask" : "its agents ask for it";
   return {
     scope: "type",
     name: type,
@@ -91,7 +97,9 @@ function agentWhy(agent: Outlook): string {
 
 /** What agents ask for by themselves, whatever is set or ails for some of them. */
 function ownModeOf(agents: readonly Outlook[]): string {
-  const modes = new Set(agents.map((one) => (one.source === "comm_mode" && one.mode !== null ? one.mode : one.commMode)));
+  const modes = new Set(
+    agents.map((one) => (one.source === "comm_mode" && one.mode !== null ? one.mode : one.commMode)),
+  );
   if (modes.size > 1) return "differs";
   return [...modes][0] ?? "headless";
 }
@@ -138,13 +146,16 @@ export function subjectOf(scope: string, name: string): string {
 /** What a move does, sentence by sentence. */
 export function effectOf(move: Move, way: Way): string[] {
   const subject = subjectOf(way.scope, way.name);
-  const begins = "It counts for the next run that begins, those that wait in a queue included; a run under way goes on as it is.";
+  const begins =
+    "It counts for the next run that begins, those that wait in a queue included; a run under way goes on as it is.";
   const narrower = {
     global: "A CLI or an agent with a setting of its own keeps that.",
     type: "An agent with a setting of its own keeps that.",
     agent: "Whatever is set for its CLI does not count for it meanwhile.",
   }[way.scope];
-  const lacking = way.terminal ? [] : ["tmux cannot serve here now: runs would be refused with tmux_unavailable."];
+  const lacking = way.terminal
+    ? []
+    : ["tmux cannot serve here now: runs would be refused with tmux_unavailable."];
   switch (move) {
     case "tmux":
       return [`Runs of ${subject} go to the CLI's own terminal, in tmux.`, begins, narrower, ...lacking];
@@ -196,22 +207,39 @@ const WAYS: Record<string, string> = {
 
 /** An entry of the audit in words. */
 export function audited(entry: AuditEntry): AuditLine {
-  const subject = entry.scope === "global" ? "Every CLI" : entry.scope === "type" ? typeTitle(entry.name) : entry.name;
+  const subject =
+    entry.scope === "global" ? "Every CLI" : entry.scope === "type" ? typeTitle(entry.name) : entry.name;
   const toggle = entry.toggle;
   const who = entry.by === undefined || entry.by === "service" ? "the service" : entry.by;
   const by = `${who}${WAYS[entry.via ?? ""] === undefined ? "" : `, ${WAYS[entry.via ?? ""]}`}`;
   const reason = entry.reason ?? "";
   switch (entry.type) {
     case "toggle.set":
-      return { what: `${subject} → ${toggle?.mode === "headless" ? "pinned headless" : "tmux"}`, who: by, reason };
+      return {
+        what: `${subject} → ${toggle?.mode === "headless" ? "pinned headless" : "tmux"}`,
+        who: by,
+        reason,
+      };
     case "toggle.cleared":
-      return { what: `${subject} → ${toggle?.mode === "headless" ? "no longer pinned" : "no longer tmux"}`, who: by, reason };
+      return {
+        what: `${subject} → ${toggle?.mode === "headless" ? "no longer pinned" : "no longer tmux"}`,
+        who: by,
+        reason,
+      };
     case "toggle.expired":
-      return { what: `${subject} → ${toggle?.mode === "headless" ? "no longer pinned" : "no longer tmux"}`, who: "the service", reason: "its time was over" };
+      return {
+        what: `${subject} → ${toggle?.mode === "headless" ? "no longer pinned" : "no longer tmux"}`,
+        who: "the service",
+        reason: "its time was over",
+      };
     case "canary.started":
       return { what: `${subject}: a run is tried headless`, who: "the service", reason: "" };
     case "canary.finished":
-      return { what: `${subject}: the run that was tried is over`, who: "the service", reason: outcomeOf(entry) };
+      return {
+        what: `${subject}: the run that was tried is over`,
+        who: "the service",
+        reason: outcomeOf(entry),
+      };
     default:
       return { what: `${subject}: ${entry.type}`, who: by, reason };
   }

@@ -97,7 +97,15 @@ export function Pick({ label, value, onPick, choices }: PickProps) {
   );
 }
 
-export function ChatLink({ agentId, conversationId, children }: { agentId: string; conversationId?: string; children?: ReactNode }) {
+export function ChatLink({
+  agentId,
+  conversationId,
+  children,
+}: {
+  agentId: string;
+  conversationId?: string;
+  children?: ReactNode;
+}) {
   const path = `/chat/${encodeURIComponent(agentId)}${conversationId === undefined ? "" : `/${conversationId}`}`;
   return (
     <Link href={path} className="op-link" dir="auto">

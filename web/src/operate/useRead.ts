@@ -20,7 +20,10 @@ export function useRead<T>(key: readonly unknown[], read: (api: Api) => Answer<T
 /** Reads what is under a key again. */
 export function useReadAgain() {
   const queries = useQueryClient();
-  return useCallback((...key: unknown[]) => queries.invalidateQueries({ queryKey: ["operate", ...key] }), [queries]);
+  return useCallback(
+    (...key: unknown[]) => queries.invalidateQueries({ queryKey: ["operate", ...key] }),
+    [queries],
+  );
 }
 
 const PAUSE_MS = 250;
@@ -43,5 +46,6 @@ export function useFollow(key: string, ...watched: Watched[]): void {
       clearTimeout(timer);
       for (const one of leave) one();
     };
+    // biome-ignore lint/correctness/useExhaustiveDependencies: each of them, whatever list it is in
   }, [again, key, ...watched]);
 }

@@ -1,9 +1,4 @@
-import {
-  type ConversationLog,
-  type ConversationView,
-  Observable,
-  type Pending,
-} from "@agent-runner/engine";
+import { type ConversationLog, type ConversationView, Observable, type Pending } from "@agent-runner/engine";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { useEngine } from "./AgentRunnerProvider";
 import { useObservable } from "./useObservable";

@@ -27,7 +27,7 @@ export default function Changes({ agentId, conversationId, runId, onClose }: Cha
       {isPending && <p className="hint">Comparing…</p>}
       {error !== null && <p className="hint">{error.message}</p>}
       {data !== undefined && !data.known && <p className="hint">{data.reason}</p>}
-      {data !== undefined && data.known && data.diff === "" && <p className="hint">Nothing has changed.</p>}
+      {data?.known && data.diff === "" && <p className="hint">Nothing has changed.</p>}
       {data !== undefined && data.diff !== "" && <Diff unified={data.diff} />}
       {data?.cut === true && <p className="hint">The diff is longer than what is shown here.</p>}
     </Dialog>

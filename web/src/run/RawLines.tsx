@@ -21,7 +21,11 @@ export default function RawLines({ agentId, runId, stream, onClose }: RawLinesPr
     staleTime: 0,
   });
   return (
-    <Dialog title={stream === "stdout" ? "Raw lines of the CLI" : "What the CLI wrote on stderr"} kind="wide" onClose={onClose}>
+    <Dialog
+      title={stream === "stdout" ? "Raw lines of the CLI" : "What the CLI wrote on stderr"}
+      kind="wide"
+      onClose={onClose}
+    >
       {isPending && <p className="hint">Reading…</p>}
       {error !== null && <p className="hint">{error.message}</p>}
       {data !== undefined && (

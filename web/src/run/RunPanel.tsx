@@ -35,7 +35,10 @@ export function RunPanel({ agentId, conversationId, run }: RunPanelProps) {
   return (
     <div className="run-panel">
       <h2>
-        This run <span className={`state ${tone}`}><Dot tone={tone} /> {word}</span>
+        This run{" "}
+        <span className={`state ${tone}`}>
+          <Dot tone={tone} /> {word}
+        </span>
       </h2>
       <Facts run={run} />
       {run.plan.length > 0 && (
@@ -43,7 +46,11 @@ export function RunPanel({ agentId, conversationId, run }: RunPanelProps) {
           <h3>Plan</h3>
           <ol className="plan">
             {run.plan.map((item, at) => (
-              <li key={at} className={{ completed: "done", in_progress: "now", pending: "" }[item.status]} dir="auto">
+              <li
+                key={at}
+                className={{ completed: "done", in_progress: "now", pending: "" }[item.status]}
+                dir="auto"
+              >
                 {item.text}
                 <span className="unseen"> ({item.status.replace("_", " ")})</span>
               </li>
@@ -59,7 +66,9 @@ export function RunPanel({ agentId, conversationId, run }: RunPanelProps) {
             <p className="f" key={call.toolCallId}>
               <Dot tone={call.status === "running" ? "run" : call.status === "completed" ? "good" : "bad"} />
               <span dir="auto">{call.title ?? String(call.input.description ?? call.name)}</span>
-              <span>{call.status === "running" ? "running" : duration(call.durationMs)}, {children.length} steps</span>
+              <span>
+                {call.status === "running" ? "running" : duration(call.durationMs)}, {children.length} steps
+              </span>
             </p>
           ))}
         </>
@@ -92,9 +101,16 @@ export function RunPanel({ agentId, conversationId, run }: RunPanelProps) {
         <Export conversationId={conversationId} />
       </p>
       <Suspense fallback={null}>
-        {isRaw !== null && <RawLines agentId={agentId} runId={run.runId} stream={isRaw} onClose={() => setRaw(null)} />}
+        {isRaw !== null && (
+          <RawLines agentId={agentId} runId={run.runId} stream={isRaw} onClose={() => setRaw(null)} />
+        )}
         {isDiff && (
-          <Changes agentId={agentId} conversationId={conversationId} runId={run.runId} onClose={() => setDiff(false)} />
+          <Changes
+            agentId={agentId}
+            conversationId={conversationId}
+            runId={run.runId}
+            onClose={() => setDiff(false)}
+          />
         )}
       </Suspense>
     </div>
@@ -104,23 +120,34 @@ export function RunPanel({ agentId, conversationId, run }: RunPanelProps) {
 function Facts({ run }: { run: RunView }) {
   const route = run.routes.at(-1);
   const { started, usage, finished } = run;
-  const first = run.firstTextAt !== null && run.startedAt !== null ? Date.parse(run.firstTextAt) - Date.parse(run.startedAt) : null;
+  const first =
+    run.firstTextAt !== null && run.startedAt !== null
+      ? Date.parse(run.firstTextAt) - Date.parse(run.startedAt)
+      : null;
   return (
     <dl>
       <dt>Way</dt>
       <dd>
-        {route === undefined ? "unknown" : route.mode} {route !== undefined && <span dir="auto">{route.reason}</span>}
+        {route === undefined ? "unknown" : route.mode}{" "}
+        {route !== undefined && <span dir="auto">{route.reason}</span>}
       </dd>
       {run.startedAt !== null && (
         <>
           <dt>Started</dt>
           <dd title={fullTime(run.startedAt)}>
-            {clock(run.startedAt)} {started !== null && <span>{formOf(started.form, started.reused ?? false)}</span>}
+            {clock(run.startedAt)}{" "}
+            {started !== null && <span>{formOf(started.form, started.reused ?? false)}</span>}
           </dd>
         </>
       )}
       <dt>Took</dt>
-      <dd>{finished !== null ? duration(finished.durationMs) : <Running since={run.startedAt ?? run.queuedAt} />}</dd>
+      <dd>
+        {finished !== null ? (
+          duration(finished.durationMs)
+        ) : (
+          <Running since={run.startedAt ?? run.queuedAt} />
+        )}
+      </dd>
       {first !== null && (
         <>
           <dt>First words</dt>
@@ -218,7 +245,15 @@ function Files({ agentId, conversationId, run, onDiff }: FilesProps) {
 }
 
 /** What goes on though the answer is there. */
-function Background({ agentId, conversationId, isOver }: { agentId: string; conversationId: string; isOver: boolean }) {
+function Background({
+  agentId,
+  conversationId,
+  isOver,
+}: {
+  agentId: string;
+  conversationId: string;
+  isOver: boolean;
+}) {
   const engine = useEngine();
   const agent = useObservable(engine.agents)?.get(agentId);
   const isBusy = agent?.state === "background" || (isOver && agent?.activeConversationId === conversationId);
@@ -228,7 +263,9 @@ function Background({ agentId, conversationId, isOver }: { agentId: string; conv
     enabled: isBusy,
   });
   const session = data?.sessions.find((one) => one.agentId === agentId);
-  const tasks = session?.warm.filter((one) => one.conversationId === conversationId).flatMap((one) => one.background) ?? [];
+  const tasks =
+    session?.warm.filter((one) => one.conversationId === conversationId).flatMap((one) => one.background) ??
+    [];
   if (tasks.length === 0) return null;
   return (
     <>

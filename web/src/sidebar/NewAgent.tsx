@@ -1,4 +1,10 @@
-import { asServiceError, type CliFinding, must, type RegisterBody, type ServiceError } from "@agent-runner/engine";
+import {
+  asServiceError,
+  type CliFinding,
+  must,
+  type RegisterBody,
+  type ServiceError,
+} from "@agent-runner/engine";
 import { useQuery } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { useLocation } from "wouter";
@@ -82,7 +88,12 @@ export function NewAgent({ onClose }: { onClose: () => void }) {
           {found.isPending && <p className="hint">Looking which CLIs are on the service's machine…</p>}
           {found.isError && <Failure error={asServiceError(found.error)} />}
           {clis.map((one) => (
-            <CliChoice key={one.type} cli={one} isChosen={type === one.type} onChoose={() => setType(one.type)} />
+            <CliChoice
+              key={one.type}
+              cli={one}
+              isChosen={type === one.type}
+              onChoose={() => setType(one.type)}
+            />
           ))}
           {!found.isPending &&
             (["acp", "custom"] as const).map((one) => (
@@ -91,7 +102,9 @@ export function NewAgent({ onClose }: { onClose: () => void }) {
                 <span>
                   <b>{one === "acp" ? "Any ACP agent" : "Own command"}</b>
                   <small>
-                    {one === "acp" ? "A program that speaks the Agent Client Protocol" : "A program that takes a prompt and prints an answer"}
+                    {one === "acp"
+                      ? "A program that speaks the Agent Client Protocol"
+                      : "A program that takes a prompt and prints an answer"}
                   </small>
                 </span>
               </label>
@@ -117,17 +130,30 @@ export function NewAgent({ onClose }: { onClose: () => void }) {
         {isOwn && (
           <label>
             Command
-            <input value={command} spellCheck={false} placeholder="opencode acp" onChange={(event) => setCommand(event.target.value)} />
+            <input
+              value={command}
+              spellCheck={false}
+              placeholder="opencode acp"
+              onChange={(event) => setCommand(event.target.value)}
+            />
           </label>
         )}
         <label>
           Folder
-          <input value={cwd} spellCheck={false} placeholder="your home" onChange={(event) => setCwd(event.target.value)} />
+          <input
+            value={cwd}
+            spellCheck={false}
+            placeholder="your home"
+            onChange={(event) => setCwd(event.target.value)}
+          />
           <small>Where it works, on the service's machine. A full path.</small>
         </label>
         <label>
           What it may do
-          <select value={permissions} onChange={(event) => setPermissions(event.target.value as "ask" | "readonly" | "full")}>
+          <select
+            value={permissions}
+            onChange={(event) => setPermissions(event.target.value as "ask" | "readonly" | "full")}
+          >
             <option value="ask">Ask me before it does anything</option>
             <option value="readonly">Read without asking, ask for all else</option>
             <option value="full">Everything, without asking</option>
@@ -137,11 +163,19 @@ export function NewAgent({ onClose }: { onClose: () => void }) {
           <summary>More</summary>
           <label>
             Model
-            <input value={model} spellCheck={false} placeholder="the CLI's own" onChange={(event) => setModel(event.target.value)} />
+            <input
+              value={model}
+              spellCheck={false}
+              placeholder="the CLI's own"
+              onChange={(event) => setModel(event.target.value)}
+            />
           </label>
           <label>
             Way
-            <select value={commMode} onChange={(event) => setCommMode(event.target.value as RegisterBody["commMode"])}>
+            <select
+              value={commMode}
+              onChange={(event) => setCommMode(event.target.value as RegisterBody["commMode"])}
+            >
               <option value="headless">headless: by the CLI's own protocol</option>
               <option value="tmux">tmux: in the CLI's own terminal UI</option>
               <option value="shadow">shadow: both, compared</option>
@@ -154,7 +188,15 @@ export function NewAgent({ onClose }: { onClose: () => void }) {
   );
 }
 
-function CliChoice({ cli, isChosen, onChoose }: { cli: CliFinding; isChosen: boolean; onChoose: () => void }) {
+function CliChoice({
+  cli,
+  isChosen,
+  onChoose,
+}: {
+  cli: CliFinding;
+  isChosen: boolean;
+  onChoose: () => void;
+}) {
   const isThere = cli.path !== null;
   const isReady = isThere && cli.loggedIn !== false;
   return (

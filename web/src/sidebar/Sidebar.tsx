@@ -57,13 +57,20 @@ export function Sidebar({ agentId, conversationId }: SidebarProps) {
       {error !== null && <p className="hint side-note">The conversations cannot be read just now.</p>}
       {rows.length === 0 && !isPending && agents !== null && (
         <p className="hint side-note">
-          {isArchive ? "Nothing is archived." : "No agent yet. Make one below: it is a CLI, a folder and a name."}
+          {isArchive
+            ? "Nothing is archived."
+            : "No agent yet. Make one below: it is a CLI, a folder and a name."}
         </p>
       )}
       <VList className="side-list" data={rows} role="list">
         {(row) => (
           <div key={row.key} role="listitem">
-            {row.kind === "agent" && <AgentHead agent={row.agent} isCurrent={row.agent.agentId === agentId && conversationId === null} />}
+            {row.kind === "agent" && (
+              <AgentHead
+                agent={row.agent}
+                isCurrent={row.agent.agentId === agentId && conversationId === null}
+              />
+            )}
             {row.kind === "conversation" && (
               <ConversationLine
                 one={row.one}
@@ -88,7 +95,12 @@ export function Sidebar({ agentId, conversationId }: SidebarProps) {
       <div className="side-foot">
         <Link href="/operate/fallback">Operate</Link>
         <Link href="/operate/settings">Settings</Link>
-        <button type="button" className="quiet small" aria-pressed={isArchive} onClick={() => setArchive(!isArchive)}>
+        <button
+          type="button"
+          className="quiet small"
+          aria-pressed={isArchive}
+          onClick={() => setArchive(!isArchive)}
+        >
           {isArchive ? "Back from the archive" : "Archive"}
         </button>
         <button type="button" onClick={() => setNew(true)}>
@@ -106,7 +118,8 @@ function Search() {
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      const isTyping = event.target instanceof Element && event.target.closest("input,textarea,select,dialog");
+      const isTyping =
+        event.target instanceof Element && event.target.closest("input,textarea,select,dialog");
       if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
       field.current?.focus();
@@ -170,7 +183,13 @@ const ConversationLine = memo(function ConversationLine(props: ConversationLineP
   const now = useNow(30_000);
   const isActive = agent?.activeConversationId === one.conversationId;
   const [tone, word]: [Tone, string] =
-    asks !== null ? ["wait", "waits for you"] : isActive ? ["run", "working"] : props.isUnread ? ["good", "new answer"] : ["idle", ""];
+    asks !== null
+      ? ["wait", "waits for you"]
+      : isActive
+        ? ["run", "working"]
+        : props.isUnread
+          ? ["good", "new answer"]
+          : ["idle", ""];
   const at = one.lastTurn?.createdAt ?? one.updatedAt;
   return (
     <Link
@@ -181,7 +200,13 @@ const ConversationLine = memo(function ConversationLine(props: ConversationLineP
       <Dot tone={tone} {...(word === "" ? {} : { label: word })} />
       <span dir="auto">{one.title ?? one.lastTurn?.beginning ?? "New conversation"}</span>
       <time dateTime={at}>{shortTime(at, now)}</time>
-      <small dir="auto">{asks !== null ? `wants to use ${asks.tool}` : isActive ? "working…" : (one.lastTurn?.beginning ?? "nothing said yet")}</small>
+      <small dir="auto">
+        {asks !== null
+          ? `wants to use ${asks.tool}`
+          : isActive
+            ? "working…"
+            : (one.lastTurn?.beginning ?? "nothing said yet")}
+      </small>
     </Link>
   );
 });
@@ -211,17 +236,26 @@ function rowsOf(
     else list.push(one);
   }
   const known = [...(agents?.values() ?? [])].sort(
-    (a, b) => (b.lastActivityAt ?? b.createdAt).localeCompare(a.lastActivityAt ?? a.createdAt) || a.agentId.localeCompare(b.agentId),
+    (a, b) =>
+      (b.lastActivityAt ?? b.createdAt).localeCompare(a.lastActivityAt ?? a.createdAt) ||
+      a.agentId.localeCompare(b.agentId),
   );
   const rows: Row[] = [];
   for (const agent of known) {
     const own = byAgent.get(agent.agentId) ?? [];
     if (isArchive && own.length === 0) continue;
     rows.push({ kind: "agent", key: `a:${agent.agentId}`, agent });
-    const shown = wide.has(agent.agentId) ? own : own.filter((one, at) => at < SHOWN || one.conversationId === current);
+    const shown = wide.has(agent.agentId)
+      ? own
+      : own.filter((one, at) => at < SHOWN || one.conversationId === current);
     for (const one of shown) rows.push({ kind: "conversation", key: one.conversationId, one, agent });
     if (shown.length < own.length) {
-      rows.push({ kind: "more", key: `m:${agent.agentId}`, agentId: agent.agentId, count: own.length - shown.length });
+      rows.push({
+        kind: "more",
+        key: `m:${agent.agentId}`,
+        agentId: agent.agentId,
+        count: own.length - shown.length,
+      });
     }
   }
   return rows;

@@ -16,7 +16,11 @@ export function useConversations(archived: boolean) {
       clearTimeout(timer);
       timer = setTimeout(() => void queries.invalidateQueries({ queryKey: ["conversations"] }), PAUSE_MS);
     };
-    const leave = [engine.agents.subscribe(later), engine.accepted.subscribe(later), engine.login.subscribe(later)];
+    const leave = [
+      engine.agents.subscribe(later),
+      engine.accepted.subscribe(later),
+      engine.login.subscribe(later),
+    ];
     return () => {
       clearTimeout(timer);
       for (const one of leave) one();

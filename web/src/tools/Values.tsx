@@ -22,16 +22,30 @@ export const Values = memo(function Values({ value, label }: { value: unknown; l
 
 function Value({ value, depth }: { value: unknown; depth: number }): ReactNode {
   if (typeof value === "string") return <TextValue text={value} />;
-  if (typeof value !== "object" || value === null) return <code className="values-literal">{value === undefined ? "undefined" : JSON.stringify(value) ?? String(value)}</code>;
+  if (typeof value !== "object" || value === null)
+    return (
+      <code className="values-literal">
+        {value === undefined ? "undefined" : (JSON.stringify(value) ?? String(value))}
+      </code>
+    );
   if (depth >= DEEPEST) return <TextValue text={safeJson(value)} />;
-  const entries = Array.isArray(value) ? value.map((item, index): [string, unknown] => [String(index + 1), item]) : Object.entries(value);
-  if (entries.length === 0) return <code className="values-literal">{Array.isArray(value) ? "[]" : "{}"}</code>;
+  const entries = Array.isArray(value)
+    ? value.map((item, index): [string, unknown] => [String(index + 1), item])
+    : Object.entries(value);
+  if (entries.length === 0)
+    return <code className="values-literal">{Array.isArray(value) ? "[]" : "{}"}</code>;
   return (
     <dl className={Array.isArray(value) ? "values-list" : "values-map"}>
       {entries.map(([key, item]) => (
         <div key={key} className={isLong(item) ? "values-entry values-entry-long" : "values-entry"}>
-          <dt><bdi><Exact text={key === "" ? '""' : key} /></bdi></dt>
-          <dd><Value value={item} depth={depth + 1} /></dd>
+          <dt>
+            <bdi>
+              <Exact text={key === "" ? '""' : key} />
+            </bdi>
+          </dt>
+          <dd>
+            <Value value={item} depth={depth + 1} />
+          </dd>
         </div>
       ))}
     </dl>
@@ -39,13 +53,21 @@ function Value({ value, depth }: { value: unknown; depth: number }): ReactNode {
 }
 
 function isLong(value: unknown): boolean {
-  return typeof value === "string" ? value.length > 60 || value.includes("\n") : typeof value === "object" && value !== null && Object.keys(value).length > 0;
+  return typeof value === "string"
+    ? value.length > 60 || value.includes("\n")
+    : typeof value === "object" && value !== null && Object.keys(value).length > 0;
 }
 
 /** Quotes tell text from the number or word of JSON that it looks like. */
 function TextValue({ text }: { text: string }) {
-  if (text === "" || /^(?:true|false|null|undefined|\{\}|\[\]|-?\d[\d.eE+-]*|".*")$/.test(text)) return <code className="values-text">{JSON.stringify(text)}</code>;
-  if (!isLong(text)) return <code className="values-text" dir="ltr"><Exact text={text} /></code>;
+  if (text === "" || /^(?:true|false|null|undefined|\{\}|\[\]|-?\d[\d.eE+-]*|".*")$/.test(text))
+    return <code className="values-text">{JSON.stringify(text)}</code>;
+  if (!isLong(text))
+    return (
+      <code className="values-text" dir="ltr">
+        <Exact text={text} />
+      </code>
+    );
   return (
     <pre className="values-text" tabIndex={0} dir="ltr" role="group" aria-label="Text">
       <LongExact text={text} />
@@ -58,11 +80,15 @@ function LongExact({ text }: { text: string }) {
   const pieces = useMemo(() => piecesOf(text, shown), [text, shown]);
   return (
     <>
-      {pieces.map((piece, index) => <Exact key={index} text={piece} />)}
+      {pieces.map((piece, index) => (
+        <Exact key={index} text={piece} />
+      ))}
       {text.length > shown && (
         <span className="values-more">
           <strong>{`${sizeOf(text.length - shown)} not shown`}</strong>
-          <button type="button" onClick={() => setShown(shown + AT_ONCE)}>Show more</button>
+          <button type="button" onClick={() => setShown(shown + AT_ONCE)}>
+            Show more
+          </button>
         </span>
       )}
     </>
@@ -86,7 +112,15 @@ function piecesOf(text: string, shown: number): string[] {
 
 /** A text with its invisible characters made visible. */
 export const Exact = memo(function Exact({ text }: { text: string }) {
-  return partsOf(text).map((part, index) => (part.mark ? <span key={index} className="values-mark">{part.text}</span> : part.text));
+  return partsOf(text).map((part, index) =>
+    part.mark ? (
+      <span key={index} className="values-mark">
+        {part.text}
+      </span>
+    ) : (
+      part.text
+    ),
+  );
 });
 
 function safeJson(value: object): string {

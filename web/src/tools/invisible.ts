@@ -44,7 +44,9 @@ function trailing(text: string, next: string): Part[] {
 
 /** As plain text, in one line or many; blanks at the end stay. */
 export function marked(text: string): string {
-  return text.replace(HIDDEN, (all, hidden: string | undefined) => (hidden === undefined ? all : `⟨${codePoint(hidden)}⟩`));
+  return text.replace(HIDDEN, (all, hidden: string | undefined) =>
+    hidden === undefined ? all : `⟨${codePoint(hidden)}⟩`,
+  );
 }
 
 function codePoint(character: string): string {

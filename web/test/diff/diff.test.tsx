@@ -3,16 +3,23 @@ import { describe, expect, it } from "vitest";
 import { Diff } from "../../src/diff/Diff.tsx";
 import { click, mount, until } from "../dom.ts";
 
-const file = (name: string, lines: number): string => `diff --git a/${name} b/${name}\n--- a/${name}\n+++ b/${name}\n@@ -1,${lines} +1,${lines} @@\n${"-old\n".repeat(lines)}${"+new\n".repeat(lines)}`;
+const file = (name: string, lines: number): string =>
+  `diff --git a/${name} b/${name}\n--- a/${name}\n+++ b/${name}\n@@ -1,${lines} +1,${lines} @@\n${"-old\n".repeat(lines)}${"+new\n".repeat(lines)}`;
 
 describe("Diff", () => {
   it("shows a skeleton, then the lines, and says the counts in words", async () => {
     const { box } = await mount(<Diff before={"a\nb\n"} after={"a\nc\nd\n"} path="x.ts" />);
     await until(() => box.querySelector(".diff-code") !== null);
     expect(box.querySelector("section")?.getAttribute("aria-label")).toBe("Change to x.ts");
-    expect([...box.querySelectorAll(".diff-code-insert")].map((cell) => cell.textContent)).toEqual(["c", "d"]);
+    expect([...box.querySelectorAll(".diff-code-insert")].map((cell) => cell.textContent)).toEqual([
+      "c",
+      "d",
+    ]);
     expect([...box.querySelectorAll(".diff-code-delete")].map((cell) => cell.textContent)).toEqual(["b"]);
-    expect([...box.querySelectorAll(".diff-words")].map((words) => words.textContent?.trim())).toEqual(["2 lines added", "1 line removed"]);
+    expect([...box.querySelectorAll(".diff-words")].map((words) => words.textContent?.trim())).toEqual([
+      "2 lines added",
+      "1 line removed",
+    ]);
     expect(box.innerHTML).not.toContain("style=");
   });
 
@@ -27,7 +34,9 @@ describe("Diff", () => {
   });
 
   it("lists many files closed, a few open", async () => {
-    const { box, render } = await mount(<Diff unified={["a", "b", "c", "d"].map((name) => file(name, 1)).join("")} />);
+    const { box, render } = await mount(
+      <Diff unified={["a", "b", "c", "d"].map((name) => file(name, 1)).join("")} />,
+    );
     expect([...box.querySelectorAll("details")].map((one) => one.open)).toEqual([false, false, false, false]);
     expect(box.querySelector(".diff-total")?.textContent).toContain("4 files");
     expect(box.querySelector(".diff-box")).toBeNull();
@@ -49,6 +58,8 @@ describe("Diff", () => {
   });
 
   it("shows as text what is no diff", async () => {
-    expect((await mount(<Diff unified={"hello\n+x"} />)).box.querySelector(".diff-raw")?.textContent).toBe("hello\n+x");
+    expect((await mount(<Diff unified={"hello\n+x"} />)).box.querySelector(".diff-raw")?.textContent).toBe(
+      "hello\n+x",
+    );
   });
 });

@@ -1,10 +1,27 @@
 import type { FallbackStatus, Outlook, Toggle } from "@agent-runner/engine";
 import { describe, expect, it } from "vitest";
-import { audited, effectOf, figuresOf, leftWord, movesOf, nextTryOf, waysOf } from "../../src/operate/moves.ts";
+import {
+  audited,
+  effectOf,
+  figuresOf,
+  leftWord,
+  movesOf,
+  nextTryOf,
+  waysOf,
+} from "../../src/operate/moves.ts";
 import { sinceOf } from "../../src/operate/since.ts";
 
 function agent(agentId: string, more: Partial<Outlook> = {}): Outlook {
-  return { agentId, type: "claude-code", commMode: "headless", mode: "headless", source: "comm_mode", reason: "r", terminal: true, ...more };
+  return {
+    agentId,
+    type: "claude-code",
+    commMode: "headless",
+    mode: "headless",
+    source: "comm_mode",
+    reason: "r",
+    terminal: true,
+    ...more,
+  };
 }
 
 function toggle(more: Partial<Toggle> = {}): Toggle {
@@ -31,7 +48,11 @@ const rows = (found: FallbackStatus) => waysOf(found).map((way) => `${way.title}
 
 describe("ways", () => {
   it("has every CLI, each type, and its agents beneath it", () => {
-    const found = status([agent("b", { type: "gemini" }), agent("a"), agent("c", { commMode: "shadow", mode: "shadow" })]);
+    const found = status([
+      agent("b", { type: "gemini" }),
+      agent("a"),
+      agent("c", { commMode: "shadow", mode: "shadow" }),
+    ]);
     expect(rows(found)).toEqual([
       "Every CLI: differs, as each CLI below",
       "Claude Code: differs, as its agents ask",
@@ -45,8 +66,15 @@ describe("ways", () => {
   it("lets the narrower toggle speak", () => {
     const types = status([agent("a", { mode: "tmux", source: "type_toggle" })], [toggle()]);
     expect(waysOf(types).map((way) => way.mode)).toEqual(["headless", "tmux", "tmux"]);
-    const all = status([agent("a", { mode: "tmux", source: "global_toggle" })], [toggle({ scope: "global", name: "*" })]);
-    expect(rows(all)).toEqual(["Every CLI: tmux, as each CLI below", "Claude Code: tmux, as every CLI", "a: tmux, as every CLI"]);
+    const all = status(
+      [agent("a", { mode: "tmux", source: "global_toggle" })],
+      [toggle({ scope: "global", name: "*" })],
+    );
+    expect(rows(all)).toEqual([
+      "Every CLI: tmux, as each CLI below",
+      "Claude Code: tmux, as every CLI",
+      "a: tmux, as every CLI",
+    ]);
   });
 
   it("keeps the type of a toggle that no agent has", () => {
@@ -55,7 +83,10 @@ describe("ways", () => {
 
   it("does not blame a type for one agent whose circuit is open", () => {
     const broken = agent("broken", { mode: null, source: "circuit_open", reason: "left alone" });
-    expect(rows(status([broken])).slice(1)).toEqual(["Claude Code: headless, default", "broken: none, left alone"]);
+    expect(rows(status([broken])).slice(1)).toEqual([
+      "Claude Code: headless, default",
+      "broken: none, left alone",
+    ]);
   });
 });
 
@@ -77,11 +108,23 @@ describe("moves", () => {
 
 describe("words", () => {
   it("tells who moved what", () => {
-    const entry = { seq: 1, time: "t", type: "toggle.set", scope: "type", name: "gemini", toggle: toggle(), by: "ann", via: "cli", reason: "x" };
+    const entry = {
+      seq: 1,
+      time: "t",
+      type: "toggle.set",
+      scope: "type",
+      name: "gemini",
+      toggle: toggle(),
+      by: "ann",
+      via: "cli",
+      reason: "x",
+    };
     expect(audited(entry)).toEqual({ what: "Gemini CLI → tmux", who: "ann, by command", reason: "x" });
     expect(audited({ ...entry, by: "service", via: "automatic" }).who).toBe("the service");
     expect(audited({ ...entry, type: "toggle.expired" }).reason).toBe("its time was over");
-    expect(audited({ ...entry, type: "canary.finished", outcome: "hang" } as typeof entry).reason).toBe("it hung");
+    expect(audited({ ...entry, type: "canary.finished", outcome: "hang" } as typeof entry).reason).toBe(
+      "it hung",
+    );
     expect(audited({ ...entry, type: "something.new" }).what).toBe("Gemini CLI: something.new");
   });
 

@@ -4,14 +4,42 @@ import { marked, partsOf } from "../../src/tools/invisible.ts";
 import { Values } from "../../src/tools/Values.tsx";
 import { mount } from "../dom.ts";
 
-const shown = async (value: unknown): Promise<string> => (await mount(<Values value={value} />)).box.textContent;
-const INVISIBLE = ["\u202e", "\u2066", "\u200b", "\u200d", "\u00ad", "\ufeff", "\u00a0", "\u2003", "\u3000", "\u3164", "\u115f", "\u2028", "\u0000", "\u001b", "\r", "\u0085", "\u2800", "\u{e0041}", "\ufe0f", "\ud800", "\u061c", "\u2062"];
+const shown = async (value: unknown): Promise<string> =>
+  (await mount(<Values value={value} />)).box.textContent;
+const INVISIBLE = [
+  "\u202e",
+  "\u2066",
+  "\u200b",
+  "\u200d",
+  "\u00ad",
+  "\ufeff",
+  "\u00a0",
+  "\u2003",
+  "\u3000",
+  "\u3164",
+  "\u115f",
+  "\u2028",
+  "\u0000",
+  "\u001b",
+  "\r",
+  "\u0085",
+  "\u2800",
+  "\u{e0041}",
+  "\ufe0f",
+  "\ud800",
+  "\u061c",
+  "\u2062",
+];
 
 describe("what is invisible", () => {
   it.each(INVISIBLE)("is shown: %j", async (character) => {
     const point = `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`;
     expect(marked(`a${character}b`)).toBe(`a⟨${point}⟩b`);
-    expect(partsOf(`a${character}b`)).toEqual([{ text: "a", mark: false }, { text: point, mark: true }, { text: "b", mark: false }]);
+    expect(partsOf(`a${character}b`)).toEqual([
+      { text: "a", mark: false },
+      { text: point, mark: true },
+      { text: "b", mark: false },
+    ]);
     const { box } = await mount(<Values value={{ [`k${character}`]: `v${character}w` }} />);
     expect([...box.querySelectorAll(".values-mark")].map((mark) => mark.textContent)).toEqual([point, point]);
   });
@@ -22,7 +50,11 @@ describe("what is invisible", () => {
   });
 
   it("is a blank at the end of a line", () => {
-    expect(partsOf("a \nb\t \nc").map((part) => part.text).join("")).toBe("a·\nb→·\nc");
+    expect(
+      partsOf("a \nb\t \nc")
+        .map((part) => part.text)
+        .join(""),
+    ).toBe("a·\nb→·\nc");
     expect(partsOf("rm x ").at(-1)).toEqual({ text: "·", mark: true });
   });
 });
@@ -30,7 +62,13 @@ describe("what is invisible", () => {
 describe("Values", () => {
   it("shows everything, whole", async () => {
     const long = "x".repeat(300_000);
-    const text = await shown({ command: long, list: [1, true, null, "a"], nested: { deep: { er: "y" } }, none: {}, empty: "" });
+    const text = await shown({
+      command: long,
+      list: [1, true, null, "a"],
+      nested: { deep: { er: "y" } },
+      none: {},
+      empty: "",
+    });
     expect(text).toContain(long);
     expect(text).toContain("nesteddeepery");
     expect(text).toContain("list11" + "2true" + "3null" + "4a");
