@@ -1,5 +1,5 @@
 import { asServiceError, type ServiceError } from "@agent-runner/engine";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useId, useState } from "react";
 import { Dialog } from "./Dialog";
 import { Failure } from "./Failure";
 
@@ -18,6 +18,7 @@ export interface ConfirmProps {
 /** Asks before something is done, says what it does, and tells if it failed. */
 export function Confirm(props: ConfirmProps) {
   const { title, children, action, isDangerous, isReady = true, onConfirm, onClose } = props;
+  const id = useId();
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<ServiceError | null>(null);
   const confirm = async () => {
@@ -36,20 +37,23 @@ export function Confirm(props: ConfirmProps) {
       <button type="button" onClick={onClose}>
         Cancel
       </button>
-      <button
-        type="button"
-        className={isDangerous ? "no" : "go"}
-        disabled={isBusy || !isReady}
-        onClick={() => void confirm()}
-      >
+      <button type="submit" form={id} className={isDangerous ? "no" : "go"} disabled={isBusy || !isReady}>
         {action}
       </button>
     </>
   );
   return (
     <Dialog title={title} onClose={onClose} actions={buttons}>
-      {children}
-      {error !== null && <Failure error={error} />}
+      <form
+        id={id}
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!isBusy && isReady) void confirm();
+        }}
+      >
+        {children}
+        {error !== null && <Failure error={error} />}
+      </form>
     </Dialog>
   );
 }
