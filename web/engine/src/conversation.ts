@@ -2,7 +2,8 @@
 import { type Api, asServiceError, type Fetch, must, refusalOf, ServiceError } from "./client";
 import { framesOf } from "./frames";
 import { Observable } from "./observable";
-import { RunLog, type RunView } from "./run";
+import { RunLog } from "./run";
+import type { RunView } from "./runView";
 import type { Conversation, ConversationEvent, Turn } from "./types";
 
 export interface RunEntry {

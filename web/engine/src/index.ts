@@ -11,15 +11,15 @@ export { Engine, type EngineOptions, type Login } from "./engine";
 export { Observable } from "./observable";
 export type { Accepted, Pending, Prompt } from "./outbox";
 export type { Link } from "./pageStream";
-export {
-  type Block,
-  type FileChange,
-  type PlanItem,
-  type Route,
-  RunLog,
-  type RunView,
-  type TimeSpan,
-  type ToolCall,
-  type ToolStatus,
-} from "./run";
+export { RunLog } from "./run";
+export type {
+  Block,
+  FileChange,
+  PlanItem,
+  Route,
+  RunView,
+  TimeSpan,
+  ToolCall,
+  ToolStatus,
+} from "./runView";
 export type * from "./types";

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type Block, RunLog } from "../src/run";
+import { RunLog } from "../src/run";
+import type { Block } from "../src/runView";
 import type { ConversationEvent } from "../src/types";
 import { recorded, seeded, shuffled } from "./recorded";
 

@@ -35,6 +35,7 @@ interface Watched {
 /** Reads what is under a key again, soon after one of `watched` has changed. */
 export function useFollow(key: string, ...watched: Watched[]): void {
   const again = useReadAgain();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each of them, whatever list it is in
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const later = () => {
@@ -46,6 +47,5 @@ export function useFollow(key: string, ...watched: Watched[]): void {
       clearTimeout(timer);
       for (const one of leave) one();
     };
-    // biome-ignore lint/correctness/useExhaustiveDependencies: each of them, whatever list it is in
   }, [again, key, ...watched]);
 }
