@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import re
 import subprocess
 import tarfile
@@ -33,8 +32,13 @@ _HOSTS = ("react", "react-dom", "scheduler", "csstype", "@types/react", "@types/
 _NEEDED = ("openapi-fetch", "openapi-typescript-helpers")
 """Of what the library names as its dependencies: it has the rest inside."""
 _COMPILER = {
-    **{"strict": True, "noEmit": True, "jsx": "react-jsx", "types": []},
-    **{"module": "esnext", "moduleResolution": "bundler", "target": "es2023"},
+    "strict": True,
+    "noEmit": True,
+    "jsx": "react-jsx",
+    "types": [],
+    "module": "esnext",
+    "moduleResolution": "bundler",
+    "target": "es2023",
     "lib": ["es2023", "dom", "dom.iterable", "dom.asynciterable"],
 }
 _ASK = """async ([base, token, path]) => {
@@ -137,7 +141,8 @@ def test_its_four_parts_in_an_app_of_somebody_else(
     assert (status, length > 10) == (200, True)
     # The host's own look is its own.
     assert page.locator("h1").evaluate("(one) => getComputedStyle(one).color") == "rgb(1, 2, 3)"
-    assert page.locator("body > .dot").evaluate("(one) => getComputedStyle(one).display") == "inline"
+    dot = page.locator("body > .dot")
+    assert dot.evaluate("(one) => getComputedStyle(one).display") == "inline"
     own = page.get_by_role("button", name="And its tests?")
     assert own.evaluate("(one) => getComputedStyle(one).fontSize") == "13.3333px"
     assert said.first.evaluate("(one) => getComputedStyle(one).fontSize") == "14px"
