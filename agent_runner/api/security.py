@@ -100,7 +100,7 @@ class Gate:
             allow_headers=["*"],
             # A page from elsewhere asks for leave to reach this machine, too.
             allow_private_network=True,
-            expose_headers=["Retry-After", "WWW-Authenticate"],
+            expose_headers=["Retry-After", "WWW-Authenticate", "X-Log-Size"],
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

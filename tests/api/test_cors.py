@@ -68,6 +68,9 @@ def test_the_request_itself_needs_the_token_and_can_be_read(live: Service) -> No
             answer = client.get(path)
             assert answer.status_code == status
             assert answer.headers["access-control-allow-origin"] == CHAT
+        path = f"/agents/worker/logs/{run.json()['runId']}/stdout"
+        exposed = client.get(path).headers["access-control-expose-headers"]
+        assert exposed.lower().split(", ") == ["retry-after", "www-authenticate", "x-log-size"]
         stream = {"Accept": "text/event-stream"}
         with client.stream(
             "POST", "/agents/worker/execute", json={"prompt": "hello"}, headers=stream

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import re
 import subprocess
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -24,9 +24,27 @@ ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
 _CODE = re.compile(r"^```tsx\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Mine</title>
-<style>body { font: 20px serif; color: rgb(1, 2, 3) } .dot { width: 77px } #root { height: 90vh }
+<style>body { font: 20px serif; color: rgb(1, 2, 3) } #root { height: 90vh }
+body .agent-runner { color-scheme: light }
 </style><h1>Mine</h1><i class="dot"></i><div id="root"></div>
 <script type="module" src="/main.tsx"></script></html>"""
+_HOSTS = ("react", "react-dom", "scheduler", "csstype", "@types/react", "@types/react-dom")
+_NEEDED = ("openapi-fetch", "openapi-typescript-helpers")
+"""Of what the library names as its dependencies: it has the rest inside."""
+_COMPILER = {
+    "strict": True,
+    "noEmit": True,
+    "jsx": "react-jsx",
+    "types": [],
+    "module": "esnext",
+    "moduleResolution": "bundler",
+    "target": "es2023",
+    "lib": ["es2023", "dom", "dom.iterable", "dom.asynciterable"],
+}
+_ASK = """async ([base, token, path]) => {
+  const answer = await fetch(base + path, {headers: {Authorization: `Bearer ${token}`}});
+  return [answer.status, answer.headers.get('x-log-size'), (await answer.text()).length];
+}"""
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -54,16 +72,24 @@ def built(folder: Path, service: Service) -> None:
     (folder / "index.html").write_text(_INDEX)
     (folder / "package.json").write_text(json.dumps({"type": "module", "private": True}))
     modules = folder / "node_modules"
-    modules.mkdir()
-    for name in os.listdir(WEB / "node_modules"):
+    for name in (*_HOSTS, *_NEEDED):
+        (modules / name).parent.mkdir(parents=True, exist_ok=True)
         (modules / name).symlink_to(WEB / "node_modules" / name)
-    (modules / "agent-runner-web").symlink_to(WEB)
     npm = script("npm")
-    done = npm.run("run", "build:library")
-    assert done.returncode == 0, done.stdout
-    node = [str(npm.node()), str(WEB / "node_modules" / "vite" / "bin" / "vite.js"), "build"]
-    done = subprocess.run(node, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (["run", "build:library"], ["pack", "--pack-destination", str(folder)]):
+        done = npm.run(*words)
+        assert done.returncode == 0, done.stdout
+    (packed,) = folder.glob("agent-runner-web-*.tgz")
+    with tarfile.open(packed) as archive:
+        archive.extractall(folder, filter="data")
+    (folder / "package").rename(modules / "agent-runner-web")
+    (folder / "css.d.ts").write_text('declare module "*.css";')
+    compiled = {"compilerOptions": _COMPILER, "files": ["main.tsx", "css.d.ts"]}
+    (folder / "tsconfig.json").write_text(json.dumps(compiled))
+    for program, *words in (("typescript/bin/tsc",), ("vite/bin/vite.js", "build")):
+        node = [str(npm.node()), str(WEB / "node_modules" / program), *words]
+        done = subprocess.run(node, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_its_four_parts_in_an_app_of_somebody_else(
@@ -103,9 +129,26 @@ def test_its_four_parts_in_an_app_of_somebody_else(
     page.get_by_role("button", name="And its tests?").click()
     expect(said.last).to_have_text("echo: And its tests?")
     expect(page.locator("aside .says").last).to_have_text("echo: And its tests?")
+    # What an element of the page cannot fetch, its script can.
+    run = page.locator("section.chat-panel [data-run]").first.get_attribute("data-run")
+    with service.client() as client:
+        conversation = client.get(f"/runs/{run}").json()["conversationId"]
+        printed = client.get(f"/agents/worker/logs/{run}/stdout").headers["X-Log-Size"]
+    path = f"/agents/worker/logs/{run}/stdout?tail=1"
+    assert page.evaluate(_ASK, [service.url, service.token, path]) == [200, printed, 1]
+    path = f"/conversations/{conversation}/export"
+    status, _, length = page.evaluate(_ASK, [service.url, service.token, path])
+    assert (status, length > 10) == (200, True)
     # The host's own look is its own.
     assert page.locator("h1").evaluate("(one) => getComputedStyle(one).color") == "rgb(1, 2, 3)"
-    assert page.locator("body > .dot").evaluate("(one) => getComputedStyle(one).width") != "8px"
+    dot = page.locator("body > .dot")
+    assert dot.evaluate("(one) => getComputedStyle(one).display") == "inline"
+    own = page.get_by_role("button", name="And its tests?")
+    assert own.evaluate("(one) => getComputedStyle(one).fontSize") == "13.3333px"
     assert said.first.evaluate("(one) => getComputedStyle(one).fontSize") == "14px"
+    # A host with a light look alone says so of the parts, whatever the browser prefers.
+    page.emulate_media(color_scheme="dark")
+    ink = page.locator("aside .says").first.evaluate("(one) => getComputedStyle(one).color")
+    assert ink == "rgb(31, 29, 26)"
     context.close()
     assert not troubles

@@ -6,12 +6,15 @@ import { takeToken } from "./app/token";
 import { AgentRunnerProvider } from "./react/AgentRunnerProvider";
 import "./styles/tokens.css";
 import "./styles/base.css";
+import "./styles/page.css";
 
 function show(failure: ServiceError | null): void {
   createRoot(document.getElementById("root") as HTMLElement).render(
     <StrictMode>
       <AgentRunnerProvider engine={new Engine()}>
-        <App failure={failure} />
+        <div className="agent-runner">
+          <App failure={failure} />
+        </div>
       </AgentRunnerProvider>
     </StrictMode>,
   );

@@ -36,9 +36,7 @@ export function AgentRunnerProvider({ base, token, engine, children }: AgentRunn
   if (own === null) return null;
   return (
     <QueryClientProvider client={queries}>
-      <EngineContext value={own}>
-        <div className="agent-runner">{children}</div>
-      </EngineContext>
+      <EngineContext value={own}>{children}</EngineContext>
     </QueryClientProvider>
   );
 }
