@@ -38,6 +38,8 @@ def until(frames: Iterator[bytes], holds: Callable[[dict[str, Any]], bool]) -> l
     """The frames up to the first whose data is so."""
     got = []
     for block in frames:
+        if block.startswith(b":"):  # a heartbeat
+            continue
         got.append(block)
         if holds(data_of(block)):
             return got

@@ -45,7 +45,7 @@ describe("Markdown while it streams", () => {
     const { box, render } = await mount(<Markdown text="" streaming />);
     for (const text of ["a", "a b", "a b c"]) await render(<Markdown text={text} streaming />);
     expect(box.textContent).not.toBe("a b c");
-    await vi.waitFor(() => expect(box.textContent).toBe("a b c"));
+    await vi.waitFor(() => expect(box.textContent).toBe("a b c"), 20_000);
   });
 
   it("keeps the elements above", async () => {
