@@ -337,7 +337,7 @@ def test_without_following_a_stream_ends_after_what_is_stored(idle: Service) -> 
     execute(idle, [{"text": "one"}])
     conversation = conversation_of(idle)
     with idle.client(**STREAM) as client:
-        body = {"prompt": json.dumps([{"text": "begun"}, {"sleep": 60}]), "busy": "queue"}
+        body = {"prompt": json.dumps([{"text": "begun"}, {"hang": True}]), "busy": "queue"}
         with client.stream("POST", "/agents/worker/execute", json=body) as running:
             begun = next(b for b in blocks(running) if data_of(b)["type"] == "message.completed")
             run_id = data_of(begun)["runId"]
