@@ -3,7 +3,7 @@ import { type KeyboardEvent, lazy, type ReactNode, Suspense, useEffect, useRef, 
 import { Markdown } from "../markdown/Markdown";
 import { useEngine } from "../react/AgentRunnerProvider";
 import { changeOf } from "../diff/change";
-import { Diff } from "../diff/Diff";
+import { ChangeView } from "../diff/ChangeView";
 import { Values } from "../tools/Values";
 import { isComposing } from "../ui/composing";
 import { duration, fullTime, typeTitle } from "../ui/format";
@@ -209,16 +209,7 @@ function Asked({ approval }: { approval: Approval }) {
       {!isUsual(approval.question, approval.tool) && approval.question !== command && (
         <p>{approval.question}</p>
       )}
-      {change?.pieces.map((piece, at) => (
-        <Diff
-          key={at}
-          path={piece.path}
-          before={piece.before}
-          after={piece.after}
-          kind={piece.kind}
-          numbered={piece.whole}
-        />
-      ))}
+      <ChangeView change={change} />
       <Values value={approval.input} label="Arguments" />
     </div>
   );

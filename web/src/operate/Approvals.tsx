@@ -1,6 +1,6 @@
 import { type Approval, asServiceError, must } from "@agent-runner/engine";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Link, useSearchParams } from "wouter";
+import { Link } from "wouter";
 import { useEngine } from "../react/AgentRunnerProvider";
 import { useObservable } from "../react/useObservable";
 import { Values } from "../tools/Values";
@@ -10,6 +10,7 @@ import { fullTime } from "../ui/format";
 import { ChatLink, Fact, Facts, Head, Pick, State, Time } from "./parts";
 import { type Column, Table } from "./Table";
 import { useFollow } from "./useRead";
+import { useFilters } from "./useFilters";
 
 const PAGE = 50;
 
@@ -35,7 +36,7 @@ const DELIVERIES: Record<Approval["delivery"], string> = {
 export function Approvals() {
   const engine = useEngine();
   const agents = useObservable(engine.agents);
-  const [params, setParams] = useSearchParams();
+  const [params, pick] = useFilters();
   const state = params.get("state") ?? "";
   const agentId = params.get("agent") ?? "";
   useFollow("approvals", engine.approvals);
@@ -55,17 +56,6 @@ export function Approvals() {
     staleTime: 0,
   });
   const rows = found.data?.pages.flatMap((page) => page.approvals) ?? [];
-  const pick = (name: string) => (value: string) => {
-    setParams(
-      (known) => {
-        const next = new URLSearchParams(known);
-        if (value === "") next.delete(name);
-        else next.set(name, value);
-        return next;
-      },
-      { replace: true },
-    );
-  };
   const known = new Set([...(agents?.keys() ?? []), ...(agentId === "" ? [] : [agentId])]);
   return (
     <>

@@ -1,5 +1,5 @@
 import type { ShadowReport } from "@agent-runner/engine";
-import { Link, useSearchParams } from "wouter";
+import { Link } from "wouter";
 import { useEngine } from "../react/AgentRunnerProvider";
 import { useObservable } from "../react/useObservable";
 import { count, duration, money, percent, typeTitle } from "../ui/format";
@@ -9,6 +9,7 @@ import { ChatLink, Fact, Facts, Head, Loaded, Pick, State } from "./parts";
 import { sinceOf } from "./since";
 import { skippedWord, verdictWord } from "./shadowWords";
 import { Table } from "./Table";
+import { useFilters } from "./useFilters";
 import { useRead } from "./useRead";
 
 const WINDOWS: readonly (readonly [string, string])[] = [
@@ -29,7 +30,7 @@ export interface Filters {
 export function Shadow() {
   const engine = useEngine();
   const agents = useObservable(engine.agents);
-  const [params, setParams] = useSearchParams();
+  const [params, pick] = useFilters();
   const agentId = params.get("agent") ?? "";
   const type = params.get("type") ?? "";
   const days = params.get("days") ?? "";
@@ -45,17 +46,6 @@ export function Shadow() {
     });
     return { ...answer, data: answer.data as ShadowReport };
   });
-  const pick = (name: string) => (value: string) => {
-    setParams(
-      (known) => {
-        const next = new URLSearchParams(known);
-        if (value === "") next.delete(name);
-        else next.set(name, value);
-        return next;
-      },
-      { replace: true },
-    );
-  };
   const names = new Set([...(agents?.keys() ?? []), ...(agentId === "" ? [] : [agentId])]);
   const types = new Set([
     ...[...(agents?.values() ?? [])].map((one) => one.type),

@@ -1,6 +1,7 @@
 import { memo, useEffect, useState, type ReactNode } from "react";
 import { changeOf, type Change } from "../diff/change.ts";
-import { Diff, DiffCounts } from "../diff/Diff.tsx";
+import { ChangeView } from "../diff/ChangeView.tsx";
+import { DiffCounts } from "../diff/Diff.tsx";
 import { LongText } from "../markdown/LongText.tsx";
 import { durationText, hintOf } from "./hint.ts";
 import { marked } from "./invisible.ts";
@@ -100,16 +101,7 @@ function ToolDetails({ call, change }: { call: ToolCall; change: Change | null }
           </Part>
         )
       )}
-      {change?.pieces.map((piece, index) => (
-        <Diff
-          key={index}
-          path={piece.path}
-          before={piece.before}
-          after={piece.after}
-          kind={piece.kind}
-          numbered={piece.whole}
-        />
-      ))}
+      <ChangeView change={change} />
       {call.error ? (
         <Part title="Error">
           <div className="tool-error" role="group" aria-label="Error">
